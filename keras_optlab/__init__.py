@@ -1,0 +1,24 @@
+"""keras-optlab: the optimizer laboratory for Keras 3."""
+
+from keras_optlab import (
+    callbacks,
+    datasets,
+    optimizers,
+    regularizers,
+    schedules,
+    transforms,
+)
+from keras_optlab._version import __version__
+from keras_optlab.core import Group, layerwise_decay
+
+__all__ = [
+    "Group",
+    "__version__",
+    "callbacks",
+    "datasets",
+    "layerwise_decay",
+    "optimizers",
+    "regularizers",
+    "schedules",
+    "transforms",
+]

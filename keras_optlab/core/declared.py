@@ -1,0 +1,121 @@
+"""Classes whose constructor, validation and configuration come from declarations."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar, Protocol, dataclass_transform
+
+import keras
+
+from keras_optlab.core.errors import suggest
+from keras_optlab.core.fields import Choice, Decay, Field, Flag, Hyper, Option
+from keras_optlab.core.rates import StepSize
+from keras_optlab.core.records import Record
+
+
+class Live(Protocol):
+    """Holds the values of an object whose numbers may move while a step runs."""
+
+    def read(self, field: Field) -> Any:
+        """Return the present value."""
+
+    def write(self, field: Field, value: Any) -> None:
+        """Move it."""
+
+
+@dataclass_transform(field_specifiers=(Hyper, Decay, Flag, Choice, Option, StepSize))
+class Declared:
+    """Base of optimizers and transforms.
+
+    >>> class Point(Declared):
+    ...     x: float = Hyper(default=1.0, doc="abscissa")
+    >>> Point(2).get_config()
+    {'x': 2.0}
+    >>> Point(x=-1)
+    Traceback (most recent call last):
+        ...
+    ValueError: `x` (abscissa) must be a number > 0. Received: x=-1
+    """
+
+    fields: ClassVar[dict[str, Field]] = {}
+    own_fields: ClassVar[tuple[str, ...]] = ()
+
+    live: Live | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {k: f for k, f in vars(cls).items() if isinstance(f, Field)}
+        cls.own_fields = tuple(own)
+        cls.fields = cls.fields | own
+        for name, field in own.items():
+            if field.keras_owned:
+                delattr(cls, name)  # leaves Keras' own property or attribute in view
+        cls.__signature__ = _signature(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._values = self.bind(*args, **kwargs)
+
+    @classmethod
+    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+        """Return a checked value for every field from a call's arguments."""
+        for name in kwargs:
+            if name not in cls.fields:
+                raise TypeError(
+                    f"{cls.__name__} has no such argument. "
+                    f"Received: {name}={kwargs[name]!r}. {suggest(name, cls.fields)}"
+                )
+        bound = inspect.signature(cls).bind(*args, **kwargs)
+        bound.apply_defaults()
+        values = bound.arguments
+        return Record(**{k: f.validate(values[k]) for k, f in cls.fields.items()})
+
+    def read_field(self, field: Field) -> Any:
+        """Return a field's value; its default as long as construction goes on."""
+        if self.live is not None:
+            return self.live.read(field)
+        values = vars(self).get("_values")
+        return field.default if values is None else getattr(values, field.name)
+
+    def write_field(self, field: Field, value: Any) -> None:
+        """Move a number of a running object; everything else is fixed."""
+        if self.live is None:
+            raise AttributeError(
+                f"`{field.name}` moves only once the {type(self).__name__} belongs to "
+                f"an optimizer. Received: {field.name}={value!r}. Construct a new one."
+            )
+        self.live.write(field, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal object, ready to serialize."""
+        return {k: _plain(getattr(self, k)) for k in self.fields}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make an object from what `get_config` returned."""
+        load = keras.saving.deserialize_keras_object
+        return cls(**{k: load(v, custom_objects) for k, v in config.items()})
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{k}={getattr(self, k)!r}"
+            for k, f in self.fields.items()
+            if not f.keras_owned and getattr(self, k) != f.default
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _signature(cls: type[Declared]) -> inspect.Signature:
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = [
+        inspect.Parameter(name, kinds[field.kw_only], default=field.default)
+        for name, field in sorted(cls.fields.items(), key=lambda f: f[1].kw_only)
+    ]
+    return inspect.Signature(parameters)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, bool | int | float | str | None):
+        return value
+    return keras.saving.serialize_keras_object(value)

@@ -1,0 +1,61 @@
+"""Learning rates, and other values that a schedule may drive."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.fields import Option, as_number
+
+Driven = float | LearningRateSchedule
+Rate = float | LearningRateSchedule | Callable[..., Any]
+
+
+def check_rate(value: Any) -> Any:
+    """Return a float, or a schedule or callable as it is."""
+    number = as_number(value)
+    if number is not None:
+        if not 0 <= number < float("inf"):
+            raise ValueError(
+                "expected a finite number >= 0, a schedule, or a callable. "
+                f"Received: learning_rate={value!r}"
+            )
+        return number
+    if isinstance(value, LearningRateSchedule):
+        return value
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(
+            "expected a number, a schedule, or a callable of no argument or of the "
+            f"step. Received: learning_rate={value!r}"
+        )
+    takes_step(value)
+    return value
+
+
+def takes_step(rate: Any) -> bool:
+    """Whether a callable rate wants the step; raise if it wants more than that."""
+    needed = [
+        p
+        for p in inspect.signature(rate).parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise TypeError(
+            "a callable learning rate takes no argument or the step. "
+            f"Received: one with {len(needed)} arguments, {rate!r}"
+        )
+    return len(needed) == 1
+
+
+def StepSize(*, default: float) -> Any:
+    """Declare the learning rate, which Keras keeps."""
+    return Option(
+        default=default,
+        doc="step size η",
+        domain=">= 0",
+        check=check_rate,
+        keras_owned=True,
+    )

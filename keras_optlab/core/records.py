@@ -1,0 +1,66 @@
+"""Named values that travel together: a rule's hyperparameters, a tensor's slots."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core.numerics import DecayRate
+
+
+class Record:
+    """An immutable set of named values, read as attributes.
+
+    >>> s = Record(m=1.0, v=2.0)
+    >>> s.next(m=3.0)
+    Record(m=3.0, v=2.0)
+    >>> s.next(n=3.0)
+    Traceback (most recent call last):
+        ...
+    AttributeError: No value is declared under this name. Received: 'n'. Declared: m, v
+    """
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"A record does not change; use `.next({name}=...)`. "
+            f"Received: {name}={value!r}"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"No value is declared under this name. Received: {name!r}. "
+            f"Declared: {', '.join(vars(self)) or 'none'}"
+        )
+
+    def __contains__(self, name: str) -> bool:
+        return name in vars(self)
+
+    def next(self, **values: Any) -> "Record":
+        """Return the record with some of its values replaced."""
+        for name in values:
+            getattr(self, name)
+        return self.extend(**values)
+
+    def extend(self, **values: Any) -> "Record":
+        """Return the record with values replaced or added."""
+        return Record(**(vars(self) | values))
+
+    def cast(self, dtype: str) -> "Record":
+        """Return the record with its tensors and decay factors in another type."""
+
+        def cast(x: Any) -> Any:
+            if isinstance(x, DecayRate):
+                return x.cast(dtype)
+            return ops.cast(x, dtype) if ops.is_tensor(x) else x
+
+        return Record(**{name: cast(x) for name, x in self.items()})
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the names and values, in declared order."""
+        return iter(vars(self).items())
+
+    def __repr__(self) -> str:
+        return f"Record({', '.join(f'{k}={v!r}' for k, v in self.items())})"

@@ -1,0 +1,9 @@
+"""Data sets that come with the package and need no network.
+
+Provenance and licences are in `data/README.md` beside this file.
+"""
+
+from keras_optlab.datasets.diamond_prices import Diamonds, diamonds
+from keras_optlab.datasets.handwritten_digits import mnist
+
+__all__ = ["Diamonds", "diamonds", "mnist"]

@@ -1,0 +1,99 @@
+"""What differs between TensorFlow, JAX and torch: gradients in, values out.
+
+Choosing between two outcomes must cost nothing. TensorFlow takes one condition around
+the commit, except under a strategy, where a commit crosses replicas and may not stand
+inside a condition. torch on a CPU takes a Python `if`. Everything else computes both
+and selects by value, which a compiler fuses and which never waits for a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+Variable = Any
+Pairs = list[tuple[Variable, Tensor]]
+
+
+def read(variable: Variable) -> Tensor:
+    """Return a variable's value as a plain tensor of its own type."""
+    if isinstance(variable, keras.Variable):
+        variable = variable.value
+    return ops.convert_to_tensor(variable)
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """Return a sparse gradient in full; rows that occur twice are summed."""
+    return ops.convert_to_tensor(gradient, sparse=False)
+
+
+def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
+    """Add up the replicas' gradients under a `tf.distribute` strategy."""
+    context = _replica_context()
+    if context is None or not gradients:
+        return gradients
+    import tensorflow as tf
+
+    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+
+
+def commit(pairs: Pairs) -> None:
+    """Write every new value, once."""
+    context = _replica_context()
+    if context is None:
+        for variable, value in pairs:
+            variable.assign(value)
+        return
+    variables = [v.value if isinstance(v, keras.Variable) else v for v, _ in pairs]
+
+    def write(strategy: Any, values: Sequence[Tensor]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(
+                variable, lambda v, x: v.assign(x), args=(value,), group=False
+            )
+
+    context.merge_call(write, args=([value for _, value in pairs],))
+
+
+def commit_either(
+    condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
+) -> None:
+    """Write what `yes` computes where the condition holds, else what `no` computes."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and _replica_context() is None:
+        import tensorflow as tf
+
+        tf.cond(condition, lambda: _done(commit(yes())), lambda: _done(commit(no())))
+    elif backend == "torch" and condition.device.type == "cpu":
+        commit(yes() if condition else no())
+    else:
+        commit(_select(condition, yes(), no()))
+
+
+def _done(_: None) -> int:
+    return 0  # both branches of a condition must return the same structure
+
+
+def _select(condition: Tensor, yes: Pairs, no: Pairs) -> Pairs:
+    variables = {id(v): v for v, _ in yes + no}
+    if_yes, if_no = ({id(v): x for v, x in pairs} for pairs in (yes, no))
+
+    def choose(key: int, variable: Variable) -> Tensor:
+        kept = read(variable)
+        chosen = ops.where(condition, if_yes.get(key, kept), if_no.get(key, kept))
+        return ops.cast(chosen, kept.dtype)
+
+    return [(v, choose(key, v)) for key, v in variables.items()]
+
+
+def _replica_context() -> Any:
+    """Return TensorFlow's context if it is one replica of several, else `None`."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    return tf.distribute.get_replica_context() if tf.distribute.has_strategy() else None

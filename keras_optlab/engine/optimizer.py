@@ -1,0 +1,561 @@
+"""`Optimizer`: a pure update rule made into a `keras.optimizers.Optimizer`."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core import (
+    Declared,
+    Driven,
+    Flag,
+    Group,
+    Hyper,
+    Option,
+    Paper,
+    Rate,
+    Record,
+    Slot,
+    StepSize,
+)
+from keras_optlab.core.errors import suggest
+from keras_optlab.core.fields import Field, HyperField
+from keras_optlab.core.groups import check_groups
+from keras_optlab.core.rates import check_rate, takes_step
+from keras_optlab.core.registry import register
+from keras_optlab.engine import arguments, state
+from keras_optlab.engine.backends import (
+    commit,
+    commit_either,
+    dense,
+    read,
+    sum_over_replicas,
+)
+from keras_optlab.engine.plan import Parameter, Plan, make_plan
+from keras_optlab.engine.scalars import Scalars, scalar_dtype
+from keras_optlab.engine.seam import Seam
+from keras_optlab.engine.statistics import COLUMNS, Statistics
+from keras_optlab.engine.update import Update
+from keras_optlab.transforms import Transform
+
+Tensor = Any
+Variable = Any
+
+
+class Optimizer(Declared, Seam):
+    r"""Base of every optimizer: an algorithm declares and computes, the engine does the rest.
+
+    A subclass declares its hyperparameters and slots and implements `update`, a pure
+    function of tensors. By being defined it is entered in the registry under its
+    lower-case name and can be serialized by Keras. It needs no constructor.
+
+    Args:
+        learning_rate: Step size $\eta$ >= 0: any number, a schedule, or a callable of no
+            argument or of the step. Schedules count updates, from 0.
+        weight_decay: Decoupled decay >= 0: $w \leftarrow w - \eta \lambda w$ before the
+            step. `None` is none.
+        clipnorm: Shorten each gradient to this norm, > 0.
+        clipvalue: Clip each entry of the gradients to this size, > 0.
+        global_clipnorm: Shorten all gradients together to this norm, > 0.
+        use_ema: Keep a moving average of the weights, and end training with it.
+        ema_momentum: Its decay factor, [0, 1].
+        ema_overwrite_frequency: Write the average into the weights every so many
+            updates; `None` is only at the end.
+        loss_scale_factor: Constant factor on the loss, divided out of the gradients.
+        gradient_accumulation_steps: Micro-batches >= 2 for each update.
+        name: Name of the optimizer; by default made from its class.
+        l1: Penalty $l_1 \sum |w|$, added to the gradient before clipping; >= 0.
+        l2: Penalty $l_2 \sum w^2$, added to the gradient before clipping; >= 0.
+        l1_proximal: Soft-threshold by $\eta l_1$ after the step, which makes exact
+            zeros; >= 0.
+        decay_mask: Which weights `weight_decay`, `l1`, `l2` and `l1_proximal` apply to:
+            `None` for all, `"matrices"` for those of more than one axis, or a function
+            of the variable. `exclude_from_weight_decay` takes out more.
+        groups: `Group`s of weights with hyperparameters of their own.
+        gradient_transforms: From `keras_optlab.transforms`; they follow the clipping.
+        update_transforms: From `keras_optlab.transforms`; they precede the decay.
+        skip_non_finite: Skip a step whose gradients hold a NaN or an infinity: nothing
+            changes but `skipped_steps`. Under accumulation such a micro-batch is left
+            out of the average.
+
+    Attributes:
+        updates: Variable; the number of updates applied.
+        skipped_steps: Variable; the number of (micro-)steps skipped.
+        learning_rate_scale: Factor >= 0 on the rate, for callbacks; 1 at first.
+
+    Raises:
+        TypeError: for an argument of the wrong kind or an unknown name.
+        ValueError: for one out of range, and for more than one of `clipnorm`,
+            `clipvalue` and `global_clipnorm`.
+
+    >>> class SignSGD(Optimizer):
+    ...     "Sign of the gradient."
+    ...     def update(self, w, g, s, h, t):
+    ...         return -h.learning_rate * ops.sign(g), s
+    >>> w = keras.Variable([1.0, 1.0])
+    >>> SignSGD(0.5).apply([ops.convert_to_tensor([3.0, -4.0])], [w])
+    >>> w.numpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    weight_decay: Driven | None = Hyper(
+        default=None, within=">= 0", doc="decoupled decay λ", kw_only=True
+    )
+    clipnorm: Driven | None = Hyper(
+        default=None, doc="largest norm of a gradient", kw_only=True
+    )
+    clipvalue: Driven | None = Hyper(
+        default=None, doc="largest entry of a gradient", kw_only=True
+    )
+    global_clipnorm: Driven | None = Hyper(
+        default=None, doc="largest norm of all gradients", kw_only=True
+    )
+    use_ema: bool = Flag(
+        default=False, doc="average the weights", kw_only=True, keras_owned=True
+    )
+    ema_momentum: float = Hyper(
+        default=0.99,
+        within="[0, 1]",
+        doc="decay factor of the average",
+        adjustable=False,
+        kw_only=True,
+        keras_owned=True,
+    )
+    ema_overwrite_frequency: int | None = Hyper(
+        default=None,
+        within=">= 1",
+        doc="updates between two overwritings",
+        adjustable=False,
+        integer=True,
+        kw_only=True,
+        keras_owned=True,
+    )
+    loss_scale_factor: float | None = Hyper(
+        default=None,
+        doc="factor on the loss",
+        adjustable=False,
+        kw_only=True,
+        keras_owned=True,
+    )
+    gradient_accumulation_steps: int | None = Hyper(
+        default=None,
+        within=">= 2",
+        doc="micro-batches for each update",
+        adjustable=False,
+        integer=True,
+        kw_only=True,
+        keras_owned=True,
+    )
+    name: str | None = Option(
+        default=None, doc="name of the optimizer", kw_only=True, keras_owned=True
+    )
+    l1: Driven | None = Hyper(
+        default=None, within=">= 0", doc="penalty on |w|", kw_only=True
+    )
+    l2: Driven | None = Hyper(
+        default=None, within=">= 0", doc="penalty on w²", kw_only=True
+    )
+    l1_proximal: Driven | None = Hyper(
+        default=None, within=">= 0", doc="soft threshold after the step", kw_only=True
+    )
+    decay_mask: Any = Option(
+        default=None,
+        doc="weights that decay",
+        check=arguments.check_mask,
+        kw_only=True,
+    )
+    groups: Sequence[Group] = Option(
+        default=(), doc="parameter groups", check=check_groups, kw_only=True
+    )
+    gradient_transforms: Sequence[Transform] = Option(
+        default=(),
+        doc="changes to gradients",
+        check=arguments.check_gradient_transforms,
+        kw_only=True,
+    )
+    update_transforms: Sequence[Transform] = Option(
+        default=(),
+        doc="changes to updates",
+        check=arguments.check_update_transforms,
+        kw_only=True,
+    )
+    skip_non_finite: bool = Flag(
+        default=True, doc="skip steps with NaN or infinite gradients", kw_only=True
+    )
+    learning_rate_scale: float = Hyper(
+        default=1.0, within=">= 0", doc="factor on the rate", kw_only=True
+    )
+
+    slots: ClassVar[tuple[Slot, ...]] = ()
+    shared: ClassVar[tuple[Slot, ...]] = ()
+    elementwise: ClassVar[bool] = True
+    paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
+    keras_twin: ClassVar[str | None] = None
+    registry_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        package = cls.__module__.partition(".")[0]
+        keras.saving.register_keras_serializable(package=package)(cls)
+        cls.registry_name = register(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        values = self.bind(*args, **kwargs)
+        _check_one_clipping(values)
+        Seam.__init__(
+            self,
+            learning_rate=values.learning_rate,
+            **{k: getattr(values, k) for k in self.fields if k in _FOR_KERAS},
+        )
+        self._values = values
+        self._check_groups()
+        self.live = Scalars(type(self), values, self._add_scalar)
+        for transform in self.transforms:
+            add = functools.partial(self._add_scalar, owner=type(transform).__name__)
+            transform.live = Scalars(type(transform), transform._values, add)
+        self.updates = self._add_counter("updates")
+        self.skipped_steps = self._add_counter("skipped_steps")
+        self.statistics_every: int | None = None
+        self.pending_state: Any = None
+        self._reported_skips = 0
+
+    # What an algorithm implements.
+
+    def prepare(self, h: Record, t: Tensor, z: Record) -> tuple[Record, Record]:
+        """Derive, once a step, the scalars that all tensors share.
+
+        Args:
+            h: The hyperparameters, as scalar tensors or `DecayRate`s.
+            t: The number of this update, counted from 1.
+            z: The `shared` state.
+
+        Returns:
+            `h`, extended by what `update` wants to read from it, and the next `z`.
+        """
+        del t
+        return h, z
+
+    def update(
+        self, w: Tensor, g: Tensor, s: Record, h: Record, t: Tensor
+    ) -> tuple[Tensor, Record]:
+        """Return what to add to one weight, and its next slots. Pure.
+
+        Args:
+            w: The weight, after decoupled decay.
+            g: Its gradient, of the same shape and type.
+            s: Its slots.
+            h: The hyperparameters, as `prepare` returned them, in the type of `w`.
+            t: The number of this update, counted from 1.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `update(self, w, g, s, h, t)`."
+        )
+
+    # One step, as Keras asks for it.
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the state for these weights."""
+        if self.built:
+            return
+        variables = list(variables)
+        super().build(variables)
+        self.plan: Plan = make_plan(self, variables)
+        if self.gradient_accumulation_steps:
+            self.accumulated = self._add_counter("accumulated")
+        self.statistics_table = self.add_variable(
+            shape=(len(variables), len(COLUMNS)), dtype="float32", name="statistics"
+        )
+        self.statistics_step = self._add_counter("statistics_step")
+        state.load_pending(self)
+
+    def step(self, gradients: list[Tensor], indices: list[int]) -> None:
+        """Update the weights with these indices by their gradients."""
+        rows = [
+            (self.plan.parameters[i], dense(g))
+            for i, g in zip(indices, gradients, strict=True)
+            if not self.plan.parameters[i].frozen
+        ]
+        if not rows:
+            return
+        parameters = [p for p, _ in rows]
+        gradients = sum_over_replicas([g for _, g in rows])
+        finite = _all_finite(gradients) if self.skip_non_finite else None
+        if self.gradient_accumulation_steps:
+            self._accumulate(parameters, gradients, finite)
+        elif finite is None:
+            commit(Update(self, parameters, gradients).compute())
+        else:
+            skipped = read(self.skipped_steps)
+            commit_either(
+                finite,
+                lambda: Update(self, parameters, gradients).compute(),
+                lambda: [(self.skipped_steps, skipped + 1)],
+            )
+
+    def _accumulate(
+        self,
+        parameters: list[Parameter],
+        gradients: list[Tensor],
+        finite: Tensor | None,
+    ) -> None:
+        """Add the micro-batch; at the end of a window update by the average."""
+        sums = [self.accumulators[p.index] for p in parameters]
+        count, skipped = read(self.accumulated), read(self.skipped_steps)
+        total = [
+            read(a) + ops.cast(_zero_unless(finite, g), a.dtype)
+            for a, g in zip(sums, gradients, strict=True)
+        ]
+        good = 1 if finite is None else ops.cast(finite, count.dtype)
+        count = count + good
+        skips = (self.skipped_steps, skipped + 1 - good)
+        last = (read(self.micro_steps) + 1) % self.gradient_accumulation_steps == 0
+
+        def update() -> list[tuple[Variable, Tensor]]:
+            mean = [x / ops.cast(count, x.dtype) for x in total]
+            emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
+            done = Update(self, parameters, mean).compute()
+            return [*done, *emptied, (self.accumulated, count * 0), skips]
+
+        def add() -> list[tuple[Variable, Tensor]]:
+            added = list(zip(sums, total, strict=True))
+            return [*added, (self.accumulated, count), skips]
+
+        commit_either(ops.logical_and(last, count > 0), update, add)
+
+    # Values that move while training runs.
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate as given: the variable, or the schedule's value at this update."""
+        rate = self.base_learning_rate
+        if isinstance(rate, keras.Variable):
+            return rate
+        if isinstance(rate, LearningRateSchedule) or takes_step(rate):
+            return rate(self.updates)
+        return rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        value = check_rate(value)
+        driven = not isinstance(self.base_learning_rate, keras.Variable)
+        if driven and isinstance(value, float):
+            raise TypeError(
+                f"The learning rate is driven by {self.base_learning_rate!r}. "
+                f"Received: learning_rate={value}. Set `learning_rate_scale` to move "
+                "it, or construct the optimizer with a number."
+            )
+        Seam.learning_rate.fset(self, value)
+
+    @property
+    def current_learning_rate(self) -> float:
+        """The rate that the next update uses: `learning_rate` times its scale."""
+        rate = float(ops.convert_to_numpy(ops.convert_to_tensor(self.learning_rate)))
+        return rate * self.current("learning_rate_scale")
+
+    def current(self, name: str) -> Any:
+        """Return a hyperparameter's value at this update, as a Python number.
+
+        Raises:
+            AttributeError: if there is no such hyperparameter.
+        """
+        value = getattr(self, self._field(name).name)
+        if isinstance(value, LearningRateSchedule):
+            return float(ops.convert_to_numpy(value(read(self.updates))))
+        return value
+
+    def adjust(self, name: str, value: float) -> None:
+        """Change a hyperparameter of a running optimizer; nothing is traced again.
+
+        Args:
+            name: A declared hyperparameter, or `"learning_rate"`.
+            value: Its new value, in the declared range.
+
+        Raises:
+            AttributeError: if it does not exist, was fixed or absent at construction,
+                or follows a schedule.
+            ValueError: if the value is out of range.
+
+        >>> from keras_optlab import optimizers
+        >>> optimizer = optimizers.Adam()
+        >>> optimizer.adjust("beta_1", 0.95)
+        >>> optimizer.beta_1
+        0.95
+        """
+        setattr(self, self._field(name).name, value)
+
+    def write_field(self, field: Field, value: Any) -> None:
+        """Move a number; Keras' own constructor may assign before there is one."""
+        if self.live is None:
+            return
+        gated = [s.name for s in self.slots if s.when == field.name]
+        if gated and not getattr(self, field.name) and value:
+            raise AttributeError(
+                f"`{field.name}` was 0 at construction, so there is no slot "
+                f"{gated[0]!r}. Received: {field.name}={value!r}. Construct with a "
+                "number > 0, and move that."
+            )
+        self.live.write(field, value)
+
+    @property
+    def transforms(self) -> list[Transform]:
+        """All transforms, the gradient side first."""
+        return [*self.gradient_transforms, *self.update_transforms]
+
+    # Statistics for callbacks.
+
+    def collect_statistics(self, every: int | None) -> bool:
+        """Let the step record norms at its first and then at every so many updates.
+
+        The step must be traced after the call. A callback asks in `set_model` and, if
+        the answer is `True`, makes Keras build its train function anew.
+
+        Args:
+            every: Updates between two records, >= 1; `None` switches it off.
+
+        Returns:
+            Whether the request changed anything.
+        """
+        if every is not None and (not isinstance(every, int) or every < 1):
+            raise ValueError(
+                f"`every` must be an integer >= 1 or None. Received: every={every!r}"
+            )
+        changed = every != self.statistics_every
+        self.statistics_every = every
+        return changed
+
+    def statistics(self) -> Statistics | None:
+        """Return the last record, or `None` before the first."""
+        at = int(ops.convert_to_numpy(self.statistics_step)) if self.built else 0
+        if not at:
+            return None
+        table = ops.convert_to_numpy(self.statistics_table)
+        return Statistics.from_table(at, table, [p.path for p in self.plan.parameters])
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """End training: write the average, and say if steps were skipped."""
+        super().finalize_variable_values(var_list)
+        skipped = int(ops.convert_to_numpy(self.skipped_steps))
+        if skipped > self._reported_skips:
+            warnings.warn(
+                f"{self.name} skipped {skipped} of "
+                f"{int(ops.convert_to_numpy(self.micro_steps))} steps, because their "
+                "gradients held a NaN or an infinity; the weights are unharmed. Look "
+                "for bad rows in the data, or lower the learning rate.",
+                stacklevel=3,
+            )
+            self._reported_skips = skipped
+
+    # Keeping and restoring.
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Sequence[Variable] | None = None,
+        var_names: Sequence[str] | None = None,
+    ) -> None:
+        """Leave weights out of decay and penalties; call before `build`.
+
+        Args:
+            var_list: Variables to leave out.
+            var_names: Regular expressions to look for in the variables' names.
+
+        Raises:
+            ValueError: if the optimizer has been built.
+        """
+        if self.built:
+            raise ValueError(
+                "exclude_from_weight_decay must be called before the optimizer is "
+                f"built. Received: an optimizer built for {len(self.weights)} weights."
+            )
+        super().exclude_from_weight_decay(var_list=var_list, var_names=var_names)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        config = Declared.get_config(self)
+        rate = self.base_learning_rate
+        if isinstance(rate, keras.Variable):
+            given, now = self._values.learning_rate, float(rate.numpy())
+            same = isinstance(given, float) and np.float32(given) == np.float32(now)
+            config["learning_rate"] = given if same else now
+        else:
+            config["learning_rate"] = keras.saving.serialize_keras_object(rate)
+        return config
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state, by slot and name of the weight."""
+        state.save(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the state, or raise what differs."""
+        state.load(self, store)
+
+    # Small things the above is made of.
+
+    def _field(self, name: str) -> Field:
+        if name not in self.fields:
+            raise AttributeError(
+                f"{type(self).__name__} has no such hyperparameter. "
+                f"Received: {name!r}. {suggest(name, self.fields)}"
+            )
+        return self.fields[name]
+
+    def _check_groups(self) -> None:
+        gates = {s.when for s in self.slots}
+        fields = {
+            k: f
+            for k, f in self.fields.items()
+            if isinstance(f, HyperField) and f.adjustable and k not in gates
+        }
+        for group in self.groups:
+            for name, value in group.hyperparameters.items():
+                if name not in fields:
+                    raise TypeError(
+                        f"A Group of {type(self).__name__} cannot set this. "
+                        f"Received: {name}={value!r}. {suggest(name, fields)}"
+                    )
+                group.hyperparameters[name] = fields[name].validate(value)
+
+    def _add_scalar(self, name: str, value: float, owner: str = "") -> Variable:
+        return self.add_variable(
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            dtype=scalar_dtype(),
+            name=f"{owner}_{name}".strip("_"),
+        )
+
+    def _add_counter(self, name: str) -> Variable:
+        return self.add_variable(
+            shape=(), dtype="int", aggregation="only_first_replica", name=name
+        )
+
+
+_FOR_KERAS = {
+    k for k, f in Optimizer.fields.items() if f.keras_owned and k != "learning_rate"
+}
+
+
+def _check_one_clipping(values: Record) -> None:
+    names = ("clipnorm", "clipvalue", "global_clipnorm")
+    given = {k: getattr(values, k) for k in names if getattr(values, k) is not None}
+    if len(given) > 1:
+        raise ValueError(
+            f"At most one of {', '.join(names)} can be set. Received: "
+            + ", ".join(f"{k}={v!r}" for k, v in given.items())
+            + ". Use gradient_transforms to combine several."
+        )
+
+
+def _all_finite(gradients: list[Tensor]) -> Tensor:
+    return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+
+
+def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:
+    return g if finite is None else ops.where(finite, g, ops.zeros_like(g))
+

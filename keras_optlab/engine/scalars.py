@@ -1,0 +1,126 @@
+"""Hyperparameters that may change while a compiled step runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.declared import Declared
+from keras_optlab.core.fields import DecayField, Field
+from keras_optlab.core.numerics import DecayRate
+from keras_optlab.core.records import Record
+from keras_optlab.engine.seam import is_purged
+
+Tensor = Any
+Variable = Any
+
+
+def scalar_dtype() -> str:
+    """Return the type in which scalars are kept: floatx, but never below float32."""
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
+class Scalars:
+    """The numbers of one optimizer or transform, each a variable of its own.
+
+    A Python number would be a constant of the compiled step. A number that the
+    declaration calls adjustable is therefore kept in a scalar variable, a decay factor
+    as its exact complement; a schedule needs none; what is not adjustable, or was left
+    at `None`, stays as it is.
+
+    Args:
+        owner: Whose declared fields these are.
+        values: Its checked values.
+        add_variable: Creates a scalar variable from a name and a number.
+    """
+
+    def __init__(
+        self,
+        owner: type[Declared],
+        values: Record,
+        add_variable: Callable[[str, float], Variable],
+    ) -> None:
+        self.fields = {k: f for k, f in owner.fields.items() if not f.keras_owned}
+        self.values = {k: getattr(values, k) for k in self.fields}
+        self.variables = {
+            k: add_variable(k, _stored(f, self.values[k]))
+            for k, f in self.fields.items()
+            if f.adjustable and isinstance(self.values[k], float | int)
+        }
+
+    def read(self, field: Field) -> Any:
+        """Return the present value: number, schedule, or whatever was declared.
+
+        The variable is the truth, since a checkpoint may have moved it; the Python
+        number is returned as long as it still agrees, so that 0.9 reads as 0.9.
+        """
+        value, variable = self.values[field.name], self.variables.get(field.name)
+        if variable is None or is_purged(variable):
+            return value
+        stored = ops.convert_to_numpy(variable.value)
+        if stored == np.asarray(_stored(field, value), stored.dtype):
+            return value
+        return 1.0 - float(stored) if isinstance(field, DecayField) else float(stored)
+
+    def write(self, field: Field, value: Any) -> None:
+        """Move a value; the next step uses it, compiled or not."""
+        new, old = field.validate(value), self.values[field.name]
+        variable = self.variables.get(field.name)
+        received = f"Received: {field.name}={value!r}"
+        if not field.adjustable:
+            raise AttributeError(
+                f"`{field.name}` ({field.doc}) is fixed at construction. {received}. "
+                "Make a new object."
+            )
+        if isinstance(old, LearningRateSchedule):
+            raise AttributeError(
+                f"`{field.name}` is driven by {old!r}. {received}. "
+                "Construct with a number to set it by hand."
+            )
+        if variable is None or not isinstance(new, float | int):
+            raise AttributeError(
+                f"`{field.name}` was {old!r} at construction, so the step was built "
+                f"without it. {received}. Construct with a number, and move that."
+            )
+        if is_purged(variable):
+            raise RuntimeError(
+                "Between two batches JAX' trainer holds the optimizer's state. "
+                f"{received}. Reach the optimizer through `callback.model.optimizer`."
+            )
+        variable.assign(_stored(field, new))
+        self.values[field.name] = new
+
+    def tensors(self, step: Tensor) -> Record:
+        """Return every value as a rule reads it, at the 0-based update `step`."""
+        return Record(**{k: self.tensor(f, step) for k, f in self.fields.items()})
+
+    def tensor(self, field: Field, step: Tensor) -> Any:
+        """Return one value: a scalar tensor, a `DecayRate`, or a Python object."""
+        variable = self.variables.get(field.name)
+        if variable is not None:
+            return _wrapped(field, ops.convert_to_tensor(variable))
+        return as_tensor(field, self.values[field.name], step)
+
+
+def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
+    """Return what a rule reads of a value that no variable holds."""
+    if isinstance(value, LearningRateSchedule):
+        value = ops.cast(value(step), scalar_dtype())
+        return DecayRate(1.0 - value) if isinstance(field, DecayField) else value
+    if field.adjustable and value is not None:
+        stored = ops.convert_to_tensor(_stored(field, value), scalar_dtype())
+        return _wrapped(field, stored)
+    return value
+
+
+def _stored(field: Field, value: Any) -> Any:
+    return 1.0 - value if isinstance(field, DecayField) else value
+
+
+def _wrapped(field: Field, stored: Tensor) -> Any:
+    return DecayRate(stored) if isinstance(field, DecayField) else stored

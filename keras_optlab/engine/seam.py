@@ -1,0 +1,118 @@
+"""Everything this package takes from Keras that Keras calls private.
+
+Read in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which builds
+it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies the
+constraints and counts. That one method is overridden; `update_step`, which Keras'
+version of it would call, raises, so that a rename in Keras fails loudly.
+
+Names used, and why no public one serves:
+
+- `_backend_apply_gradients`: the seam itself.
+- `_iterations`: counts micro-batches; the public `iterations` counts windows of them.
+- `_get_variable_index`: gradients arrive filtered, and under a TensorFlow strategy with
+  other variable objects than those that `build` saw.
+- `_trainable_variables`, `_model_variables_moving_average`, `_accumulated_gradients`:
+  what the base class created in `build`; `SwapEMAWeights` reads the first two.
+- `_use_weight_decay`: honours `exclude_from_weight_decay`.
+- `_overwrite_variable_with_gradient`: float8 weights that no rule may touch.
+- `_distribution_strategy`: places a slot beside its weight (TensorFlow).
+- `_learning_rate`: tells a number from a schedule.
+- `_layout` of a variable: its sharding, which a slot of the same shape shares.
+- `_value` of a variable: `None` while JAX' trainer holds the state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import keras
+
+Tensor = Any
+Variable = Any
+
+
+class Seam(keras.optimizers.Optimizer):
+    """`keras.optimizers.Optimizer` with one abstract method, `step`."""
+
+    def step(self, gradients: list[Tensor], indices: list[int]) -> None:
+        """Update the weights with these indices by their gradients."""
+        raise NotImplementedError
+
+    def _backend_apply_gradients(
+        self, grads: list[Tensor], trainable_variables: list[Variable]
+    ) -> None:
+        indices = [self._get_variable_index(v) for v in trainable_variables]
+        self.step(list(grads), indices)
+
+    def update_step(
+        self,
+        gradient: Tensor,  # noqa: ARG002
+        variable: Variable,  # noqa: ARG002
+        learning_rate: Tensor,  # noqa: ARG002
+    ) -> None:
+        """Keras' own per-variable hook, which never runs here."""
+        raise RuntimeError(
+            "keras_optlab's engine was bypassed: this version of Keras reaches an "
+            f"optimizer in an unknown way. Received: keras {keras.__version__}. "
+            "Please report it and install an earlier keras."
+        )
+
+    @property
+    def micro_steps(self) -> Variable:
+        """Number of gradients received; the public `iterations` counts windows."""
+        return self._iterations
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The trainable variables that the optimizer was built with."""
+        return list(self._trainable_variables)
+
+    @property
+    def averages(self) -> list[Variable | None]:
+        """Moving averages of the weights; empty without `use_ema`."""
+        return list(self._model_variables_moving_average) if self.use_ema else []
+
+    @property
+    def accumulators(self) -> list[Variable | None]:
+        """Gradient accumulators; empty without `gradient_accumulation_steps`."""
+        steps = self.gradient_accumulation_steps
+        return list(self._accumulated_gradients) if steps else []
+
+    @property
+    def base_learning_rate(self) -> Any:
+        """What drives the rate: a variable, a schedule or a callable."""
+        return self._learning_rate
+
+    def decays(self, variable: Variable) -> bool:
+        """Whether `exclude_from_weight_decay` left this weight in."""
+        return self._use_weight_decay(variable)
+
+    def is_overwritten(self, variable: Variable) -> bool:
+        """Whether Keras writes the gradient itself into the variable (float8)."""
+        return self._overwrite_variable_with_gradient(variable)
+
+    def add_slot(
+        self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
+    ) -> Variable:
+        """Create a variable that lives where a weight lives."""
+        same_shape = tuple(shape) == tuple(weight.shape)
+        with self._beside(weight):
+            return self.add_variable(
+                shape=shape,
+                initializer=init,
+                dtype=dtype,
+                layout=getattr(weight, "_layout", None) if same_shape else None,
+                name=name,
+            )
+
+    def _beside(self, weight: Variable) -> contextlib.AbstractContextManager[Any]:
+        if keras.backend.backend() != "tensorflow":
+            return contextlib.nullcontext()
+        raw = weight.value if isinstance(weight, keras.Variable) else weight
+        return self._distribution_strategy.extended.colocate_vars_with(raw)
+
+
+def is_purged(variable: Variable) -> bool:
+    """Whether JAX' trainer holds the value, so that a write would be lost."""
+    return variable._value is None

@@ -1,0 +1,241 @@
+"""One update: from gradients to the list of new values, without writing any.
+
+gradient -> penalties -> clipping -> gradient transforms -> rule -> update transforms
+         -> decoupled decay and proximal step -> moving average
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.core.numerics import soft_threshold
+from keras_optlab.engine.backends import Pairs, Variable, read
+from keras_optlab.engine.plan import Parameter, Slots
+from keras_optlab.engine.scalars import as_tensor, scalar_dtype
+from keras_optlab.engine.statistics import clipped_tensors, norms
+from keras_optlab.transforms.clip import (
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+)
+
+Tensor = Any
+
+
+class Update:
+    """The computation of one update.
+
+    Args:
+        optimizer: The optimizer, built.
+        parameters: The weights that have a gradient, none of them frozen.
+        gradients: Dense gradients of these weights, summed over replicas.
+    """
+
+    def __init__(
+        self, optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
+    ) -> None:
+        self.optimizer = optimizer
+        self.parameters = parameters
+        self.gradients = gradients
+        self.done = read(optimizer.updates)  # updates before this one
+        self.t = ops.cast(self.done + 1, scalar_dtype())
+        self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
+        self.pairs: Pairs = []
+
+    def compute(self) -> Pairs:
+        """Return (variable, new value) for everything that changes."""
+        self._prepare()
+        w = [ops.cast(read(p.variable), p.dtype) for p in self.parameters]
+        g = [
+            ops.cast(g, p.dtype)
+            for g, p in zip(self.gradients, self.parameters, strict=True)
+        ]
+        g = [self._penalized(*row) for row in zip(self.parameters, w, g, strict=True)]
+        raw, g = g, self._clip(g)
+        g = self._transform("gradient", g, w, g)
+        w_decayed = [self._decayed(*row) for row in zip(self.parameters, w, strict=True)]
+        u = [
+            self._rule(*row) for row in zip(self.parameters, w_decayed, g, strict=True)
+        ]
+        u = self._transform("update", u, w, g)
+        new = [
+            self._proximal(*row)
+            for row in zip(self.parameters, w_decayed, u, strict=True)
+        ]
+        self._record(raw, g, u, w)
+        self._write_weights(new)
+        self.pairs.append((self.optimizer.updates, self.done + 1))
+        return self.pairs
+
+    # Hyperparameters: once a step for each group, once more for each type in it.
+
+    def _prepare(self) -> None:
+        """Read every hyperparameter, and let the rule derive its scalars from them."""
+        optimizer = self.optimizer
+        base = optimizer.live.tensors(self.done)
+        rate = ops.cast(optimizer.learning_rate, scalar_dtype())
+        base = base.extend(learning_rate=rate * base.learning_rate_scale)
+        self.base = base
+        self.h: dict[int, Record] = {}
+        for group, shared in optimizer.plan.shared.items():
+            own = base if group < 0 else self._override(base, optimizer.groups[group])
+            h, z = optimizer.prepare(own, self.t, _values(shared))
+            self.h[group] = h
+            self._write_slots(shared, z)
+        self.cast: dict[tuple[int, str], Record] = {
+            key: self.h[key[0]].cast(key[1])
+            for key in {(p.group, p.dtype) for p in self.parameters}
+        }
+
+    def _override(self, base: Record, group: Any) -> Record:
+        fields = self.optimizer.fields
+        own = {
+            name: as_tensor(fields[name], value, self.done)
+            for name, value in group.hyperparameters.items()
+        }
+        return base.extend(learning_rate=base.learning_rate * group.learning_rate, **own)
+
+    def _h(self, p: Parameter) -> Record:
+        return self.cast[p.group, p.dtype]
+
+    # The stages, in their order.
+
+    def _penalized(self, p: Parameter, w: Tensor, g: Tensor) -> Tensor:
+        """Add the gradient of the penalties l1 |w| and l2 w²."""
+        h = self._h(p)
+        if p.regularized and h.l2 is not None:
+            g = g + 2 * h.l2 * w
+        if p.regularized and h.l1 is not None:
+            g = g + h.l1 * ops.sign(w)
+        return g
+
+    def _clip(self, g: list[Tensor]) -> list[Tensor]:
+        """Apply Keras' own clipping arguments, of which at most one is set."""
+        h, before = self.base, g
+        if h.global_clipnorm is not None:
+            g = clip_by_global_norm(g, h.global_clipnorm)
+        elif h.clipnorm is not None:
+            g = [clip_by_norm(x, ops.cast(h.clipnorm, x.dtype)) for x in g]
+        elif h.clipvalue is not None:
+            g = [clip_by_value(x, ops.cast(h.clipvalue, x.dtype)) for x in g]
+        else:
+            return g
+        self.clippings.append((before, g))
+        return g
+
+    def _transform(
+        self, side: str, xs: list[Tensor], w: list[Tensor], g: list[Tensor]
+    ) -> list[Tensor]:
+        """Apply the gradient transforms or the update transforms in turn."""
+        gradient_side = self.optimizer.gradient_transforms
+        update_side = self.optimizer.update_transforms
+        chosen, start = (
+            (gradient_side, 0)
+            if side == "gradient"
+            else (update_side, len(gradient_side))
+        )
+        for i, transform in enumerate(chosen, start):
+            slots = [p.transform_slots[i] for p in self.parameters]
+            shared = self.optimizer.plan.transform_shared[i]
+            h = transform.live.tensors(self.done)
+            given = xs if side == "gradient" else g
+            seen = [Record(w=a, g=b, t=self.t) for a, b in zip(w, given, strict=True)]
+            before = xs
+            xs, s, z = transform.run(
+                xs, seen, [_values(x) for x in slots], _values(shared), h
+            )
+            for variables, values in zip([*slots, shared], [*s, z], strict=True):
+                self._write_slots(variables, values)
+            if transform.clips:
+                self.clippings.append((before, xs))
+        return xs
+
+    def _decayed(self, p: Parameter, w: Tensor) -> Tensor:
+        """Decoupled weight decay, before the step as Keras has it."""
+        h = self._h(p)
+        if not p.regularized or h.weight_decay is None:
+            return w
+        return w - w * (h.weight_decay * h.learning_rate)
+
+    def _rule(self, p: Parameter, w: Tensor, g: Tensor) -> Tensor:
+        """Run the algorithm on one tensor; keep its next slots."""
+        u, s = self.optimizer.update(
+            w, g, _values(p.slots), self._h(p), ops.cast(self.t, p.dtype)
+        )
+        self._write_slots(p.slots, s)
+        return u
+
+    def _proximal(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
+        """Take the step, then soft-threshold if asked: exact zeros."""
+        h = self._h(p)
+        if not p.regularized or h.l1_proximal is None:
+            return w + u
+        return soft_threshold(w + u, h.learning_rate * h.l1_proximal)
+
+    # Values that follow from the new weights.
+
+    def _write_weights(self, new: list[Tensor]) -> None:
+        """Queue the weights and, with `use_ema`, their moving averages."""
+        optimizer = self.optimizer
+        values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
+        for i, average in enumerate(optimizer.averages):
+            if average is None:
+                continue
+            w = values.get(i, read(optimizer.weights[i]))
+            mean = self._moving_average(read(average), ops.cast(w, average.dtype))
+            self.pairs.append((average, mean))
+            values[i] = self._overwritten(w, ops.cast(mean, w.dtype))
+        for i, x in values.items():
+            variable = optimizer.weights[i]
+            self.pairs.append((variable, ops.cast(x, variable.dtype)))
+
+    def _moving_average(self, mean: Tensor, w: Tensor) -> Tensor:
+        started = ops.cast(self.done > 0, mean.dtype)
+        momentum = started * self.optimizer.ema_momentum
+        return momentum * mean + (1 - momentum) * w
+
+    def _overwritten(self, w: Tensor, mean: Tensor) -> Tensor:
+        every = self.optimizer.ema_overwrite_frequency
+        if not every:
+            return w
+        return ops.where((self.done + 1) % every == 0, mean, w)
+
+    def _write_slots(self, variables: Slots, values: Record) -> None:
+        self.pairs += [(variables[name], x) for name, x in values.items()]
+
+    # Statistics: only if a callback asked, and then only on the steps it asked for.
+
+    def _record(
+        self, raw: list[Tensor], g: list[Tensor], u: list[Tensor], w: list[Tensor]
+    ) -> None:
+        optimizer, every = self.optimizer, self.optimizer.statistics_every
+        if not every:
+            return
+        t = self.done + 1
+        table, at = optimizer.statistics_table, optimizer.statistics_step
+        rows = [p.index for p in self.parameters]
+        wanted = ops.logical_or(t % every == 0, t == 1)
+
+        def measured() -> Tensor:
+            clipped = clipped_tensors(self.clippings, len(rows))
+            columns = [norms(raw), norms(g), clipped, norms(u), norms(w)]
+            return _scatter(ops.stack(columns, axis=1), rows, table.shape)
+
+        self.pairs += [
+            (table, ops.cond(wanted, measured, lambda: read(table))),
+            (at, ops.where(wanted, t, read(at))),
+        ]
+
+
+def _values(variables: Slots) -> Record:
+    return Record(**{name: read(v) for name, v in variables.items()})
+
+
+def _scatter(rows: Tensor, indices: list[int], shape: tuple[int, ...]) -> Tensor:
+    """Return a table whose other rows are zero."""
+    if indices == list(range(shape[0])):
+        return rows
+    return ops.scatter([[i] for i in indices], rows, shape)

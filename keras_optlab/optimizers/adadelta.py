@@ -1,0 +1,48 @@
+"""Adadelta."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema
+from keras_optlab.engine import Optimizer
+
+
+class Adadelta(Optimizer):
+    r"""Adadelta: steps in the units of the weights, from two running mean squares.
+
+    $$E[g^2]_t = \rho E[g^2]_{t-1} + (1 - \rho) g_t^2, \qquad
+      \Delta_t = -\frac{\sqrt{E[\Delta^2]_{t-1} + \epsilon}}
+                       {\sqrt{E[g^2]_t + \epsilon}}\, g_t,$$
+    $$E[\Delta^2]_t = \rho E[\Delta^2]_{t-1} + (1 - \rho) \Delta_t^2, \qquad
+      \theta_t = \theta_{t-1} + \eta \Delta_t$$
+
+    Args:
+        learning_rate: $\eta$ >= 0. The paper has none, that is 1, and so has torch;
+            Keras' 0.001 is a thousand times slower.
+        rho: $\rho$ in [0, 1); 0.95 as in the paper.
+        epsilon: $\epsilon$ >= 0; the paper has 1e-6.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zeiler, 2012, arXiv:1212.5701, Algorithm 1.
+
+    >>> as_published = Adadelta(1.0, rho=0.95, epsilon=1e-6)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    rho: Driven = Decay(default=0.95, doc="decay ρ of the mean squares")
+    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("accumulated_grad"), Slot("accumulated_delta"))
+    paper = Paper(
+        "ADADELTA: An adaptive learning rate method", "Zeiler", 2012, "1212.5701"
+    )
+    keras_twin = "Adadelta"
+
+    def update(self, w, g, s, h, t):
+        mean_grad = ema(s.accumulated_grad, ops.square(g), h.rho)
+        rms_delta = ops.sqrt(s.accumulated_delta + h.epsilon)
+        delta = -rms_delta / ops.sqrt(mean_grad + h.epsilon) * g
+        mean_delta = ema(s.accumulated_delta, ops.square(delta), h.rho)
+        return h.learning_rate * delta, s.next(
+            accumulated_grad=mean_grad, accumulated_delta=mean_delta
+        )

@@ -1,0 +1,52 @@
+"""Adagrad."""
+
+from keras import ops
+
+from keras_optlab.core import Choice, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class Adagrad(Optimizer):
+    r"""Adagrad: each weight's rate falls with the sum of its squared gradients.
+
+    $$G_t = G_{t-1} + g_t^2, \qquad
+      \theta_t = \theta_{t-1} - \eta\, g_t / \sqrt{G_t + \epsilon}$$
+
+    Args:
+        learning_rate: $\eta$ >= 0; 0.001 as in Keras, where torch has 0.01.
+        initial_accumulator_value: $G_0$ >= 0; torch starts at 0, Keras at 0.1.
+        epsilon: $\epsilon$ >= 0.
+        epsilon_placement: `"inside"` the root as above and in Keras, or `"outside"` as
+            $\sqrt{G_t} + \epsilon$, which is torch's.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Duchi, Hazan and Singer (2011), Figure 1 with a diagonal matrix; its
+    $\delta$ is an epsilon outside.
+
+    >>> optimizer = Adagrad(0.01, initial_accumulator_value=0.0)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    initial_accumulator_value: float = Hyper(
+        default=0.1, within=">= 0", doc="start of the sum G₀", adjustable=False
+    )
+    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    epsilon_placement: str = Choice(
+        default="inside", choices=("inside", "outside"), doc="place of ε at the root"
+    )
+
+    slots = (Slot("accumulator", init="initial_accumulator_value"),)
+    paper = Paper(
+        "Adaptive subgradient methods for online learning and stochastic optimization",
+        "Duchi, Hazan and Singer",
+        2011,
+    )
+    keras_twin = "Adagrad"
+
+    def update(self, w, g, s, h, t):
+        total = s.accumulator + ops.square(g)
+        if h.epsilon_placement == "inside":
+            root = ops.sqrt(total + h.epsilon)
+        else:
+            root = ops.sqrt(total) + h.epsilon
+        return -h.learning_rate * g / root, s.next(accumulator=total)

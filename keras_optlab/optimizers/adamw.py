@@ -1,0 +1,44 @@
+"""Adam with decoupled weight decay."""
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.optimizers.adam import Adam
+
+
+class AdamW(Adam):
+    r"""AdamW: Adam, with a weight decay that its step size does not divide.
+
+    $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
+      - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)$$
+
+    with $\hat m_t$ and $\hat v_t$ as in `Adam`. Decay is a service to every optimizer;
+    this class only gives it a default.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        weight_decay: $\lambda$ >= 0, multiplied by the rate as in Keras, torch and
+            optax; the paper, and TensorFlow Addons, multiply by a schedule alone, so
+            their number is $\eta$ times ours. 0.004 as in Keras, where torch has 0.01.
+        beta_1: As in `Adam`.
+        beta_2: As in `Adam`.
+        epsilon: As in `Adam`.
+        amsgrad: As in `Adam`.
+        epsilon_placement: As in `Adam`.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Loshchilov and Hutter, 2017, arXiv:1711.05101, Algorithm 2.
+
+    >>> optimizer = AdamW(3e-4, weight_decay=0.1, decay_mask="matrices")
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    weight_decay: Driven | None = Hyper(
+        default=0.004, within=">= 0", doc="decoupled decay λ"
+    )
+
+    paper = Paper(
+        "Decoupled weight decay regularization",
+        "Loshchilov and Hutter",
+        2017,
+        "1711.05101",
+    )
+    keras_twin = "AdamW"

@@ -1,0 +1,72 @@
+"""FTRL-Proximal."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class Ftrl(Optimizer):
+    r"""FTRL-Proximal: follow the regularized leader, with exact zeros by L1.
+
+    With $p = -\text{learning\_rate\_power}$ and
+    $g'_t = g_t + 2 \lambda_s \theta_{t-1}$,
+
+    $$n_t = n_{t-1} + g_t^2, \qquad
+      z_t = z_{t-1} + g'_t - \frac{n_t^p - n_{t-1}^p}{\eta}\, \theta_{t-1},$$
+    $$\theta_t = \frac{\operatorname{clip}(z_t, -\lambda_1, \lambda_1) - z_t}
+                      {n_t^p / \eta + 2 \lambda_2 + \beta / \eta}$$
+
+    The weights are rebuilt from $z_t$ at every step, so their initial values are
+    forgotten after the first: it is meant for linear models that start at zero.
+
+    Args:
+        learning_rate: $\eta$ > 0, the paper's $\alpha$.
+        learning_rate_power: $-p$ <= 0; the paper has -0.5.
+        initial_accumulator_value: $n_0$ >= 0; the paper has 0.
+        l1_regularization_strength: $\lambda_1$ >= 0.
+        l2_regularization_strength: $\lambda_2$ >= 0, half the paper's.
+        l2_shrinkage_regularization_strength: $\lambda_s$ >= 0, a penalty on the weights
+            of the last step only.
+        beta: $\beta$ >= 0 of the paper.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: McMahan et al. (2013), Algorithm 1.
+
+    >>> optimizer = Ftrl(0.1, l1_regularization_strength=0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    learning_rate_power: Driven = Hyper(
+        default=-0.5, within="<= 0", doc="power -p of the sum"
+    )
+    initial_accumulator_value: float = Hyper(
+        default=0.1, within=">= 0", doc="start of the sum n₀", adjustable=False
+    )
+    l1_regularization_strength: Driven = Hyper(
+        default=0.0, within=">= 0", doc="strength λ₁"
+    )
+    l2_regularization_strength: Driven = Hyper(
+        default=0.0, within=">= 0", doc="strength λ₂"
+    )
+    l2_shrinkage_regularization_strength: Driven = Hyper(
+        default=0.0, within=">= 0", doc="strength λₛ on the last weights"
+    )
+    beta: Driven = Hyper(default=0.0, within=">= 0", doc="smoothing β")
+
+    slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))
+    paper = Paper(
+        "Ad click prediction: a view from the trenches", "McMahan et al.", 2013
+    )
+    keras_twin = "Ftrl"
+
+    def update(self, w, g, s, h, t):
+        lr, p = h.learning_rate, -h.learning_rate_power
+        l1, l2 = h.l1_regularization_strength, h.l2_regularization_strength
+        shrunk = g + 2 * h.l2_shrinkage_regularization_strength * w
+        n = s.accumulator + ops.square(g)
+        power = ops.power(n, p)
+        z = s.linear + shrunk - (power - ops.power(s.accumulator, p)) / lr * w
+        clipped = ops.minimum(ops.maximum(z, -l1), l1)
+        new = (clipped - z) / (power / lr + 2 * l2 + h.beta / lr)
+        return new - w, s.next(accumulator=n, linear=z)

@@ -1,0 +1,83 @@
+"""RMSprop."""
+
+from keras import ops
+
+from keras_optlab.core import (
+    Choice,
+    Decay,
+    Driven,
+    Flag,
+    Hyper,
+    Paper,
+    Rate,
+    Slot,
+    StepSize,
+)
+from keras_optlab.core.numerics import ema
+from keras_optlab.engine import Optimizer
+
+
+class RMSprop(Optimizer):
+    r"""RMSprop: gradients divided by a running root mean square of themselves.
+
+    $$S_t = \rho S_{t-1} + (1 - \rho) g_t^2, \qquad
+      \theta_t = \theta_{t-1} - \eta\, g_t / \sqrt{S_t + \epsilon}$$
+
+    Centered, $S_t - \bar g_t^2$ takes the place of $S_t$, with $\bar g_t$ a moving
+    average of the gradients. With momentum,
+    $m_t = \mu m_{t-1} + \eta\, g_t / \sqrt{S_t + \epsilon}$ and
+    $\theta_t = \theta_{t-1} - m_t$.
+
+    Args:
+        learning_rate: $\eta$ >= 0; 0.001 as in Keras, where torch has 0.01.
+        rho: $\rho$ in [0, 1); 0.9 as in Keras, where torch's alpha is 0.99.
+        momentum: $\mu$ in [0, 1]; 0 keeps no state for it.
+        epsilon: $\epsilon$ >= 0.
+        centered: Whether to divide by the standard deviation instead.
+        epsilon_placement: `"inside"` the root as above and in Keras, or `"outside"` as
+            $\sqrt{S_t} + \epsilon$, which is torch's.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Tieleman and Hinton (2012), lecture 6e; centered with momentum: Graves,
+    2013, arXiv:1308.0850, equations 38 to 41.
+
+    >>> optimizer = RMSprop(0.001, momentum=0.9, centered=True)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    rho: Driven = Decay(default=0.9, doc="decay ρ of the mean square")
+    momentum: Driven = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
+    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    centered: bool = Flag(default=False, doc="divide by the standard deviation")
+    epsilon_placement: str = Choice(
+        default="inside", choices=("inside", "outside"), doc="place of ε at the root"
+    )
+
+    slots = (
+        Slot("velocity"),
+        Slot("momentum", when="momentum", follows=True),
+        Slot("average_gradient", when="centered", follows=True),
+    )
+    paper = Paper(
+        "Lecture 6e: Divide the gradient by a running average of its recent magnitude",
+        "Tieleman and Hinton",
+        2012,
+    )
+    keras_twin = "RMSprop"
+
+    def update(self, w, g, s, h, t):
+        v = ema(s.velocity, ops.square(g), h.rho)
+        s = s.next(velocity=v)
+        if h.centered:
+            mean = ema(s.average_gradient, g, h.rho)
+            s = s.next(average_gradient=mean)
+            v = v - ops.square(mean)
+        if h.epsilon_placement == "inside":
+            root = ops.sqrt(v + h.epsilon)
+        else:
+            root = ops.sqrt(ops.maximum(v, 0)) + h.epsilon
+        step = h.learning_rate * g / root
+        if "momentum" in s:
+            step = h.momentum * s.momentum + step
+            s = s.next(momentum=step)
+        return -step, s

@@ -1,0 +1,47 @@
+"""Stochastic gradient descent."""
+
+from keras_optlab.core import Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum or Nesterov's acceleration.
+
+    $$v_t = \mu v_{t-1} - \eta g_t, \qquad
+      \theta_t = \theta_{t-1} + v_t, \quad\text{or Nesterov's}\quad
+      \theta_t = \theta_{t-1} + \mu v_t - \eta g_t$$
+
+    and $\theta_t = \theta_{t-1} - \eta g_t$ without momentum. The rate is inside the
+    velocity, as in Keras; torch and optax multiply by it outside, which differs as soon
+    as the rate changes. `Momentum` has the textbook forms.
+
+    Args:
+        learning_rate: $\eta$ >= 0; 0.01 as in Keras, where torch has 0.001.
+        momentum: $\mu$ in [0, 1]; 0 keeps no state.
+        nesterov: Whether to use Nesterov's form.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Robbins and Monro (1951) without momentum; Sutskever, Martens, Dahl and
+    Hinton (2013), equations 1 to 4, with it.
+
+    >>> optimizer = SGD(0.1, momentum=0.9, nesterov=True)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    momentum: Driven = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
+    nesterov: bool = Flag(default=False, doc="Nesterov's form")
+
+    slots = (Slot("v", when="momentum"),)
+    paper = Paper(
+        "On the importance of initialization and momentum in deep learning",
+        "Sutskever, Martens, Dahl and Hinton",
+        2013,
+    )
+    keras_twin = "SGD"
+
+    def update(self, w, g, s, h, t):
+        step = h.learning_rate * g
+        if "v" not in s:
+            return -step, s
+        v = h.momentum * s.v - step
+        return (h.momentum * v - step if h.nesterov else v), s.next(v=v)

@@ -1,0 +1,47 @@
+"""Cosine annealing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.schedules.arguments import rate, steps
+from keras_optlab.schedules.base import Schedule
+from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+
+
+class Cosine(Schedule):
+    """Half a cosine wave from `initial` to `final`.
+
+        value(t) = final + (initial - final) · (1 + cos(π t / steps)) / 2
+
+    for t <= steps, and `final` from then on. With `final > initial` it rises, which
+    suits a growing weight decay.
+
+    Equal to `keras.optimizers.schedules.CosineDecay(initial, steps, final / initial)`.
+
+    Args:
+        initial: Value at step 0; finite, >= 0.
+        steps: Length in updates; integer > 0.
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is of the wrong kind.
+
+    Source:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",
+        2016, arXiv:1608.03983, equation 5, without the restarts.
+
+    Example:
+        >>> Cosine(0.1, steps=4).values(6).round(4)
+        array([0.1   , 0.0854, 0.05  , 0.0146, 0.    , 0.    ])
+    """
+
+    initial: float = rate("value at step 0")
+    steps: int = steps("length")
+    final: float = rate("value at the end", default=0.0)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        remaining = progress(self.steps - step, self.steps, ops)
+        return mix(self.final, self.initial, cosine_ramp(remaining, ops))

@@ -1,0 +1,66 @@
+"""The one-cycle policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.schedules.arguments import rate, share, steps
+from keras_optlab.schedules.base import Schedule
+from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+
+
+class OneCycle(Schedule):
+    """A rise to `peak` and a longer fall to almost nothing, both half cosine waves.
+
+        start = peak · initial_factor    at step 0
+        peak                             at step warmup · steps
+        end = start · final_factor       at step `steps` and later
+
+    torch's `OneCycleLR` of n steps has its end at step n - 1 and its peak at step
+    pct_start · n - 1. So this schedule equals `OneCycleLR(max_lr=peak,
+    total_steps=steps + 1, pct_start=(warmup * steps + 1) / (steps + 1))`, with
+    div_factor = 1 / initial_factor and final_div_factor = 1 / final_factor, whose
+    defaults are the same. It equals `optax.cosine_onecycle_schedule(steps, peak,
+    warmup)` where warmup · steps is an integer; elsewhere optax rounds that down.
+
+    Args:
+        peak: Largest value; finite, >= 0.
+        steps: Length of the cycle in updates; integer > 0.
+        warmup: Share of `steps` spent rising, in (0, 1). Defaults to 0.3. Where
+            warmup · steps is not an integer, the peak lies between two steps.
+        initial_factor: Value at step 0 in units of `peak`, in [0, 1]. Defaults to 1/25.
+        final_factor: Value at the end in units of the value at step 0, in [0, 1].
+            Defaults to 1e-4.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is of the wrong kind.
+
+    Source:
+        Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using
+        Large Learning Rates", 2017, arXiv:1708.07120. There the rate changes linearly;
+        half cosine waves became usual later.
+
+    Example:
+        >>> OneCycle(0.1, steps=5, warmup=0.4).values(7).round(4)
+        array([0.004, 0.052, 0.1  , 0.075, 0.025, 0.   , 0.   ])
+    """
+
+    peak: float = rate("largest value")
+    steps: int = steps("length of the cycle")
+    warmup: float = share("share of the steps spent rising", 0.3, within="(0, 1)")
+    initial_factor: float = share("value at step 0 in units of the peak", 1 / 25)
+    final_factor: float = share("value at the end in units of that at step 0", 1e-4)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        start = self.peak * self.initial_factor
+        end = start * self.final_factor
+        top = self.warmup * self.steps
+        rising = progress(step, top, ops)
+        remaining = progress(self.steps - step, self.steps - top, ops)
+        return ops.where(
+            step < top,
+            mix(start, self.peak, cosine_ramp(rising, ops)),
+            mix(end, self.peak, cosine_ramp(remaining, ops)),
+        )

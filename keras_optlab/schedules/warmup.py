@@ -1,0 +1,53 @@
+"""Linear warm-up in front of another schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.schedules.arguments import rate, steps
+from keras_optlab.schedules.base import Schedule, value_of
+from keras_optlab.schedules.curves import mix, progress
+
+
+class Warmup(Schedule):
+    """A linear rise from `initial` to where `schedule` starts, then `schedule`.
+
+        value(t) = initial + (schedule(0) - initial) · t / steps    for t < steps
+        value(t) = schedule(t - steps)                              for t >= steps
+
+    The wrapped schedule's own count of steps begins when the warm-up ends, so the whole
+    takes `steps` updates more than the wrapped schedule alone.
+
+    Args:
+        schedule: What follows the warm-up: a schedule of this package or of Keras, or a
+            number, finite and >= 0, to stay at.
+        steps: Length of the warm-up in updates; integer > 0.
+        initial: Value at step 0; finite, >= 0. Defaults to 0, with which the first
+            update moves no weight.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is of the wrong kind.
+
+    Source:
+        Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
+        2017, arXiv:1706.02677, section 2.2.
+
+    Example:
+        >>> Warmup(0.1, steps=4).values(6)
+        array([0.   , 0.025, 0.05 , 0.075, 0.1  , 0.1  ])
+        >>> from keras_optlab.schedules import Cosine
+        >>> Warmup(Cosine(0.1, steps=2), steps=2).values(5).round(4)
+        array([0.  , 0.05, 0.1 , 0.05, 0.  ])
+    """
+
+    schedule: float | LearningRateSchedule = rate("what follows", or_schedule=True)
+    steps: int = steps("length of the warm-up")
+    initial: float = rate("value at step 0", default=0.0)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        following = value_of(self.schedule, ops.maximum(step - self.steps, 0.0), ops)
+        return mix(self.initial, following, progress(step, self.steps, ops))

@@ -1,0 +1,88 @@
+"""The log directory of a training: a directory of event files for each run."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from keras_optlab.tensorboard.events import EventWriter
+
+
+class Log:
+    """Writes the runs of one training, such as `train` and `validation`.
+
+    A directory that cannot be written is an error in `open`, before training. A write
+    that fails later, such as on a full disk, must not cost the training: it is warned
+    about once, and nothing more is written until the next `open`.
+
+    Args:
+        directory: directory that `tensorboard --logdir` is pointed at; local.
+
+    Raises:
+        TypeError: if the directory is not a path.
+        ValueError: if it is an address such as `gs://...`; in `open`, if it cannot be
+            written.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        if not isinstance(directory, str | os.PathLike):
+            raise TypeError(
+                f"`log_dir` must be a path. Received: log_dir={directory!r}"
+            )
+        if "://" in os.fspath(directory):
+            raise ValueError(
+                "`log_dir` must be on a local or mounted file system. "
+                f"Received: log_dir={directory!r}. Write to a local directory and copy "
+                "it, or mount the remote one."
+            )
+        self.directory = Path(directory)
+        self._writers: dict[str, EventWriter] = {}
+        self._failed = False
+
+    def open(self, run: str) -> None:
+        """Start to write, with this run; the others start at their first value."""
+        self.close()
+        self._failed = False
+        try:
+            self._writers[run] = EventWriter(self.directory / run)
+        except OSError as error:
+            raise ValueError(
+                "`log_dir` must be a directory in which files can be written. "
+                f"Received: log_dir={str(self.directory)!r} ({error.strerror}: "
+                f"{error.filename!r}). Choose another one, or remove what is in the "
+                "way and allow writing."
+            ) from error
+
+    def scalars(self, run: str, values: Mapping[str, float], step: int) -> None:
+        """Write a number for each tag, if there is any."""
+        if values:
+            self._write(run, lambda writer: writer.scalars(values, step))
+
+    def text(self, run: str, tag: str, markdown: str, step: int) -> None:
+        """Write a text."""
+        self._write(run, lambda writer: writer.text(tag, markdown, step))
+
+    def close(self) -> None:
+        """Close the files of all runs."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def _write(self, run: str, what: Callable[[EventWriter], None]) -> None:
+        if self._failed:
+            return
+        try:
+            if run not in self._writers:
+                self._writers[run] = EventWriter(self.directory / run)
+            what(self._writers[run])
+        except OSError as error:
+            self._failed = True
+            self.close()
+            warnings.warn(
+                f"TensorBoard: writing to {str(self.directory)!r} failed ({error}). "
+                "Training goes on, but the rest of it is not logged. Free the disk or "
+                "choose another `log_dir`; the next `fit` logs again.",
+                stacklevel=2,
+            )

@@ -1,0 +1,44 @@
+"""Cautious updates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.transforms.base import TensorTransform
+
+Tensor = Any
+
+
+class Cautious(TensorTransform):
+    r"""Drop the entries of an update that the present gradient does not agree with.
+
+    With the update $\Delta$ that is to be added to the weight and the gradient $g$,
+    $\phi = [-\Delta g > 0]$ and
+    $\Delta \leftarrow \Delta \phi / \max(\operatorname{mean}(\phi), 10^{-3})$,
+    so that the mean size of the update stays about the same.
+
+    Source: Liang, Chen, Liu and Liu, 2024, arXiv:2411.16085, Algorithm 1. Of the two
+    rescalings in the authors' code this is the one of C-AdamW; their C-Lion divides by
+    $(\sum \phi + 1) / n$ instead.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> c_adamw = optimizers.AdamW(update_transforms=[transforms.Cautious()])
+    """
+
+    sides = ("update",)
+
+    def one(
+        self,
+        x: Tensor,
+        seen: Record,
+        s: Record,
+        h: Record,
+    ) -> tuple[Tensor, Record]:
+        """Mask one tensor."""
+        if 0 in x.shape:
+            return x, s
+        agrees = ops.cast(x * seen.g < 0, x.dtype)
+        return x * (agrees / ops.maximum(ops.mean(agrees), 1e-3)), s

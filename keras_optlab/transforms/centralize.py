@@ -1,0 +1,42 @@
+"""Gradient centralization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.transforms.base import TensorTransform
+
+Tensor = Any
+
+
+class Centralize(TensorTransform):
+    r"""Subtract from each output unit's gradient its mean.
+
+    For a kernel of shape `(..., in, out)` the mean is taken over all axes but the last;
+    biases and other vectors are left as they are:
+    $g_{:,j} \leftarrow g_{:,j} - \frac{1}{M} \sum_i g_{i,j}$.
+
+    Source: Yong, Huang, Hua and Zhang, 2020, arXiv:2004.01461, equation 1. Their
+    kernels are `(out, in, ...)`, so their mean is over all axes but the first.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> optimizer = optimizers.SGD(gradient_transforms=[transforms.Centralize()])
+    """
+
+    sides = ("gradient",)
+
+    def one(
+        self,
+        x: Tensor,
+        seen: Record,
+        s: Record,
+        h: Record,
+    ) -> tuple[Tensor, Record]:
+        """Centralize one tensor."""
+        inputs = tuple(range(len(x.shape) - 1))
+        if not inputs or 0 in x.shape:
+            return x, s
+        return x - ops.mean(x, axis=inputs, keepdims=True), s

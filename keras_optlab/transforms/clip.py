@@ -1,0 +1,114 @@
+"""Clipping by value, by each tensor's norm, and by the norm of all tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Hyper, Record
+from keras_optlab.core.fields import LearningRateSchedule
+from keras_optlab.core.numerics import global_norm, norm
+from keras_optlab.transforms.base import TensorTransform, Transform
+
+Tensor = Any
+
+
+def clip_by_value(x: Tensor, limit: Tensor) -> Tensor:
+    r"""Return $\min(\max(x, -c), c)$, entry by entry."""
+    return ops.minimum(ops.maximum(x, -limit), limit)
+
+
+def clip_by_norm(x: Tensor, limit: Tensor) -> Tensor:
+    r"""Return $x \cdot c / \max(\|x\|, c)$."""
+    return x * (limit / ops.maximum(norm(x), limit))
+
+
+def clip_by_global_norm(xs: Sequence[Tensor], limit: Tensor) -> list[Tensor]:
+    r"""Return all tensors times $c / \max(\|(x_1, \dots, x_n)\|, c)$."""
+    total = global_norm(xs)
+    limit = ops.cast(limit, total.dtype)
+    scale = limit / ops.maximum(total, limit)
+    return [x * ops.cast(scale, x.dtype) for x in xs]
+
+
+class ClipByValue(TensorTransform):
+    r"""Clip every entry to $[-c, c]$.
+
+    Args:
+        value: The limit $c > 0$; a number or a schedule.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> clip = transforms.ClipByValue(0.5)
+    >>> optimizer = optimizers.SGD(gradient_transforms=[clip])
+    """
+
+    clips = True
+    value: float | LearningRateSchedule = Hyper(default=1.0, doc="largest entry c")
+
+    def one(
+        self,
+        x: Tensor,
+        seen: Record,
+        s: Record,
+        h: Record,
+    ) -> tuple[Tensor, Record]:
+        """Clip one tensor."""
+        return clip_by_value(x, h.value), s
+
+
+class ClipByNorm(TensorTransform):
+    r"""Shorten each tensor to a Euclidean norm of at most $c$.
+
+    Args:
+        norm: The limit $c > 0$; a number or a schedule.
+
+    Source: Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063, Algorithm 1, for each
+    tensor by itself.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> optimizer = optimizers.SGD(gradient_transforms=[transforms.ClipByNorm(1.0)])
+    """
+
+    clips = True
+    norm: float | LearningRateSchedule = Hyper(default=1.0, doc="largest norm c")
+
+    def one(
+        self,
+        x: Tensor,
+        seen: Record,
+        s: Record,
+        h: Record,
+    ) -> tuple[Tensor, Record]:
+        """Clip one tensor."""
+        return clip_by_norm(x, h.norm), s
+
+
+class ClipByGlobalNorm(Transform):
+    r"""Shorten all tensors by one factor, so that together their norm is at most $c$.
+
+    Args:
+        norm: The limit $c > 0$; a number or a schedule.
+
+    Source: Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063, Algorithm 1.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> clip = transforms.ClipByGlobalNorm(1.0)
+    >>> optimizer = optimizers.SGD(gradient_transforms=[clip])
+    >>> optimizer.gradient_transforms[0].norm = 0.5  # while training, too
+    """
+
+    clips = True
+    norm: float | LearningRateSchedule = Hyper(default=1.0, doc="largest norm c")
+
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Record],
+        s: list[Record],
+        z: Record,
+        h: Record,
+    ) -> tuple[list[Tensor], list[Record], Record]:
+        """Clip all tensors."""
+        return clip_by_global_norm(xs, h.norm), s, z
