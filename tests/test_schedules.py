@@ -135,15 +135,22 @@ def test_a_compiled_fit_with_an_optimizer_of_keras_follows_the_schedule(schedule
     assert float(optimizer.learning_rate) == pytest.approx(schedule(12), rel=1e-5)
 
 
-def test_equals_cosine_decay_of_keras():
-    ours = Cosine(0.1, 50, final=0.01).values(60)
-    theirs = keras_schedules.CosineDecay(0.1, 50, alpha=0.1)
-    np.testing.assert_allclose(ours, [float(theirs(t)) for t in range(60)], atol=2e-8)
-    ours = Warmup(Cosine(0.1, 50, final=0.01), 10, initial=0.02).values(70)
-    theirs = keras_schedules.CosineDecay(
-        0.02, 50, 0.1, warmup_target=0.1, warmup_steps=10
-    )
-    np.testing.assert_allclose(ours, [float(theirs(t)) for t in range(70)], atol=2e-8)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Cosine(0.1, 50, final=0.01), keras_schedules.CosineDecay(0.1, 50, alpha=0.1)),
+        (
+            Warmup(Cosine(0.1, 50, final=0.01), 10, initial=0.02),
+            keras_schedules.CosineDecay(
+                0.02, 50, alpha=0.1, warmup_target=0.1, warmup_steps=10
+            ),
+        ),
+    ],
+    ids=["plain", "warmup"],
+)
+def test_equals_cosine_decay_of_keras(ours, theirs):
+    for step in (0, 1, 9, 10, 11, 37, 49, 50, 59, 60, 61):
+        assert ours(step) == pytest.approx(float(theirs(step)), abs=2e-8)
 
 
 def test_equals_optax():

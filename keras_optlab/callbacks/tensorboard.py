@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_optlab.callbacks.arguments import number
 from keras_optlab.callbacks.interruption import Callback
-from keras_optlab.engine import Optimizer, Statistics, find_engine
+from keras_optlab.engine import Optimizer, find_engine
 from keras_optlab.tensorboard import Log, configuration
+from keras_optlab.tensorboard.tags import metric_tags, split_logs, statistics_tags
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -27,23 +27,25 @@ class TensorBoard(Callback):
     | tag | what | x-axis |
     |---|---|---|
     | `epoch/<metric>` | loss and metrics, of both runs | epoch, from 0 |
-    | `gradients/norm` | norm of the gradient of all weights | step |
-    | `gradients/norm_after_clipping` | the same, as the rule received it | step |
-    | `gradients/clipped_fraction` | fraction of the tensors that were clipped | step |
+    | `optimizer/clipped_fraction` | fraction of the tensors that were clipped | step |
+    | `optimizer/gradient_norm` | norm of the gradient of all weights | step |
+    | `optimizer/gradient_norm_clipped` | the same, as the rule received it | step |
     | `optimizer/learning_rate` | the rate of the next step | step |
     | `optimizer/skipped_steps` | steps skipped so far, for a NaN or Inf | step |
+    | `optimizer/update_norm` | norm of the change of all weights | step |
+    | `optimizer/weight_norm` | norm of all weights | step |
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
-    | `weights/norm` | norm of all weights | step |
-    | `weights/update_norm` | norm of the change of all weights | step |
-    | `weights/update_ratio/<weight>` | norm of a weight's change over its own | step |
-    | `configuration` (text) | optimizer, loss, model, versions | step |
+    | `update_ratio/<weight>` | norm of a weight's change over its own | step |
+    | `configuration/...` (text) | training, optimizer, model, versions | step |
 
-    A metric with several values gets a tag for each, `<metric>/<index>`. A step is a
-    batch; with `gradient_accumulation_steps` it is an update. Both axes go on in a
-    second `fit`, and the step also after loading an optimizer that has trained before.
+    A weight goes by its path in the model, such as `dense/kernel`. A metric of several
+    values gets a tag for each, `<metric>/<index>`. A step is a batch, or an update with
+    `gradient_accumulation_steps`. Both axes go on in a second `fit`, and the step also
+    after loading an optimizer that has trained before.
 
-    A stock Keras optimizer has no `gradients`, `weights` and `skipped_steps`; what its
-    `train_step` returns without a metric of the model is logged per epoch only.
+    A stock Keras optimizer has no `update_ratio`, and in `optimizer` only the learning
+    rate. Values that a `train_step` of one's own returns and that are no metrics of the
+    model are logged per epoch only.
 
     Costs one wait for the device every `every` steps. Each block is flushed, so a crash
     loses nothing before it. A disk that fills up ends the logging, not the training.
@@ -98,8 +100,8 @@ class TensorBoard(Callback):
         self._recorded: int | None = None
         self._window = _batches_per_step(self.model.optimizer)
         self._step = max(self._step, self._iterations())
-        page = configuration(self.model, self._facts())
-        self._log.text(TRAIN, "configuration", page, self._step)
+        for part, table in configuration(self.model, self._facts()).items():
+            self._log.text(TRAIN, f"configuration/{part}", table, self._step)
 
     def on_epoch_begin(
         self,
@@ -125,15 +127,15 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
-        train, validation = _split(logs or {})
+        train, validation = split_logs(logs or {})
         step = max(self._iterations(), self._step_after(self._batches + 1))
         if self._reach(step):
             self._log_step(train)
         self._warn_skipped()
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
-        self._log.scalars(TRAIN, _scalars("epoch", train), epoch)
-        self._log.scalars(VALIDATION, _scalars("epoch", validation), epoch)
+        self._log.scalars(TRAIN, metric_tags("epoch", train), epoch)
+        self._log.scalars(VALIDATION, metric_tags("epoch", validation), epoch)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Close the files."""
@@ -157,7 +159,7 @@ class TensorBoard(Callback):
     def _log_step(self, metrics: Mapping[str, Any]) -> None:
         optimizer = self.model.optimizer
         engine = find_engine(optimizer)
-        tags = _scalars("step", metrics)
+        tags = metric_tags("step", metrics)
         if engine is None:
             if hasattr(optimizer, "learning_rate"):  # a MultiOptimizer has none
                 tags["optimizer/learning_rate"] = _number(optimizer.learning_rate)
@@ -173,7 +175,7 @@ class TensorBoard(Callback):
         if statistics is None or statistics.step == self._recorded:
             return {}
         self._recorded = statistics.step
-        return _tags(statistics)
+        return statistics_tags(statistics, self.model.name)
 
     def _warn_skipped(self) -> None:
         engine = find_engine(self.model.optimizer)
@@ -206,41 +208,6 @@ class TensorBoard(Callback):
 def _batches_per_step(optimizer: Any) -> int:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return getattr(optimizer, "gradient_accumulation_steps", None) or 1
-
-
-def _tags(statistics: Statistics) -> dict[str, float]:
-    ratios = {
-        f"weights/update_ratio/{path}": weight.update_ratio
-        for path, weight in statistics.layers.items()
-        if np.isfinite(weight.update_ratio)  # not of a weight that is all zero
-    }
-    return {
-        "gradients/norm": statistics.gradient_norm,
-        "gradients/norm_after_clipping": statistics.clipped_gradient_norm,
-        "gradients/clipped_fraction": statistics.clipped_fraction,
-        "weights/norm": statistics.weight_norm,
-        "weights/update_norm": statistics.update_norm,
-        **ratios,
-    }
-
-
-def _split(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the logs of the training and, without their prefix, of the validation."""
-    train = {k: v for k, v in logs.items() if not k.startswith("val_")}
-    validation = {k: v for k, v in logs.items() if k.startswith("val_")}
-    return train, {k.removeprefix("val_"): v for k, v in validation.items()}
-
-
-def _scalars(group: str, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return a tag and a number for each value of each metric."""
-    tags = {}
-    for name, value in metrics.items():
-        value = keras.ops.convert_to_numpy(value)
-        if value.ndim == 0:
-            tags[f"{group}/{name}"] = float(value)
-        for index in np.ndindex(value.shape) if value.ndim else ():
-            tags["/".join([group, name, *map(str, index)])] = float(value[index])
-    return tags
 
 
 def _number(value: Any) -> float:

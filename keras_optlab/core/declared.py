@@ -87,7 +87,7 @@ class Declared:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal object, ready to serialize."""
-        return {k: _plain(getattr(self, k)) for k in self.fields}
+        return {k: plain(getattr(self, k)) for k in self.fields}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -113,9 +113,10 @@ def _signature(cls: type[Declared]) -> inspect.Signature:
     return inspect.Signature(parameters)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; objects as Keras serializes them."""
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, bool | int | float | str | None):
         return value
     return keras.saving.serialize_keras_object(value)

@@ -107,7 +107,7 @@ class HyperField(Field):
             return value
         number = as_number(value)
         kind = "an integer" if self.integer else "a number"
-        if number is None or (self.integer and number != int(number)):
+        if number is None or (self.integer and not number.is_integer()):
             also = " or a schedule" if self.adjustable else ""
             raise self.refuse(f"{kind} {self.domain}{also}", value, TypeError)
         if number not in self.interval:

@@ -49,6 +49,18 @@ def one_minus_power(beta: DecayRate, t: Tensor) -> Tensor:
     return -ops.expm1(t * ops.log1p(-beta.rest))
 
 
+def maximum(x: Tensor, y: Tensor) -> Tensor:
+    """Larger of a tensor and a tensor or number, entry by entry."""
+    if keras.backend.standardize_dtype(x.dtype) == "float64":
+        return ops.where(x > y, x, y)  # Keras on torch takes a maximum in float32
+    return ops.maximum(x, y)
+
+
+def minimum(x: Tensor, y: Tensor) -> Tensor:
+    """Smaller of a tensor and a tensor or number, entry by entry."""
+    return -maximum(-x, -y)
+
+
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm of all entries of one tensor."""
     return ops.sqrt(ops.sum(ops.square(x)))
@@ -62,4 +74,4 @@ def global_norm(xs: Sequence[Tensor]) -> Tensor:
 
 def soft_threshold(x: Tensor, threshold: Tensor) -> Tensor:
     r"""Proximal step of the L1 norm, $\mathrm{sign}(x) \max(|x| - \tau, 0)$."""
-    return ops.sign(x) * ops.maximum(ops.abs(x) - threshold, 0)
+    return ops.sign(x) * maximum(ops.abs(x) - threshold, 0.0)

@@ -40,7 +40,8 @@ def takes_step(rate: Any) -> bool:
     needed = [
         p
         for p in inspect.signature(rate).parameters.values()
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(needed) > 1:
         raise TypeError(

@@ -12,25 +12,13 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.core import (
-    Declared,
-    Driven,
-    Flag,
-    Group,
-    Hyper,
-    Option,
-    Paper,
-    Rate,
-    Record,
-    Slot,
-    StepSize,
-)
+from keras_optlab.core import Paper, Record, Slot
+from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.fields import Field, HyperField
-from keras_optlab.core.groups import check_groups
 from keras_optlab.core.rates import check_rate, takes_step
 from keras_optlab.core.registry import register
-from keras_optlab.engine import arguments, state
+from keras_optlab.engine import state
 from keras_optlab.engine.backends import (
     commit,
     commit_either,
@@ -38,9 +26,10 @@ from keras_optlab.engine.backends import (
     read,
     sum_over_replicas,
 )
+from keras_optlab.engine.options import KERAS_OWNED, Options
 from keras_optlab.engine.plan import Parameter, Plan, make_plan
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
-from keras_optlab.engine.seam import Seam
+from keras_optlab.engine.seam import Seam, concrete, constant
 from keras_optlab.engine.statistics import COLUMNS, Statistics
 from keras_optlab.engine.update import Update
 from keras_optlab.transforms import Transform
@@ -49,41 +38,15 @@ Tensor = Any
 Variable = Any
 
 
-class Optimizer(Declared, Seam):
-    r"""Base of every optimizer: an algorithm declares and computes, the engine does the rest.
+class Optimizer(Options, Seam):
+    r"""Base of every optimizer: an algorithm declares, the engine does the rest.
 
     A subclass declares its hyperparameters and slots and implements `update`, a pure
     function of tensors. By being defined it is entered in the registry under its
     lower-case name and can be serialized by Keras. It needs no constructor.
 
     Args:
-        learning_rate: Step size $\eta$ >= 0: any number, a schedule, or a callable of no
-            argument or of the step. Schedules count updates, from 0.
-        weight_decay: Decoupled decay >= 0: $w \leftarrow w - \eta \lambda w$ before the
-            step. `None` is none.
-        clipnorm: Shorten each gradient to this norm, > 0.
-        clipvalue: Clip each entry of the gradients to this size, > 0.
-        global_clipnorm: Shorten all gradients together to this norm, > 0.
-        use_ema: Keep a moving average of the weights, and end training with it.
-        ema_momentum: Its decay factor, [0, 1].
-        ema_overwrite_frequency: Write the average into the weights every so many
-            updates; `None` is only at the end.
-        loss_scale_factor: Constant factor on the loss, divided out of the gradients.
-        gradient_accumulation_steps: Micro-batches >= 2 for each update.
-        name: Name of the optimizer; by default made from its class.
-        l1: Penalty $l_1 \sum |w|$, added to the gradient before clipping; >= 0.
-        l2: Penalty $l_2 \sum w^2$, added to the gradient before clipping; >= 0.
-        l1_proximal: Soft-threshold by $\eta l_1$ after the step, which makes exact
-            zeros; >= 0.
-        decay_mask: Which weights `weight_decay`, `l1`, `l2` and `l1_proximal` apply to:
-            `None` for all, `"matrices"` for those of more than one axis, or a function
-            of the variable. `exclude_from_weight_decay` takes out more.
-        groups: `Group`s of weights with hyperparameters of their own.
-        gradient_transforms: From `keras_optlab.transforms`; they follow the clipping.
-        update_transforms: From `keras_optlab.transforms`; they precede the decay.
-        skip_non_finite: Skip a step whose gradients hold a NaN or an infinity: nothing
-            changes but `skipped_steps`. Under accumulation such a micro-batch is left
-            out of the average.
+        **kwargs: The arguments in `Options`, and the subclass' own.
 
     Attributes:
         updates: Variable; the number of updates applied.
@@ -105,95 +68,6 @@ class Optimizer(Declared, Seam):
     array([0.5, 1.5], dtype=float32)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    weight_decay: Driven | None = Hyper(
-        default=None, within=">= 0", doc="decoupled decay λ", kw_only=True
-    )
-    clipnorm: Driven | None = Hyper(
-        default=None, doc="largest norm of a gradient", kw_only=True
-    )
-    clipvalue: Driven | None = Hyper(
-        default=None, doc="largest entry of a gradient", kw_only=True
-    )
-    global_clipnorm: Driven | None = Hyper(
-        default=None, doc="largest norm of all gradients", kw_only=True
-    )
-    use_ema: bool = Flag(
-        default=False, doc="average the weights", kw_only=True, keras_owned=True
-    )
-    ema_momentum: float = Hyper(
-        default=0.99,
-        within="[0, 1]",
-        doc="decay factor of the average",
-        adjustable=False,
-        kw_only=True,
-        keras_owned=True,
-    )
-    ema_overwrite_frequency: int | None = Hyper(
-        default=None,
-        within=">= 1",
-        doc="updates between two overwritings",
-        adjustable=False,
-        integer=True,
-        kw_only=True,
-        keras_owned=True,
-    )
-    loss_scale_factor: float | None = Hyper(
-        default=None,
-        doc="factor on the loss",
-        adjustable=False,
-        kw_only=True,
-        keras_owned=True,
-    )
-    gradient_accumulation_steps: int | None = Hyper(
-        default=None,
-        within=">= 2",
-        doc="micro-batches for each update",
-        adjustable=False,
-        integer=True,
-        kw_only=True,
-        keras_owned=True,
-    )
-    name: str | None = Option(
-        default=None, doc="name of the optimizer", kw_only=True, keras_owned=True
-    )
-    l1: Driven | None = Hyper(
-        default=None, within=">= 0", doc="penalty on |w|", kw_only=True
-    )
-    l2: Driven | None = Hyper(
-        default=None, within=">= 0", doc="penalty on w²", kw_only=True
-    )
-    l1_proximal: Driven | None = Hyper(
-        default=None, within=">= 0", doc="soft threshold after the step", kw_only=True
-    )
-    decay_mask: Any = Option(
-        default=None,
-        doc="weights that decay",
-        check=arguments.check_mask,
-        kw_only=True,
-    )
-    groups: Sequence[Group] = Option(
-        default=(), doc="parameter groups", check=check_groups, kw_only=True
-    )
-    gradient_transforms: Sequence[Transform] = Option(
-        default=(),
-        doc="changes to gradients",
-        check=arguments.check_gradient_transforms,
-        kw_only=True,
-    )
-    update_transforms: Sequence[Transform] = Option(
-        default=(),
-        doc="changes to updates",
-        check=arguments.check_update_transforms,
-        kw_only=True,
-    )
-    skip_non_finite: bool = Flag(
-        default=True, doc="skip steps with NaN or infinite gradients", kw_only=True
-    )
-    learning_rate_scale: float = Hyper(
-        default=1.0, within=">= 0", doc="factor on the rate", kw_only=True
-    )
-
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
@@ -209,11 +83,10 @@ class Optimizer(Declared, Seam):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = self.bind(*args, **kwargs)
-        _check_one_clipping(values)
         Seam.__init__(
             self,
             learning_rate=values.learning_rate,
-            **{k: getattr(values, k) for k in self.fields if k in _FOR_KERAS},
+            **{k: getattr(values, k) for k in KERAS_OWNED},
         )
         self._values = values
         self._check_groups()
@@ -271,7 +144,9 @@ class Optimizer(Declared, Seam):
         if self.gradient_accumulation_steps:
             self.accumulated = self._add_counter("accumulated")
         self.statistics_table = self.add_variable(
-            shape=(len(variables), len(COLUMNS)), dtype="float32", name="statistics"
+            shape=(len(self.plan.live), len(COLUMNS)),
+            dtype="float32",
+            name="statistics",
         )
         self.statistics_step = self._add_counter("statistics_step")
         state.load_pending(self)
@@ -396,7 +271,7 @@ class Optimizer(Declared, Seam):
         if self.live is None:
             return
         gated = [s.name for s in self.slots if s.when == field.name]
-        if gated and not getattr(self, field.name) and value:
+        if field.adjustable and gated and not getattr(self, field.name) and value:
             raise AttributeError(
                 f"`{field.name}` was 0 at construction, so there is no slot "
                 f"{gated[0]!r}. Received: {field.name}={value!r}. Construct with a "
@@ -437,21 +312,22 @@ class Optimizer(Declared, Seam):
         if not at:
             return None
         table = ops.convert_to_numpy(self.statistics_table)
-        return Statistics.from_table(at, table, [p.path for p in self.plan.parameters])
+        return Statistics.from_table(at, table, [p.path for p in self.plan.live])
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """End training: write the average, and say if steps were skipped."""
+        skipped, steps = concrete(self.skipped_steps), concrete(self.micro_steps)
+        if skipped is None:
+            return  # a failed step took the state with it; let its error be seen
         super().finalize_variable_values(var_list)
-        skipped = int(ops.convert_to_numpy(self.skipped_steps))
         if skipped > self._reported_skips:
+            self._reported_skips = int(skipped)
             warnings.warn(
-                f"{self.name} skipped {skipped} of "
-                f"{int(ops.convert_to_numpy(self.micro_steps))} steps, because their "
+                f"{self.name} skipped {skipped} of {steps} steps, because their "
                 "gradients held a NaN or an infinity; the weights are unharmed. Look "
                 "for bad rows in the data, or lower the learning rate.",
                 stacklevel=3,
             )
-            self._reported_skips = skipped
 
     # Keeping and restoring.
 
@@ -478,15 +354,13 @@ class Optimizer(Declared, Seam):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
-        config = Declared.get_config(self)
+        config = {k: plain(getattr(self, k)) for k in self.fields if k != "learning_rate"}
         rate = self.base_learning_rate
         if isinstance(rate, keras.Variable):
             given, now = self._values.learning_rate, float(rate.numpy())
             same = isinstance(given, float) and np.float32(given) == np.float32(now)
-            config["learning_rate"] = given if same else now
-        else:
-            config["learning_rate"] = keras.saving.serialize_keras_object(rate)
-        return config
+            rate = given if same else now
+        return config | {"learning_rate": plain(rate)}
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state, by slot and name of the weight."""
@@ -525,7 +399,7 @@ class Optimizer(Declared, Seam):
     def _add_scalar(self, name: str, value: float, owner: str = "") -> Variable:
         return self.add_variable(
             shape=(),
-            initializer=keras.initializers.Constant(value),
+            initializer=constant(value),
             dtype=scalar_dtype(),
             name=f"{owner}_{name}".strip("_"),
         )
@@ -536,26 +410,9 @@ class Optimizer(Declared, Seam):
         )
 
 
-_FOR_KERAS = {
-    k for k, f in Optimizer.fields.items() if f.keras_owned and k != "learning_rate"
-}
-
-
-def _check_one_clipping(values: Record) -> None:
-    names = ("clipnorm", "clipvalue", "global_clipnorm")
-    given = {k: getattr(values, k) for k in names if getattr(values, k) is not None}
-    if len(given) > 1:
-        raise ValueError(
-            f"At most one of {', '.join(names)} can be set. Received: "
-            + ", ".join(f"{k}={v!r}" for k, v in given.items())
-            + ". Use gradient_transforms to combine several."
-        )
-
-
 def _all_finite(gradients: list[Tensor]) -> Tensor:
     return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
 
 
 def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:
     return g if finite is None else ops.where(finite, g, ops.zeros_like(g))
-

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-from keras_optlab.core import Group, Slot
+from keras_optlab.core import Slot
 from keras_optlab.core.groups import assign_groups, path_of
-from keras_optlab.engine.seam import Seam
+from keras_optlab.engine.seam import Seam, constant
 
 Variable = Any
 Slots = dict[str, Variable]
@@ -56,6 +57,11 @@ class Plan:
     shared: dict[int, Slots]
     transform_shared: list[Slots]
 
+    @property
+    def live(self) -> list[Parameter]:
+        """The parameters that are not frozen."""
+        return [p for p in self.parameters if not p.frozen]
+
 
 def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     """Assign groups and create every slot."""
@@ -77,7 +83,9 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     return Plan(
         parameters=parameters,
         shared={
-            g: _shared(optimizer, optimizer, optimizer.shared, f"group{g}" if g + 1 else "")
+            g: _shared(
+                optimizer, optimizer, optimizer.shared, f"group{g}" if g + 1 else ""
+            )
             for g in sorted({p.group for p in parameters if not p.frozen})
         },
         transform_shared=[
@@ -127,9 +135,7 @@ def _slots(
     return {s.name: create(s) for s in slots if is_on(owner, s)}
 
 
-def _shared(
-    optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str
-) -> Slots:
+def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -> Slots:
     from keras_optlab.engine.scalars import scalar_dtype
 
     return {
@@ -148,11 +154,11 @@ def is_on(owner: Any, slot: Slot) -> bool:
     return slot.when is None or bool(getattr(owner, slot.when))
 
 
-def _initializer(owner: Any, slot: Slot) -> keras.initializers.Initializer:
+def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
     if slot.init == "weight":
-        return keras.initializers.Zeros()
+        return constant(0.0)
     value = getattr(owner, slot.init) if isinstance(slot.init, str) else slot.init
-    return keras.initializers.Constant(value)
+    return constant(value)
 
 
 def _unique(paths: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import DecayField, Field
 from keras_optlab.core.numerics import DecayRate
 from keras_optlab.core.records import Record
-from keras_optlab.engine.seam import is_purged
+from keras_optlab.engine.seam import concrete, is_purged
 
 Tensor = Any
 Variable = Any
@@ -60,10 +60,8 @@ class Scalars:
         number is returned as long as it still agrees, so that 0.9 reads as 0.9.
         """
         value, variable = self.values[field.name], self.variables.get(field.name)
-        if variable is None or is_purged(variable):
-            return value
-        stored = ops.convert_to_numpy(variable.value)
-        if stored == np.asarray(_stored(field, value), stored.dtype):
+        stored = None if variable is None else concrete(variable)
+        if stored is None or stored == np.asarray(_stored(field, value), stored.dtype):
             return value
         return 1.0 - float(stored) if isinstance(field, DecayField) else float(stored)
 

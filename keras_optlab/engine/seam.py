@@ -1,8 +1,8 @@
 """Everything this package takes from Keras that Keras calls private.
 
-Read in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which builds
-it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies the
-constraints and counts. That one method is overridden; `update_step`, which Keras'
+Read in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
+builds it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies
+the constraints and counts. That one method is overridden; `update_step`, which Keras'
 version of it would call, raises, so that a rename in Keras fails loudly.
 
 Names used, and why no public one serves:
@@ -24,12 +24,24 @@ Names used, and why no public one serves:
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 Tensor = Any
 Variable = Any
+
+
+def constant(value: float) -> Callable[..., Tensor]:
+    """Return an initializer, exact in float64 as Keras' own is not on TensorFlow."""
+
+    def fill(shape: tuple[int, ...], dtype: str) -> Tensor:
+        number = keras.ops.convert_to_tensor(value, dtype)
+        return keras.ops.ones(shape, dtype) * number
+
+    return fill
 
 
 class Seam(keras.optimizers.Optimizer):
@@ -116,3 +128,15 @@ class Seam(keras.optimizers.Optimizer):
 def is_purged(variable: Variable) -> bool:
     """Whether JAX' trainer holds the value, so that a write would be lost."""
     return variable._value is None
+
+
+def concrete(variable: Variable) -> np.ndarray | None:
+    """Return the value as an array, or `None` where a trace or a trainer hides it."""
+    if is_purged(variable):
+        return None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            return None
+    return keras.ops.convert_to_numpy(variable._value)

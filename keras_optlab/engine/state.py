@@ -209,8 +209,7 @@ def _mismatch(optimizer: Any, problems: list[str]) -> ValueError:
     listed = "\n  ".join(problems)
     return ValueError(
         f"The saved optimizer state does not fit this {type(optimizer).__name__} "
-        f"({optimizer.name}):\n  {listed}\nConstruct the optimizer as it was saved; or, "
-        "to load the weights of the model alone, load before `compile` or with "
+        f"({optimizer.name}):\n  {listed}\nConstruct the optimizer as it was saved; "
+        "or, to load the weights of the model alone, load before `compile` or with "
         "`skip_mismatch=True`."
     )
-

@@ -58,9 +58,7 @@ class Statistics:
     layers: dict[str, LayerStatistics]
 
     @classmethod
-    def from_table(
-        cls, step: int, table: np.ndarray, paths: list[str]
-    ) -> Statistics:
+    def from_table(cls, step: int, table: np.ndarray, paths: list[str]) -> Statistics:
         """Read what a step recorded: a row a weight, a column each of `COLUMNS`."""
         columns = dict(zip(COLUMNS, table.astype("float64").T, strict=True))
         rows = zip(

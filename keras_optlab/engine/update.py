@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import soft_threshold
-from keras_optlab.engine.backends import Pairs, Variable, read
+from keras_optlab.engine.backends import Pairs, read
 from keras_optlab.engine.plan import Parameter, Slots
 from keras_optlab.engine.scalars import as_tensor, scalar_dtype
 from keras_optlab.engine.statistics import clipped_tensors, norms
@@ -56,7 +56,9 @@ class Update:
         g = [self._penalized(*row) for row in zip(self.parameters, w, g, strict=True)]
         raw, g = g, self._clip(g)
         g = self._transform("gradient", g, w, g)
-        w_decayed = [self._decayed(*row) for row in zip(self.parameters, w, strict=True)]
+        w_decayed = [
+            self._decayed(*row) for row in zip(self.parameters, w, strict=True)
+        ]
         u = [
             self._rule(*row) for row in zip(self.parameters, w_decayed, g, strict=True)
         ]
@@ -96,7 +98,9 @@ class Update:
             name: as_tensor(fields[name], value, self.done)
             for name, value in group.hyperparameters.items()
         }
-        return base.extend(learning_rate=base.learning_rate * group.learning_rate, **own)
+        return base.extend(
+            learning_rate=base.learning_rate * group.learning_rate, **own
+        )
 
     def _h(self, p: Parameter) -> Record:
         return self.cast[p.group, p.dtype]
@@ -216,7 +220,8 @@ class Update:
             return
         t = self.done + 1
         table, at = optimizer.statistics_table, optimizer.statistics_step
-        rows = [p.index for p in self.parameters]
+        live = [p.index for p in optimizer.plan.live]
+        rows = [live.index(p.index) for p in self.parameters]
         wanted = ops.logical_or(t % every == 0, t == 1)
 
         def measured() -> Tensor:
@@ -238,4 +243,5 @@ def _scatter(rows: Tensor, indices: list[int], shape: tuple[int, ...]) -> Tensor
     """Return a table whose other rows are zero."""
     if indices == list(range(shape[0])):
         return rows
-    return ops.scatter([[i] for i in indices], rows, shape)
+    where = ops.expand_dims(ops.convert_to_tensor(indices, "int32"), axis=1)
+    return ops.scatter(where, rows, shape)

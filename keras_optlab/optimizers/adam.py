@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Slot,
     StepSize,
 )
-from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
@@ -81,7 +81,7 @@ class Adam(Optimizer):
         v = ema(s.v, ops.square(g), h.beta_2)
         s = s.next(m=m, v=v)
         if h.amsgrad:
-            v = ops.maximum(s.v_max, v)
+            v = maximum(s.v_max, v)
             s = s.next(v_max=v)
         if h.epsilon_placement == "inside":
             root = ops.sqrt(v + h.epsilon_t)

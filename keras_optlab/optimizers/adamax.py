@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
@@ -46,5 +46,5 @@ class Adamax(Optimizer):
 
     def update(self, w, g, s, h, t):
         m = ema(s.m, g, h.beta_1)
-        u = ops.maximum(h.beta_2 * s.u, ops.abs(g))
+        u = maximum(h.beta_2 * s.u, ops.abs(g))
         return -h.alpha_t * m / (u + h.epsilon), s.next(m=m, u=u)

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
 
@@ -67,6 +68,6 @@ class Ftrl(Optimizer):
         n = s.accumulator + ops.square(g)
         power = ops.power(n, p)
         z = s.linear + shrunk - (power - ops.power(s.accumulator, p)) / lr * w
-        clipped = ops.minimum(ops.maximum(z, -l1), l1)
+        clipped = minimum(maximum(z, -l1), l1)
         new = (clipped - z) / (power / lr + 2 * l2 + h.beta / lr)
         return new - w, s.next(accumulator=n, linear=z)

@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Slot,
     StepSize,
 )
-from keras_optlab.core.numerics import ema
+from keras_optlab.core.numerics import ema, maximum
 from keras_optlab.engine import Optimizer
 
 
@@ -75,7 +75,7 @@ class RMSprop(Optimizer):
         if h.epsilon_placement == "inside":
             root = ops.sqrt(v + h.epsilon)
         else:
-            root = ops.sqrt(ops.maximum(v, 0)) + h.epsilon
+            root = ops.sqrt(maximum(v, 0)) + h.epsilon
         step = h.learning_rate * g / root
         if "momentum" in s:
             step = h.momentum * s.momentum + step

@@ -1,85 +1,113 @@
-"""What a training was started with, as a page of Markdown."""
+"""What a training was started with, as tables of Markdown.
+
+Objects are described from their public attributes and configurations. Serializing the
+compiled model would be shorter, but makes Keras import TensorFlow on every backend.
+"""
 
 from __future__ import annotations
 
+import html
 import platform
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 
 from keras_optlab._version import __version__
+from keras_optlab.core import Declared
+from keras_optlab.engine import find_engine
 
 
-def configuration(model: keras.Model, fit: Mapping[str, Any]) -> str:
+def configuration(model: keras.Model, fit: Mapping[str, Any]) -> dict[str, str]:
     """Describe a compiled model, its optimizer and how it is trained.
 
-    Arguments that are `None` or an empty list are left out.
+    Arguments that are `None` or empty are left out.
 
     Args:
         model: the model, compiled and built.
         fit: further facts about the training, by name.
+
+    Returns:
+        A table each for `training`, `optimizer`, `model` and `versions`.
     """
-    compiled = _compile_config(model)
-    optimizer = compiled.pop("optimizer", None)
-    name = type(model.optimizer).__name__
-    started = {"started": time.strftime("%Y-%m-%d %H:%M:%S %z")}
-    return "\n\n".join(
-        [
-            "### Training",
-            _facts(started | dict(fit)),
-            f"### Optimizer: {name}",
-            _facts(optimizer["config"] if isinstance(optimizer, dict) else {}),
-            "### Loss and metrics",
-            _facts(compiled),
-            f"### Model: {model.name}",
-            _layers(model),
-            "### Versions",
-            _facts(_versions()),
-        ]
-    )
+    started = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    return {
+        "training": _facts({"started": started, **fit, **_compiled(model)}),
+        "optimizer": _facts(_optimizer(model.optimizer)),
+        "model": _layers(model),
+        "versions": _facts(_versions()),
+    }
 
 
 def describe(value: Any) -> str:
-    """Write a value of a Keras configuration as code reads.
+    """Write an argument as code reads: objects by their configuration.
 
-    >>> rate = {"class_name": "Cosine", "config": {"initial": 0.1, "steps": 9}}
-    >>> describe({"learning_rate": rate, "betas": [0.9, 0.99]})
-    '{learning_rate: Cosine(initial=0.1, steps=9), betas: [0.9, 0.99]}'
+    >>> describe([keras.losses.MeanSquaredError(), {"beta_1": 0.9}, len])
+    '[MeanSquaredError(name=mean_squared_error, ...), {beta_1: 0.9}, len]'
     """
-    if isinstance(value, Mapping) and {"class_name", "config"} <= value.keys():
-        if value["class_name"] == "__lambda__":
-            return "a lambda"
-        if not isinstance(value["config"], Mapping):  # a function
-            return str(value["config"])
-        arguments = (f"{k}={describe(v)}" for k, v in value["config"].items())
-        return f"{value['class_name']}({', '.join(arguments)})"
     if isinstance(value, Mapping):
+        if {"class_name", "config"} <= value.keys():  # serialized by Keras
+            return _call(value["class_name"], value["config"])
         return f"{{{', '.join(f'{k}: {describe(v)}' for k, v in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(describe, value))}]"
-    return f"{value:.7g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, Declared):
+        return _call(type(value).__name__, {k: getattr(value, k) for k in value.fields})
+    if hasattr(value, "get_config"):
+        return _call(type(value).__name__, _config(value))
+    return getattr(value, "__name__", str(value))
 
 
-def _compile_config(model: keras.Model) -> dict[str, Any]:
-    with warnings.catch_warnings():  # this is to be read, not to be loaded
-        warnings.simplefilter("ignore")
-        try:
-            return dict(model.get_compile_config())
-        except Exception as error:  # of a loss or metric of the user's
-            return {"not available": f"{type(error).__name__}: {error}"}
+def _call(name: str, config: Any) -> str:
+    if not isinstance(config, Mapping):  # of a function: its name
+        return str(config)
+    return f"{name}({', '.join(f'{k}={describe(v)}' for k, v in config.items())})"
+
+
+def _config(value: Any) -> dict[str, Any]:
+    try:
+        return value.get_config()
+    except Exception:  # a class of the user's that was never meant to be saved
+        return {}
+
+
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    outer = None if inner is optimizer else type(optimizer).__name__
+    facts = {"class": type(inner).__name__, "inside": outer}
+    engine = find_engine(optimizer)
+    if engine is None:
+        return facts | _config(inner)
+    rate = engine.base_learning_rate
+    rate = float(rate.numpy()) if isinstance(rate, keras.Variable) else rate
+    rest = {k: getattr(engine, k) for k in engine.fields if k != "learning_rate"}
+    return {**facts, "learning_rate": rate, **rest}
+
+
+def _compiled(model: keras.Model) -> dict[str, Any]:
+    return {
+        "loss": model.loss,
+        "steps_per_execution": model.steps_per_execution,
+        "jit_compile": model.jit_compile,
+        "run_eagerly": model.run_eagerly,
+    }
 
 
 def _layers(model: keras.Model) -> str:
     rows = [
-        (layer.name, type(layer).__name__, _shape(layer), f"{layer.count_params():,}")
+        (layer.name, type(layer).__name__, _shape(layer), _parameters(layer))
         for layer in model.layers
     ]
-    total = ("**total**", "", "", f"{model.count_params():,}")
+    total = (f"**{model.name}**", type(model).__name__, "", _parameters(model))
     return _table(("layer", "type", "output", "parameters"), [*rows, total])
+
+
+def _parameters(layer: keras.Layer) -> str:
+    return f"{layer.count_params():,}" if layer.built else "not built"
 
 
 def _shape(layer: keras.Layer) -> str:
@@ -91,19 +119,19 @@ def _shape(layer: keras.Layer) -> str:
 
 def _versions() -> dict[str, str]:
     backend = keras.backend.backend()
-    module = sys.modules.get(backend)
     return {
         "keras_optlab": __version__,
         "keras": keras.__version__,
-        backend: getattr(module, "__version__", "unknown"),
+        backend: getattr(sys.modules.get(backend), "__version__", "unknown"),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    given = {k: describe(v) for k, v in facts.items() if v is not None and v != []}
-    return _table(("", ""), [(f"`{k}`", v) for k, v in given.items()])
+    given = {k: v for k, v in facts.items() if v is not None and v not in ([], ())}
+    rows = [(f"`{k}`", html.escape(describe(v))) for k, v in given.items()]
+    return _table(("argument", "value"), rows)
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

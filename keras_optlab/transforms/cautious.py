@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 from keras_optlab.core import Record
+from keras_optlab.core.numerics import maximum
 from keras_optlab.transforms.base import TensorTransform
 
 Tensor = Any
@@ -41,4 +42,4 @@ class Cautious(TensorTransform):
         if 0 in x.shape:
             return x, s
         agrees = ops.cast(x * seen.g < 0, x.dtype)
-        return x * (agrees / ops.maximum(ops.mean(agrees), 1e-3)), s
+        return x * (agrees / maximum(ops.mean(agrees), 1e-3)), s

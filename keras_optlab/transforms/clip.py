@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_optlab.core import Hyper, Record
 from keras_optlab.core.fields import LearningRateSchedule
-from keras_optlab.core.numerics import global_norm, norm
+from keras_optlab.core.numerics import global_norm, maximum, minimum, norm
 from keras_optlab.transforms.base import TensorTransform, Transform
 
 Tensor = Any
@@ -17,19 +17,19 @@ Tensor = Any
 
 def clip_by_value(x: Tensor, limit: Tensor) -> Tensor:
     r"""Return $\min(\max(x, -c), c)$, entry by entry."""
-    return ops.minimum(ops.maximum(x, -limit), limit)
+    return minimum(maximum(x, -limit), limit)
 
 
 def clip_by_norm(x: Tensor, limit: Tensor) -> Tensor:
     r"""Return $x \cdot c / \max(\|x\|, c)$."""
-    return x * (limit / ops.maximum(norm(x), limit))
+    return x * (limit / maximum(norm(x), limit))
 
 
 def clip_by_global_norm(xs: Sequence[Tensor], limit: Tensor) -> list[Tensor]:
     r"""Return all tensors times $c / \max(\|(x_1, \dots, x_n)\|, c)$."""
     total = global_norm(xs)
     limit = ops.cast(limit, total.dtype)
-    scale = limit / ops.maximum(total, limit)
+    scale = limit / maximum(total, limit)
     return [x * ops.cast(scale, x.dtype) for x in xs]
 
 

@@ -5,9 +5,10 @@ def momentum(w, g, s, t, lr, *, momentum=0.9, form="velocity"):
     for the heavy ball; the velocity and the average of gradients are later notations.
     """
     if form == "heavy_ball":
-        previous = s.get("previous", w)
-        s["previous"] = w
-        return w - lr * g + momentum * (w - previous)
+        # What the last step moved; not theta - theta_prev, which a decay has changed.
+        new = w - lr * g + momentum * s.get("moved", 0.0)
+        s["moved"] = new - w
+        return new
     if form == "velocity":
         v = s["v"] = momentum * s.get("v", 0.0) + lr * g
         return w - v

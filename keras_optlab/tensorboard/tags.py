@@ -1,0 +1,52 @@
+"""Under which tags numbers appear; the first part of a tag is its group on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_optlab.engine import Statistics
+
+
+def split_logs(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the metrics of the training and those of the validation.
+
+    >>> split_logs({"loss": 0.5, "val_loss": 0.7})
+    ({'loss': 0.5}, {'loss': 0.7})
+    """
+    train = {k: v for k, v in logs.items() if not k.startswith("val_")}
+    validation = {k: v for k, v in logs.items() if k.startswith("val_")}
+    return train, {k.removeprefix("val_"): v for k, v in validation.items()}
+
+
+def metric_tags(group: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return a tag and a number for each value of each metric.
+
+    >>> metric_tags("epoch", {"loss": 0.5, "f1": np.array([0.25, 1.0])})
+    {'epoch/loss': 0.5, 'epoch/f1/0': 0.25, 'epoch/f1/1': 1.0}
+    """
+    tags = {}
+    for name, value in metrics.items():
+        for index, number in np.ndenumerate(keras.ops.convert_to_numpy(value)):
+            tags["/".join([group, name, *map(str, index)])] = float(number)
+    return tags
+
+
+def statistics_tags(statistics: Statistics, model: str) -> dict[str, float]:
+    """Return the tags of the optimizer's statistics for a model of this name."""
+    ratios = {
+        f"update_ratio/{path.removeprefix(f'{model}/')}": weight.update_ratio
+        for path, weight in statistics.layers.items()
+        if np.isfinite(weight.update_ratio)  # not of a weight that is all zero
+    }
+    return {
+        "optimizer/clipped_fraction": statistics.clipped_fraction,
+        "optimizer/gradient_norm": statistics.gradient_norm,
+        "optimizer/gradient_norm_clipped": statistics.clipped_gradient_norm,
+        "optimizer/update_norm": statistics.update_norm,
+        "optimizer/weight_norm": statistics.weight_norm,
+        **ratios,
+    }

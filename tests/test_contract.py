@@ -1,0 +1,262 @@
+"""What every optimizer in the registry must do, whatever its rule."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_optlab import Group, optimizers, schedules, transforms
+from keras_optlab.core.fields import ChoiceField, DecayField, FlagField, HyperField
+from tests.problems import (
+    ALL,
+    apply,
+    fit,
+    gradients,
+    label,
+    mlp,
+    regression,
+    state,
+    trajectory,
+    values,
+    variables,
+    weights,
+)
+
+NAMES = optimizers.names()
+
+
+@pytest.fixture(params=ALL, ids=label)
+def optimizer(request):
+    name, kwargs = request.param
+    return optimizers.create(name, **kwargs)
+
+
+def test_config_round_trip(optimizer):
+    again = type(optimizer).from_config(optimizer.get_config())
+    assert again.get_config() == optimizer.get_config()
+    saved = keras.optimizers.serialize(optimizer)
+    loaded = keras.optimizers.get(saved)
+    assert type(loaded) is type(optimizer)
+    assert loaded.get_config() == optimizer.get_config()
+
+
+def test_signature_is_that_of_the_declarations(optimizer):
+    parameters = inspect.signature(type(optimizer)).parameters
+    assert next(iter(parameters)) == "learning_rate"
+    assert parameters.keys() == type(optimizer).fields.keys()
+
+
+def test_zero_gradient_and_fresh_state_change_nothing(optimizer):
+    start = weights()
+    if optimizer.weight_decay:
+        optimizer.adjust("weight_decay", 0.0)
+    if type(optimizer) is optimizers.Ftrl:
+        start = [np.zeros_like(w) for w in start]  # it rebuilds the weights from state
+    ws = variables(start)
+    apply(optimizer, [np.zeros_like(w) for w in start], ws)
+    for before, after in zip(start, values(ws), strict=True):
+        np.testing.assert_array_equal(np.float32(before), after)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
+    ws = variables(weights())
+    steps = gradients(steps=3)
+    apply(optimizer, steps[0], ws)
+    before = values(ws), state(optimizer)
+    poisoned = [g.copy() for g in steps[1]]
+    poisoned[3].flat[0] = bad
+    apply(optimizer, poisoned, ws)
+    assert int(optimizer.skipped_steps) == 1
+    optimizer.skipped_steps.assign(0)
+    optimizer.iterations.assign(1)  # Keras' own counter of calls, which goes on
+    for a, b in zip(before[0] + before[1], values(ws) + state(optimizer), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_declared_slot_is_written(optimizer):
+    ws = variables(weights())
+    optimizer.build(ws)
+    live = [p for p in optimizer.plan.parameters if 0 not in p.variable.shape]
+    slots = {(p.path, k): v for p in live for k, v in p.slots.items()}
+    start = {key: values([v])[0] for key, v in slots.items()}
+    for g in gradients(steps=2):
+        apply(optimizer, g, ws)
+    for key, variable in slots.items():
+        assert not np.array_equal(start[key], values([variable])[0]), key
+
+
+def test_permuting_the_weights_permutes_the_result(optimizer):
+    start, grads = weights(), gradients(steps=3)
+    config = optimizer.get_config()
+    ends = trajectory(optimizer, start, grads)
+    again = type(optimizer).from_config(config)
+    backwards = trajectory(again, start[::-1], [g[::-1] for g in grads])
+    for a, b in zip(ends, backwards[::-1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def changed(field, value):
+    """Return another legal value of a declared argument."""
+    if isinstance(field, FlagField):
+        return not value
+    if isinstance(field, ChoiceField):
+        return field.choices[(field.choices.index(value) + 1) % len(field.choices)]
+    if isinstance(field, DecayField):
+        return 0.5
+    candidates = [value * 0.5 - 0.1, value + 0.4, value * 0.5 + 0.1]
+    return next(c for c in candidates if c in field.interval and c != value)
+
+
+def hyperparameters():
+    kinds = (HyperField, FlagField, ChoiceField)
+    for name in NAMES:
+        cls = optimizers.info(name).cls
+        for key, field in cls.fields.items():
+            own = key in cls.own_fields or key in optimizers.info(name).hyperparameters
+            if own and isinstance(field, kinds):
+                yield name, key
+
+
+@pytest.mark.parametrize(("name", "key"), list(hyperparameters()))
+def test_every_declared_hyperparameter_has_an_effect(name, key):
+    field = optimizers.info(name).cls.fields[key]
+    # others that a hyperparameter needs in order to act
+    base = {"epsilon": 0.1} if key == "epsilon_placement" else {}
+    base |= {"momentum": 0.9} if key == "nesterov" else {}
+    base["learning_rate"] = 0.1
+    other = base | {key: changed(field, base.get(key, field.default))}
+    shapes = {"wide": (3, 5)}
+    start, grads = weights(shapes), gradients(shapes, steps=3)
+    a, b = (
+        trajectory(optimizers.create(name, **kw), start, grads) for kw in (base, other)
+    )
+    assert not np.array_equal(a[0], b[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_in_fit_without_tracing_twice(name):
+    model = mlp()
+    loss = keras.losses.MeanSquaredError()
+    traces = []
+
+    def counted(y, y_pred):
+        traces.append(1)
+        return loss(y, y_pred)
+
+    model.compile(optimizers.create(name, learning_rate=0.01), counted)
+    x, y = regression()
+    first = model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+    seen = len(traces)
+    second = model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+    if keras.backend.backend() != "torch":
+        assert len(traces) == seen
+    assert second.history["loss"][-1] < first.history["loss"][0]
+    assert int(model.optimizer.updates) == 16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saving_and_loading_continues_as_if_uninterrupted(name, tmp_path):
+    model = fit(
+        optimizers.create(
+            name,
+            learning_rate=schedules.Cosine(0.01, 20),
+            groups=[Group("head", learning_rate=0.5)],
+            gradient_transforms=[transforms.ClipByGlobalNorm(1.0)],
+            use_ema=True,
+        )
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x, y = regression()
+    for m in (model, loaded):
+        m.fit(x, y, batch_size=32, epochs=2, verbose=0, shuffle=False)
+    for a, b in zip(
+        values(model.weights) + state(model.optimizer),
+        values(loaded.weights) + state(loaded.optimizer),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_info(name):
+    about = optimizers.info(name)
+    assert about.name == name
+    assert about.paper.year > 1900
+    assert about.summary.endswith(".")
+    ws = variables([np.ones((10, 10))])
+    optimizer = optimizers.create(name)
+    optimizer.build(ws)
+    held = sum(int(np.prod(v.shape)) * 4 for v in optimizer.plan.live[0].slots.values())
+    assert about.bytes_per_parameter == held / 100
+
+
+class Toy(optimizers.Optimizer):
+    """Toy: a step against the sign of a gradient that is larger than a threshold."""
+
+    learning_rate: float = optimizers.Optimizer.fields["learning_rate"]
+
+    def update(self, w, g, s, h, t):
+        return -h.learning_rate * ops.sign(g), s
+
+
+def test_one_class_is_all_a_new_optimizer_takes():
+    assert "tests.toy" in optimizers.names() or "toy" in optimizers.names()
+    name = Toy.registry_name
+    toy = optimizers.create(name, learning_rate=0.5)
+    loaded = keras.optimizers.get(keras.optimizers.serialize(toy))
+    assert type(loaded) is Toy
+    assert loaded.get_config() == toy.get_config()
+    ends = trajectory(toy, [np.zeros(2)], [[np.array([3.0, -4.0])]])
+    np.testing.assert_array_equal(ends[0], [-0.5, 0.5])
+    fit(optimizers.create(name, learning_rate=0.01, clipnorm=1.0, weight_decay=0.1))
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(ValueError, match="Received: 'adamm'. Did you mean 'adam'"):
+        optimizers.create("adamm")
+    with pytest.raises(TypeError, match="Received: beta1=0.9. Did you mean 'beta_1'"):
+        optimizers.Adam(beta1=0.9)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"beta_1": 1.2}, r"beta_1=1.2"),
+        ({"beta_1": 1.0}, r"\[0, 1\)"),
+        ({"beta_1": "0.9"}, r"beta_1='0.9'"),
+        ({"beta_1": True}, r"beta_1=True"),
+        ({"epsilon": -1e-8}, r"epsilon=-1e-08"),
+        ({"epsilon": float("nan")}, r"epsilon=nan"),
+        ({"learning_rate": -1}, r"learning_rate=-1"),
+        ({"learning_rate": "fast"}, r"learning_rate='fast'"),
+        ({"learning_rate": lambda a, b: a}, r"2 arguments"),
+        ({"amsgrad": 1}, r"amsgrad=1"),
+        ({"epsilon_placement": "under"}, r"epsilon_placement='under'"),
+        ({"clipnorm": 0.0}, r"clipnorm=0.0"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, r"At most one"),
+        ({"gradient_accumulation_steps": 1}, r">= 2"),
+        ({"gradient_accumulation_steps": 2.5}, r"an integer"),
+        ({"ema_momentum": 1.5}, r"ema_momentum=1.5"),
+        ({"weight_decay": -0.1}, r"weight_decay=-0.1"),
+        ({"decay_mask": "vectors"}, r"decay_mask='vectors'"),
+        ({"groups": ["head"]}, r"expected a list of Group. Received: 'head'"),
+        ({"groups": [Group("a", nesterov=True)]}, r"nesterov=True"),
+        ({"groups": [Group("a", beta_1=2.0)]}, r"beta_1=2.0"),
+        ({"gradient_transforms": [transforms.Cautious()]}, r"update_transforms"),
+        ({"update_transforms": [transforms.Centralize()]}, r"gradient_transforms"),
+        ({"gradient_transforms": [transforms.Centralize]}, r"list of transforms"),
+    ],
+    ids=lambda x: str(x)[:50] if isinstance(x, dict) else "",
+)
+def test_bad_arguments_are_refused(kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        optimizers.Adam(**kwargs)
+
+
+def test_a_misspelled_rule_argument_is_no_silent_default():
+    with pytest.raises(TypeError, match="Received: lr=0.1"):
+        optimizers.SGD(lr=0.1)

@@ -1,0 +1,104 @@
+"""One device and two agree, on engines that exist."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_optlab import Group, optimizers, schedules, transforms
+from tests.problems import mlp, regression, values
+
+BACKEND = keras.backend.backend()
+
+SETTINGS = {
+    "plain": {},
+    "clipped": {"global_clipnorm": 0.5},
+    "accumulated": {"gradient_accumulation_steps": 2, "global_clipnorm": 0.5},
+    "averaged": {"use_ema": True, "ema_overwrite_frequency": 3},
+    "everything": {
+        "weight_decay": 0.1,
+        "l2": 0.01,
+        "groups": [Group("head", learning_rate=0.5)],
+        "gradient_transforms": [transforms.Centralize(), transforms.ClipByNorm(0.5)],
+        "update_transforms": [transforms.Cautious()],
+        "gradient_accumulation_steps": 2,
+        "use_ema": True,
+    },
+}
+
+
+def model(**options):
+    """Return a network without normalization, whose statistics would differ."""
+    keras.utils.set_random_seed(7)
+    dense = keras.layers.Dense
+    net = keras.Sequential(
+        [keras.Input((8,)), dense(16, "tanh", name="hidden"), dense(1, name="head")]
+    )
+    net.compile(optimizers.Adam(schedules.Cosine(0.05, 16), **options), "mse")
+    return net
+
+
+def trained(net, data=None):
+    x, y = data or regression()
+    net.optimizer.collect_statistics(every=1)
+    net.fit(x, y, batch_size=32, epochs=3, verbose=0, shuffle=False)
+    s = net.optimizer.statistics()
+    return [*values(net.weights), np.array([s.gradient_norm, s.update_norm, s.step])]
+
+
+def assert_same(a, b):
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(x, y, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+@pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS.keys())
+def test_mirrored_strategy_equals_one_device(options):
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("CPU")
+    assert len(devices) == 2
+    strategy = tf.distribute.MirroredStrategy([d.name for d in devices])
+    with strategy.scope():
+        net = model(**options)
+    assert strategy.num_replicas_in_sync == 2
+    assert_same(trained(net), trained(model(**options)))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+def test_mirrored_strategy_skips_non_finite_steps():
+    import tensorflow as tf
+
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    with tf.distribute.MirroredStrategy(devices).scope():
+        net = model()
+    x, y = regression()
+    x[40] = np.nan  # seen by one of the replicas only
+    with pytest.warns(UserWarning, match="skipped 3 of 12 steps"):
+        trained(net, (x, y))
+    assert all(np.isfinite(w).all() for w in values(net.weights))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")
+@pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS.keys())
+def test_data_parallel_equals_one_device(options):
+    import jax
+
+    assert len(jax.devices()) == 2
+    alone = trained(model(**options))
+    distribution = keras.distribution.DataParallel(
+        keras.distribution.list_devices(), auto_shard_dataset=False
+    )
+    keras.distribution.set_distribution(distribution)
+    try:
+        net = model(**options)
+        slot = net.optimizer
+        assert_same(trained(net), alone)
+        slot = net.optimizer.plan.parameters[0].slots["m"]
+        assert len(slot.value.sharding.device_set) == 2
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+def test_mlp_is_the_same_each_time():
+    for a, b in zip(values(mlp().weights), values(mlp().weights), strict=True):
+        np.testing.assert_array_equal(a, b)
