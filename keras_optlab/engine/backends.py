@@ -8,6 +8,7 @@ and selects by value, which a compiler fuses and which never waits for a device.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,6 +73,25 @@ def commit_either(
         commit(yes() if condition else no())
     else:
         commit(_select(condition, yes(), no()))
+
+
+def eagerly() -> contextlib.AbstractContextManager[Any]:
+    """Run what follows now, also while TensorFlow traces a function that builds."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
+
+
+def unshare(variables: Sequence[Variable]) -> None:
+    """Give every variable a buffer of its own.
+
+    JAX assigns without copying, and its trainer donates every buffer once.
+    """
+    if keras.backend.backend() == "jax":
+        for variable in variables:
+            variable.assign(ops.copy(variable.value))
 
 
 def _done(_: None) -> int:

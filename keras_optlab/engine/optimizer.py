@@ -23,8 +23,10 @@ from keras_optlab.engine.backends import (
     commit,
     commit_either,
     dense,
+    eagerly,
     read,
     sum_over_replicas,
+    unshare,
 )
 from keras_optlab.engine.options import KERAS_OWNED, Options
 from keras_optlab.engine.plan import Parameter, Plan, make_plan
@@ -149,7 +151,8 @@ class Optimizer(Options, Seam):
             name="statistics",
         )
         self.statistics_step = self._add_counter("statistics_step")
-        state.load_pending(self)
+        with eagerly():
+            state.load_pending(self)
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -320,6 +323,8 @@ class Optimizer(Options, Seam):
         if skipped is None:
             return  # a failed step took the state with it; let its error be seen
         super().finalize_variable_values(var_list)
+        if self.use_ema:
+            unshare(var_list)
         if skipped > self._reported_skips:
             self._reported_skips = int(skipped)
             warnings.warn(

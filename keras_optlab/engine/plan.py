@@ -10,6 +10,7 @@ import keras
 
 from keras_optlab.core import Slot
 from keras_optlab.core.groups import assign_groups, path_of
+from keras_optlab.engine.backends import eagerly
 from keras_optlab.engine.seam import Seam, constant
 
 Variable = Any
@@ -129,7 +130,8 @@ def _slots(
             p.variable, name, shape, p.dtype, _initializer(owner, slot)
         )
         if slot.init == "weight":
-            variable.assign(keras.ops.cast(p.variable, p.dtype))
+            with eagerly():
+                variable.assign(keras.ops.cast(p.variable, p.dtype))
         return variable
 
     return {s.name: create(s) for s in slots if is_on(owner, s)}
