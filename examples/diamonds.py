@@ -21,14 +21,8 @@ BATCH_SIZE = 256
 
 def network(features):
     """Return two hidden layers and one output: the logarithm of the price."""
-    return keras.Sequential(
-        [
-            keras.Input((features,)),
-            layers.Dense(128, activation="silu"),
-            layers.Dense(64, activation="silu"),
-            layers.Dense(1),
-        ]
-    )
+    hidden = [layers.Dense(units, activation="silu") for units in (128, 64)]
+    return keras.Sequential([keras.Input((features,)), *hidden, layers.Dense(1)])
 
 
 def r2(truth, prediction):
@@ -37,7 +31,7 @@ def r2(truth, prediction):
 
 
 def draw(truth, prediction, path):
-    """Save a picture of predicted versus true prices, if matplotlib is installed."""
+    """Save a picture of predicted and true prices, if matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -47,7 +41,9 @@ def draw(truth, prediction, path):
     axes = figure.subplots()
     axes.loglog(truth, prediction, ".", markersize=3, alpha=0.3)
     axes.axline((1_000, 1_000), (10_000, 10_000), color="black", linewidth=1)
-    axes.set(xlabel="true price, $", ylabel="predicted price, $", aspect="equal")
+    for axis in axes.xaxis, axes.yaxis:
+        axis.set_major_formatter("${x:,.0f}")
+    axes.set(xlabel="true price", ylabel="predicted price", aspect="equal")
     axes.set_title(f"{len(truth):,} diamonds that the network has not seen")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
@@ -65,15 +61,14 @@ def main():
     data = kol.datasets.diamonds()
     x, y = data.x_train[: args.examples], data.y_train[: args.examples]
     steps = args.epochs * math.ceil(len(x) / BATCH_SIZE)
-    warmup = steps // 20 + 1
 
-    model = network(features=len(data.feature_names))
+    model = network(features=x.shape[1])
     model.compile(
         # Lion moves every weight by the rate itself, up or down. So its rate is smaller
         # than Adam's, and its weight decay, which is multiplied by the rate, larger.
         optimizer=kol.optimizers.Lion(
             learning_rate=kol.schedules.Warmup(
-                kol.schedules.Cosine(1e-3, steps=steps - warmup), steps=warmup
+                kol.schedules.Cosine(1e-3, steps=steps), steps=100
             ),
             weight_decay=0.1,
             decay_mask="matrices",  # leaves out the biases
@@ -92,7 +87,7 @@ def main():
 
     prediction = model.predict(data.x_test, verbose=0)[:, 0]
     truth, guess = data.dollars(data.y_test), data.dollars(prediction)
-    print(f"\nTest R²: {r2(data.y_test, prediction):.4f} (of the logarithm of the price)")
+    print(f"\nTest R² of the log price: {r2(data.y_test, prediction):.4f}")
     print(f"Mean absolute error: ${np.mean(np.abs(guess - truth)):.0f}")
     draw(truth, guess, args.picture)
 

@@ -103,7 +103,7 @@ def changed(field, value):
     if isinstance(field, FlagField):
         return not value
     if isinstance(field, ChoiceField):
-        return field.choices[(field.choices.index(value) + 1) % len(field.choices)]
+        return field.choices[field.choices.index(value) - 1]
     if isinstance(field, DecayField):
         return 0.5
     candidates = [value * 0.5 - 0.1, value + 0.4, value * 0.5 + 0.1]
@@ -129,7 +129,8 @@ def test_every_declared_hyperparameter_has_an_effect(name, key):
     base["learning_rate"] = 0.1
     other = base | {key: changed(field, base.get(key, field.default))}
     shapes = {"wide": (3, 5)}
-    start, grads = weights(shapes), gradients(shapes, steps=3)
+    start, grads = weights(shapes), gradients(shapes, steps=10)
+    grads[0] = [100 * g for g in grads[0]]  # for what remembers a maximum
     a, b = (
         trajectory(optimizers.create(name, **kw), start, grads) for kw in (base, other)
     )
@@ -148,12 +149,15 @@ def test_trains_in_fit_without_tracing_twice(name):
 
     model.compile(optimizers.create(name, learning_rate=0.01), counted)
     x, y = regression()
-    first = model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+    start = values(model.trainable_variables)
+    model.fit(x, y, batch_size=32, epochs=2, verbose=0)
     seen = len(traces)
-    second = model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+    model.fit(x, y, batch_size=32, epochs=2, verbose=0)
     if keras.backend.backend() != "torch":
         assert len(traces) == seen
-    assert second.history["loss"][-1] < first.history["loss"][0]
+    for before, after in zip(start, values(model.trainable_variables), strict=True):
+        assert np.isfinite(after).all()
+        assert not np.array_equal(before, after)
     assert int(model.optimizer.updates) == 16
 
 

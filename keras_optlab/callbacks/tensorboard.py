@@ -99,7 +99,7 @@ class TensorBoard(Callback):
         self._log.open(TRAIN)
         self._recorded: int | None = None
         self._window = _batches_per_step(self.model.optimizer)
-        self._step = max(self._step, self._iterations())
+        self._step = max(self._step, self._steps_trained())
         for part, table in configuration(self.model, self._facts()).items():
             self._log.text(TRAIN, f"configuration/{part}", table, self._step)
 
@@ -128,7 +128,7 @@ class TensorBoard(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
         train, validation = split_logs(logs or {})
-        step = max(self._iterations(), self._step_after(self._batches + 1))
+        step = max(self._steps_trained(), self._step_after(self._batches + 1))
         if self._reach(step):
             self._log_step(train)
         self._warn_skipped()
@@ -145,7 +145,7 @@ class TensorBoard(Callback):
         """Close the files."""
         self._log.close()
 
-    def _iterations(self) -> int:
+    def _steps_trained(self) -> int:
         return int(_number(self.model.optimizer.iterations))
 
     def _step_after(self, batches: int) -> int:

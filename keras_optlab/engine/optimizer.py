@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -87,7 +87,7 @@ class Optimizer(Options, Seam):
         values = self.bind(*args, **kwargs)
         Seam.__init__(
             self,
-            learning_rate=values.learning_rate,
+            learning_rate=values.learning_rate,  # pyright: ignore[reportCallIssue]
             **{k: getattr(values, k) for k in KERAS_OWNED},
         )
         self._values = values
@@ -210,27 +210,29 @@ class Optimizer(Options, Seam):
 
     # Values that move while training runs.
 
-    @property
-    def learning_rate(self) -> Any:
-        """The rate as given: the variable, or the schedule's value at this update."""
-        rate = self.base_learning_rate
-        if isinstance(rate, keras.Variable):
-            return rate
-        if isinstance(rate, LearningRateSchedule) or takes_step(rate):
-            return rate(self.updates)
-        return rate()
+    if not TYPE_CHECKING:  # to a type checker it is the field that subclasses declare
 
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        value = check_rate(value)
-        driven = not isinstance(self.base_learning_rate, keras.Variable)
-        if driven and isinstance(value, float):
-            raise TypeError(
-                f"The learning rate is driven by {self.base_learning_rate!r}. "
-                f"Received: learning_rate={value}. Set `learning_rate_scale` to move "
-                "it, or construct the optimizer with a number."
-            )
-        Seam.learning_rate.fset(self, value)
+        @property
+        def learning_rate(self) -> Any:
+            """The rate as given: the variable, or the schedule's present value."""
+            rate = self.base_learning_rate
+            if isinstance(rate, keras.Variable):
+                return rate
+            if isinstance(rate, LearningRateSchedule) or takes_step(rate):
+                return rate(self.updates)
+            return rate()
+
+        @learning_rate.setter
+        def learning_rate(self, value: Any) -> None:
+            value = check_rate(value)
+            driven = not isinstance(self.base_learning_rate, keras.Variable)
+            if driven and isinstance(value, float):
+                raise TypeError(
+                    f"The learning rate is driven by {self.base_learning_rate!r}. "
+                    f"Received: learning_rate={value}. Set `learning_rate_scale` to "
+                    "move it, or construct the optimizer with a number."
+                )
+            Seam.learning_rate.fset(self, value)
 
     @property
     def current_learning_rate(self) -> float:
@@ -359,7 +361,8 @@ class Optimizer(Options, Seam):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
-        config = {k: plain(getattr(self, k)) for k in self.fields if k != "learning_rate"}
+        names = [k for k in self.fields if k != "learning_rate"]
+        config = {k: plain(getattr(self, k)) for k in names}
         rate = self.base_learning_rate
         if isinstance(rate, keras.Variable):
             given, now = self._values.learning_rate, float(rate.numpy())

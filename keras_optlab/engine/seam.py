@@ -81,13 +81,13 @@ class Seam(keras.optimizers.Optimizer):
         return list(self._trainable_variables)
 
     @property
-    def averages(self) -> list[Variable | None]:
-        """Moving averages of the weights; empty without `use_ema`."""
+    def averages(self) -> list[Variable]:
+        """Moving averages of the weights, or `None`s; empty without `use_ema`."""
         return list(self._model_variables_moving_average) if self.use_ema else []
 
     @property
-    def accumulators(self) -> list[Variable | None]:
-        """Gradient accumulators; empty without `gradient_accumulation_steps`."""
+    def accumulators(self) -> list[Variable]:
+        """Gradient sums; empty without `gradient_accumulation_steps`."""
         steps = self.gradient_accumulation_steps
         return list(self._accumulated_gradients) if steps else []
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.core import Hyper, Record
-from keras_optlab.core.fields import LearningRateSchedule
+from keras_optlab.core import Driven, Hyper, Record
 from keras_optlab.core.numerics import global_norm, maximum, minimum, norm
 from keras_optlab.transforms.base import TensorTransform, Transform
 
@@ -45,7 +44,7 @@ class ClipByValue(TensorTransform):
     """
 
     clips = True
-    value: float | LearningRateSchedule = Hyper(default=1.0, doc="largest entry c")
+    value: Driven = Hyper(default=1.0, doc="largest entry c")
 
     def one(
         self,
@@ -72,7 +71,7 @@ class ClipByNorm(TensorTransform):
     """
 
     clips = True
-    norm: float | LearningRateSchedule = Hyper(default=1.0, doc="largest norm c")
+    norm: Driven = Hyper(default=1.0, doc="largest norm c")
 
     def one(
         self,
@@ -100,7 +99,7 @@ class ClipByGlobalNorm(Transform):
     """
 
     clips = True
-    norm: float | LearningRateSchedule = Hyper(default=1.0, doc="largest norm c")
+    norm: Driven = Hyper(default=1.0, doc="largest norm c")
 
     def run(
         self,

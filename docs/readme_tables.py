@@ -1,0 +1,60 @@
+"""Write the tables of the README from the code: `python docs/readme_tables.py`.
+
+Each table stands between two comments, `<!-- optimizers -->` and `<!-- end -->` say;
+what is between them is replaced.
+"""
+
+import inspect
+import re
+from pathlib import Path
+
+import keras_optlab as kol
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def optimizers() -> str:
+    """Return the table of the registry."""
+    rows = ["| name | what it is | source | bytes per weight |", "|---|---|---|---|"]
+    for name in kol.optimizers.names():
+        about = kol.optimizers.info(name)
+        if not about.cls.__module__.startswith("keras_optlab."):
+            continue  # a class that somebody defined beside the package
+        paper = f"{about.paper.authors} ({about.paper.year})"
+        if about.paper.arxiv:
+            paper = f"[{paper}](https://arxiv.org/abs/{about.paper.arxiv})"
+        what = about.summary.partition(": ")[2] or about.summary
+        row = [f"`{about.cls.__name__}`", what, paper, str(about.bytes_per_parameter)]
+        rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows)
+
+
+def companions() -> str:
+    """Return the table of what is paired with an optimizer."""
+    rows = ["| room | what is in it |", "|---|---|"]
+    rooms = (kol.schedules, kol.transforms, kol.regularizers, kol.callbacks)
+    for room in rooms:
+        names = [
+            name
+            for name in room.__all__
+            if inspect.isclass(getattr(room, name)) and "Base" not in name
+        ]
+        shown = ", ".join(f"`{name}`" for name in names)
+        rows.append(f"| `{room.__name__.removeprefix('keras_optlab.')}` | {shown} |")
+    return "\n".join(rows)
+
+
+def fresh(text: str) -> str:
+    """Return the README with its tables made anew."""
+    for table in (optimizers, companions):
+        text = re.sub(
+            rf"(<!-- {table.__name__} -->\n).*?(<!-- end -->)",
+            lambda found, table=table: f"{found[1]}{table()}\n{found[2]}",
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(fresh(README.read_text()))

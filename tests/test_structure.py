@@ -1,0 +1,130 @@
+"""The shape of the repository: who imports whom, and documents that keep up."""
+
+import ast
+import doctest
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_optlab
+
+PACKAGE = Path(keras_optlab.__file__).parent
+ROOT = PACKAGE.parent
+
+# Each room, and those it may import from (itself always).
+ROOMS = {
+    "core": set(),
+    "datasets": set(),
+    "schedules": {"core"},
+    "regularizers": {"core"},
+    "constraints": {"core"},
+    "transforms": {"core"},
+    "engine": {"core", "transforms"},
+    "optimizers": {"core", "engine"},
+    "tensorboard": {"core", "engine"},
+    "callbacks": {"core", "engine", "tensorboard"},
+}
+BACKENDS = {"tensorflow", "jax", "torch"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path):
+    """Yield every module that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_import_downwards_and_only_the_engine_knows_backends(path):
+    parts = path.relative_to(PACKAGE).parts
+    room = parts[0] if len(parts) > 1 else None
+    for module in imports(path):
+        names = module.split(".")
+        if names[0] == "keras_optlab" and room and len(names) > 1:
+            assert names[1] in {room, "_version"} | ROOMS[room], module
+        if names[0] in BACKENDS:
+            assert room in {"engine", "tensorboard"}, module
+        if module.startswith("keras.src"):
+            assert path.name == "seam.py", module
+
+
+PRIVATE = re.compile(
+    r"\._(iterations|get_variable_index|trainable_variables|accumulated_gradients|"
+    r"model_variables_moving_average|use_weight_decay|distribution_strategy|layout|"
+    r"learning_rate|overwrite_variable_with_gradient|value|backend_\w+)\b"
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_private_names_of_keras_are_in_one_file(path):
+    found = PRIVATE.findall(path.read_text())
+    assert path.name == "seam.py" or not found
+
+
+def test_every_room_is_known():
+    assert ROOMS.keys() == {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import keras, sys; before = set(sys.modules); import keras_optlab;"
+        "new = {m.partition('.')[0] for m in set(sys.modules) - before};"
+        "heavy = {'matplotlib', 'tensorboard', 'optax', 'pandas', 'scipy'};"
+        "print(sorted(new & heavy))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def readme_blocks(language):
+    text = (ROOT / "README.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick_start, refusals, own = readme_blocks("python")
+    assert len(quick_start.strip().splitlines()) <= 32
+    names = {}
+    exec(quick_start, names)
+    assert (
+        names["model"].evaluate(names["x_test"] / 255.0, names["y_test"], verbose=0)[1]
+        > 0.9
+    )
+    assert list((tmp_path / "runs/quick_start/train").iterdir())
+    parsed = doctest.DocTestParser().get_doctest(refusals, names, "README", None, 0)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.DocTestRunner(optionflags=flags).run(parsed).failed == 0
+
+
+def test_the_optimizer_in_the_readme_works():
+    names = {"kol": keras_optlab, "__name__": "readme"}
+    exec(readme_blocks("python")[2], names)
+    signum = keras_optlab.optimizers.create("signum", beta=0.95)
+    assert type(signum) is names["Signum"]
+    assert signum.beta == 0.95
+
+
+def test_the_tables_in_the_readme_are_fresh():
+    spec = importlib.util.spec_from_file_location(
+        "readme_tables", ROOT / "docs" / "readme_tables.py"
+    )
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    text = tables.README.read_text()
+    assert tables.fresh(text) == text, "run `python docs/readme_tables.py`"
+
+
+def test_what_the_readme_points_to_exists():
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
