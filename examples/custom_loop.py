@@ -1,16 +1,14 @@
 """A training loop written by hand, for when `fit` does not bend far enough.
 
-    python examples/custom_loop.py
+    KERAS_BACKEND=torch python examples/custom_loop.py  # or jax, or tensorflow
 
-All it takes is `optimizer.apply`, here in the idioms of TensorFlow (the default), JAX
-and torch; KERAS_BACKEND chooses. A broken row in the data costs one step an epoch.
+All it takes is `optimizer.apply`. A broken row in the data costs one step an epoch.
 """
 
 import argparse
 
 import keras
 import numpy as np
-from keras import layers
 
 import keras_optlab as kol
 
@@ -39,13 +37,12 @@ def train_jax(model, optimizer, batches):
         return loss_of(y, prediction), others
 
     @jax.jit  # compiles pure functions: all state is passed in and returned
-    def step(weights, others, state, x, y):
+    def step(weights, state, others, x, y):
         gradients, others = jax.grad(forward, has_aux=True)(weights, others, x, y)
-        weights, state = optimizer.stateless_apply(state, gradients, weights)
-        return weights, others, state
+        return *optimizer.stateless_apply(state, gradients, weights), others
 
-    groups = [model.trainable_variables, model.non_trainable_variables]
-    groups.append(optimizer.variables)
+    groups = [model.trainable_variables, optimizer.variables]
+    groups.append(model.non_trainable_variables)
     values = [[variable.value for variable in group] for group in groups]
     for x, y in batches:
         values = step(*values, x, y)
@@ -82,8 +79,8 @@ def main():
     x, y = data.x_train[: args.examples], data.y_train[: args.examples, None]
     x[0] = np.nan  # the broken row: unguarded, it would make every weight a NaN
 
-    hidden = [layers.Dense(64, activation="relu") for _ in range(2)]
-    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, layers.Dense(1)])
+    hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, keras.layers.Dense(1)])
     optimizer = kol.optimizers.Nadam(2e-3, global_clipnorm=0.05)
     optimizer.build(model.trainable_variables)
     optimizer.collect_statistics(every=10)  # before the step is compiled

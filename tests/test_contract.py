@@ -254,7 +254,7 @@ def test_unknown_names_suggest_the_nearest():
         ({"update_transforms": [transforms.Centralize()]}, r"gradient_transforms"),
         ({"gradient_transforms": [transforms.Centralize]}, r"list of transforms"),
     ],
-    ids=lambda x: str(x)[:50] if isinstance(x, dict) else "",
+    ids=lambda x: "-".join(x) if isinstance(x, dict) else "",
 )
 def test_bad_arguments_are_refused(kwargs, message):
     with pytest.raises((ValueError, TypeError), match=message):

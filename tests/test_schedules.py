@@ -54,7 +54,7 @@ def counter(step):
             {0: 0.0, 1: 0.25, 2: 0.5, 4: 0.5, 5: 0.25},
         ),
     ],
-    ids=repr,
+    ids=lambda x: type(x).__name__,
 )
 def test_values_worked_by_hand(schedule, expected):
     for step, value in expected.items():
