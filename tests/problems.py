@@ -5,6 +5,21 @@ import numpy as np
 from keras import ops
 
 from keras_optlab import optimizers
+from keras_optlab.core import Hyper, Paper, Slot, StepSize
+
+
+class Toy(optimizers.Optimizer):
+    """Toy: what somebody may write beside the package; all suites take it up."""
+
+    learning_rate: float = StepSize(default=0.01)
+    scale: float = Hyper(default=0.5, doc="scale a of the tangent")
+    slots = (Slot("last"),)
+    paper = Paper("None", "Nobody", 2026)
+
+    def update(self, w, g, s, h, t):
+        step = ops.tanh(h.scale * (g + s.last))
+        return -h.learning_rate * step, s.next(last=g)
+
 
 SHAPES = {
     "scalar": (),

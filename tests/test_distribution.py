@@ -10,10 +10,7 @@ from tests.problems import regression, values
 BACKEND = keras.backend.backend()
 
 SETTINGS = {
-    "plain": {},
-    "clipped": {"global_clipnorm": 0.5},
-    "accumulated": {"gradient_accumulation_steps": 2, "global_clipnorm": 0.5},
-    "averaged": {"use_ema": True, "ema_overwrite_frequency": 3},
+    "clipped": {"global_clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 3},
     "everything": {
         "weight_decay": 0.1,
         "l2": 0.01,

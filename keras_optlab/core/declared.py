@@ -96,10 +96,12 @@ class Declared:
         return cls(**{k: load(v, custom_objects) for k, v in config.items()})
 
     def __repr__(self) -> str:
-        changed = (
-            f"{k}={getattr(self, k)!r}"
+        present = {
+            k: getattr(self._values if f.keras_owned else self, k)
             for k, f in self.fields.items()
-            if not f.keras_owned and getattr(self, k) != f.default
+        }
+        changed = (
+            f"{k}={v!r}" for k, v in present.items() if v != self.fields[k].default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
 

@@ -96,9 +96,9 @@ def path_of(variable: Any) -> str:
     return getattr(variable, "path", None) or str(variable.name)
 
 
-def check_groups(groups: Any) -> list[Group]:
-    """Return groups as a list, or raise if one is something else."""
-    groups = _list(groups or [])
+def check_groups(groups: Any) -> tuple[Group, ...]:
+    """Return groups as a tuple, or raise if one is something else."""
+    groups = tuple(_list(groups or []))
     for group in groups:
         if not isinstance(group, Group):
             raise TypeError(f"expected a list of Group. Received: {group!r}")

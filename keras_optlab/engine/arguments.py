@@ -17,13 +17,15 @@ def check_mask(value: Any) -> Any:
     )
 
 
-def check_transforms(value: Any, side: str) -> list[Transform]:
-    """Return transforms of one side as a list of copies that no one else holds.
+def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
+    """Return transforms of one side as copies that no one else holds.
 
     An optimizer keeps a transform's numbers, so two optimizers cannot share one.
     """
-    transforms = list(value) if isinstance(value, list | tuple) else [value]
-    for transform in transforms if value else []:
+    if value is None:
+        return ()
+    transforms = value if isinstance(value, list | tuple) else [value]
+    for transform in transforms:
         if isinstance(transform, type) or not isinstance(transform, Transform):
             raise TypeError(
                 f"expected a list of transforms. Received: {transform!r}. "
@@ -34,15 +36,14 @@ def check_transforms(value: Any, side: str) -> list[Transform]:
                 f"{transform!r} belongs among the {transform.sides[0]}_transforms. "
                 f"Received: {side}_transforms=[{transform!r}]"
             )
-    copies = transforms if value else []
-    return [type(x).from_config(x.get_config()) for x in copies]
+    return tuple(type(x).from_config(x.get_config()) for x in transforms)
 
 
-def check_gradient_transforms(value: Any) -> list[Transform]:
-    """Return the gradient transforms as a list."""
+def check_gradient_transforms(value: Any) -> tuple[Transform, ...]:
+    """Return the gradient transforms as a tuple."""
     return check_transforms(value, "gradient")
 
 
-def check_update_transforms(value: Any) -> list[Transform]:
-    """Return the update transforms as a list."""
+def check_update_transforms(value: Any) -> tuple[Transform, ...]:
+    """Return the update transforms as a tuple."""
     return check_transforms(value, "update")
