@@ -2,8 +2,8 @@
 
     python examples/diamonds.py
 
-A regression on 53,940 diamonds, in half a minute on two CPU cores. It runs on each backend: set
-KERAS_BACKEND to tensorflow (the default), jax or torch.
+A regression on 53,940 diamonds, in half a minute on two CPU cores. It runs on each
+backend: set KERAS_BACKEND to tensorflow (the default), jax or torch.
 """
 
 import argparse
