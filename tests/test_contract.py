@@ -235,6 +235,7 @@ def test_unknown_names_suggest_the_nearest():
         ({"decay_mask": "vectors"}, r"decay_mask='vectors'"),
         ({"groups": ["head"]}, r"expected a list of Group. Received: 'head'"),
         ({"groups": [Group("a", nesterov=True)]}, r"nesterov=True"),
+        ({"groups": [Group("a", clipnorm=1.0)]}, r"clipnorm=1.0"),
         ({"groups": [Group("a", beta_1=2.0)]}, r"beta_1=2.0"),
         ({"gradient_transforms": [transforms.Cautious()]}, r"update_transforms"),
         ({"update_transforms": [transforms.Centralize()]}, r"gradient_transforms"),

@@ -15,25 +15,17 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_optlab.core import Paper, Record, Slot
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
-from keras_optlab.core.fields import Field, HyperField
+from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
 from keras_optlab.core.registry import register
 from keras_optlab.engine import state
-from keras_optlab.engine.backends import (
-    commit,
-    commit_either,
-    dense,
-    eagerly,
-    read,
-    sum_over_replicas,
-    unshare,
-)
-from keras_optlab.engine.options import KERAS_OWNED, Options
-from keras_optlab.engine.plan import Parameter, Plan, make_plan
+from keras_optlab.engine.backends import eagerly, read, unshare
+from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED, Options
+from keras_optlab.engine.plan import Plan, make_plan
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
 from keras_optlab.engine.seam import Seam, concrete, constant
 from keras_optlab.engine.statistics import COLUMNS, Statistics
-from keras_optlab.engine.update import Update
+from keras_optlab.engine.step import take_step
 from keras_optlab.transforms import Transform
 
 Tensor = Any
@@ -156,57 +148,7 @@ class Optimizer(Options, Seam):
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
-        rows = [
-            (self.plan.parameters[i], dense(g))
-            for i, g in zip(indices, gradients, strict=True)
-            if not self.plan.parameters[i].frozen
-        ]
-        if not rows:
-            return
-        parameters = [p for p, _ in rows]
-        gradients = sum_over_replicas([g for _, g in rows])
-        finite = _all_finite(gradients) if self.skip_non_finite else None
-        if self.gradient_accumulation_steps:
-            self._accumulate(parameters, gradients, finite)
-        elif finite is None:
-            commit(Update(self, parameters, gradients).compute())
-        else:
-            skipped = read(self.skipped_steps)
-            commit_either(
-                finite,
-                lambda: Update(self, parameters, gradients).compute(),
-                lambda: [(self.skipped_steps, skipped + 1)],
-            )
-
-    def _accumulate(
-        self,
-        parameters: list[Parameter],
-        gradients: list[Tensor],
-        finite: Tensor | None,
-    ) -> None:
-        """Add the micro-batch; at the end of a window update by the average."""
-        sums = [self.accumulators[p.index] for p in parameters]
-        count, skipped = read(self.accumulated), read(self.skipped_steps)
-        total = [
-            read(a) + ops.cast(_zero_unless(finite, g), a.dtype)
-            for a, g in zip(sums, gradients, strict=True)
-        ]
-        good = 1 if finite is None else ops.cast(finite, count.dtype)
-        count = count + good
-        skips = (self.skipped_steps, skipped + 1 - good)
-        last = (read(self.micro_steps) + 1) % self.gradient_accumulation_steps == 0
-
-        def update() -> list[tuple[Variable, Tensor]]:
-            mean = [x / ops.cast(count, x.dtype) for x in total]
-            emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
-            done = Update(self, parameters, mean).compute()
-            return [*done, *emptied, (self.accumulated, count * 0), skips]
-
-        def add() -> list[tuple[Variable, Tensor]]:
-            added = list(zip(sums, total, strict=True))
-            return [*added, (self.accumulated, count), skips]
-
-        commit_either(ops.logical_and(last, count > 0), update, add)
+        take_step(self, gradients, indices)
 
     # Values that move while training runs.
 
@@ -389,11 +331,11 @@ class Optimizer(Options, Seam):
         return self.fields[name]
 
     def _check_groups(self) -> None:
-        gates = {s.when for s in self.slots}
+        of_the_whole = {s.when for s in self.slots} | UNGROUPED
         fields = {
             k: f
             for k, f in self.fields.items()
-            if isinstance(f, HyperField) and f.adjustable and k not in gates
+            if f.adjustable and k not in of_the_whole
         }
         for group in self.groups:
             for name, value in group.hyperparameters.items():
@@ -416,11 +358,3 @@ class Optimizer(Options, Seam):
         return self.add_variable(
             shape=(), dtype="int", aggregation="only_first_replica", name=name
         )
-
-
-def _all_finite(gradients: list[Tensor]) -> Tensor:
-    return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
-
-
-def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:
-    return g if finite is None else ops.where(finite, g, ops.zeros_like(g))

@@ -172,3 +172,6 @@ class Options(Declared):
 KERAS_OWNED = [
     k for k, f in Options.fields.items() if f.keras_owned and k != "learning_rate"
 ]
+
+# What a group cannot have of its own, since it is about all gradients together.
+UNGROUPED = {"clipnorm", "clipvalue", "global_clipnorm", "learning_rate_scale"}

@@ -6,6 +6,7 @@ gradient -> penalties -> clipping -> gradient transforms -> rule -> update trans
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -48,29 +49,21 @@ class Update:
     def compute(self) -> Pairs:
         """Return (variable, new value) for everything that changes."""
         self._prepare()
-        w = [ops.cast(read(p.variable), p.dtype) for p in self.parameters]
-        g = [
-            ops.cast(g, p.dtype)
-            for g, p in zip(self.gradients, self.parameters, strict=True)
-        ]
-        g = [self._penalized(*row) for row in zip(self.parameters, w, g, strict=True)]
-        raw, g = g, self._clip(g)
-        g = self._transform("gradient", g, w, g)
-        w_decayed = [
-            self._decayed(*row) for row in zip(self.parameters, w, strict=True)
-        ]
-        u = [
-            self._rule(*row) for row in zip(self.parameters, w_decayed, g, strict=True)
-        ]
+        w = self._each(lambda p: ops.cast(read(p.variable), p.dtype))
+        g = self._each(lambda p, g: ops.cast(g, p.dtype), self.gradients)
+        raw = self._each(self._penalized, w, g)
+        g = self._transform("gradient", self._clip(raw), w)
+        w_decayed = self._each(self._decayed, w)
+        u = self._each(self._rule, w_decayed, g)
         u = self._transform("update", u, w, g)
-        new = [
-            self._proximal(*row)
-            for row in zip(self.parameters, w_decayed, u, strict=True)
-        ]
         self._record(raw, g, u, w)
-        self._write_weights(new)
+        self._write_weights(self._each(self._stepped, w_decayed, u))
         self.pairs.append((self.optimizer.updates, self.done + 1))
         return self.pairs
+
+    def _each(self, stage: Callable[..., Tensor], *tensors: list[Tensor]) -> list[Any]:
+        """Apply a stage to each parameter and its tensors."""
+        return [stage(*row) for row in zip(self.parameters, *tensors, strict=True)]
 
     # Hyperparameters: once a step for each group, once more for each type in it.
 
@@ -131,9 +124,13 @@ class Update:
         return g
 
     def _transform(
-        self, side: str, xs: list[Tensor], w: list[Tensor], g: list[Tensor]
+        self,
+        side: str,
+        xs: list[Tensor],
+        w: list[Tensor],
+        g: list[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Apply the gradient transforms or the update transforms in turn."""
+        """Apply the transforms of one side in turn; gradients see themselves as g."""
         gradient_side = self.optimizer.gradient_transforms
         update_side = self.optimizer.update_transforms
         chosen, start = (
@@ -145,8 +142,7 @@ class Update:
             slots = [p.transform_slots[i] for p in self.parameters]
             shared = self.optimizer.plan.transform_shared[i]
             h = transform.live.tensors(self.done)
-            given = xs if side == "gradient" else g
-            seen = [Record(w=a, g=b, t=self.t) for a, b in zip(w, given, strict=True)]
+            seen = [Record(w=a, g=b, t=self.t) for a, b in zip(w, g or xs, strict=True)]
             before = xs
             xs, s, z = transform.run(
                 xs, seen, [_values(x) for x in slots], _values(shared), h
@@ -172,7 +168,7 @@ class Update:
         self._write_slots(p.slots, s)
         return u
 
-    def _proximal(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
+    def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
         """Take the step, then soft-threshold if asked: exact zeros."""
         h = self._h(p)
         if not p.regularized or h.l1_proximal is None:
@@ -191,7 +187,8 @@ class Update:
             w = values.get(i, read(optimizer.weights[i]))
             mean = self._moving_average(read(average), ops.cast(w, average.dtype))
             self.pairs.append((average, mean))
-            values[i] = self._overwritten(w, ops.cast(mean, w.dtype))
+            if optimizer.ema_overwrite_frequency:
+                values[i] = self._overwritten(w, ops.cast(mean, w.dtype))
         for i, x in values.items():
             variable = optimizer.weights[i]
             self.pairs.append((variable, ops.cast(x, variable.dtype)))
@@ -203,8 +200,6 @@ class Update:
 
     def _overwritten(self, w: Tensor, mean: Tensor) -> Tensor:
         every = self.optimizer.ema_overwrite_frequency
-        if not every:
-            return w
         return ops.where((self.done + 1) % every == 0, mean, w)
 
     def _write_slots(self, variables: Slots, values: Record) -> None:

@@ -1,0 +1,89 @@
+"""One call of `apply`: guard against bad gradients, accumulate, update, commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backends import (
+    Pairs,
+    commit,
+    commit_either,
+    dense,
+    read,
+    sum_over_replicas,
+)
+from keras_optlab.engine.plan import Parameter
+from keras_optlab.engine.update import Update
+
+Tensor = Any
+
+
+def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> None:
+    """Update the weights with these indices by their gradients."""
+    rows = [
+        (optimizer.plan.parameters[i], dense(g))
+        for i, g in zip(indices, gradients, strict=True)
+        if not optimizer.plan.parameters[i].frozen
+    ]
+    if not rows:
+        return
+    parameters = [p for p, _ in rows]
+    gradients = sum_over_replicas([g for _, g in rows])
+    finite = _all_finite(gradients) if optimizer.skip_non_finite else None
+    if optimizer.gradient_accumulation_steps:
+        _accumulate(optimizer, parameters, gradients, finite)
+    elif finite is None:
+        commit(Update(optimizer, parameters, gradients).compute())
+    else:
+        skipped = optimizer.skipped_steps
+        commit_either(
+            finite,
+            lambda: Update(optimizer, parameters, gradients).compute(),
+            lambda: [(skipped, read(skipped) + 1)],
+        )
+
+
+def _accumulate(
+    optimizer: Any,
+    parameters: list[Parameter],
+    gradients: list[Tensor],
+    finite: Tensor | None,
+) -> None:
+    """Add the micro-batch; at the end of a window update by the average.
+
+    A micro-batch that is not finite adds nothing and is not counted, so the average is
+    over the others; a window of bad ones updates nothing.
+    """
+    sums = [optimizer.accumulators[p.index] for p in parameters]
+    total = [
+        read(a) + ops.cast(_zero_unless(finite, g), a.dtype)
+        for a, g in zip(sums, gradients, strict=True)
+    ]
+    count, skipped = read(optimizer.accumulated), read(optimizer.skipped_steps)
+    good = 1 if finite is None else ops.cast(finite, count.dtype)
+    count = count + good
+    skips = (optimizer.skipped_steps, skipped + 1 - good)
+    window = optimizer.gradient_accumulation_steps
+    last = (read(optimizer.micro_steps) + 1) % window == 0
+
+    def update() -> Pairs:
+        mean = [x / ops.cast(count, x.dtype) for x in total]
+        emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
+        done = Update(optimizer, parameters, mean).compute()
+        return [*done, *emptied, (optimizer.accumulated, count * 0), skips]
+
+    def add() -> Pairs:
+        added = list(zip(sums, total, strict=True))
+        return [*added, (optimizer.accumulated, count), skips]
+
+    commit_either(ops.logical_and(last, count > 0), update, add)
+
+
+def _all_finite(gradients: list[Tensor]) -> Tensor:
+    return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+
+
+def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:
+    return g if finite is None else ops.where(finite, g, ops.zeros_like(g))
