@@ -39,7 +39,7 @@ def network():
 def main():
     parser = argparse.ArgumentParser(description="Train a small CNN on MNIST.")
     parser.add_argument("--epochs", type=int, default=4, help="default: %(default)s")
-    parser.add_argument("--examples", type=int, help="default: all 60,000")
+    parser.add_argument("--examples", type=int, help="of either set; default: all")
     parser.add_argument("--log-dir", default="runs/mnist", help="default: %(default)s")
     args = parser.parse_args()
     keras.utils.set_random_seed(0)
@@ -48,6 +48,7 @@ def main():
     # test images decide nothing: they are looked at once, at the very end.
     (x, y), (x_test, y_test) = kol.datasets.mnist()
     x, y = x[: args.examples], y[: args.examples]
+    x_test, y_test = x_test[: args.examples], y_test[: args.examples]
     split = len(x) * 9 // 10
     steps = args.epochs * math.ceil(split / BATCH_SIZE)
 

@@ -248,6 +248,11 @@ def test_bad_arguments_are_refused(kwargs, message):
         optimizers.Adam(**kwargs)
 
 
+def test_too_many_positional_arguments_name_those_there_are():
+    with pytest.raises(TypeError, match="takes learning_rate, momentum, nesterov;"):
+        optimizers.SGD(0.1, 0.9, True, 0.1)
+
+
 def test_a_misspelled_rule_argument_is_no_silent_default():
     with pytest.raises(TypeError, match="Received: lr=0.1"):
         optimizers.SGD(lr=0.1)

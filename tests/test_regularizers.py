@@ -70,7 +70,10 @@ def test_a_layer_adds_the_penalty_to_the_loss():
 @pytest.mark.parametrize("regularizer", [pair[0] for pair in PAIRS], ids=repr)
 def test_serialization(regularizer, tmp_path):
     saved = json.loads(json.dumps(keras.saving.serialize_keras_object(regularizer)))
-    assert saved["registered_name"] == f"keras_optlab>{type(regularizer).__name__}"
+    assert (
+        saved["registered_name"]
+        == f"keras_optlab.regularizers>{type(regularizer).__name__}"
+    )
     assert repr(keras.saving.deserialize_keras_object(saved)) == repr(regularizer)
     assert repr(keras.regularizers.get(saved)) == repr(regularizer)
 

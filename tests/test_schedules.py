@@ -197,7 +197,7 @@ def test_equals_one_cycle_of_torch(steps, warmup):
 def test_serialization_keeps_every_value(schedule):
     values = schedule.values(50)
     saved = json.loads(json.dumps(keras.saving.serialize_keras_object(schedule)))
-    assert saved["registered_name"].startswith("keras_optlab>")
+    assert saved["registered_name"].startswith("keras_optlab.schedules>")
     restored = [
         keras.saving.deserialize_keras_object(saved),
         keras_schedules.deserialize(keras_schedules.serialize(schedule)),

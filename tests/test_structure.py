@@ -93,7 +93,7 @@ def readme_blocks(language):
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick_start, refusals, own = readme_blocks("python")
-    assert len(quick_start.strip().splitlines()) <= 32
+    assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
     assert (

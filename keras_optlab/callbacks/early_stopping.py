@@ -179,5 +179,5 @@ class EarlyStopping(Callback):
             said.append("The best epoch was")
         if self.best_epoch is not None:
             said.append(f"{self.best_epoch + 1} ({self.monitor} {self.best:.6g}).")
-        if self.verbose:
+        if self.verbose and len(said) > 1:
             print(*said)

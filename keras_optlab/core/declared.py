@@ -25,7 +25,7 @@ class Live(Protocol):
 
 @dataclass_transform(field_specifiers=(Hyper, Decay, Flag, Choice, Option, StepSize))
 class Declared:
-    """Base of optimizers and transforms.
+    """Base of what is made from declared arguments and saved by Keras.
 
     >>> class Point(Declared):
     ...     x: float = Hyper(default=1.0, doc="abscissa")
@@ -51,6 +51,9 @@ class Declared:
             if field.keras_owned:
                 delattr(cls, name)  # leaves Keras' own property or attribute in view
         cls.__signature__ = _signature(cls)
+        # With the room, since a regularizer and a constraint may share a name.
+        room = ".".join(cls.__module__.split(".")[:2])
+        keras.saving.register_keras_serializable(room)(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._values = self.bind(*args, **kwargs)
@@ -64,7 +67,14 @@ class Declared:
                     f"{cls.__name__} has no such argument. "
                     f"Received: {name}={kwargs[name]!r}. {suggest(name, cls.fields)}"
                 )
-        bound = inspect.signature(cls).bind(*args, **kwargs)
+        try:
+            bound = inspect.signature(cls).bind(*args, **kwargs)
+        except TypeError as error:
+            known = [k for k, f in cls.fields.items() if not f.kw_only]
+            raise TypeError(
+                f"{cls.__name__}: {error}. Received: {args!r}. "
+                f"In order, it takes {', '.join(known)}; all others by name."
+            ) from None
         bound.apply_defaults()
         values = bound.arguments
         return Record(**{k: f.validate(values[k]) for k, f in cls.fields.items()})

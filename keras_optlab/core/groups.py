@@ -12,7 +12,7 @@ import keras
 Match = str | Sequence[str] | Callable[[Any], bool]
 
 
-@keras.saving.register_keras_serializable(package="keras_optlab")
+@keras.saving.register_keras_serializable(package="keras_optlab.core")
 class Group:
     """Weights that a pattern finds, and what is different for them.
 
@@ -128,8 +128,9 @@ def layerwise_decay(model: keras.Model, factor: float) -> list[Group]:
     r"""Make groups whose learning rate falls from the last layer to the first.
 
     A layer that is $k$ layers before the last one with weights gets the multiplier
-    $\text{factor}^k$ (Howard and Ruder, 2018, arXiv:1801.06146, section 3.1; the form
-    with one factor per layer is that of Clark et al., 2020, arXiv:2003.10555).
+    $\text{factor}^k$ (Howard and Ruder, 2018, arXiv:1801.06146, as discriminative
+    fine-tuning; with one factor for every layer, Clark et al., 2020,
+    arXiv:2003.10555).
 
     Args:
         model: A built model.

@@ -71,8 +71,6 @@ class Optimizer(Options, Seam):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        package = cls.__module__.partition(".")[0]
-        keras.saving.register_keras_serializable(package=package)(cls)
         cls.registry_name = register(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ class Momentum(Optimizer):
         form: `"velocity"`, `"heavy_ball"` or `"ema"`.
         **kwargs: What every `Optimizer` takes.
 
-    Source: Polyak (1964), equation 9, is the heavy ball.
+    Source: Polyak (1964) for the heavy ball.
 
     >>> optimizer = Momentum(0.1, momentum=0.9, form="ema")
     """

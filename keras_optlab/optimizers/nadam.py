@@ -30,7 +30,7 @@ class Nadam(Optimizer):
             250 times as long. optax has no warm-up at all.
         **kwargs: What every `Optimizer` takes.
 
-    Source: Dozat (2016), Algorithm 8, with the warm-up of its section 3.
+    Source: Dozat (2016), Nadam with its schedule of the momentum.
 
     >>> as_published = Nadam(0.002, epsilon=1e-8, momentum_decay=0.004)
     """

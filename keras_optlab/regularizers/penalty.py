@@ -16,11 +16,6 @@ class Penalty(Declared, keras.regularizers.Regularizer):
     l1: float = 0.0
     l2: float = 0.0
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        package = cls.__module__.partition(".")[0]
-        keras.saving.register_keras_serializable(package)(cls)
-
     def __call__(self, x: Any) -> Any:
         """Penalty of a tensor, a scalar of its dtype."""
         penalty = ops.zeros((), dtype=x.dtype)

@@ -32,11 +32,6 @@ class Schedule(Declared, LearningRateSchedule):
         array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        package = cls.__module__.partition(".")[0]
-        keras.saving.register_keras_serializable(package)(cls)
-
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`, a float array or tensor; `ops` is `numpy` or `keras.ops`."""
         raise NotImplementedError(

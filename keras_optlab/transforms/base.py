@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import keras
-
 from keras_optlab.core import Declared, Record, Slot
 
 Tensor = Any
@@ -29,11 +27,6 @@ class Transform(Declared):
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
     clips: ClassVar[bool] = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        package = cls.__module__.partition(".")[0]
-        keras.saving.register_keras_serializable(package=package)(cls)
 
     def run(
         self,

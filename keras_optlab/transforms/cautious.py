@@ -1,16 +1,9 @@
 """Cautious updates."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from keras import ops
 
-from keras_optlab.core import Record
 from keras_optlab.core.numerics import maximum
 from keras_optlab.transforms.base import TensorTransform
-
-Tensor = Any
 
 
 class Cautious(TensorTransform):
@@ -31,14 +24,7 @@ class Cautious(TensorTransform):
 
     sides = ("update",)
 
-    def one(
-        self,
-        x: Tensor,
-        seen: Record,
-        s: Record,
-        h: Record,
-    ) -> tuple[Tensor, Record]:
-        """Mask one tensor."""
+    def one(self, x, seen, s, h):
         if 0 in x.shape:
             return x, s
         agrees = ops.cast(x * seen.g < 0, x.dtype)

@@ -1,15 +1,8 @@
 """Gradient centralization."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from keras import ops
 
-from keras_optlab.core import Record
 from keras_optlab.transforms.base import TensorTransform
-
-Tensor = Any
 
 
 class Centralize(TensorTransform):
@@ -28,14 +21,7 @@ class Centralize(TensorTransform):
 
     sides = ("gradient",)
 
-    def one(
-        self,
-        x: Tensor,
-        seen: Record,
-        s: Record,
-        h: Record,
-    ) -> tuple[Tensor, Record]:
-        """Centralize one tensor."""
+    def one(self, x, seen, s, h):
         inputs = tuple(range(len(x.shape) - 1))
         if not inputs or 0 in x.shape:
             return x, s

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Record
+from keras_optlab.core import Driven, Hyper
 from keras_optlab.core.numerics import global_norm, maximum, minimum, norm
 from keras_optlab.transforms.base import TensorTransform, Transform
 
@@ -46,14 +46,7 @@ class ClipByValue(TensorTransform):
     clips = True
     value: Driven = Hyper(default=1.0, doc="largest entry c")
 
-    def one(
-        self,
-        x: Tensor,
-        seen: Record,
-        s: Record,
-        h: Record,
-    ) -> tuple[Tensor, Record]:
-        """Clip one tensor."""
+    def one(self, x, seen, s, h):
         return clip_by_value(x, h.value), s
 
 
@@ -73,14 +66,7 @@ class ClipByNorm(TensorTransform):
     clips = True
     norm: Driven = Hyper(default=1.0, doc="largest norm c")
 
-    def one(
-        self,
-        x: Tensor,
-        seen: Record,
-        s: Record,
-        h: Record,
-    ) -> tuple[Tensor, Record]:
-        """Clip one tensor."""
+    def one(self, x, seen, s, h):
         return clip_by_norm(x, h.norm), s
 
 
@@ -101,13 +87,5 @@ class ClipByGlobalNorm(Transform):
     clips = True
     norm: Driven = Hyper(default=1.0, doc="largest norm c")
 
-    def run(
-        self,
-        xs: list[Tensor],
-        seen: list[Record],
-        s: list[Record],
-        z: Record,
-        h: Record,
-    ) -> tuple[list[Tensor], list[Record], Record]:
-        """Clip all tensors."""
+    def run(self, xs, seen, s, z, h):
         return clip_by_global_norm(xs, h.norm), s, z
