@@ -18,7 +18,7 @@ def optimizers() -> str:
     rows = ["| name | what it is | source | bytes per weight |", "|---|---|---|---|"]
     for name in kol.optimizers.names():
         about = kol.optimizers.info(name)
-        if not about.cls.__module__.startswith("keras_optlab."):
+        if not about.cls.__module__.startswith("keras_optlab.optimizers."):
             continue  # a class that somebody defined beside the package
         paper = f"{about.paper.authors} ({about.paper.year})"
         if about.paper.arxiv:

@@ -1,5 +1,11 @@
 """Whole trainings: compile, fit, save, mixed precision, embeddings, custom loops."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -147,6 +153,34 @@ class TestSaving:
             m.fit(x, y, batch_size=32, epochs=2, verbose=0, shuffle=False)
         for a, b in zip(values(model.weights), values(other.weights), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("other", ["tensorflow", "jax", "torch"])
+    def test_a_file_moves_between_backends(self, other, tmp_path):
+        if other == BACKEND or not importlib.util.find_spec(other):
+            pytest.skip("needs another backend")
+        code = (
+            "from tests.test_training import fit, full, mlp, regression\n"
+            "model = fit(full(), epochs=3)\n"
+            "model.save('begun.keras')\n"
+            "x, y = regression()\n"
+            "model.fit(x, y, batch_size=32, epochs=2, verbose=0, shuffle=False)\n"
+            "model.save('done.keras')\n"
+        )
+        root = str(Path(__file__).parents[1])
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"KERAS_BACKEND": other, "PYTHONPATH": root},
+            check=True,
+        )
+        model = keras.saving.load_model(tmp_path / "begun.keras")
+        x, y = regression()
+        model.fit(x, y, batch_size=32, epochs=2, verbose=0, shuffle=False)
+        done = keras.saving.load_model(tmp_path / "done.keras")
+        assert int(model.optimizer.updates) == int(done.optimizer.updates) == 10
+        for a, b in zip(values(model.weights), values(done.weights), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow format")
     def test_tensorflow_checkpoint(self, tmp_path):
