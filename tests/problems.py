@@ -12,13 +12,13 @@ class Toy(optimizers.Optimizer):
     """Toy: what somebody may write beside the package; all suites take it up."""
 
     learning_rate: float = StepSize(default=0.01)
-    scale: float = Hyper(default=0.5, doc="scale a of the tangent")
+    scale: float = Hyper(default=0.5, doc="scale a of the gradient")
     slots = (Slot("last"),)
     paper = Paper("None", "Nobody", 2026)
 
     def update(self, w, g, s, h, t):
-        step = ops.tanh(h.scale * (g + s.last))
-        return -h.learning_rate * step, s.next(last=g)
+        x = h.scale * (g + s.last)
+        return -h.learning_rate * x / (1 + ops.abs(x)), s.next(last=g)
 
 
 SHAPES = {
