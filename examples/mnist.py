@@ -28,7 +28,9 @@ def network():
     for filters, size, strides in [(24, 5, 2), (32, 3, 1), (48, 3, 1), (48, 3, 1)]:
         # Normalization subtracts the mean, so a bias before it would do nothing.
         model.add(layers.Conv2D(filters, size, strides, use_bias=False))
-        model.add(layers.BatchNormalization())
+        # Keras' default momentum of 0.99 still remembers the initial statistics after
+        # several hundred steps, and a short training is judged by them.
+        model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.ReLU())
     model.add(layers.Flatten())
     model.add(layers.Dropout(0.3))
