@@ -4,9 +4,9 @@ Each table stands between two comments, `<!-- optimizers -->` and `<!-- end -->`
 what is between them is replaced.
 """
 
-import inspect
 import re
 from pathlib import Path
+from types import ModuleType
 
 import keras_optlab as kol
 
@@ -34,14 +34,14 @@ def companions() -> str:
     rows = ["| room | what is in it |", "|---|---|"]
     rooms = (kol.schedules, kol.transforms, kol.regularizers, kol.callbacks)
     for room in rooms:
-        names = [
-            name
-            for name in room.__all__
-            if inspect.isclass(getattr(room, name)) and "Base" not in name
-        ]
-        shown = ", ".join(f"`{name}`" for name in names)
+        shown = ", ".join(f"`{name}`" for name in room.__all__ if not _base(room, name))
         rows.append(f"| `{room.__name__.removeprefix('keras_optlab.')}` | {shown} |")
     return "\n".join(rows)
+
+
+def _base(room: ModuleType, name: str) -> bool:
+    """Whether it is there to be derived from."""
+    return getattr(room, name).__module__.endswith(".base")
 
 
 def fresh(text: str) -> str:

@@ -175,3 +175,10 @@ def state(optimizer):
     """Return all state of an optimizer but the statistics."""
     skip = {id(optimizer.statistics_table), id(optimizer.statistics_step)}
     return values([v for v in optimizer.variables if id(v) not in skip])
+
+
+def one_step(optimizer, w, g):
+    """Return a weight after one step from w by g."""
+    ws = variables([np.asarray(w)])
+    apply(optimizer, [np.asarray(g)], ws)
+    return values(ws)[0]

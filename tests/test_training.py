@@ -301,32 +301,27 @@ class TestModels:
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
     def test_swap_ema_weights(self):
-        model = mlp()
-        model.compile(optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5), "mse")
         x, y = regression()
-        swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
-        model.fit(
-            x,
-            y,
-            epochs=2,
-            validation_data=(x, y),
-            verbose=0,
-            callbacks=[swap],
-            shuffle=False,
-        )
-        twin = mlp()
-        twin.compile(keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5), "mse")
-        swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
-        twin.fit(
-            x,
-            y,
-            epochs=2,
-            validation_data=(x, y),
-            verbose=0,
-            callbacks=[swap],
-            shuffle=False,
-        )
-        for a, b in zip(values(model.weights), values(twin.weights), strict=True):
+
+        def trained(optimizer):
+            model = mlp()
+            model.compile(optimizer, "mse")
+            swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+            model.fit(
+                x,
+                y,
+                epochs=2,
+                validation_data=(x, y),
+                verbose=0,
+                callbacks=[swap],
+                shuffle=False,
+            )
+            return values(model.weights)
+
+        average = {"use_ema": True, "ema_momentum": 0.5}
+        ours = trained(optimizers.Adam(0.01, **average))
+        theirs = trained(keras.optimizers.Adam(0.01, **average))
+        for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
     def test_keras_own_rate_callbacks(self):
