@@ -172,8 +172,8 @@ def fit(optimizer, model=None, epochs=2, data=None, **kwargs):
 
 
 def state(optimizer):
-    """Return all state of an optimizer but the statistics."""
-    skip = {id(optimizer.statistics_table), id(optimizer.statistics_step)}
+    """Return all state of an optimizer but what it recorded for callbacks."""
+    skip = {id(v) for v in optimizer.recorder.variables}
     return values([v for v in optimizer.variables if id(v) not in skip])
 
 

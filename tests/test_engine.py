@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_optlab import Group, layerwise_decay, optimizers, regularizers, schedules
 from keras_optlab import transforms as T
+from keras_optlab.schedules import Cosine
 from tests.problems import (
     apply,
     distance,
@@ -261,11 +262,11 @@ class TestStatistics:
     def test_by_hand(self):
         sgd = optimizers.SGD(0.1, global_clipnorm=1.0)
         assert sgd.collect_statistics(every=2)
-        assert not sgd.collect_statistics(every=2)
         assert sgd.statistics() is None
         ws = variables([np.array([0.0, 2.0]), np.array([1.0])])
         for _ in range(3):
             apply(sgd, [np.array([3.0, 0.0]), np.array([4.0])], ws)
+        assert not sgd.collect_statistics(every=2)  # the step has it already
         s = sgd.statistics()
         assert s.step == 2  # recorded at 1 and 2, not at 3
         assert s.gradient_norm == pytest.approx(5.0)
@@ -310,6 +311,104 @@ class TestStatistics:
         assert [s.gradient_norm for s in layers.values()] == [1.0, 0.0, 1.0]
         with pytest.raises(ValueError, match="every=0"):
             sgd.collect_statistics(every=0)
+
+
+class TestHistograms:
+    def test_by_hand(self):
+        sgd = optimizers.SGD(0.5)
+        sgd.collect_statistics(every=None, histograms_every=2)
+        assert sgd.histograms() is None
+        w = np.array([[0.0, 1.0, 2.0], [3.0, 30.0, 30.0]])
+        ws = variables([w, np.array([7.0, 7.0])])
+        g = np.arange(6.0).reshape(2, 3), np.zeros(2)
+        for _ in range(3):
+            apply(sgd, g, ws)
+        assert sgd.statistics() is None
+        histograms = sgd.histograms()
+        assert histograms.step == 2
+        layer = histograms.layers["w0"]
+        before = w - 0.5 * g[0]
+        for got, x in (
+            (layer.weight, before),
+            (layer.gradient, g[0]),
+            (layer.update, -0.5 * g[0]),
+        ):
+            counts, edges = np.histogram(x, bins=30)
+            np.testing.assert_array_equal(got.counts, counts)
+            assert (got.low, got.high) == pytest.approx((edges[0], edges[-1]))
+        equal = histograms.layers["w1"].weight  # no width: all in the first bin
+        assert (equal.low, equal.high) == (7.0, 7.0)
+        assert equal.counts.tolist() == [2.0] + [0.0] * 29
+
+    def test_what_is_empty_or_not_finite_counts_nothing(self):
+        sgd = optimizers.SGD(0.5, skip_non_finite=False)
+        sgd.collect_statistics(every=None, histograms_every=1)
+        ws = variables([np.ones((0, 2)), np.ones(2)])
+        apply(sgd, [np.ones((0, 2)), np.array([np.nan, 1.0])], ws)
+        layers = sgd.histograms().layers
+        assert not layers["w0"].gradient.counts.any()
+        assert not layers["w1"].gradient.counts.any()
+        assert layers["w1"].weight.counts.sum() == 2
+
+    def test_in_fit(self):
+        sgd = optimizers.SGD(0.01)
+        sgd.collect_statistics(every=4, histograms_every=3)
+        model = fit(sgd)
+        assert sgd.statistics().step == 8
+        assert sgd.histograms().step == 6
+        for v in model.trainable_variables:
+            layer = sgd.histograms().layers[v.path]
+            for histogram in (layer.gradient, layer.update, layer.weight):
+                assert histogram.counts.sum() == np.prod(v.shape)
+
+
+class TestRequests:
+    def test_several_are_served_and_one_is_withdrawn(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=3, who="b")
+        ws = variables([np.ones(1)])
+        steps = []
+        for _ in range(6):
+            apply(sgd, [np.ones(1)], ws)
+            steps.append(sgd.statistics().step)
+        assert steps == [1, 2, 3, 4, 4, 6]
+        assert not sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=None, who="b")
+
+
+class TestDriving:
+    def test_switches_on_and_off_again(self):
+        sgd = optimizers.SGD(0.5)
+        ws = variables([np.array([3.0, 4.0])])
+        sgd.drive("clipnorm", 1.0)
+        apply(sgd, [np.array([3.0, 4.0])], ws)
+        np.testing.assert_allclose(values(ws)[0], [2.7, 3.6], rtol=1e-6)
+        sgd.clipnorm = 2.0
+        assert sgd.clipnorm == 2.0
+        assert sgd.get_config()["clipnorm"] is None
+        sgd.release("clipnorm")
+        assert sgd.clipnorm is None
+        apply(sgd, [np.array([1.0, 0.0])], ws)
+        np.testing.assert_allclose(values(ws)[0], [2.2, 3.6], rtol=1e-6)
+
+    @pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "beta_1"])
+    def test_stays_at_the_last_value_or_returns(self, name):
+        falling = Cosine(0.5, 4)
+        for keep, after in (True, falling(2)), (False, 0.125):
+            adam = optimizers.Adam(**{name: 0.125})
+            ws = variables([np.ones(1)])
+            adam.drive(name, falling)
+            for _ in range(2):
+                apply(adam, [np.ones(1)], ws)
+            assert adam.current(name) == pytest.approx(falling(2))
+            assert adam.get_config()[name] == 0.125
+            with pytest.raises(AttributeError, match="is driven by Cosine"):
+                adam.drive(name, 0.1)
+            adam.release(name, keep=keep)
+            assert adam.current(name) == pytest.approx(after)
+            adam.adjust(name, 0.25)
+            assert adam.current(name) == pytest.approx(0.25)
 
 
 def test_what_needs_the_engine_says_so():

@@ -1,7 +1,20 @@
 """The engine: the only room that knows Keras' optimizer internals or a backend."""
 
+from keras_optlab.engine.adjustable import make_adjustable
+from keras_optlab.engine.histograms import Histogram, Histograms
 from keras_optlab.engine.lookup import engine_of, find_engine
 from keras_optlab.engine.optimizer import Optimizer
+from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
 
-__all__ = ["LayerStatistics", "Optimizer", "Statistics", "engine_of", "find_engine"]
+__all__ = [
+    "CLIPPINGS",
+    "Histogram",
+    "Histograms",
+    "LayerStatistics",
+    "Optimizer",
+    "Statistics",
+    "engine_of",
+    "find_engine",
+    "make_adjustable",
+]

@@ -75,6 +75,29 @@ def commit_either(
         commit(_select(condition, yes(), no()))
 
 
+def norm(x: Tensor) -> Tensor:
+    """Return the Euclidean norm of all entries, in one pass over them."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.sqrt(2 * tf.nn.l2_loss(x))  # a square of its own would be a copy
+    return ops.sqrt(ops.sum(ops.square(x)))
+
+
+def count_each(x: Tensor, n: int) -> Tensor:
+    """Return how often each of the numbers 0 to n - 1 occurs in a vector of them."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.math.bincount(x, minlength=n, maxlength=n)
+    if backend == "jax":
+        import jax
+
+        return jax.numpy.bincount(x, length=n)
+    return ops.bincount(x, minlength=n)
+
+
 def eagerly() -> contextlib.AbstractContextManager[Any]:
     """Run what follows now, also while TensorFlow traces a function that builds."""
     if keras.backend.backend() != "tensorflow":

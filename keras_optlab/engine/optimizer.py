@@ -19,12 +19,14 @@ from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
 from keras_optlab.core.registry import register
 from keras_optlab.engine import state
-from keras_optlab.engine.backends import eagerly, read, unshare
+from keras_optlab.engine.backends import eagerly, unshare
+from keras_optlab.engine.histograms import Histograms
 from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED, Options
 from keras_optlab.engine.plan import Plan, make_plan
+from keras_optlab.engine.recorder import Recorder
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
-from keras_optlab.engine.seam import Seam, concrete, constant
-from keras_optlab.engine.statistics import COLUMNS, Statistics
+from keras_optlab.engine.seam import Seam, concrete, constant, is_purged
+from keras_optlab.engine.statistics import Statistics
 from keras_optlab.engine.step import take_step
 from keras_optlab.transforms import Transform
 
@@ -88,7 +90,8 @@ class Optimizer(Options, Seam):
             transform.live = Scalars(type(transform), transform._values, add)
         self.updates = self._add_counter("updates")
         self.skipped_steps = self._add_counter("skipped_steps")
-        self.statistics_every: int | None = None
+        self.recorder = Recorder()
+        self._rate_driver: Any = None
         self.pending_state: Any = None
         self._reported_skips = 0
 
@@ -135,12 +138,7 @@ class Optimizer(Options, Seam):
         self.plan: Plan = make_plan(self, variables)
         if self.gradient_accumulation_steps:
             self.accumulated = self._add_counter("accumulated")
-        self.statistics_table = self.add_variable(
-            shape=(len(self.plan.live), len(COLUMNS)),
-            dtype="float32",
-            name="statistics",
-        )
-        self.statistics_step = self._add_counter("statistics_step")
+        self.recorder.build(self._add_record, [p.path for p in self.plan.live])
         with eagerly():
             state.load_pending(self)
 
@@ -155,7 +153,7 @@ class Optimizer(Options, Seam):
         @property
         def learning_rate(self) -> Any:
             """The rate as given: the variable, or the schedule's present value."""
-            rate = self.base_learning_rate
+            rate = self._rate_driver or self.base_learning_rate
             if isinstance(rate, keras.Variable):
                 return rate
             if isinstance(rate, LearningRateSchedule) or takes_step(rate):
@@ -165,10 +163,10 @@ class Optimizer(Options, Seam):
         @learning_rate.setter
         def learning_rate(self, value: Any) -> None:
             value = check_rate(value)
-            driven = not isinstance(self.base_learning_rate, keras.Variable)
-            if driven and isinstance(value, float):
+            rate = self._rate_driver or self.base_learning_rate
+            if isinstance(value, float) and not isinstance(rate, keras.Variable):
                 raise TypeError(
-                    f"The learning rate is driven by {self.base_learning_rate!r}. "
+                    f"The learning rate is driven by {rate!r}. "
                     f"Received: learning_rate={value}. Set `learning_rate_scale` to "
                     "move it, or construct the optimizer with a number."
                 )
@@ -177,8 +175,7 @@ class Optimizer(Options, Seam):
     @property
     def current_learning_rate(self) -> float:
         """The rate that the next update uses: `learning_rate` times its scale."""
-        rate = float(ops.convert_to_numpy(ops.convert_to_tensor(self.learning_rate)))
-        return rate * self.current("learning_rate_scale")
+        return self.current("learning_rate") * self.current("learning_rate_scale")
 
     def current(self, name: str) -> Any:
         """Return a hyperparameter's value at this update, as a Python number.
@@ -186,10 +183,12 @@ class Optimizer(Options, Seam):
         Raises:
             AttributeError: if there is no such hyperparameter.
         """
-        value = getattr(self, self._field(name).name)
-        if isinstance(value, LearningRateSchedule):
-            return float(ops.convert_to_numpy(value(read(self.updates))))
-        return value
+        field = self._field(name)
+        if name == "learning_rate":
+            return float(ops.convert_to_numpy(self.learning_rate))
+        if field.keras_owned:
+            return getattr(self, name)
+        return self.live.current(field, self.updates)
 
     def adjust(self, name: str, value: float) -> None:
         """Change a hyperparameter of a running optimizer; nothing is traced again.
@@ -215,13 +214,7 @@ class Optimizer(Options, Seam):
         """Move a number; Keras' own constructor may assign before there is one."""
         if self.live is None:
             return
-        gated = [s.name for s in self.slots if s.when == field.name]
-        if field.adjustable and gated and not getattr(self, field.name) and value:
-            raise AttributeError(
-                f"`{field.name}` was 0 at construction, so there is no slot "
-                f"{gated[0]!r}. Received: {field.name}={value!r}. Construct with a "
-                "number > 0, and move that."
-            )
+        self._check_gate(field, value)
         self.live.write(field, value)
 
     @property
@@ -229,35 +222,99 @@ class Optimizer(Options, Seam):
         """All transforms, the gradient side first."""
         return [*self.gradient_transforms, *self.update_transforms]
 
-    # Statistics for callbacks.
+    # What callbacks ask for.
 
-    def collect_statistics(self, every: int | None) -> bool:
-        """Let the step record norms at its first and then at every so many updates.
+    def drive(self, name: str, value: Any) -> None:
+        """Let a schedule drive a hyperparameter, or switch one on, until `release`.
 
-        The step must be traced after the call. A callback asks in `set_model` and, if
-        the answer is `True`, makes Keras build its train function anew.
+        The step must be traced after the call. Meanwhile `get_config` tells the value
+        the optimizer was made with.
 
         Args:
-            every: Updates between two records, >= 1; `None` switches it off.
+            name: A declared hyperparameter, or `"learning_rate"`.
+            value: A schedule, which counts updates, or a number.
+
+        Raises:
+            AttributeError: if it does not exist, is fixed, or is driven already.
+            ValueError: if the value is out of range.
+
+        >>> from keras_optlab import optimizers, schedules
+        >>> optimizer = optimizers.Adam()
+        >>> optimizer.drive("weight_decay", schedules.Cosine(0.1, 100))
+        >>> optimizer.current("weight_decay")
+        0.1
+        >>> optimizer.release("weight_decay")
+        >>> optimizer.weight_decay is None
+        True
+        """
+        field = self._field(name)
+        if field.keras_owned:
+            self._drive_rate(field, value)
+        else:
+            self._check_gate(field, value)
+            self.live.drive(field, value)
+
+    def release(self, name: str, keep: bool = False) -> None:
+        """Undo `drive`; the step must be traced after the call.
+
+        Args:
+            name: What was driven.
+            keep: Whether what was a number before stays at its last value.
+        """
+        field = self._field(name)
+        # After a step that failed on JAX there is no state to read, nor to write.
+        keep = keep and not is_purged(self.updates)
+        last = self.current(name) if keep else None
+        if field.keras_owned:
+            self._rate_driver = None
+            if last is not None:
+                self.learning_rate = last
+        else:
+            self.live.release(field, last)
+
+    def _drive_rate(self, field: Field, value: Any) -> None:
+        rate = self.base_learning_rate
+        if field.name != "learning_rate":
+            raise AttributeError(
+                f"`{field.name}` ({field.doc}) is fixed at construction. "
+                f"Received: {field.name}={value!r}. Make a new object."
+            )
+        if self._rate_driver is not None or not isinstance(rate, keras.Variable):
+            raise AttributeError(
+                f"`learning_rate` is driven by {self._rate_driver or rate!r} already. "
+                f"Received: learning_rate={value!r}. Let only one drive it; "
+                "`learning_rate_scale` is a factor on it."
+            )
+        self._rate_driver = check_rate(value)
+
+    def collect_statistics(
+        self, every: int | None, histograms_every: int | None = None, who: str = ""
+    ) -> bool:
+        """Let the step record norms at its first and then at every so many updates.
+
+        The step must be traced after the call. A callback asks in `on_train_begin` and,
+        if the answer is `True`, makes Keras build its train function anew.
+
+        Args:
+            every: Updates between two records, >= 1; `None` is never.
+            histograms_every: The same for histograms of all entries.
+            who: Whose request it is; a later one of the same name replaces it.
 
         Returns:
-            Whether the request changed anything.
+            Whether the step has to be traced anew.
+
+        Raises:
+            ValueError: if a number is not an integer >= 1.
         """
-        if every is not None and (not isinstance(every, int) or every < 1):
-            raise ValueError(
-                f"`every` must be an integer >= 1 or None. Received: every={every!r}"
-            )
-        changed = every != self.statistics_every
-        self.statistics_every = every
-        return changed
+        return self.recorder.request(who, every, histograms_every)
 
     def statistics(self) -> Statistics | None:
         """Return the last record, or `None` before the first."""
-        at = int(ops.convert_to_numpy(self.statistics_step)) if self.built else 0
-        if not at:
-            return None
-        table = ops.convert_to_numpy(self.statistics_table)
-        return Statistics.from_table(at, table, [p.path for p in self.plan.live])
+        return self.recorder.statistics()
+
+    def histograms(self) -> Histograms | None:
+        """Return the last histograms, or `None` before the first."""
+        return self.recorder.histograms()
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """End training: write the average, and say if steps were skipped."""
@@ -302,7 +359,7 @@ class Optimizer(Options, Seam):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
         names = [k for k in self.fields if k != "learning_rate"]
-        config = {k: plain(getattr(self, k)) for k in names}
+        config = {k: plain(self._own(k)) for k in names}
         rate = self.base_learning_rate
         if isinstance(rate, keras.Variable):
             given, now = self._values.learning_rate, float(rate.numpy())
@@ -327,6 +384,19 @@ class Optimizer(Options, Seam):
                 f"Received: {name!r}. {suggest(name, self.fields)}"
             )
         return self.fields[name]
+
+    def _own(self, name: str) -> Any:
+        field = self.fields[name]
+        return getattr(self, name) if field.keras_owned else self.live.own(field)
+
+    def _check_gate(self, field: Field, value: Any) -> None:
+        gated = [s.name for s in self.slots if s.when == field.name]
+        if field.adjustable and gated and not getattr(self, field.name) and value:
+            raise AttributeError(
+                f"`{field.name}` was 0 at construction, so there is no slot "
+                f"{gated[0]!r}. Received: {field.name}={value!r}. Construct with a "
+                "number > 0, and move that."
+            )
 
     def _check_groups(self) -> None:
         of_the_whole = {s.when for s in self.slots} | UNGROUPED
@@ -353,6 +423,9 @@ class Optimizer(Options, Seam):
         )
 
     def _add_counter(self, name: str) -> Variable:
+        return self._add_record(name, (), "int")
+
+    def _add_record(self, name: str, shape: tuple[int, ...], dtype: str) -> Variable:
         return self.add_variable(
-            shape=(), dtype="int", aggregation="only_first_replica", name=name
+            shape=shape, dtype=dtype, aggregation="only_first_replica", name=name
         )

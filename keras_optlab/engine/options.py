@@ -20,6 +20,8 @@ from keras_optlab.core.groups import check_groups
 from keras_optlab.engine import arguments
 from keras_optlab.transforms import Transform
 
+CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
+
 
 class Options(Declared):
     r"""What every optimizer can be told, whatever its algorithm.
@@ -32,6 +34,8 @@ class Options(Declared):
         clipnorm: Shorten each gradient to this norm, > 0.
         clipvalue: Clip each entry of the gradients to this size, > 0.
         global_clipnorm: Shorten all gradients together to this norm, > 0.
+        adaptive_clipnorm: Shorten the gradient of each unit to this share of the norm
+            of its weights, > 0; see `transforms.AdaptiveClip`.
         use_ema: Keep a moving average of the weights, and end training with it.
         ema_momentum: Its decay factor, [0, 1].
         ema_overwrite_frequency: Write the average into the weights every so many
@@ -56,13 +60,13 @@ class Options(Declared):
     Raises:
         TypeError: for an argument of the wrong kind or an unknown name.
         ValueError: for one out of range, and for more than one of `clipnorm`,
-            `clipvalue` and `global_clipnorm`.
+            `clipvalue`, `global_clipnorm` and `adaptive_clipnorm`.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.SGD(clipnorm=1.0, clipvalue=0.5)
     Traceback (most recent call last):
         ...
-    ValueError: At most one of clipnorm, clipvalue, global_clipnorm can be set. ...
+    ValueError: At most one of clipnorm, clipvalue, global_clipnorm, ...
     """
 
     learning_rate: Rate = StepSize(default=0.01)
@@ -77,6 +81,9 @@ class Options(Declared):
     )
     global_clipnorm: Driven | None = Hyper(
         default=None, doc="largest norm of all gradients", kw_only=True
+    )
+    adaptive_clipnorm: Driven | None = Hyper(
+        default=None, doc="largest norm of a gradient over its weights'", kw_only=True
     )
     use_ema: bool = Flag(
         default=False, doc="average the weights", kw_only=True, keras_owned=True
@@ -158,11 +165,10 @@ class Options(Declared):
     def bind(cls, *args: Any, **kwargs: Any) -> Record:
         """Return a checked value for every argument."""
         values = super().bind(*args, **kwargs)
-        names = ("clipnorm", "clipvalue", "global_clipnorm")
-        given = [k for k in names if getattr(values, k) is not None]
+        given = [k for k in CLIPPINGS if getattr(values, k) is not None]
         if len(given) > 1:
             raise ValueError(
-                f"At most one of {', '.join(names)} can be set. Received: "
+                f"At most one of {', '.join(CLIPPINGS)} can be set. Received: "
                 + ", ".join(f"{k}={getattr(values, k)!r}" for k in given)
                 + ". Use gradient_transforms to combine several."
             )
@@ -174,4 +180,4 @@ KERAS_OWNED = [
 ]
 
 # What a group cannot have of its own, since it is about all gradients together.
-UNGROUPED = {"clipnorm", "clipvalue", "global_clipnorm", "learning_rate_scale"}
+UNGROUPED = {*CLIPPINGS, "learning_rate_scale"}

@@ -31,7 +31,8 @@ class Scalars:
     A Python number would be a constant of the compiled step. A number that the
     declaration calls adjustable is therefore kept in a scalar variable, a decay factor
     as its exact complement; a schedule needs none; what is not adjustable, or was left
-    at `None`, stays as it is.
+    at `None`, stays as it is. A callback may put something else in place of a value,
+    and take it away again: `drive` and `release`.
 
     Args:
         owner: Whose declared fields these are.
@@ -46,12 +47,13 @@ class Scalars:
         add_variable: Callable[[str, float], Variable],
     ) -> None:
         self.fields = {k: f for k, f in owner.fields.items() if not f.keras_owned}
+        self.add_variable = add_variable
         self.values = {k: getattr(values, k) for k in self.fields}
-        self.variables = {
-            k: add_variable(k, _stored(f, self.values[k]))
-            for k, f in self.fields.items()
-            if f.adjustable and isinstance(self.values[k], float | int)
-        }
+        self.released: dict[str, Any] = {}  # what a driven value returns to
+        self.variables: dict[str, Variable] = {}
+        for field in self.fields.values():
+            if field.adjustable and isinstance(self.values[field.name], float | int):
+                self._store(field, self.values[field.name])
 
     def read(self, field: Field) -> Any:
         """Return the present value: number, schedule, or whatever was declared.
@@ -59,7 +61,7 @@ class Scalars:
         The variable is the truth, since a checkpoint may have moved it; the Python
         number is returned as long as it still agrees, so that 0.9 reads as 0.9.
         """
-        value, variable = self.values[field.name], self.variables.get(field.name)
+        value, variable = self.values[field.name], self._variable(field)
         stored = None if variable is None else concrete(variable)
         if stored is None or stored == np.asarray(_stored(field, value), stored.dtype):
             return value
@@ -68,7 +70,7 @@ class Scalars:
     def write(self, field: Field, value: Any) -> None:
         """Move a value; the next step uses it, compiled or not."""
         new, old = field.validate(value), self.values[field.name]
-        variable = self.variables.get(field.name)
+        variable = self._variable(field)
         received = f"Received: {field.name}={value!r}"
         if not field.adjustable:
             raise AttributeError(
@@ -90,8 +92,49 @@ class Scalars:
                 "Between two batches JAX' trainer holds the optimizer's state. "
                 f"{received}. Reach the optimizer through `callback.model.optimizer`."
             )
-        variable.assign(_stored(field, new))
         self.values[field.name] = new
+        self._store(field, new)
+
+    def current(self, field: Field, step: Variable) -> Any:
+        """Return the value at the 0-based update `step`, as a Python number."""
+        value = self.read(field)
+        if isinstance(value, LearningRateSchedule):
+            return float(ops.convert_to_numpy(value(int(ops.convert_to_numpy(step)))))
+        return value
+
+    def drive(self, field: Field, value: Any) -> None:
+        """Put a number or a schedule in place of a value; a step traced later sees it.
+
+        Raises:
+            AttributeError: if something drives the value already, or nothing may.
+            ValueError: if the value is out of range.
+        """
+        old, received = self.values[field.name], f"Received: {field.name}={value!r}"
+        if not field.adjustable:
+            raise AttributeError(
+                f"`{field.name}` ({field.doc}) is fixed at construction. {received}. "
+                "Make a new object."
+            )
+        new = field.validate(value)
+        if field.name in self.released or isinstance(old, LearningRateSchedule):
+            raise AttributeError(
+                f"`{field.name}` is driven by {old!r} already. {received}. "
+                "Let only one schedule or callback drive it."
+            )
+        self.released[field.name] = self.read(field)
+        self.values[field.name] = new
+        if isinstance(new, float | int):
+            self._store(field, new)
+
+    def release(self, field: Field, last: float | None = None) -> None:
+        """Undo `drive`; what was a number before becomes `last`, if that is given."""
+        before = self.released.pop(field.name)
+        if before is not None and last is not None:
+            before = last
+        self.values[field.name] = before
+        variable = self._variable(field)
+        if variable is not None and not is_purged(variable):
+            self._store(field, before)
 
     def tensors(self, step: Tensor) -> Record:
         """Return every value as a rule reads it, at the 0-based update `step`."""
@@ -99,10 +142,28 @@ class Scalars:
 
     def tensor(self, field: Field, step: Tensor) -> Any:
         """Return one value: a scalar tensor, a `DecayRate`, or a Python object."""
-        variable = self.variables.get(field.name)
+        variable = self._variable(field)
         if variable is not None:
             return _wrapped(field, ops.convert_to_tensor(variable))
         return as_tensor(field, self.values[field.name], step)
+
+    def own(self, field: Field) -> Any:
+        """Return the value that is not of a callback for the time of a `fit`."""
+        if field.name in self.released:
+            return self.released[field.name]
+        return self.read(field)
+
+    def _variable(self, field: Field) -> Variable | None:
+        """Return the variable that holds the value, if a number does it now."""
+        number = isinstance(self.values[field.name], float | int)
+        return self.variables.get(field.name) if number else None
+
+    def _store(self, field: Field, number: float) -> None:
+        if field.name in self.variables:
+            self.variables[field.name].assign(_stored(field, number))
+        else:
+            variable = self.add_variable(field.name, _stored(field, number))
+            self.variables[field.name] = variable
 
 
 def as_tensor(field: Field, value: Any, step: Tensor) -> Any:

@@ -13,17 +13,20 @@ Names used, and why no public one serves:
   other variable objects than those that `build` saw.
 - `_trainable_variables`, `_model_variables_moving_average`, `_accumulated_gradients`:
   what the base class created in `build`; `SwapEMAWeights` reads the first two.
+- `_save_model` of `ModelCheckpoint`: nothing public encloses what it saves.
 - `_use_weight_decay`: honours `exclude_from_weight_decay`.
 - `_overwrite_variable_with_gradient`: float8 weights that no rule may touch.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
 - `_learning_rate`: tells a number from a schedule.
 - `_layout` of a variable: its sharding, which a slot of the same shape shares.
 - `_value` of a variable: `None` while JAX' trainer holds the state.
+- `_seed_generators` of a model: state of its step that is none of its weights.
 """
 
 from __future__ import annotations
 
 import contextlib
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +126,45 @@ class Seam(keras.optimizers.Optimizer):
             return contextlib.nullcontext()
         raw = weight.value if isinstance(weight, keras.Variable) else weight
         return self._distribution_strategy.extended.colocate_vars_with(raw)
+
+
+def hold(model: keras.Model, variable: Variable) -> None:
+    """Make a variable part of what the model's compiled step sees, but no weight."""
+    model._seed_generators.append(types.SimpleNamespace(state=variable))
+
+
+class Checkpoint(keras.callbacks.ModelCheckpoint):
+    """`keras.callbacks.ModelCheckpoint` with a context around what it saves."""
+
+    def saving(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context for one checkpoint; a subclass implements this."""
+        raise NotImplementedError
+
+    def _save_model(self, epoch: int, batch: int | None, logs: Any) -> None:
+        with self.saving():
+            super()._save_model(epoch, batch, logs)
+
+
+def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
+    """Return each averaged weight with its average, `None` without `use_ema`.
+
+    Args:
+        optimizer: Any Keras optimizer; also one that holds others.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    several = getattr(optimizer, "optimizers", [optimizer])
+    averaging = [x for x in several if getattr(x, "use_ema", False)]
+    if not averaging:
+        return None
+    return [
+        (weight, average)
+        for x in averaging
+        if x.built
+        for weight, average in zip(
+            x._trainable_variables, x._model_variables_moving_average, strict=True
+        )
+        if average is not None
+    ]
 
 
 def is_purged(variable: Variable) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optlab.core.numerics import norm
+from keras_optlab.engine.backends import norm
 
 Tensor = Any
+Clippings = list[tuple[list[Tensor], list[Tensor]]]  # what each received and returned
 
 COLUMNS = ("gradient", "transformed", "clipped", "update", "weight")
 
@@ -45,7 +46,7 @@ class Statistics:
         clipped_gradient_norm: Of the gradient that the rule received.
         update_norm: Of the rule's change of the weights, without decoupled decay.
         weight_norm: Of the weights before the update.
-        clipped_fraction: Fraction of the tensors that a clipping transform shortened.
+        clipped_fraction: Fraction of the tensors that a clipping shortened.
         layers: The same for each weight, by its path.
     """
 
@@ -82,17 +83,25 @@ class Statistics:
         )
 
 
-def norms(xs: list[Tensor]) -> Tensor:
-    """Return the norm of each tensor as one float32 vector."""
-    return ops.stack([ops.cast(norm(x), "float32") for x in xs])
-
-
-def clipped_tensors(
-    clippings: list[tuple[list[Tensor], list[Tensor]]], count: int
+def statistics_columns(
+    gradient: list[Tensor],
+    transformed: list[Tensor],
+    update: list[Tensor],
+    weight: list[Tensor],
+    clippings: Clippings,
 ) -> Tensor:
-    """Return 1 for each tensor that any clipping shortened by more than rounding."""
-    clipped = ops.zeros((count,), "float32")
+    """Return what a step records: a row for each weight, a column each of `COLUMNS`."""
+    known: dict[int, Tensor] = {}  # what nothing changed is measured once
+
+    def norms(xs: list[Tensor]) -> Tensor:
+        for x in xs:
+            if id(x) not in known:
+                known[id(x)] = ops.cast(norm(x), "float32")
+        return ops.stack([known[id(x)] for x in xs])
+
+    clipped = ops.zeros((len(gradient),), "float32")
     for before, after in clippings:
-        shorter = norms(after) < norms(before) * (1 - 1e-5)
+        shorter = norms(after) < norms(before) * (1 - 1e-5)  # by more than rounding
         clipped = ops.maximum(clipped, ops.cast(shorter, "float32"))
-    return clipped
+    columns = [norms(gradient), norms(transformed), clipped, norms(update)]
+    return ops.stack([*columns, norms(weight)], axis=1)

@@ -16,7 +16,7 @@ from keras_optlab.core.numerics import soft_threshold
 from keras_optlab.engine.backends import Pairs, read
 from keras_optlab.engine.plan import Parameter, Slots
 from keras_optlab.engine.scalars import as_tensor, scalar_dtype
-from keras_optlab.engine.statistics import clipped_tensors, norms
+from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
     clip_by_global_norm,
     clip_by_norm,
@@ -52,7 +52,7 @@ class Update:
         w = self._each(lambda p: ops.cast(read(p.variable), p.dtype))
         g = self._each(lambda p, g: ops.cast(g, p.dtype), self.gradients)
         raw = self._each(self._penalized, w, g)
-        g = self._transform("gradient", self._clip(raw), w)
+        g = self._transform("gradient", self._clip(raw, w), w)
         w_decayed = self._each(self._decayed, w)
         u = self._each(self._rule, w_decayed, g)
         u = self._transform("update", u, w, g)
@@ -109,8 +109,8 @@ class Update:
             g = g + h.l1 * ops.sign(w)
         return g
 
-    def _clip(self, g: list[Tensor]) -> list[Tensor]:
-        """Apply Keras' own clipping arguments, of which at most one is set."""
+    def _clip(self, g: list[Tensor], w: list[Tensor]) -> list[Tensor]:
+        """Apply the clipping arguments, of which at most one is set."""
         h, before = self.base, g
         if h.global_clipnorm is not None:
             g = clip_by_global_norm(g, h.global_clipnorm)
@@ -118,6 +118,12 @@ class Update:
             g = [clip_by_norm(x, ops.cast(h.clipnorm, x.dtype)) for x in g]
         elif h.clipvalue is not None:
             g = [clip_by_value(x, ops.cast(h.clipvalue, x.dtype)) for x in g]
+        elif h.adaptive_clipnorm is not None:
+            ratio = h.adaptive_clipnorm
+            g = [
+                adaptive_clip(x, y, ops.cast(ratio, x.dtype))
+                for x, y in zip(g, w, strict=True)
+            ]
         else:
             return g
         self.clippings.append((before, g))
@@ -142,7 +148,7 @@ class Update:
             slots = [p.transform_slots[i] for p in self.parameters]
             shared = self.optimizer.plan.transform_shared[i]
             h = transform.live.tensors(self.done)
-            seen = [Record(w=a, g=b, t=self.t) for a, b in zip(w, g or xs, strict=True)]
+            seen = self._each(self._seen, w, g or xs)
             before = xs
             xs, s, z = transform.run(
                 xs, seen, [_values(x) for x in slots], _values(shared), h
@@ -152,6 +158,10 @@ class Update:
             if transform.clips:
                 self.clippings.append((before, xs))
         return xs
+
+    def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Record:
+        """Return what a transform may know of a tensor beside its own state."""
+        return Record(w=w, g=g, t=self.t, learning_rate=self._h(p).learning_rate)
 
     def _decayed(self, p: Parameter, w: Tensor) -> Tensor:
         """Decoupled weight decay, before the step as Keras has it."""
@@ -205,38 +215,23 @@ class Update:
     def _write_slots(self, variables: Slots, values: Record) -> None:
         self.pairs += [(variables[name], x) for name, x in values.items()]
 
-    # Statistics: only if a callback asked, and then only on the steps it asked for.
+    # Records: only if a callback asked, and then only on the updates it asked for.
 
     def _record(
         self, raw: list[Tensor], g: list[Tensor], u: list[Tensor], w: list[Tensor]
     ) -> None:
-        optimizer, every = self.optimizer, self.optimizer.statistics_every
-        if not every:
-            return
-        t = self.done + 1
-        table, at = optimizer.statistics_table, optimizer.statistics_step
+        optimizer = self.optimizer
         live = [p.index for p in optimizer.plan.live]
-        rows = [live.index(p.index) for p in self.parameters]
-        wanted = ops.logical_or(t % every == 0, t == 1)
-
-        def measured() -> Tensor:
-            clipped = clipped_tensors(self.clippings, len(rows))
-            columns = [norms(raw), norms(g), clipped, norms(u), norms(w)]
-            return _scatter(ops.stack(columns, axis=1), rows, table.shape)
-
-        self.pairs += [
-            (table, ops.cond(wanted, measured, lambda: read(table))),
-            (at, ops.where(wanted, t, read(at))),
-        ]
+        self.pairs += optimizer.recorder.record(
+            t=self.done + 1,
+            rows=[live.index(p.index) for p in self.parameters],
+            gradient=raw,
+            transformed=g,
+            update=u,
+            weight=w,
+            clippings=self.clippings,
+        )
 
 
 def _values(variables: Slots) -> Record:
     return Record(**{name: read(v) for name, v in variables.items()})
-
-
-def _scatter(rows: Tensor, indices: list[int], shape: tuple[int, ...]) -> Tensor:
-    """Return a table whose other rows are zero."""
-    if indices == list(range(shape[0])):
-        return rows
-    where = ops.expand_dims(ops.convert_to_tensor(indices, "int32"), axis=1)
-    return ops.scatter(where, rows, shape)

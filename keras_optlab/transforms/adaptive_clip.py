@@ -1,0 +1,63 @@
+"""Adaptive gradient clipping (AGC)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper
+from keras_optlab.core.numerics import maximum
+from keras_optlab.transforms.base import TensorTransform
+
+Tensor = Any
+
+
+def adaptive_clip(
+    g: Tensor, w: Tensor, limit: Tensor, epsilon: Tensor | float = 1e-3
+) -> Tensor:
+    r"""Return $g_i \cdot m_i / \max(\|g_i\|, m_i)$, $m_i = c \max(\|w_i\|, \epsilon)$.
+
+    The units $i$ are the slices along the last axis, the outputs of a kernel; a vector
+    is one unit.
+    """
+    largest = limit * maximum(_unit_norms(w), epsilon)
+    return g * (largest / maximum(_unit_norms(g), largest))
+
+
+def _unit_norms(x: Tensor) -> Tensor:
+    inputs = tuple(range(len(x.shape) - 1)) or None
+    return ops.sqrt(ops.sum(ops.square(x), axis=inputs, keepdims=True))
+
+
+class AdaptiveClip(TensorTransform):
+    r"""Clip each output unit's gradient relative to the norm of the unit's weights.
+
+    For the weights $w_i$ that lead to unit $i$ and their gradient $g_i$,
+    $g_i \leftarrow g_i \min(1, \lambda \max(\|w_i\|, \epsilon) / \|g_i\|)$.
+    For a kernel of shape `(..., in, out)` the norms are over all axes but the last; a
+    bias or another vector counts as one unit.
+
+    Args:
+        clip_factor: $\lambda > 0$, the largest ratio of the norms; a number or a
+            schedule. The paper takes 0.01 for batches of 4096, more for smaller ones.
+        epsilon: $\epsilon > 0$, the least norm that weights are taken to have, so that
+            those which start at zero can leave it; a number or a schedule.
+
+    Source: Brock, De, Smith and Simonyan, 2021, arXiv:2102.06171, equation 3. The
+    authors leave out the last layer, which this does not. optax takes kernels of three
+    axes for attention, with the norm over the first axis alone; here they are those of
+    a convolution.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> clip = transforms.AdaptiveClip(clip_factor=0.02)
+    >>> optimizer = optimizers.Momentum(gradient_transforms=[clip])
+    """
+
+    sides = ("gradient",)
+    clips = True
+    clip_factor: Driven = Hyper(default=0.01, doc="largest ratio λ of the norms")
+    epsilon: Driven = Hyper(default=1e-3, doc="least norm ε of a unit's weights")
+
+    def one(self, x, seen, s, h):
+        return adaptive_clip(x, seen.w, h.clip_factor, h.epsilon), s
