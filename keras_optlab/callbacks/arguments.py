@@ -20,3 +20,8 @@ def number(name: str, value: Any, within: str, doc: str, integer: bool = False) 
     field = HyperField(within, adjustable=False, integer=integer, default=0, doc=doc)
     field.name = name
     return field.validate(value)
+
+
+def optional_steps(name: str, value: Any, doc: str) -> int | None:
+    """Return a number of steps >= 1, or `None` for never."""
+    return None if value is None else number(name, value, ">= 1", doc, integer=True)

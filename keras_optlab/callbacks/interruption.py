@@ -1,4 +1,4 @@
-"""Tells a callback that `fit` ended by an exception.
+"""The base of all callbacks: told when an exception ends `fit`, and of one another.
 
 Keras calls `on_train_end` only when training ends in order: after an exception or
 Ctrl-C no hook of a callback runs on TensorFlow and torch. Nothing that Keras calls
@@ -10,7 +10,7 @@ A fit whose callbacks do not derive from `Callback` below behaves as before.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,11 +20,36 @@ _in_this_fit: ContextVar[list[Callback]] = ContextVar("callbacks of the running 
 
 
 class Callback(keras.callbacks.Callback):
-    """A Keras callback with one hook more, `on_train_interrupted`."""
+    """A Keras callback that says what it drives, and is told of an interruption.
+
+    Attributes:
+        companions: The callbacks of this package in the running fit.
+    """
+
+    companions: Sequence[Callback] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Ask to be told if this fit is interrupted."""
-        _in_this_fit.get([]).append(self)
+        """Join the callbacks of this fit.
+
+        Raises:
+            ValueError: if one of them drives what this one drives.
+        """
+        self.companions = companions = _in_this_fit.get([])
+        for other in companions:
+            for name in self.driven().keys() & other.driven().keys():
+                raise ValueError(
+                    f"Two callbacks drive {name!r}. Received: "
+                    f"{type(other).__name__} and {type(self).__name__}. Leave one out."
+                )
+        companions.append(self)
+
+    def driven(self) -> dict[str, float]:
+        """Return what this callback drives and its present value, by name.
+
+        Called in `fit` only. No two callbacks of a fit may drive the same, and those
+        that log show the values.
+        """
+        return {}
 
     def on_train_interrupted(self) -> None:
         """Called in place of `on_train_end` when an exception ends `fit`.

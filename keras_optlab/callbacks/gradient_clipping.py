@@ -1,0 +1,161 @@
+"""Gradient clipping that can be switched on, moved and watched in `fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.recording import Recording
+from keras_optlab.engine import CLIPPINGS, engine_of
+from keras_optlab.schedules import Scaled
+
+ARGUMENTS = {
+    "value": "clipvalue",
+    "norm": "clipnorm",
+    "global_norm": "global_clipnorm",
+    "adaptive": "adaptive_clipnorm",
+}
+
+
+class GradientClipping(Recording):
+    r"""Clips the gradients of a training, also with an optimizer made without.
+
+    Exactly one of the four limits $c$ is given. With a `schedule` $f$ the limit of
+    update $t$ is $c f(t)$, inside the compiled step. The optimizer's own limit of the
+    same kind is replaced meanwhile; after the training the optimizer clips as before.
+
+    Reports `logs["clipped_fraction"]` after each epoch: the mean, over the steps that
+    were looked at, of the fraction of the weights' gradients that were clipped.
+
+    Args:
+        value: clip each entry of the gradients to $[-c, c]$; > 0.
+        norm: shorten each weight's gradient to this Euclidean norm; > 0.
+        global_norm: shorten all gradients together to this norm; > 0.
+        adaptive: shorten each unit's gradient to this share of the norm of its weights,
+            as `transforms.AdaptiveClip`; > 0.
+        schedule: a factor on the limit, as a schedule over updates.
+        every: steps between two looks at what was clipped; integer >= 1.
+
+    Raises:
+        TypeError: if not exactly one limit is given, or an argument is of a wrong kind;
+            in `fit`, if the optimizer is not one of keras_optlab.
+        ValueError: if a limit is out of range; in `fit`, if the optimizer clips in
+            another way, or another callback drives the same limit.
+        AttributeError: in `fit`, if the optimizer's own limit follows a schedule.
+
+    Source:
+        Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063; Brock, De, Smith and
+        Simonyan, 2021, arXiv:2102.06171, for `adaptive`.
+
+    Example:
+        >>> import keras
+        >>> from keras_optlab import optimizers
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.1), loss="mse")
+        >>> x, y = np.ones((4, 3)), 99 * np.ones((4, 1))
+        >>> clipping = GradientClipping(global_norm=1.0)
+        >>> history = model.fit(x, y, verbose=0, callbacks=[clipping])
+        >>> history.history["clipped_fraction"]
+        [1.0]
+    """
+
+    def __init__(
+        self,
+        *,
+        value: float | None = None,
+        norm: float | None = None,
+        global_norm: float | None = None,
+        adaptive: float | None = None,
+        schedule: LearningRateSchedule | None = None,
+        every: int = 50,
+    ) -> None:
+        super().__init__(every)
+        limits = dict(zip(ARGUMENTS, (value, norm, global_norm, adaptive), strict=True))
+        given = {k: v for k, v in limits.items() if v is not None}
+        if len(given) != 1:
+            received = ", ".join(f"{k}={v!r}" for k, v in given.items()) or "none"
+            raise TypeError(
+                f"Exactly one of {', '.join(ARGUMENTS)} must be given. "
+                f"Received: {received}. To combine several, give the optimizer "
+                "gradient_transforms."
+            )
+        if schedule is not None and not isinstance(schedule, LearningRateSchedule):
+            raise TypeError(
+                "`schedule` must be a schedule of the factor on the limit. "
+                f"Received: schedule={schedule!r}"
+            )
+        (argument, limit), *_ = given.items()
+        self.name = ARGUMENTS[argument]
+        self._limit = number(argument, limit, "> 0", "limit of the clipping")
+        self.schedule = schedule
+        self._running = False
+
+    @property
+    def limit(self) -> float:
+        """The present limit; without a schedule it can be set at any time."""
+        if self._running:
+            return engine_of(self.model, type(self).__name__).current(self.name)
+        return self._limit
+
+    @limit.setter
+    def limit(self, value: float) -> None:
+        if self._running:
+            engine_of(self.model, type(self).__name__).adjust(self.name, value)
+        self._limit = number("limit", value, "> 0", "limit of the clipping")
+
+    def driven(self) -> dict[str, float]:
+        """Return the optimizer's limit."""
+        return {self.name: self.limit}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Switch the clipping on."""
+        engine = engine_of(self.model, type(self).__name__)
+        super().on_train_begin(logs)
+        others = [k for k in CLIPPINGS if k != self.name]
+        for name in others:
+            if engine.current(name) is not None:
+                raise ValueError(
+                    "The optimizer clips in another way already. Received: "
+                    f"{self.name} in {type(self).__name__}, and an optimizer with "
+                    f"{name}={engine.current(name)!r}. Leave one out."
+                )
+        limit = Scaled(self.schedule, self._limit) if self.schedule else self._limit
+        engine.drive(self.name, limit)
+        self._running = True
+        self.model.make_train_function(force=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the mean over the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        self._fractions: list[float] = []
+
+    def on_steps(self, metrics: Any) -> None:  # noqa: ARG002
+        """Look at what was clipped."""
+        statistics = self.new_statistics()
+        if statistics is not None:
+            self._fractions.append(statistics.clipped_fraction)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the mean over the epoch."""
+        super().on_epoch_end(epoch, logs)
+        if logs is not None and self._fractions:
+            logs["clipped_fraction"] = float(np.mean(self._fractions))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Let the optimizer clip as before."""
+        super().on_train_end(logs)
+        self._end()
+
+    def on_train_interrupted(self) -> None:
+        """Let the optimizer clip as before."""
+        super().on_train_interrupted()
+        self._end()
+
+    def _end(self) -> None:
+        if self._running:
+            self._running = False
+            engine_of(self.model, type(self).__name__).release(self.name)
+            self.model.train_function = None

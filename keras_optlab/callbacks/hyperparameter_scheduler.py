@@ -1,0 +1,162 @@
+"""A schedule for any number of an optimizer, a transform or a regularizer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.callbacks.steps import StepCallback
+from keras_optlab.callbacks.targets import Target, find_target
+from keras_optlab.core import Declared
+from keras_optlab.core.fields import as_number
+
+
+class HyperparameterScheduler(StepCallback):
+    r"""Drives one hyperparameter by a schedule or a function while `fit` runs.
+
+    Before step, or epoch, $t$ the hyperparameter becomes `schedule(t)`. Steps are the
+    optimizer's updates, which go on in a second `fit` and after resuming; epochs are
+    counted from 0.
+
+    A schedule over steps becomes part of the compiled step: it costs nothing and is
+    exact with any `steps_per_execution`, as if the optimizer had been made with it. A
+    function, a regularizer's strength and the rate of a stock optimizer are set from
+    outside instead, before each execution; by steps this is slow on JAX.
+
+    After the training the hyperparameter keeps its last value; one that the optimizer
+    was made without is off again.
+
+    Args:
+        name: what to drive, such as `"learning_rate"`, `"weight_decay"`, `"beta_1"`. Of
+            an optimizer of Keras only `"learning_rate"`.
+        schedule: a schedule; or a function of `t`, or of `t` and the present value,
+            that returns the new value, as `keras.callbacks.LearningRateScheduler` has.
+        unit: what `t` counts, `"step"` or `"epoch"`.
+        of: whose number it is, if not the optimizer's: a transform of the optimizer
+            (`optimizer.gradient_transforms[0]`) or a regularizer of the model.
+
+    Raises:
+        TypeError: if an argument is of a wrong kind; in `fit`, if the optimizer has to
+            be one of keras_optlab and is not.
+        ValueError: if `unit` is another word; in `fit`, if another callback drives the
+            same, or a value is out of range.
+        AttributeError: in `fit`, if there is no such hyperparameter, or it is fixed, or
+            follows a schedule already.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from keras_optlab import optimizers, schedules
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.1, weight_decay=0.1), loss="mse")
+        >>> growing = schedules.Linear(0.1, steps=4, final=0.3)
+        >>> x, y = np.ones((4, 3)), np.ones((4, 1))
+        >>> history = model.fit(x, y, batch_size=1, verbose=0, callbacks=[
+        ...     HyperparameterScheduler("weight_decay", growing)])
+        >>> round(model.optimizer.weight_decay, 6)
+        0.3
+    """
+
+    def __init__(
+        self,
+        name: str,
+        schedule: LearningRateSchedule | Callable[..., float],
+        unit: str = "step",
+        of: Declared | None = None,
+    ) -> None:
+        super().__init__(every=None)
+        if not isinstance(name, str):
+            raise TypeError(
+                "`name` must be that of a hyperparameter, such as 'weight_decay'. "
+                f"Received: name={name!r}"
+            )
+        if not callable(schedule) or isinstance(schedule, type):
+            raise TypeError(
+                "`schedule` must be a schedule or a function of the step or epoch. "
+                f"Received: schedule={schedule!r}"
+            )
+        if unit not in ("step", "epoch"):
+            raise ValueError(f"`unit` must be 'step' or 'epoch'. Received: {unit=!r}")
+        self.name, self.schedule, self.unit, self.of = name, schedule, unit, of
+        self._takes_value = _takes_value(schedule)
+        self._target: Target | None = None
+
+    def driven(self) -> dict[str, float]:
+        """Return the hyperparameter and its value at the next step."""
+        target = find_target(self.model, self.name, self.of)
+        value = target.get()
+        return {target.label: float("nan") if value is None else value}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the hyperparameter over."""
+        super().on_train_begin(logs)
+        target = find_target(self.model, self.name, self.of)
+        scheduled = isinstance(self.schedule, LearningRateSchedule)
+        self._compiled = scheduled and self.unit == "step" and target.in_step
+        driver = self.schedule if self._compiled else None
+        if driver is None and target.get() is None:  # to be switched on
+            driver = self._value(0 if self.unit == "epoch" else self.step, None)
+        if target.begin(driver):
+            self.model.make_train_function(force=True)
+        self._target = target
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the value of the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        if self.unit == "epoch":
+            self._set(epoch)
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Set the value of the step, unless the compiled step does."""
+        super().on_train_batch_begin(batch, logs)
+        if self.unit == "step" and not self._compiled:
+            self._set(self.step)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Give the hyperparameter back."""
+        self._end()
+
+    def on_train_interrupted(self) -> None:
+        """Give the hyperparameter back."""
+        self._end()
+
+    def _end(self) -> None:
+        target, self._target = self._target, None
+        if target is not None and target.end():
+            self.model.train_function = None
+
+    def _set(self, t: int) -> None:
+        target = find_target(self.model, self.name, self.of)
+        target.set(self._value(t, target.get()))
+
+    def _value(self, t: int, present: float | None) -> float:
+        value = self.schedule(t, present) if self._takes_value else self.schedule(t)
+        number = as_number(value)
+        if number is None:
+            raise TypeError(
+                f"`schedule` must return a number. Received: {value!r} for {self.unit} "
+                f"{t}."
+            )
+        return number
+
+
+def _takes_value(schedule: Any) -> bool:
+    """Whether a function wants the present value, too."""
+    if isinstance(schedule, LearningRateSchedule):
+        return False
+    needed = [
+        p
+        for p in inspect.signature(schedule).parameters.values()
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) not in (1, 2):
+        raise TypeError(
+            "`schedule` must be a function of the step or epoch, or of that and the "
+            f"present value. Received: one of {len(needed)} arguments, {schedule!r}"
+        )
+    return len(needed) == 2

@@ -1,0 +1,197 @@
+"""Weight clipping that starts, stops and moves in `fit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.interruption import Callback
+from keras_optlab.constraints.clip_value import clip_value
+from keras_optlab.constraints.max_norm import max_norm as project_norm
+from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
+from keras_optlab.core.groups import path_matches, path_of
+
+Tensor = Any
+
+
+class WeightClipping(Callback):
+    r"""Keeps the weights within limits during a part of a training.
+
+    From the `start`th to before the `stop`th step, every step ends with a projection of
+    the weights, inside the compiled step; a constraint of the layer's own acts first.
+    With a `schedule` $f$ the limits at step $t$ are $f(t)$ times those given. When
+    training ends, the layers are as they were before, and the weights are where they
+    are. Works with every Keras optimizer; a step is an update, counted by the
+    optimizer, so that it goes on in a second `fit` and after resuming.
+
+    `constraints.constrain` is for limits that hold from beginning to end.
+
+    Args:
+        low: smallest entry of a weight.
+        high: largest entry of a weight, >= `low`.
+        max_norm: largest Euclidean norm of what enters a unit, > 0: of the entries
+            along all axes but the last; a vector is one unit.
+        spectral_norm: largest singular value of a kernel, > 0, by power iteration; see
+            `constraints.SpectralNorm`.
+        match: glob, or list of globs, on the paths of the weights, as in `Group`.
+        skip: glob, or list of globs, on the paths of weights to leave alone.
+        schedule: a factor on the limits, as a schedule over steps.
+        start: first step that is clipped, counted from 0; integer >= 0.
+        stop: first step that is not clipped any more; integer > `start`, or `None`.
+
+    Raises:
+        TypeError: if none or several of `low`/`high`, `max_norm` and `spectral_norm`
+            are given, or an argument is of a wrong kind.
+        ValueError: if an argument is out of range; in `fit`, if no weight matches, or
+            another callback clips the same weights.
+
+    Source:
+        Arjovsky, Chintala and Bottou, 2017, arXiv:1701.07875, Algorithm 1, for `low`
+        and `high`; Srebro and Shraibman, 2005, for `max_norm`; Gouk et al., 2018,
+        arXiv:1804.04368, for `spectral_norm`.
+
+    Example:
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile("sgd", loss="mse")
+        >>> x, y = np.ones((4, 3)), 99 * np.ones((4, 1))
+        >>> clipping = WeightClipping(low=-0.01, high=0.01)
+        >>> history = model.fit(x, y, verbose=0, callbacks=[clipping])
+        >>> round(float(model.get_weights()[0].max()), 6)
+        0.01
+    """
+
+    def __init__(
+        self,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        max_norm: float | None = None,
+        spectral_norm: float | None = None,
+        match: str | list[str] = "*",
+        skip: str | list[str] = (),
+        schedule: LearningRateSchedule | None = None,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> None:
+        super().__init__()
+        kinds = ("low", "high", "max_norm", "spectral_norm")
+        given = zip(kinds, (low, high, max_norm, spectral_norm), strict=True)
+        self.limits = _check_limits(dict(given))
+        if schedule is not None and not isinstance(schedule, LearningRateSchedule):
+            raise TypeError(
+                "`schedule` must be a schedule of the factor on the limits. "
+                f"Received: schedule={schedule!r}"
+            )
+        self.match, self.skip, self.schedule = match, skip, schedule
+        self.start = number("start", start, ">= 0", "first step", integer=True)
+        self.stop = stop
+        if stop is not None:
+            after = f"> {self.start}"
+            self.stop = number("stop", stop, after, "step of the end", integer=True)
+        self._before: list[tuple[keras.Variable, Any]] = []
+
+    def driven(self) -> dict[str, float]:
+        """Return the limits at the next step."""
+        factor = 1.0
+        if self.schedule is not None:
+            step = int(ops.convert_to_numpy(_counting(self.model.optimizer).iterations))
+            factor = float(ops.convert_to_numpy(self.schedule(step)))
+        which = "" if self.match == "*" else f" of {self.match}"
+        return {f"weight {k}{which}": factor * v for k, v in self.limits.items()}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Put the projections into the step."""
+        super().on_train_begin(logs)
+        for variable in self._found():
+            self._before.append((variable, variable.constraint))
+            variable.constraint = self._constraint(variable.constraint)
+        self.model.make_train_function(force=True)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Take them out again."""
+        self._end()
+
+    def on_train_interrupted(self) -> None:
+        """Take them out again."""
+        self._end()
+
+    def _end(self) -> None:
+        for variable, constraint in self._before:
+            variable.constraint = constraint
+        if self._before:
+            self.model.train_function = None
+        self._before = []
+
+    def _found(self) -> list[keras.Variable]:
+        variables = self.model.trainable_variables
+        found = [
+            v
+            for v in variables
+            if path_matches(path_of(v), self.match)
+            and not path_matches(path_of(v), self.skip)
+        ]
+        if not found:
+            paths = "\n  ".join(map(path_of, variables)) or "none"
+            raise ValueError(
+                "WeightClipping finds no trainable weight. Received: "
+                f"match={self.match!r}, skip={self.skip!r}. The weights are:\n  {paths}"
+            )
+        return found
+
+    def _constraint(self, own: Callable[[Tensor], Tensor] | None) -> Any:
+        """Return the projection as Keras applies it at the end of every step."""
+        optimizer = _counting(self.model.optimizer)
+
+        def constraint(w: Tensor) -> Tensor:
+            w = ops.convert_to_tensor(w if own is None else own(w))
+            step = ops.convert_to_tensor(optimizer.iterations)
+            factor = 1.0 if self.schedule is None else self.schedule(step)
+            limits = {k: ops.cast(v * factor, w.dtype) for k, v in self.limits.items()}
+            clipped = step >= self.start
+            if self.stop is not None:
+                clipped = ops.logical_and(clipped, step < self.stop)
+            return ops.where(clipped, _project(w, limits), w)
+
+        return constraint
+
+
+def _project(w: Tensor, limits: dict[str, Tensor]) -> Tensor:
+    if "max_norm" in limits:
+        inputs = list(range(len(w.shape) - 1)) or None
+        return project_norm(w, limits["max_norm"], inputs)
+    if "spectral_norm" in limits:
+        return project_spectrum(w, limits["spectral_norm"])
+    return clip_value(w, limits.get("low", -math.inf), limits.get("high", math.inf))
+
+
+def _check_limits(limits: dict[str, float | None]) -> dict[str, float]:
+    """Return the limits that are given, if they are of one kind."""
+    given = {
+        k: number(k, v, "> 0" if "norm" in k else "(-inf, inf)", "limit of the weights")
+        for k, v in limits.items()
+        if v is not None
+    }
+    if len({"entry" if k in ("low", "high") else k for k in given}) != 1:
+        received = ", ".join(f"{k}={v!r}" for k, v in given.items()) or "none"
+        raise TypeError(
+            "WeightClipping takes limits of one kind: `low` or `high` or both, or "
+            f"`max_norm`, or `spectral_norm`. Received: {received}"
+        )
+    if given.get("low", -math.inf) > given.get("high", math.inf):
+        raise ValueError(
+            "`low` must not be above `high`. "
+            f"Received: low={given['low']}, high={given['high']}"
+        )
+    return given
+
+
+def _counting(optimizer: Any) -> Any:
+    """Return the optimizer that counts the steps."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
