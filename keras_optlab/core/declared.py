@@ -16,6 +16,8 @@ from keras_optlab.core.records import Record
 class Live(Protocol):
     """Holds the values of an object whose numbers may move while a step runs."""
 
+    variables: dict[str, Any]
+
     def read(self, field: Field) -> Any:
         """Return the present value."""
 
@@ -61,11 +63,12 @@ class Declared:
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Record:
         """Return a checked value for every field from a call's arguments."""
+        parameters = inspect.signature(cls).parameters
         for name in kwargs:
-            if name not in cls.fields:
+            if name not in parameters:
                 raise TypeError(
                     f"{cls.__name__} has no such argument. "
-                    f"Received: {name}={kwargs[name]!r}. {suggest(name, cls.fields)}"
+                    f"Received: {name}={kwargs[name]!r}. {suggest(name, parameters)}"
                 )
         try:
             bound = inspect.signature(cls).bind(*args, **kwargs)
@@ -90,8 +93,9 @@ class Declared:
         """Move a number of a running object; everything else is fixed."""
         if self.live is None:
             raise AttributeError(
-                f"`{field.name}` moves only once the {type(self).__name__} belongs to "
-                f"an optimizer. Received: {field.name}={value!r}. Construct a new one."
+                f"`{field.name}` is fixed unless an optimizer or a callback has charge "
+                f"of the {type(self).__name__}. Received: {field.name}={value!r}. "
+                "Construct a new one."
             )
         self.live.write(field, value)
 

@@ -1,13 +1,47 @@
 """Schedules: a value, usually the learning rate, as a pure function of the step.
 
 Every schedule is a `keras.optimizers.schedules.LearningRateSchedule` and works with the
-optimizers of Keras as well as with those of this package. The rate comes first, then
-`steps`, counted in updates; the first update is step 0.
+optimizers of Keras as well as with those of this package, which take one for any
+hyperparameter that may move: a weight decay, a momentum, a threshold. The rate comes
+first, then `steps`, counted in updates, or by name `epochs` with `steps_per_epoch`; the
+first update is step 0.
 """
 
-from keras_optlab.schedules.base import Schedule
+from keras_optlab.schedules.base import Schedule, Timed
+from keras_optlab.schedules.constant import Constant
 from keras_optlab.schedules.cosine import Cosine
+from keras_optlab.schedules.cosine_restarts import CosineRestarts
+from keras_optlab.schedules.cyclical import Cyclical
+from keras_optlab.schedules.exponential import Exponential
+from keras_optlab.schedules.inverse_sqrt import InverseSqrt
+from keras_optlab.schedules.inverse_time import InverseTime
+from keras_optlab.schedules.join import Join
+from keras_optlab.schedules.linear import Linear
 from keras_optlab.schedules.one_cycle import OneCycle
+from keras_optlab.schedules.piecewise import Piecewise
+from keras_optlab.schedules.polynomial import Polynomial
+from keras_optlab.schedules.rex import Rex
+from keras_optlab.schedules.scaled import Scaled
 from keras_optlab.schedules.warmup import Warmup
+from keras_optlab.schedules.warmup_stable_decay import WarmupStableDecay
 
-__all__ = ["Cosine", "OneCycle", "Schedule", "Warmup"]
+__all__ = [
+    "Constant",
+    "Cosine",
+    "CosineRestarts",
+    "Cyclical",
+    "Exponential",
+    "InverseSqrt",
+    "InverseTime",
+    "Join",
+    "Linear",
+    "OneCycle",
+    "Piecewise",
+    "Polynomial",
+    "Rex",
+    "Scaled",
+    "Schedule",
+    "Timed",
+    "Warmup",
+    "WarmupStableDecay",
+]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from keras_optlab.core import Hyper
+from keras_optlab.core.fields import Field, HyperField
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -15,13 +18,82 @@ def rate(doc: str, default: float = REQUIRED, or_schedule: bool = False) -> Any:
     return Hyper(default=default, doc=doc, within=">= 0", adjustable=or_schedule)
 
 
+def factor(doc: str, default: float = REQUIRED, within: str = "> 0") -> Any:
+    """Declare what something is multiplied by."""
+    return Hyper(default=default, doc=doc, within=within, adjustable=False)
+
+
 def steps(doc: str) -> Any:
-    """Declare a length in updates: an integer > 0."""
-    return Hyper(
-        default=REQUIRED, doc=f"{doc}, in updates", integer=True, adjustable=False
-    )
+    """Declare the length of a `Timed` schedule in updates: an integer > 0."""
+    return Hyper(default=None, doc=f"{doc}, in updates", integer=True, adjustable=False)
 
 
 def share(doc: str, default: float = REQUIRED, within: str = "[0, 1]") -> Any:
     """Declare a share of something else."""
     return Hyper(default=default, doc=doc, within=within, adjustable=False)
+
+
+def rates(doc: str, or_schedule: bool = False) -> Any:
+    """Declare a list of values, each as `rate` declares one."""
+    return ListField(doc, ">= 0", or_schedule=or_schedule)
+
+
+def boundaries(doc: str) -> Any:
+    """Declare a list of steps in increasing order: integers > 0."""
+    return BoundariesField(f"{doc}, in updates", "> 0", integer=True)
+
+
+class ListField(Field):
+    """A list of numbers, or of schedules if so declared; kept as a tuple."""
+
+    def __init__(
+        self, doc: str, within: str, integer: bool = False, or_schedule: bool = False
+    ) -> None:
+        super().__init__(default=REQUIRED, doc=doc)
+        self.entry = HyperField(
+            within, or_schedule, integer, default=REQUIRED, doc=f"one of: {doc}"
+        )
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self.entry.name = name
+
+    def validate(self, value: Any) -> tuple[Any, ...]:
+        """Return the checked entries."""
+        if not isinstance(value, list | tuple | np.ndarray):
+            raise self.refuse("a list", value, TypeError)
+        return tuple(self.entry.validate(entry) for entry in value)
+
+
+class BoundariesField(ListField):
+    """A list of steps in increasing order."""
+
+    def validate(self, value: Any) -> tuple[int, ...]:
+        """Return the checked steps."""
+        numbers = super().validate(value)
+        if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+            raise self.refuse("in increasing order", value, ValueError)
+        return numbers
+
+
+def check_pieces(name: str, pieces: tuple[Any, ...], boundaries: tuple[int, ...]):
+    """Raise unless there is a boundary between each two pieces."""
+    if len(pieces) != len(boundaries) + 1:
+        raise ValueError(
+            f"`{name}` must be one more than `boundaries`. Received: {name}="
+            f"{list(pieces)!r} and boundaries={list(boundaries)!r}, which are "
+            f"{len(pieces)} and {len(boundaries)}."
+        )
+
+
+def count(name: str, value: Any, within: str = ">= 0") -> int:
+    """Return the number of steps that a method was asked for, checked.
+
+    >>> count("n", 2.5)
+    Traceback (most recent call last):
+        ...
+    TypeError: `n` (number of steps) must be an integer >= 0. Received: n=2.5
+    """
+    field = HyperField(within, False, True, default=REQUIRED, doc="number of steps")
+    field.name = name
+    return field.validate(value)

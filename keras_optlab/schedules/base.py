@@ -1,4 +1,4 @@
-"""The base of all schedules: evaluation on any backend, and serialization."""
+"""The bases of all schedules: evaluation on any backend, length, serialization."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ import numpy as np
 from keras import ops as keras_ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.core import Declared
+from keras_optlab.core import Declared, Hyper
+from keras_optlab.core.records import Record
+from keras_optlab.schedules.arguments import count
+from keras_optlab.schedules.plot import draw
+
+ENDLESS = 100  # updates to show of what has neither an end nor a unit of time
 
 
 class Schedule(Declared, LearningRateSchedule):
     """A value as a pure function of the step, given by its arguments and one formula.
 
     A subclass declares its arguments in the order of its constructor and defines
-    `formula`. It is registered with `keras.saving` under the name of its top-level
-    package. A schedule does not change once made, so that it cannot come apart from a
-    training step that was compiled with it.
+    `formula`; one that has a length in steps derives from `Timed`. It is registered
+    with `keras.saving` under the name of its top-level package. A schedule does not
+    change once made, so that it cannot come apart from a training step that was
+    compiled with it.
+
+    A schedule times a number is a `Scaled` schedule.
 
     Example:
-        >>> from keras_optlab.schedules.arguments import rate, steps
-        >>> class Linear(Schedule):
+        >>> from keras_optlab.schedules.arguments import rate
+        >>> class Harmonic(Schedule):
         ...     initial: float = rate("value at step 0")
-        ...     steps: int = steps("time until 0")
         ...
         ...     def formula(self, step, ops):
-        ...         return self.initial * (1 - ops.clip(step / self.steps, 0, 1))
-        >>> Linear(0.1, steps=4).values(6)
-        array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
+        ...         return self.initial / (1 + step)
+        >>> Harmonic(0.6).values(4)
+        array([0.6 , 0.3 , 0.2 , 0.15])
+        >>> (Harmonic(0.6) * 10)(1)
+        3.0
     """
 
     def formula(self, step: Any, ops: Any) -> Any:
@@ -42,20 +51,126 @@ class Schedule(Declared, LearningRateSchedule):
         """Value at `step`, counted in updates from 0.
 
         Args:
-            step: A Python number or a NumPy array, to get a float or an array computed
-                in float64; or a Keras variable or a tensor, inside a compiled function
-                or not, to get a tensor (float32, or float64 where that is `floatx`).
+            step: A Python number or a NumPy array, >= 0, to get a float or an array
+                computed in float64; or a Keras variable or a tensor, inside a compiled
+                function or not, to get a tensor (float32, or float64 where that is
+                `floatx`).
         """
         if isinstance(step, int | float | np.generic | np.ndarray):
-            value = self.formula(np.asarray(step, "float64"), np)
+            steps = np.asarray(step, "float64")
+            if not np.all(steps >= 0):
+                raise ValueError(f"`step` must be >= 0. Received: step={step!r}")
+            value = self.formula(steps, np)
             return value if np.ndim(step) else float(value)
         # A half-precision floatx could not even count the steps.
         dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-        return self.formula(keras_ops.cast(step, dtype), keras_ops)
+        value = self.formula(keras_ops.cast(step, dtype), keras_ops)
+        return keras_ops.cast(value, dtype)  # a cosine of Keras may be float32
+
+    def __mul__(self, factor: float) -> Any:
+        """Return this schedule with all its values multiplied by a number."""
+        from keras_optlab.schedules.scaled import Scaled  # which derives from this
+
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return ENDLESS
 
     def values(self, n: int) -> np.ndarray:
         """Values of the first `n` steps as a float64 array, to plot or to check."""
-        return self(np.arange(n))
+        return self(np.arange(count("n", n)))
+
+    def plot(self, n: int | None = None, ax: Any = None) -> Any:
+        """Draw the values over the steps; needs matplotlib.
+
+        Args:
+            n: Number of the last step to draw; integer > 0. By default until the end,
+                or a few periods of what has none.
+            ax: matplotlib axes to draw into; of a new figure by default.
+
+        Returns:
+            The matplotlib axes.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        return draw(self, self.horizon if n is None else count("n", n, "> 0"), ax)
+
+
+class Timed(Schedule):
+    """A schedule with a length, which the constructor takes in updates or in epochs.
+
+    A subclass declares `steps`. Instead of these its constructor takes, by name,
+    `epochs` and `steps_per_epoch`; a fraction of an epoch is rounded to whole updates.
+    What is kept and saved is the length in updates.
+
+    Args:
+        epochs: Length in epochs; > 0.
+        steps_per_epoch: Updates in an epoch: batches, if gradients are not accumulated;
+            integer > 0.
+
+    Raises:
+        TypeError: if the length is given in both ways or in none.
+
+    Example:
+        >>> from keras_optlab.schedules.arguments import rate, steps
+        >>> class Fall(Timed):
+        ...     initial: float = rate("value at step 0")
+        ...     steps: int = steps("time until 0")
+        ...
+        ...     def formula(self, step, ops):
+        ...         return self.initial * ops.maximum(1 - step / self.steps, 0)
+        >>> Fall(0.1, 4).values(6)
+        array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
+        >>> Fall(0.1, epochs=2, steps_per_epoch=469)
+        Fall(initial=0.1, steps=938)
+    """
+
+    epochs: float | None = Hyper(
+        default=None, doc="length in epochs", adjustable=False, kw_only=True
+    )
+    steps_per_epoch: int | None = Hyper(
+        default=None,
+        doc="updates in an epoch",
+        integer=True,
+        adjustable=False,
+        kw_only=True,
+    )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The constructor takes these two, but they are no part of what it makes.
+        cls.fields = cls.fields | Timed.fields
+        super().__init_subclass__(**kwargs)
+        cls.fields = {k: f for k, f in cls.fields.items() if k not in Timed.fields}
+
+    @classmethod
+    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+        """Return a checked value for every field, the length in updates."""
+        epochs, steps_per_epoch = (
+            field.validate(kwargs.pop(name, None))
+            for name, field in Timed.fields.items()
+        )
+        values = super().bind(*args, **kwargs)
+        given = [x is not None for x in (values.steps, epochs, steps_per_epoch)]
+        if given == [True, False, False]:
+            return values
+        if given == [False, True, True]:
+            steps = cls.fields["steps"].validate(round(epochs * steps_per_epoch))
+            return values.next(steps=steps)
+        raise TypeError(
+            f"The length of {cls.__name__} must be given either as `steps` or as "
+            f"`epochs` with `steps_per_epoch`. Received: steps={values.steps!r}, "
+            f"epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}"
+        )
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return self._values.steps
 
 
 def value_of(schedule: Any, step: Any, ops: Any) -> Any:
@@ -66,7 +181,7 @@ def value_of(schedule: Any, step: Any, ops: Any) -> Any:
     if isinstance(schedule, Schedule):
         return schedule.formula(step, ops)
     if not isinstance(schedule, LearningRateSchedule):
-        return schedule
+        return ops.full_like(step, schedule)
     if ops is not np:
         return schedule(step)
     # Keras' own schedules promise nothing for more than one step at a time.
@@ -74,3 +189,8 @@ def value_of(schedule: Any, step: Any, ops: Any) -> Any:
         lambda s: keras_ops.convert_to_numpy(schedule(s)), otypes=["float64"]
     )
     return one_by_one(step)
+
+
+def horizon_of(schedule: Any) -> int:
+    """How many updates show what there is to see of what a schedule wraps."""
+    return schedule.horizon if isinstance(schedule, Schedule) else ENDLESS

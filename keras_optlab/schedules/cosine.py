@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.schedules.arguments import rate, steps
-from keras_optlab.schedules.base import Schedule
+from keras_optlab.schedules.base import Timed
 from keras_optlab.schedules.curves import cosine_ramp, mix, progress
 
 
-class Cosine(Schedule):
+class Cosine(Timed):
     """Half a cosine wave from `initial` to `final`.
 
         value(t) = final + (initial - final) · (1 + cos(π t / steps)) / 2
@@ -17,16 +17,19 @@ class Cosine(Schedule):
     for t <= steps, and `final` from then on. With `final > initial` it rises, which
     suits a growing weight decay.
 
-    Equal to `keras.optimizers.schedules.CosineDecay(initial, steps, final / initial)`.
+    Equal to `keras.optimizers.schedules.CosineDecay(initial, steps, final / initial)`,
+    to `optax.cosine_decay_schedule` with the same arguments and to torch's
+    `CosineAnnealingLR(T_max=steps, eta_min=final)`, which rises again after that.
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0.
+        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+            `steps_per_epoch`, integer > 0.
         final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
 
     Raises:
         ValueError: if an argument is out of range.
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument is missing or of the wrong kind.
 
     Source:
         Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.schedules.arguments import rate, share, steps
-from keras_optlab.schedules.base import Schedule
+from keras_optlab.schedules.base import Timed
 from keras_optlab.schedules.curves import cosine_ramp, mix, progress
 
 
-class OneCycle(Schedule):
+class OneCycle(Timed):
     """A rise to `peak` and a longer fall to almost nothing, both half cosine waves.
 
         start = peak · initial_factor    at step 0
@@ -25,7 +25,8 @@ class OneCycle(Schedule):
 
     Args:
         peak: Largest value; finite, >= 0.
-        steps: Length of the cycle in updates; integer > 0.
+        steps: Length of the cycle in updates; integer > 0. Or by name `epochs`, > 0,
+            and `steps_per_epoch`, integer > 0.
         warmup: Share of `steps` spent rising, in (0, 1). Defaults to 0.3. Where
             warmup · steps is not an integer, the peak lies between two steps.
         initial_factor: Value at step 0 in units of `peak`, in [0, 1]. Defaults to 1/25.
@@ -34,7 +35,7 @@ class OneCycle(Schedule):
 
     Raises:
         ValueError: if an argument is out of range.
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument is missing or of the wrong kind.
 
     Source:
         Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using

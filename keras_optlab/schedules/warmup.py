@@ -7,11 +7,11 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.schedules.arguments import rate, steps
-from keras_optlab.schedules.base import Schedule, value_of
-from keras_optlab.schedules.curves import mix, progress
+from keras_optlab.schedules.base import Timed, horizon_of, value_of
+from keras_optlab.schedules.curves import mix, progress, since
 
 
-class Warmup(Schedule):
+class Warmup(Timed):
     """A linear rise from `initial` to where `schedule` starts, then `schedule`.
 
         value(t) = initial + (schedule(0) - initial) · t / steps    for t < steps
@@ -20,16 +20,23 @@ class Warmup(Schedule):
     The wrapped schedule's own count of steps begins when the warm-up ends, so the whole
     takes `steps` updates more than the wrapped schedule alone.
 
+    Equal to the `warmup_target` and `warmup_steps` of Keras' `CosineDecay`, and to
+    `optax.join_schedules([linear_schedule(initial, schedule(0), steps), schedule],
+    [steps])`, which `optax.warmup_constant_schedule`, `warmup_cosine_decay_schedule`
+    and `warmup_exponential_decay_schedule` are. What optax calls `decay_steps` in the
+    second includes the warm-up.
+
     Args:
         schedule: What follows the warm-up: a schedule of this package or of Keras, or a
             number, finite and >= 0, to stay at.
-        steps: Length of the warm-up in updates; integer > 0.
+        steps: Length of the warm-up in updates; integer > 0. Or by name `epochs`, > 0,
+            and `steps_per_epoch`, integer > 0.
         initial: Value at step 0; finite, >= 0. Defaults to 0, with which the first
             update moves no weight.
 
     Raises:
         ValueError: if an argument is out of range.
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument is missing or of the wrong kind.
 
     Source:
         Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
@@ -49,5 +56,10 @@ class Warmup(Schedule):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        following = value_of(self.schedule, ops.maximum(step - self.steps, 0.0), ops)
+        following = value_of(self.schedule, since(self.steps, step, ops), ops)
         return mix(self.initial, following, progress(step, self.steps, ops))
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return self.steps + horizon_of(self.schedule)

@@ -1,0 +1,98 @@
+"""Cosine annealing with warm restarts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_optlab.schedules.arguments import factor, rate, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import cosine_ramp, mix, periods, progress
+
+LAST_STEP = 2**31  # Keras counts updates in an int32
+
+
+class CosineRestarts(Timed):
+    """SGDR: half a cosine wave from `initial` to `final`, again and again.
+
+    Cycle i = 0, 1, ... takes steps · t_mul^i updates. At step τ within it
+
+        value = final + (initial - final) · m_mul^i · (1 + cos(π τ / length)) / 2
+
+    and the next cycle begins at τ = length, with its own largest value: `final` is
+    approached but, where `length` is a whole number, never reached. Without an end.
+
+    Equal to `keras.optimizers.schedules.CosineDecayRestarts(initial, steps, t_mul,
+    m_mul, final / initial)`, of which XLA makes one that, for some lengths (41 is the
+    first), restarts a step late; to torch's `CosineAnnealingWarmRestarts(T_0=steps,
+    T_mult=t_mul, eta_min=final)`, whose `T_mult` is 1 by default; and to
+    `optax.sgdr_schedule` with a dictionary for each cycle, which ends after the last.
+
+    Args:
+        initial: Largest value of the first cycle, at step 0; finite, >= 0.
+        steps: Length of the first cycle in updates; integer > 0. Or by name `epochs`,
+            > 0, and `steps_per_epoch`, integer > 0.
+        t_mul: How many times longer each cycle is than the one before; finite, >= 1.
+            Defaults to 2. If not an integer, a cycle may begin between two steps.
+        m_mul: How many times higher above `final` each cycle starts than the one
+            before; finite, > 0. Defaults to 1.
+        final: What each cycle falls towards; finite, >= 0. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",
+        2016, arXiv:1608.03983, equation 5; m_mul is not in the paper.
+
+    Example:
+        >>> CosineRestarts(0.1, steps=2).values(8).round(4)
+        array([0.1   , 0.05  , 0.1   , 0.0854, 0.05  , 0.0146, 0.1   , 0.0962])
+    """
+
+    initial: float = rate("largest value of the first cycle")
+    steps: int = steps("length of the first cycle")
+    t_mul: float = factor("growth of the length", default=2.0, within=">= 1")
+    m_mul: float = factor("growth of the height", default=1.0)
+    final: float = rate("value at the end of a cycle", default=0.0)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        height, position, length = self.cycle(step, ops)
+        remaining = progress(length - position, length, ops)
+        return mix(self.final, self.initial, height * cosine_ramp(remaining, ops))
+
+    def cycle(self, step: Any, ops: Any) -> tuple[Any, Any, Any]:
+        """Height of the present cycle, step within it, and its length."""
+        if self.t_mul == 1:
+            index, position = periods(step, self.steps, ops)
+            return self.m_mul**index, position, self.steps
+        dtype = keras.backend.standardize_dtype(step.dtype)
+        number = np.arange(self.number_of_cycles())
+        lengths = self.steps * self.t_mul**number
+        begins = self.steps * (self.t_mul**number - 1) / (self.t_mul - 1)
+
+        # Looked up, since a quotient or a logarithm may just miss the next integer.
+        # TensorFlow looks up vectors only.
+        ends = ops.array(begins[1:], dtype=dtype)
+        index = ops.searchsorted(ends, ops.reshape(step, (-1,)), side="right")
+        index = ops.reshape(index, ops.shape(step))
+        heights, begins, lengths = (
+            ops.take(ops.array(table, dtype=dtype), index)
+            for table in (self.m_mul**number, begins, lengths)
+        )
+        return heights, step - begins, lengths
+
+    def number_of_cycles(self) -> int:
+        """How many cycles begin before the last step that Keras can count."""
+        grown = math.log1p((self.t_mul - 1) * LAST_STEP / self.steps)
+        return 1 + math.ceil(grown / math.log(self.t_mul))
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return round(self.steps * (1 + self.t_mul + self.t_mul**2))

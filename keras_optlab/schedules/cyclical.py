@@ -1,0 +1,97 @@
+"""Cyclical rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.core import Choice, Hyper
+from keras_optlab.core.records import Record
+from keras_optlab.schedules.arguments import rate, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import mix, periods, power, progress
+
+
+class Cyclical(Timed):
+    """Up from `initial` to `peak` and down again in straight lines, over and over.
+
+        value(t) = initial + (peak - initial) · triangle(t) · height(t)
+
+    The triangle is 0 where a cycle begins and 1 in its middle. The height is 1 with
+    mode "triangular", halved after each cycle with "triangular2", and gamma^t with
+    "exp_range". With `peak < initial` it goes down first, as a momentum may that is
+    cycled against the rate.
+
+    Equal to torch's `CyclicLR(base_lr=initial, max_lr=peak, step_size_up=steps / 2,
+    mode=mode, gamma=gamma)`. What it and the paper call the step size is half a cycle.
+    Neither Keras nor optax has it.
+
+    Args:
+        initial: Value where a cycle begins; finite, >= 0.
+        peak: Value in the middle of the first cycle; finite, >= 0.
+        steps: Length of a cycle in updates; integer > 0. If it is odd, the peak lies
+            between two steps. Or by name `epochs`, > 0, and `steps_per_epoch`,
+            integer > 0.
+        mode: "triangular", "triangular2" or "exp_range". Defaults to "triangular".
+        gamma: Factor of the height for every update, in (0, 1]; needed by "exp_range"
+            and by no other mode.
+
+    Raises:
+        ValueError: if an argument is out of range, or `gamma` does not go with `mode`.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Smith, "Cyclical Learning Rates for Training Neural Networks", 2015,
+        arXiv:1506.01186, section 3. There "exp_range" lowers both bounds, here and in
+        torch only the upper one.
+
+    Example:
+        >>> Cyclical(0.1, 0.5, steps=4).values(7)
+        array([0.1, 0.3, 0.5, 0.3, 0.1, 0.3, 0.5])
+        >>> Cyclical(0.1, 0.5, steps=4, mode="triangular2").values(7)
+        array([0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3])
+    """
+
+    initial: float = rate("value where a cycle begins")
+    peak: float = rate("value in the middle of the first cycle")
+    steps: int = steps("length of a cycle")
+    mode: str = Choice(
+        default="triangular",
+        doc="what becomes of the height",
+        choices=("triangular", "triangular2", "exp_range"),
+    )
+    gamma: float | None = Hyper(
+        default=None,
+        doc="factor of the height for every update",
+        within="(0, 1]",
+        adjustable=False,
+    )
+
+    @classmethod
+    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+        """Return a checked value for every field."""
+        values = super().bind(*args, **kwargs)
+        if (values.gamma is None) == (values.mode == "exp_range"):
+            raise ValueError(
+                '`gamma` must be given with mode "exp_range", and with no other. '
+                f"Received: gamma={values.gamma!r} with mode={values.mode!r}"
+            )
+        return values
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        cycle, position = periods(step, self.steps, ops)
+        half = self.steps / 2
+        from_valley = ops.where(position < half, position, self.steps - position)
+        triangle = progress(from_valley, half, ops)
+        return mix(self.initial, self.peak, self.height(step, cycle, ops) * triangle)
+
+    def height(self, step: Any, cycle: Any, ops: Any) -> Any:
+        """Height of the triangle, which was 1 at first."""
+        if self.gamma is not None:
+            return power(self.gamma, step, ops)
+        return 0.5**cycle if self.mode == "triangular2" else 1.0
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return 4 * self.steps

@@ -1,0 +1,58 @@
+"""Exponential decay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.core import Flag
+from keras_optlab.schedules.arguments import factor, rate, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import elapsed, power
+
+
+class Exponential(Timed):
+    """The same factor every `steps` updates, gradually or at once.
+
+        value(t) = initial · decay_rate ^ (t / steps)
+
+    without an end. With `staircase` the exponent is the largest integer below, so that
+    the value changes only at every multiple of `steps`. A `decay_rate` above 1 grows,
+    as a search for the largest bearable rate wants it.
+
+    Equal to `keras.optimizers.schedules.ExponentialDecay(initial, steps, decay_rate,
+    staircase)` and to `optax.exponential_decay(initial, steps, decay_rate,
+    staircase=staircase)`. torch's `ExponentialLR(gamma)` is this with one step, and
+    its `StepLR(step_size, gamma)` the staircase.
+
+    Args:
+        initial: Value at step 0; finite, >= 0.
+        steps: Time in which the value changes by the factor, in updates; integer > 0.
+            Or by name `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        decay_rate: The factor; finite, > 0. Defaults to 0.1; Keras has no default.
+        staircase: Whether it changes at once. Defaults to False.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Example:
+        >>> Exponential(0.8, steps=2, decay_rate=0.25).values(5).round(4)
+        array([0.8 , 0.4 , 0.2 , 0.1 , 0.05])
+        >>> Exponential(0.8, steps=2, decay_rate=0.25, staircase=True).values(5)
+        array([0.8 , 0.8 , 0.2 , 0.2 , 0.05])
+    """
+
+    initial: float = rate("value at step 0")
+    steps: int = steps("time for the factor")
+    decay_rate: float = factor("factor", default=0.1)
+    staircase: bool = Flag(default=False, doc="whether it changes at once")
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        time = elapsed(step, self.steps, self.staircase, ops)
+        return self.initial * power(self.decay_rate, time, ops)
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return 5 * self.steps

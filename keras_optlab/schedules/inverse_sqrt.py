@@ -1,0 +1,49 @@
+"""Decay with the inverse square root of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.schedules.arguments import rate, steps
+from keras_optlab.schedules.base import Timed
+
+
+class InverseSqrt(Timed):
+    """Decay with the inverse square root of time.
+
+        value(t) = initial / sqrt(1 + t / steps)
+
+    without an end: half of `initial` at t = 3 · steps.
+
+    The schedule of the Transformer is `Warmup(InverseSqrt(peak, n), n)`: a rise to
+    peak = 1 / sqrt(d_model · n) in n updates, then peak · sqrt(n / t). The paper counts
+    the first update as 1, this package as 0. Neither Keras, optax nor torch has it.
+
+    Args:
+        initial: Value at step 0; finite, >= 0.
+        steps: Unit of time in updates; integer > 0. Or by name `epochs`, > 0, and
+            `steps_per_epoch`, integer > 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762, equation 3.
+
+    Example:
+        >>> InverseSqrt(0.6, steps=1).values(9).round(4)
+        array([0.6   , 0.4243, 0.3464, 0.3   , 0.2683, 0.2449, 0.2268, 0.2121, 0.2   ])
+    """
+
+    initial: float = rate("value at step 0")
+    steps: int = steps("unit of time")
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        return self.initial / ops.sqrt(1.0 + step / self.steps)
+
+    @property
+    def horizon(self) -> int:
+        """How many updates show what there is to see of it."""
+        return 5 * self.steps

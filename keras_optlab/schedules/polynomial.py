@@ -1,0 +1,55 @@
+"""A power of the time that remains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.schedules.arguments import factor, rate, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import mix, progress
+
+
+class Polynomial(Timed):
+    """From `initial` to `final` as a power of the time that remains.
+
+        value(t) = final + (initial - final) · (1 - t / steps) ^ power
+
+    for t <= steps, and `final` from then on. A power of 1 is `Linear`; a larger one
+    falls sooner and ends gently, a smaller one stays up and then drops.
+
+    Equal to `keras.optimizers.schedules.PolynomialDecay(initial, steps, final,
+    power)` without its `cycle`, to `optax.polynomial_schedule(initial, final,
+    power, steps)` and, where `final` is 0, to torch's
+    `PolynomialLR(total_iters=steps, power=power)`.
+
+    Args:
+        initial: Value at step 0; finite, >= 0.
+        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+            `steps_per_epoch`, integer > 0.
+        power: Exponent of the remaining time; > 0. Defaults to 2; that of Keras is 1.
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0; that of
+            Keras is 0.0001.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets,
+        Atrous Convolution, and Fully Connected CRFs", 2016, arXiv:1606.00915, with a
+        power of 0.9.
+
+    Example:
+        >>> Polynomial(0.16, steps=4).values(6)
+        array([0.16, 0.09, 0.04, 0.01, 0.  , 0.  ])
+    """
+
+    initial: float = rate("value at step 0")
+    steps: int = steps("length")
+    power: float = factor("power of the remaining time", default=2.0)
+    final: float = rate("value at the end", default=0.0)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        remaining = progress(self.steps - step, self.steps, ops)
+        return mix(self.final, self.initial, remaining**self.power)

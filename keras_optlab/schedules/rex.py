@@ -1,0 +1,50 @@
+"""The reflected exponential schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.schedules.arguments import rate, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import mix, progress
+
+
+class Rex(Timed):
+    """REX: a slow fall from `initial` that ends steeply in `final`.
+
+        remaining(t) = 1 - t / steps
+        value(t) = final + (initial - final) · remaining / (1/2 + remaining / 2)
+
+    for t <= steps, and `final` from then on. It lies above the straight line: two
+    thirds of `initial` are left at half time if `final` is 0.
+
+    The paper's schedule is this with `final = 0`. Neither Keras, optax nor torch has
+    it.
+
+    Args:
+        initial: Value at step 0; finite, >= 0.
+        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+            `steps_per_epoch`, integer > 0.
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved
+        Schedule", 2021, arXiv:2107.04197.
+
+    Example:
+        >>> Rex(0.3, steps=4).values(6).round(4)
+        array([0.3   , 0.2571, 0.2   , 0.12  , 0.    , 0.    ])
+    """
+
+    initial: float = rate("value at step 0")
+    steps: int = steps("length")
+    final: float = rate("value at the end", default=0.0)
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        remaining = progress(self.steps - step, self.steps, ops)
+        return mix(self.final, self.initial, remaining / (0.5 + 0.5 * remaining))

@@ -1,0 +1,90 @@
+"""Warm-up, a long plateau, and a short decay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.core import Choice
+from keras_optlab.core.records import Record
+from keras_optlab.schedules.arguments import rate, share, steps
+from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+
+
+class WarmupStableDecay(Timed):
+    """WSD: a linear rise from 0 to `peak`, a long plateau, and a short decay.
+
+        rise       peak · t / (warmup · steps)
+        plateau    peak
+        decay      final + (peak - final) · curve(r)
+
+    where r falls from 1 to 0 in the last decay · steps updates; `final` from step
+    `steps` on. The curve is r with shape "linear", 1 - sqrt(1 - r) with "1-sqrt", and
+    (1 - cos(π r)) / 2 with "cosine". Up to the decay the value does not depend on when
+    the training ends, so that one can go on from there.
+
+    The linear one equals `optax.join_schedules` of two `linear_schedule` with a
+    `constant_schedule` between them. Neither Keras nor torch has it.
+
+    Args:
+        peak: Value of the plateau; finite, >= 0.
+        steps: Length of all three parts in updates; integer > 0. Or by name `epochs`,
+            > 0, and `steps_per_epoch`, integer > 0.
+        warmup: Share of `steps` spent rising, in (0, 1). Defaults to 0.05. The first
+            update, at a value of 0, moves no weight.
+        decay: Share of `steps` spent in decay, in (0, 1). Defaults to 0.2.
+        shape: "1-sqrt", "linear" or "cosine". Defaults to "1-sqrt".
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of range, or both shares exceed the whole.
+        TypeError: if an argument is missing or of the wrong kind.
+
+    Source:
+        Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with
+        Scalable Training Strategies", 2024, arXiv:2404.06395, where the decay is
+        exponential; the shape "1-sqrt" and a fifth for the decay are from Hägele et
+        al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+        Durations", 2024, arXiv:2405.18392.
+
+    Example:
+        >>> wsd = WarmupStableDecay(0.1, 10, warmup=0.2, decay=0.4, shape="linear")
+        >>> wsd.values(12)
+        array([0.   , 0.05 , 0.1  , 0.1  , 0.1  , 0.1  , 0.1  , 0.075, 0.05 , 0.025,
+               0.   , 0.   ])
+    """
+
+    peak: float = rate("value of the plateau")
+    steps: int = steps("length of all three parts")
+    warmup: float = share("share of the steps spent rising", 0.05, within="(0, 1)")
+    decay: float = share("share of the steps spent in decay", 0.2, within="(0, 1)")
+    shape: str = Choice(
+        default="1-sqrt",
+        doc="curve of the decay",
+        choices=("1-sqrt", "linear", "cosine"),
+    )
+    final: float = rate("value at the end", default=0.0)
+
+    @classmethod
+    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+        """Return a checked value for every field."""
+        values = super().bind(*args, **kwargs)
+        if values.warmup + values.decay > 1:
+            raise ValueError(
+                "`warmup` and `decay` must be at most 1 together. "
+                f"Received: warmup={values.warmup!r}, decay={values.decay!r}"
+            )
+        return values
+
+    def formula(self, step: Any, ops: Any) -> Any:
+        """Value at `step`."""
+        rising = progress(step, self.warmup * self.steps, ops)
+        remaining = progress(self.steps - step, self.decay * self.steps, ops)
+        falling = mix(self.final, self.peak, self.curve(remaining, ops))
+        return ops.where(rising < 1.0, self.peak * rising, falling)
+
+    def curve(self, remaining: Any, ops: Any) -> Any:
+        """How much is left at a remaining share of the decay."""
+        if self.shape == "1-sqrt":
+            return 1.0 - ops.sqrt(1.0 - remaining)
+        return cosine_ramp(remaining, ops) if self.shape == "cosine" else remaining
