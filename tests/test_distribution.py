@@ -1,5 +1,7 @@
 """One device and two agree, on engines that exist."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -73,6 +75,21 @@ def test_mirrored_strategy_skips_non_finite_steps():
     with pytest.warns(UserWarning, match="skipped 3 of 12 steps"):
         trained(net, (x, y))
     assert all(np.isfinite(w).all() for w in values(net.weights))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+def test_slots_that_an_argument_switches_are_built_in_a_replica():
+    import tensorflow as tf
+
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    scope = tf.distribute.MirroredStrategy(devices).scope
+    ends = []
+    for context in (scope, contextlib.nullcontext):
+        with context():
+            net = model()
+            net.compile(optimizers.SGD(0.01), "mse")
+        ends.append(trained(net))
+    assert_same(*ends)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")

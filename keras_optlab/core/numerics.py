@@ -61,6 +61,18 @@ def minimum(x: Tensor, y: Tensor) -> Tensor:
     return -maximum(-x, -y)
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return a tensor in float32, or in float64 if that is what it is."""
+    double = keras.backend.standardize_dtype(x.dtype) == "float64"
+    return ops.cast(x, "float64" if double else "float32")
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """Square root whose gradient at 0 is 0, not infinite."""
+    positive = x > 0
+    return ops.where(positive, ops.sqrt(ops.where(positive, x, 1.0)), 0.0)
+
+
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm of all entries of one tensor."""
     return ops.sqrt(ops.sum(ops.square(x)))
@@ -68,8 +80,9 @@ def norm(x: Tensor) -> Tensor:
 
 def global_norm(xs: Sequence[Tensor]) -> Tensor:
     """Euclidean norm of all entries of all tensors, in float32 or wider."""
-    wide = keras.backend.result_type(*(x.dtype for x in xs), "float32")
-    return ops.sqrt(sum(ops.cast(ops.sum(ops.square(x)), wide) for x in xs))
+    squares = [wide(ops.sum(ops.square(x))) for x in xs]
+    widest = "float64" if any("64" in str(s.dtype) for s in squares) else "float32"
+    return ops.sqrt(sum(ops.cast(s, widest) for s in squares))
 
 
 def soft_threshold(x: Tensor, threshold: Tensor) -> Tensor:

@@ -152,14 +152,15 @@ def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -
 
 
 def is_on(owner: Any, slot: Slot) -> bool:
-    """Whether the owner's arguments switch the slot on."""
-    return slot.when is None or bool(getattr(owner, slot.when))
+    """Whether the owner's arguments, as it was constructed, switch the slot on."""
+    return slot.when is None or bool(getattr(owner._values, slot.when))
 
 
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
     if slot.init == "weight":
         return constant(0.0)
-    value = getattr(owner, slot.init) if isinstance(slot.init, str) else slot.init
+    named = isinstance(slot.init, str)
+    value = getattr(owner._values, slot.init) if named else slot.init
     return constant(value)
 
 

@@ -42,8 +42,9 @@ class Transform(Declared):
             xs: Gradients or updates. An update is what is added to the weight, so it
                 usually points against the gradient.
             seen: For each tensor `w`, the weight, `g`, its gradient as the rule
-                receives it (on the gradient side, as it is now), and `t`, the number
-                of this update, counted from 1.
+                receives it (on the gradient side, as it is now), `t`, the number of
+                this update, counted from 1, and `learning_rate`, the present rate of
+                its group.
             s: For each tensor the declared slots.
             z: The declared shared state.
             h: The arguments, as scalar tensors.

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_optlab.core.numerics import maximum
 from keras_optlab.transforms.base import TensorTransform
+from keras_optlab.transforms.means import mean
 
 
 class Cautious(TensorTransform):
@@ -28,4 +29,4 @@ class Cautious(TensorTransform):
         if 0 in x.shape:
             return x, s
         agrees = ops.cast(x * seen.g < 0, x.dtype)
-        return x * (agrees / maximum(ops.mean(agrees), 1e-3)), s
+        return x * (agrees / maximum(mean(agrees), 1e-3)), s

@@ -1,8 +1,7 @@
 """Gradient centralization."""
 
-from keras import ops
-
 from keras_optlab.transforms.base import TensorTransform
+from keras_optlab.transforms.means import mean
 
 
 class Centralize(TensorTransform):
@@ -25,4 +24,4 @@ class Centralize(TensorTransform):
         inputs = tuple(range(len(x.shape) - 1))
         if not inputs or 0 in x.shape:
             return x, s
-        return x - ops.mean(x, axis=inputs, keepdims=True), s
+        return x - mean(x, inputs), s

@@ -1,0 +1,38 @@
+"""Clipping of updates by their root mean square, as in Adafactor."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper
+from keras_optlab.transforms.base import TensorTransform
+from keras_optlab.transforms.means import mean
+
+
+class ClipUpdate(TensorTransform):
+    r"""Shorten an update whose root mean square is more than $d$ learning rates.
+
+    An update $\Delta = -\eta u$ already holds the learning rate $\eta$, and it is the
+    direction $u$ that is clipped, each tensor by itself:
+    $\Delta \leftarrow \Delta / \max(1, \operatorname{RMS}(u) / d)$,
+    $\operatorname{RMS}(u) = \operatorname{RMS}(\Delta) / \eta$. $\eta$ is the present
+    rate, with its schedule and the factor of the tensor's group, also where a rule
+    keeps steps of earlier rates in a momentum.
+
+    Args:
+        threshold: $d > 0$; a number or a schedule.
+
+    Source: Shazeer and Stern, 2018, arXiv:1804.04235, section 6, where $d = 1$. optax
+    has it as `clip_by_block_rms`, ahead of the learning rate.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> clip = transforms.ClipUpdate(threshold=1.0)
+    >>> optimizer = optimizers.RMSprop(update_transforms=[clip])
+    """
+
+    sides = ("update",)
+    clips = True
+    threshold: Driven = Hyper(default=1.0, doc="largest root mean square d")
+
+    def one(self, x, seen, s, h):
+        limit = h.threshold * ops.cast(seen.learning_rate, x.dtype)
+        rms = ops.sqrt(mean(ops.square(x)))
+        return x * ops.where(rms > limit, limit / rms, ops.ones_like(rms)), s

@@ -1,0 +1,87 @@
+"""Annealed gradient noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper
+from keras_optlab.transforms.base import Transform
+
+Tensor = Any
+
+
+class _Seed(keras.random.SeedGenerator):
+    """A seed that is given, where a generator would advance a state of its own."""
+
+    def __init__(self, pair: Tensor) -> None:
+        self.pair = pair
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """Return the seed as `keras.random` reads it: two integers."""
+        return self.pair
+
+
+def standard_normal(xs: Sequence[Tensor], seed: int, t: Tensor) -> list[Tensor]:
+    """Return noise of the tensors' shapes and types that only the numbers determine.
+
+    It is one draw for all of them, since a compiler takes long over each.
+    """
+    key = np.random.SeedSequence(seed).generate_state(1)
+    # JAX takes unsigned integers only; the seeds of the others are signed.
+    integer = "uint32" if keras.backend.backend() == "jax" else "int64"
+    pair = ops.stack([ops.convert_to_tensor(key[0], integer), ops.cast(t, integer)])
+    sizes = [math.prod(x.shape) for x in xs]
+    floating = keras.backend.standardize_dtype(t.dtype)
+    drawn = keras.random.normal((sum(sizes),), dtype=floating, seed=_Seed(pair))
+    rows = zip(xs, sizes, accumulate(sizes), strict=True)
+    return [
+        ops.cast(ops.reshape(drawn[end - n : end], x.shape), x.dtype)
+        for x, n, end in rows
+    ]
+
+
+class AddNoise(Transform):
+    r"""Add Gaussian noise to the gradient, less with every update.
+
+    At update $t$, counted from 1, $g \leftarrow g + \sigma_t z$ with
+    $z \sim \mathcal{N}(0, 1)$ for every entry and $\sigma_t^2 = \eta / t^\gamma$.
+
+    Args:
+        eta: $\eta \ge 0$, the variance at the first update; a number or a schedule.
+            The paper tries 0.01, 0.3 and 1.
+        gamma: $\gamma \ge 0$, how fast the variance falls; a number or a schedule.
+        seed: An integer $\ge 0$.
+
+    The noise is a function of the seed, the update and the shapes of all tensors alone:
+    a run that is resumed sees the same noise as one that was not interrupted, and
+    `keras.utils.set_random_seed` has no part in it. It differs between backends and
+    devices, and in TensorFlow between steps compiled with XLA and without.
+
+    Source: Neelakantan et al., 2015, arXiv:1511.06807, where $t$ counts from 0 and the
+    formula has $1 + t$; optax' `add_noise` is the same.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> noise = transforms.AddNoise(eta=0.3, seed=1)
+    >>> optimizer = optimizers.SGD(gradient_transforms=[noise])
+    """
+
+    sides = ("gradient",)
+    eta: Driven = Hyper(default=0.01, within=">= 0", doc="first variance η")
+    gamma: Driven = Hyper(default=0.55, within=">= 0", doc="power γ of its fall")
+    seed: int = Hyper(
+        default=0, within=">= 0", integer=True, adjustable=False, doc="seed"
+    )
+
+    def run(self, xs, seen, s, z, h):
+        t = seen[0].t  # the same for all
+        sigma = ops.sqrt(h.eta / t**h.gamma)
+        noise = standard_normal(xs, h.seed, t)
+        rows = zip(xs, noise, strict=True)
+        return [x + ops.cast(sigma, x.dtype) * n for x, n in rows], s, z
