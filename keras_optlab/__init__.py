@@ -2,6 +2,7 @@
 
 from keras_optlab import (
     callbacks,
+    constraints,
     datasets,
     optimizers,
     regularizers,
@@ -15,6 +16,7 @@ __all__ = [
     "Group",
     "__version__",
     "callbacks",
+    "constraints",
     "datasets",
     "layerwise_decay",
     "optimizers",

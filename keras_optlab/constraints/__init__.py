@@ -1,5 +1,26 @@
-"""Constraints: projections of weights that a layer applies after each update.
+"""Constraints: projections of weights that Keras applies after each update.
 
 Each is a `keras.constraints.Constraint`, one idea a file, for `kernel_constraint=` and
-the like. Those of Keras itself work with every optimizer of this package.
+the like, inside the compiled step and with every optimizer; `constrain` attaches them
+to a built model. Beside each class its file has the pure function that it calls.
 """
+
+from keras_optlab.constraints.clip_value import ClipValue
+from keras_optlab.constraints.constrain import constrain
+from keras_optlab.constraints.max_norm import MaxNorm
+from keras_optlab.constraints.min_max_norm import MinMaxNorm
+from keras_optlab.constraints.non_negative import NonNegative
+from keras_optlab.constraints.simplex import Simplex
+from keras_optlab.constraints.spectral_norm import SpectralNorm
+from keras_optlab.constraints.unit_norm import UnitNorm
+
+__all__ = [
+    "ClipValue",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNegative",
+    "Simplex",
+    "SpectralNorm",
+    "UnitNorm",
+    "constrain",
+]

@@ -66,8 +66,7 @@ class Group:
 
     def matches_path(self, path: str) -> bool:
         """Say whether a path is found by one of the globs."""
-        globs = [self.match] if isinstance(self.match, str) else self.match
-        return any(fnmatch.fnmatchcase(f"/{path}/", f"*/{g}/*") for g in _list(globs))
+        return path_matches(path, self.match)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal group."""
@@ -94,6 +93,14 @@ class Group:
 def path_of(variable: Any) -> str:
     """Return a variable's path; a raw backend variable has only a name."""
     return getattr(variable, "path", None) or str(variable.name)
+
+
+def path_matches(path: str, globs: Any) -> bool:
+    """Say whether a path is found by a glob, or by one of several.
+
+    A glob matches whole components, anywhere in the path.
+    """
+    return any(fnmatch.fnmatchcase(f"/{path}/", f"*/{g}/*") for g in _list(globs))
 
 
 def check_groups(groups: Any) -> tuple[Group, ...]:
@@ -149,7 +156,7 @@ def layerwise_decay(model: keras.Model, factor: float) -> list[Group]:
     """
     if not 0 < factor <= 1:
         raise ValueError(f"`factor` must be in (0, 1]. Received: factor={factor!r}")
-    layers = [layer for layer in _leaves(model) if layer.trainable_variables]
+    layers = [layer for layer in leaves(model) if layer.trainable_variables]
     if not layers:
         raise ValueError(
             "layerwise_decay needs a built model with trainable weights. "
@@ -164,11 +171,12 @@ def layerwise_decay(model: keras.Model, factor: float) -> list[Group]:
     ]
 
 
-def _leaves(layer: Any) -> Iterable[Any]:
+def leaves(layer: Any) -> Iterable[Any]:
+    """Return the layers that hold no others, in order."""
     children = getattr(layer, "layers", None)
     if not children:
         return [layer]
-    return [leaf for child in children for leaf in _leaves(child)]
+    return [leaf for child in children for leaf in leaves(child)]
 
 
 def _list(x: Any) -> list[Any]:

@@ -52,7 +52,7 @@ def one_minus_power(beta: DecayRate, t: Tensor) -> Tensor:
 def maximum(x: Tensor, y: Tensor) -> Tensor:
     """Larger of a tensor and a tensor or number, entry by entry."""
     if keras.backend.standardize_dtype(x.dtype) == "float64":
-        return ops.where(x > y, x, y)  # Keras on torch takes a maximum in float32
+        return ops.where(x < y, y, x)  # Keras on torch takes a maximum in float32
     return ops.maximum(x, y)
 
 

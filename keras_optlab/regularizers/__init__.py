@@ -1,12 +1,25 @@
 """Regularizers: penalties on weights or activities that a layer adds to the loss.
 
-Every one is a `keras.regularizers.Regularizer`, for `kernel_regularizer=` and the like.
-To regularize all weights of a model at once, and at no cost in the loss, give the
-optimizer `l1`, `l2`, `weight_decay` or `l1_proximal` instead.
+Every one is a `keras.regularizers.Regularizer`, one idea a file, for
+`kernel_regularizer=` and the like; `regularize` attaches them to a built model. Their
+factors may be moved while training runs. To regularize all weights of a model, and at
+no cost in the loss, give the optimizer `l1`, `l2`, `weight_decay` or `l1_proximal`.
 """
 
+from keras_optlab.regularizers.group_lasso import GroupLasso
 from keras_optlab.regularizers.l1 import L1
 from keras_optlab.regularizers.l1_l2 import L1L2
 from keras_optlab.regularizers.l2 import L2
+from keras_optlab.regularizers.orthogonal import Orthogonal
+from keras_optlab.regularizers.regularize import regularize
+from keras_optlab.regularizers.spectral_norm import SpectralNorm
 
-__all__ = ["L1", "L1L2", "L2"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "GroupLasso",
+    "Orthogonal",
+    "SpectralNorm",
+    "regularize",
+]

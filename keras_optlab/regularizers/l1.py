@@ -1,6 +1,17 @@
 """L1 regularization."""
 
-from keras_optlab.regularizers.penalty import Penalty, factor
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.regularizers.penalty import Factor, Penalty
+
+
+def absolute_sum(x: Any) -> Any:
+    r"""Return $\sum |x|$."""
+    return ops.sum(ops.absolute(x))
 
 
 class L1(Penalty):
@@ -26,4 +37,8 @@ class L1(Penalty):
         1.5
     """
 
-    l1: float = factor("factor of the sum of absolute values", default=0.01)
+    l1: float = Factor(doc="factor of the sum of absolute values")
+
+    def __call__(self, x: Any) -> Any:
+        """Penalty of a tensor, a scalar of its dtype."""
+        return self.weighted("l1", absolute_sum, x)

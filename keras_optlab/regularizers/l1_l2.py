@@ -1,6 +1,12 @@
 """L1 and L2 regularization together."""
 
-from keras_optlab.regularizers.penalty import Penalty, factor
+from __future__ import annotations
+
+from typing import Any
+
+from keras_optlab.regularizers.l1 import absolute_sum
+from keras_optlab.regularizers.l2 import square_sum
+from keras_optlab.regularizers.penalty import Factor, Penalty
 
 
 class L1L2(Penalty):
@@ -28,5 +34,9 @@ class L1L2(Penalty):
         4.0
     """
 
-    l1: float = factor("factor of the sum of absolute values", default=0.0)
-    l2: float = factor("factor of the sum of squares", default=0.0)
+    l1: float = Factor(doc="factor of the sum of absolute values", default=0.0)
+    l2: float = Factor(doc="factor of the sum of squares", default=0.0)
+
+    def __call__(self, x: Any) -> Any:
+        """Penalty of a tensor, a scalar of its dtype."""
+        return self.weighted("l1", absolute_sum, x) + self.weighted("l2", square_sum, x)

@@ -1,6 +1,17 @@
 """L2 regularization."""
 
-from keras_optlab.regularizers.penalty import Penalty, factor
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.regularizers.penalty import Factor, Penalty
+
+
+def square_sum(x: Any) -> Any:
+    r"""Return $\sum x^2$."""
+    return ops.sum(ops.square(x))
 
 
 class L2(Penalty):
@@ -28,4 +39,8 @@ class L2(Penalty):
         2.5
     """
 
-    l2: float = factor("factor of the sum of squares", default=0.01)
+    l2: float = Factor(doc="factor of the sum of squares")
+
+    def __call__(self, x: Any) -> Any:
+        """Penalty of a tensor, a scalar of its dtype."""
+        return self.weighted("l2", square_sum, x)

@@ -1,31 +1,53 @@
-"""The penalty behind L1, L2 and their sum."""
+"""What all penalties have in common: factors that may move while training runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_optlab.core import Declared, Hyper
+from keras_optlab.core import Declared
+from keras_optlab.core.fields import HyperField, as_number
 
 
 class Penalty(Declared, keras.regularizers.Regularizer):
-    """A sum of norms of a tensor, each with a factor that a subclass declares."""
+    """A measure of a tensor times a factor, which a callback may move.
 
-    l1: float = 0.0
-    l2: float = 0.0
+    A factor is a Python number, and so a constant of a compiled step, until something
+    that drives it while training runs gives the penalty `live` variables.
+    """
 
-    def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
-        penalty = ops.zeros((), dtype=x.dtype)
-        if self.l1:
-            penalty = penalty + self.l1 * ops.sum(ops.absolute(x))
-        if self.l2:
-            penalty = penalty + self.l2 * ops.sum(ops.square(x))
-        return penalty
+    def weighted(self, factor: str, measure: Callable[[Any], Any], x: Any) -> Any:
+        """Return the factor of a name times a measure of a tensor, in its dtype."""
+        x = ops.convert_to_tensor(x)
+        if self.live is None and getattr(self, factor) == 0:
+            return ops.zeros((), x.dtype)
+        return self.strength(factor, x.dtype) * ops.cast(measure(x), x.dtype)
+
+    def strength(self, factor: str, dtype: Any) -> Any:
+        """Return the present factor of a name: a number, or a tensor where it moves."""
+        if self.live is None:
+            return getattr(self, factor)
+        return ops.cast(ops.convert_to_tensor(self.live.variables[factor]), dtype)
 
 
-def factor(doc: str, default: float) -> Any:
-    """Declare the factor of a norm: a finite number >= 0."""
-    return Hyper(default=default, doc=doc, within=">= 0", adjustable=False)
+class FactorField(HyperField):
+    """A number that may move while training runs, though no schedule says how."""
+
+    def validate(self, value: Any) -> Any:
+        """Return a float, or raise; a regularizer does not know the step."""
+        if as_number(value) is None:
+            refusal = self.refuse(f"a number {self.domain}", value, TypeError)
+            raise TypeError(
+                f"{refusal}. For a schedule, construct with a number and let "
+                f"callbacks.HyperparameterScheduler({self.name!r}, schedule, "
+                "of=regularizer) move it."
+            )
+        return super().validate(value)
+
+
+def Factor(*, doc: str, default: float = 0.01) -> Any:
+    """Declare the factor of a penalty: a finite number >= 0."""
+    return FactorField(">= 0", True, False, default=default, doc=doc)

@@ -1,0 +1,58 @@
+"""Norms up to a largest one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.constraints.norms import Axes, Axis, like, norms, rescale
+from keras_optlab.core import Declared, Hyper
+from keras_optlab.core.numerics import minimum
+
+Tensor = Any
+
+
+def max_norm(w: Tensor, max_value: Any, axis: Axes = 0) -> Tensor:
+    r"""Return $w \cdot \min(\|w\|, c) / (\epsilon + \|w\|)$, norms along `axis`."""
+    present = norms(w, axis)
+    return rescale(w, present, minimum(present, like(max_value, present)))
+
+
+class MaxNorm(Declared, keras.constraints.Constraint):
+    """Shorten what enters each output unit to a Euclidean norm of at most c.
+
+        w ← w · min(‖w‖, c) / (ε + ‖w‖)
+
+    with ε of `keras.config.epsilon()`. Equal to `keras.constraints.MaxNorm`.
+
+    Args:
+        max_value: The largest norm c; finite, > 0. Defaults to 2.
+        axis: Axis or list of axes that the norm is taken along; `None` takes one norm
+            of the whole weight. For a matrix (in, out) and for a vector 0, the default;
+            for the kernel of a `Conv2D` `[0, 1, 2]`, since 0 alone is along its rows.
+
+    Raises:
+        ValueError: if `max_value` is out of range, or, when called, if the weight
+            lacks the axis.
+        TypeError: if an argument is of the wrong kind.
+
+    Source:
+        Srebro and Shraibman, "Rank, Trace-Norm and Max-Norm", 2005; for networks,
+        Srivastava et al., "Dropout", 2014, section 5.1.
+
+    Example:
+        >>> from keras import ops
+        >>> w = MaxNorm(1.0)(ops.array([[3.0, 0.3], [4.0, 0.4]]))
+        >>> print(ops.convert_to_numpy(w).round(3))
+        [[0.6 0.3]
+         [0.8 0.4]]
+    """
+
+    max_value: float = Hyper(default=2.0, doc="largest norm c", adjustable=False)
+    axis: Axes = Axis()
+
+    def __call__(self, w: Any) -> Any:
+        """Return the weight with its norms shortened."""
+        return max_norm(ops.convert_to_tensor(w), self.max_value, self.axis)

@@ -1,0 +1,72 @@
+"""Euclidean norms along axes of a weight, and rescaling to others."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core import Option
+from keras_optlab.core.numerics import wide
+
+Tensor = Any
+Axes = int | list[int] | None
+
+
+def Axis() -> Any:
+    """Declare the axes that a norm is taken along."""
+    return Option(
+        default=0,
+        doc="axes of a norm",
+        check=check_axis,
+        domain="an integer, a list of them, or None",
+    )
+
+
+def check_axis(axis: Any) -> Axes:
+    """Return an int, a list of ints, or `None` for all axes."""
+    several = list(axis) if isinstance(axis, list | tuple) else [axis]
+    for a in several:
+        if isinstance(a, bool) or not isinstance(a, numbers.Integral):
+            several = []
+    if axis is not None and not several:
+        raise TypeError(
+            "expected an integer, a list of them, or None for all axes. "
+            f"Received: axis={axis!r}"
+        )
+    return axis if axis is None or isinstance(axis, int) else list(map(int, several))
+
+
+def in_range(w: Tensor, axis: Axes) -> Axes:
+    """Return the axes if the weight has them, or raise; `None` is all of them."""
+    rank = len(w.shape)
+    for a in [] if axis is None else axis if isinstance(axis, list) else [axis]:
+        if not -rank <= a < rank:
+            raise ValueError(
+                f"A constraint along axis {a} needs a weight that has this axis. "
+                f"Received: axis={axis!r} and a weight of shape {tuple(w.shape)}. "
+                "Give it to other weights or along other axes."
+            )
+    return axis
+
+
+def norms(w: Tensor, axis: Axes) -> Tensor:
+    """Norms along axes, which stay with length 1; in float32 or wider.
+
+    The norm of a scalar is its absolute value, whatever the axes.
+    """
+    along = in_range(w, axis) if len(w.shape) else None
+    return ops.sqrt(ops.sum(ops.square(wide(w)), axis=along, keepdims=True))
+
+
+def rescale(w: Tensor, present: Tensor, desired: Tensor) -> Tensor:
+    r"""Return $w \cdot \text{desired} / (\epsilon + \text{present})$ in its dtype."""
+    scale = desired / (keras.config.epsilon() + present)
+    return ops.cast(ops.cast(w, scale.dtype) * scale, w.dtype)
+
+
+def like(threshold: Any, x: Tensor) -> Tensor:
+    """Return a number or a scalar tensor in the dtype of `x`."""
+    return ops.convert_to_tensor(threshold, x.dtype)

@@ -1,0 +1,50 @@
+"""Norms of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.constraints.norms import Axes, Axis, norms, rescale
+from keras_optlab.core import Declared
+
+Tensor = Any
+
+
+def unit_norm(w: Tensor, axis: Axes = 0) -> Tensor:
+    r"""Return $w / (\epsilon + \|w\|)$, norms along `axis`."""
+    return rescale(w, norms(w, axis), 1.0)
+
+
+class UnitNorm(Declared, keras.constraints.Constraint):
+    """Give what enters each output unit a Euclidean norm of 1.
+
+        w ← w / (ε + ‖w‖)
+
+    with ε of `keras.config.epsilon()`. What is zero stays zero. Equal to
+    `keras.constraints.UnitNorm`.
+
+    Args:
+        axis: Axis or list of axes that the norm is taken along; `None` takes one norm
+            of the whole weight. For a matrix (in, out) and for a vector 0, the default;
+            for the kernel of a `Conv2D` `[0, 1, 2]`, since 0 alone is along its rows.
+
+    Raises:
+        ValueError: when called, if the weight lacks the axis.
+        TypeError: if `axis` is of the wrong kind.
+
+    Example:
+        >>> from keras import ops
+        >>> w = UnitNorm()(ops.array([[3.0, 0.3], [4.0, 0.4]]))
+        >>> print(ops.convert_to_numpy(w).round(3))
+        [[0.6 0.6]
+         [0.8 0.8]]
+    """
+
+    axis: Axes = Axis()
+
+    def __call__(self, w: Any) -> Any:
+        """Return the weight with norms of 1."""
+        return unit_norm(ops.convert_to_tensor(w), self.axis)

@@ -1,0 +1,251 @@
+"""Regularizers and constraints for the weights of a model that is built already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from keras_optlab.core.declared import Declared
+from keras_optlab.core.groups import path_matches, path_of
+
+Role = Literal["regularizer", "constraint"]
+Globs = str | Sequence[str]
+Variable = Any
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What one weight was given.
+
+    Attributes:
+        path: Path of the weight.
+        value: The regularizer or constraint.
+        replaced: What the weight had before, if that was another one.
+        trainable: Whether it acts now; on a frozen weight it does not.
+        saved: Whether the configuration of the model tells of it, so that it is there
+            after saving and loading the whole model.
+    """
+
+    path: str
+    value: Any
+    replaced: Any
+    trainable: bool
+    saved: bool
+
+    def __str__(self) -> str:
+        notes = [] if self.replaced is None else [f"replaces {_named(self.replaced)}"]
+        notes += [] if self.trainable else ["frozen now"]
+        notes += [] if self.saved else ["not saved with the model"]
+        also = f"  ({', '.join(notes)})" if notes else ""
+        return f"{self.path}  {_named(self.value)}{also}"
+
+
+class Attachments(tuple[Attached, ...]):
+    """All that a call attached, one line a weight in print."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A layer whose argument now says what its weights were given."""
+
+    layer: str
+    argument: str
+    value: Any
+    weights: list[int]
+
+
+def select(
+    model: keras.Layer, rules: dict[str, Any], match: Globs, skip: Globs
+) -> list[tuple[Variable, Any]]:
+    """Return the weights that the rules find, each with what its rule says.
+
+    Args:
+        model: A built model or layer.
+        rules: From a weight's name, the last component of its path, to an object.
+        match: Globs of which one must find the weight.
+        skip: Globs of which none may.
+
+    Raises:
+        TypeError: if it is not a model.
+        ValueError: if it has no weights, no rule is given, or a rule or a glob of
+            `skip` finds nothing.
+    """
+    if not isinstance(model, keras.Layer):
+        raise TypeError(f"expected a Keras model. Received: {model!r}")
+    paths = {id(v): path_of(v) for v in model.weights}
+    if not paths:
+        raise ValueError(
+            f"The model has no weights yet. Received: {model!r}. Build it first, by an "
+            "Input layer or model.build."
+        )
+    listed = "The weights are:\n  " + "\n  ".join(paths.values())
+    if not rules:
+        raise ValueError(f"Name a weight, as in kernel=... Received: none. {listed}")
+    for glob in [skip] if isinstance(skip, str) else skip:
+        if not any(path_matches(path, glob) for path in paths.values()):
+            raise ValueError(f"No weight to skip. Received: skip={glob!r}. {listed}")
+    found = [
+        (v, rules[_name(v)])
+        for v in model.weights
+        if _name(v) in rules
+        and path_matches(paths[id(v)], match)
+        and not path_matches(paths[id(v)], skip)
+    ]
+    names = {_name(v) for v, _ in found}
+    for name, value in rules.items():
+        if name not in names:
+            raise ValueError(
+                "No weight has this name, or all that do are left out. Received: "
+                f"{name}={_named(value)}, match={match!r}, skip={skip!r}. {listed}"
+            )
+    return found
+
+
+def check(
+    found: list[tuple[Variable, Any]],
+    role: Role,
+    fits: Callable[[tuple[int, ...], tuple[int, ...]], bool],
+) -> None:
+    """Raise unless every object is callable on its weight and returns what it should.
+
+    Args:
+        found: What `select` returned.
+        role: What the objects are to be.
+        fits: Whether the shape of a result is right for the shape of a weight.
+    """
+    for variable, value in found:
+        if isinstance(value, type) or not callable(value):
+            raise TypeError(
+                f"expected a {role}, such as those of keras_optlab.{role}s. "
+                f"Received: {_name(variable)}={value!r}"
+            )
+        try:
+            result = keras.ops.shape(value(variable))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{path_of(variable)}: {error}") from error
+        if not fits(tuple(result), tuple(variable.shape)):
+            raise TypeError(
+                f"expected a {role}. Received: {_name(variable)}={_named(value)}, "
+                f"which makes shape {tuple(result)} of {path_of(variable)}, of shape "
+                f"{tuple(variable.shape)}"
+            )
+
+
+def attach(
+    model: keras.Layer, found: list[tuple[Variable, Any]], role: Role
+) -> Attachments:
+    """Give weights what was selected for them, have the layers save it, and trace anew.
+
+    Args:
+        model: The model.
+        found: What `select` returned.
+        role: Which attribute of a weight to set.
+    """
+    before = [getattr(v, role) for v, _ in found]
+    for variable, value in found:
+        setattr(variable, role, value)
+    told = _tell_layers(model, {id(v): value for v, value in found}, role)
+    saved = _saved(model, told)
+    _trace_anew(model)
+    return Attachments(
+        Attached(
+            path=path_of(v),
+            value=value,
+            replaced=None if old is value else old,
+            trainable=bool(v.trainable),
+            saved=id(v) in saved,
+        )
+        for (v, value), old in zip(found, before, strict=True)
+    )
+
+
+def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
+    """Set the arguments that layers keep of their construction, and list them.
+
+    A layer has one argument for all of its weights of a name, those of inner layers
+    too, so it is told only if all of them were given the same.
+    """
+    told = []
+    for layer in _layers(model):
+        for name in {_name(v) for v in layer.weights}:
+            weights = [id(v) for v in layer.weights if _name(v) == name]
+            value = given.get(weights[0])
+            attribute = _argument(layer, name, role)
+            told_all = value is not None and all(given.get(w) is value for w in weights)
+            if attribute and told_all:
+                with contextlib.suppress(AttributeError):  # it shows that of its cell
+                    setattr(layer, attribute, value)
+                told.append(_Told(layer.name, attribute.lstrip("_"), value, weights))
+    return told
+
+
+def _saved(model: Any, told: list[_Told]) -> set[int]:
+    """Return the ids of the weights of which the model's configuration tells."""
+    try:
+        configs = list(_dicts(model.get_config()))
+        wanted = [keras.saving.serialize_keras_object(t.value) for t in told]
+    except (NotImplementedError, TypeError):  # what Keras cannot save as a whole
+        return set()
+    return {
+        weight
+        for t, value in zip(told, wanted, strict=True)
+        for config in configs
+        if config.get("name") == t.layer and config.get(t.argument) == value
+        for weight in t.weights
+    }
+
+
+def _argument(layer: Any, name: str, role: Role) -> str | None:
+    """Attribute in which a layer keeps the argument for its weights of a name."""
+    stems = [name, name.removesuffix("_kernel")]  # recurrent_kernel, depthwise_kernel
+    stems += ["depthwise"] if name == "kernel" else []  # of DepthwiseConv
+    attributes = [f"{dash}{stem}_{role}" for stem in stems for dash in ("", "_")]
+    return next((a for a in attributes if hasattr(layer, a)), None)
+
+
+def _layers(root: Any) -> list[Any]:
+    """Return a layer and all layers that it holds, however deep."""
+    found = {id(root): root}
+    waiting = [root]
+    while waiting:
+        for held in vars(waiting.pop()).values():
+            for x in held if isinstance(held, list | tuple) else [held]:
+                if isinstance(x, keras.Layer) and id(x) not in found:
+                    found[id(x)] = x
+                    waiting.append(x)
+    return list(found.values())
+
+
+def _dicts(config: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(config, dict):
+        yield config
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        for part in config:
+            yield from _dicts(part)
+
+
+def _trace_anew(model: Any) -> None:
+    """Drop compiled steps that know nothing of what was attached."""
+    for step in ("train", "test"):
+        if getattr(model, f"{step}_function", None) is not None:
+            getattr(model, f"make_{step}_function")(force=True)
+
+
+def _name(variable: Variable) -> str:
+    return path_of(variable).rpartition("/")[2]
+
+
+def _named(x: Any) -> str:
+    if isinstance(x, Declared):
+        return repr(x)
+    return getattr(x, "__name__", None) or type(x).__name__
