@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from keras_optlab.callbacks.arguments import number
-from keras_optlab.callbacks.interruption import Callback
-from keras_optlab.callbacks.monitor import Patience, infer_mode
+from keras_optlab.callbacks.monitor import Deadline, Limits
+from keras_optlab.callbacks.watching import MetricCallback
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(MetricCallback):
     """Stops training when a metric no longer improves, and keeps the best weights.
 
-    With mode `"min"`, epoch k improves if
+    With mode `"min"`, value k improves if
 
         value_k < best - min_delta,    whereupon best = value_k
 
-    and training stops after `patience` epochs in a row that do not. A NaN never
-    improves; an epoch without validation is not counted.
+    and training stops when nothing has improved for as long as `patience`. A NaN never
+    improves; an epoch without validation is not counted. Training also stops as soon as
 
-    The best weights are those the model held when the metric was best. `restore_best`
-    puts them back whatever the reason training ended for: this criterion, the last
-    epoch, another callback, Ctrl-C or an exception in `fit`, before it is caught. The
-    optimizer's state is not taken back.
+        value_k <= target,    value_k > divergence    or    value_k is NaN or infinite
+
+    (the comparisons turn round with mode `"max"`), and after `max_seconds`.
+
+    The best weights are those the model held when the metric was best, or reached its
+    target. `restore_best` puts them back whatever the reason training ended for: this
+    criterion, the last epoch, another callback, Ctrl-C or an exception in `fit`, before
+    it is caught. The optimizer's state is not taken back.
+
+    With `every`, a value is the mean over the epoch so far, as Keras reports it: after
+    the first steps of an epoch it comes from few batches. Training stops one execution
+    after the value that decides, and each improvement costs a copy of the weights.
 
     Under `use_ema=True` the best weights replace the average that Keras ends training
     with, since they are what was evaluated. To evaluate and keep averages, list
@@ -35,28 +42,48 @@ class EarlyStopping(Callback):
 
     Args:
         monitor: name of the metric as `fit` reports it.
-        patience: epochs without improvement after which training stops; integer >= 0
-            (0 acts as 1).
+        patience: wait without improvement after which training stops, in the unit of
+            `patience_unit`; >= 0 (0 acts as the next value), an integer unless in
+            seconds.
         min_delta: an improvement by this much or less does not count; >= 0, in units of
             the metric.
         mode: `"min"` or `"max"`, whichever is better, or `"auto"`, which infers it from
             the words in the metric's name (loss and error fall, accuracy and AUC rise).
         restore_best: whether to put the best weights back when training ends.
+        target: value, in units of the metric, that is good enough to stop at.
+        divergence: value, in units of the metric, worse than which to stop.
+        check_finite: whether to stop at a value that is NaN or infinite.
+        start_from_epoch: epochs, counted from 0, before which values are ignored, and
+            weights not kept; integer >= 0.
+        every: steps between two values; integer >= 1. `None` is the end of epochs.
+        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. Epochs are judged at their
+            end, also with `every`: one in which a value improved ends the wait.
+        max_seconds: seconds since the start of `fit` after which to stop, once the
+            running execution and the validation are over; > 0. `None` is no limit.
         verbose: 1 prints one line that says why training stopped and what was restored;
             0 prints nothing.
 
     Attributes:
         best: best value so far, or `None`.
         best_epoch: epoch of the best value, counted from 0 as Keras does, or `None`.
-        stopped_epoch: epoch after which this criterion stopped training, or `None`.
+        best_step: step of the best value, as the optimizer counts them, or `None`.
+        stopped_epoch: epoch in which this criterion stopped training, or `None`.
 
     Raises:
-        ValueError: if an argument is out of range, or the name of the metric does not
-            tell which way it improves and `mode` is `"auto"`.
+        ValueError: if an argument is out of range; if `mode` contradicts the metric's
+            name, or is `"auto"` and the name does not tell; if `every` is set for a
+            metric of the validation; if `target` is not better than `divergence`.
         TypeError: if an argument is of a wrong type.
+
+    Warns:
+        UserWarning: once, if the metric is not reported; it lists those that are.
 
     Source:
         Prechelt, "Early Stopping - But When?", 1998, criterion UP.
+
+    Differs from Keras: training that ends otherwise also leaves the best weights, a
+    `mode` that the name contradicts is refused, `restore_best` is on, and `target`
+    stops training where Keras' `baseline` asks for progress.
 
     Example:
         >>> import keras, numpy as np
@@ -72,63 +99,84 @@ class EarlyStopping(Callback):
     def __init__(
         self,
         monitor: str = "val_loss",
-        patience: int = 5,
+        patience: float = 5,
         min_delta: float = 0.0,
         mode: str = "auto",
         restore_best: bool = True,
+        *,
+        target: float | None = None,
+        divergence: float | None = None,
+        check_finite: bool = True,
+        start_from_epoch: int = 0,
+        every: int | None = None,
+        patience_unit: str = "epochs",
+        max_seconds: float | None = None,
         verbose: int = 1,
     ) -> None:
-        super().__init__()
-        if not isinstance(monitor, str):
-            raise TypeError(
-                "`monitor` must be the name of a metric, such as 'val_loss'. "
-                f"Received: monitor={monitor!r}"
-            )
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(
-                f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
-            )
-        self.monitor = monitor
-        self.mode = infer_mode(monitor) if mode == "auto" else mode
-        self.patience = number(
-            "patience", patience, ">= 0", "epochs without improvement", integer=True
-        )
-        self.min_delta = number(
-            "min_delta", min_delta, ">= 0", "smallest improvement that counts"
-        )
+        super().__init__(monitor, patience, min_delta, mode, every, patience_unit)
         self.restore_best = restore_best
+        self.target = target if target is None else _limit("target", target)
+        self.divergence = (
+            divergence if divergence is None else _limit("divergence", divergence)
+        )
+        self.check_finite = check_finite
+        self.start_from_epoch = number(
+            "start_from_epoch", start_from_epoch, ">= 0", "first epoch", integer=True
+        )
+        self.max_seconds = max_seconds
+        if max_seconds is not None:
+            self.max_seconds = number("max_seconds", max_seconds, "> 0", "time to stop")
         self.verbose = verbose
-        self._warned = False
+        self._limits = Limits(self.mode, self.target, self.divergence, check_finite)
         self._start_afresh()
 
-    @property
-    def best(self) -> float | None:
-        """Best value so far, or `None`."""
-        return None if self.best_epoch is None else self._patience.best
-
     def _start_afresh(self) -> None:
-        self._patience = Patience(self.mode, self.patience, self.min_delta)
         self._best_weights: list[np.ndarray] | None = None
+        self._reason = ""
+        self.best: float | None = None
         self.best_epoch: int | None = None
+        self.best_step: int | None = None
         self.stopped_epoch: int | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the fit before."""
         super().on_train_begin(logs)
         self._start_afresh()
+        self._deadline = Deadline(self.max_seconds, self.clock)
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Look at the metric, if that is due, and at the clock."""
+        super().on_train_batch_begin(batch, logs)
+        self._watch_the_clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compare the epoch with the best one."""
-        value = self._monitored(logs or {})
-        if value is None:
+        """Look at the epoch, and at the clock."""
+        super().on_epoch_end(epoch, logs)
+        self._watch_the_clock()
+
+    def on_value(self, value: float) -> None:
+        """Compare a value with the best one and the limits."""
+        if self.epoch < self.start_from_epoch:
+            self.start_waiting()
             return
-        if self._patience.update(value):
-            self.best_epoch = epoch
-            if self.restore_best:
-                self._best_weights = self.model.get_weights()
-        if self._patience.exhausted:
-            self.stopped_epoch = epoch
-            self.model.stop_training = True
+        crossed = self._limits.crossed(value)
+        if crossed == "check_finite":
+            self._stop(f"{self.place()}: {self.monitor} is {value}")
+            return
+        improved = self.wait.update(value, self.now)
+        if improved or (crossed == "target" and not self._reason):
+            self._remember(value)
+        if crossed == "target":
+            self._stop(f"{self.place()}: {self.monitor} has reached {self.target:.6g}")
+        elif crossed == "divergence":
+            limit = f"worse than {self.divergence:.6g}"
+            self._stop(f"{self.place()}: {self.monitor} is {value:.6g}, {limit}")
+
+    def on_patience_end(self) -> None:
+        """Stop."""
+        self._stop(f"{self.place()}: {self.waited()}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Put the best weights back; Keras has finalized its average by now."""
@@ -136,48 +184,42 @@ class EarlyStopping(Callback):
 
     def on_train_interrupted(self) -> None:
         """Put the best weights back."""
-        self._finish("Training was interrupted.")
+        self._reason = self._reason or "Training was interrupted."
+        self._finish()
 
-    def _monitored(self, logs: dict[str, Any]) -> float | None:
-        if self.monitor not in logs:
-            self._warn_missing(sorted(logs))
-            return None
-        value = np.asarray(logs[self.monitor])
-        if value.size != 1:
-            raise ValueError(
-                "EarlyStopping needs a metric with a single value. Received: "
-                f"monitor={self.monitor!r} with shape {value.shape}. Average it, for "
-                "instance with the metric's own argument `average='macro'`."
-            )
-        return float(value.item())
+    def _watch_the_clock(self) -> None:
+        if self._deadline.passed:
+            elapsed = f"{self._deadline.elapsed:.6g} seconds have passed"
+            self._stop(f"in epoch {self.epoch + 1}: {elapsed}")
 
-    def _warn_missing(self, known: list[str]) -> None:
-        if self._warned or self.best_epoch is not None:
+    def _remember(self, value: float) -> None:
+        self.best, self.best_epoch, self.best_step = value, self.epoch, self.step
+        if self.restore_best:
+            self._best_weights = self.model.get_weights()
+
+    def _stop(self, why: str) -> None:
+        if self._reason:
             return
-        self._warned = True
-        warnings.warn(
-            "EarlyStopping waits for a metric that this epoch did not report. "
-            f"Received: monitor={self.monitor!r}. Reported: "
-            f"{', '.join(map(repr, known))}. Name one of these, or pass "
-            "`validation_data` to `fit`; if validation only runs every few epochs "
-            "(`validation_freq`), all is well.",
-            stacklevel=2,
-        )
+        self._reason = f"Stopped {why}."
+        self.stopped_epoch = self.epoch
+        self.model.stop_training = True
 
-    def _finish(self, reason: str = "") -> None:
-        if self.stopped_epoch is not None:
-            reason = (
-                f"Stopped after epoch {self.stopped_epoch + 1}: {self.monitor} has not "
-                f"improved for {self._patience.waited} epochs."
-            )
-        said = ["EarlyStopping:", reason] if reason else ["EarlyStopping:"]
-        if self._best_weights is not None:
-            self.model.set_weights(self._best_weights)
-            self._best_weights = None
-            said.append("Restored the weights of the best epoch,")
-        elif self.best_epoch is not None:
-            said.append("The best epoch was")
+    def _finish(self) -> None:
+        said = [self._reason] if self._reason else []
         if self.best_epoch is not None:
-            said.append(f"{self.best_epoch + 1} ({self.monitor} {self.best:.6g}).")
-        if self.verbose and len(said) > 1:
-            print(*said)
+            unit, best = "epoch", self.best_epoch + 1
+            if self.every:
+                unit, best = "step", self.best_step
+            had = f"{best} ({self.monitor} {self.best:.6g})."
+            if self._best_weights is None:
+                said.append(f"The best {unit} was {had}")
+            else:
+                self.model.set_weights(self._best_weights)
+                self._best_weights = None
+                said.append(f"Restored the weights of the best {unit}, {had}")
+        if self.verbose and said:
+            print("EarlyStopping:", *said)
+
+
+def _limit(name: str, value: float) -> float:
+    return number(name, value, "(-inf, inf)", "value of the metric to stop at")

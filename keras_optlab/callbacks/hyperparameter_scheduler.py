@@ -97,7 +97,7 @@ class HyperparameterScheduler(StepCallback):
         self._compiled = scheduled and self.unit == "step" and target.in_step
         driver = self.schedule if self._compiled else None
         if driver is None and target.get() is None:  # to be switched on
-            driver = self._value(0 if self.unit == "epoch" else self.step, None)
+            driver = self._value_at(0 if self.unit == "epoch" else self.step, None)
         if target.begin(driver):
             self.model.make_train_function(force=True)
         self._target = target
@@ -131,9 +131,9 @@ class HyperparameterScheduler(StepCallback):
 
     def _set(self, t: int) -> None:
         target = find_target(self.model, self.name, self.of)
-        target.set(self._value(t, target.get()))
+        target.set(self._value_at(t, target.get()))
 
-    def _value(self, t: int, present: float | None) -> float:
+    def _value_at(self, t: int, present: float | None) -> float:
         value = self.schedule(t, present) if self._takes_value else self.schedule(t)
         number = as_number(value)
         if number is None:

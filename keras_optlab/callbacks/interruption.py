@@ -16,10 +16,12 @@ from typing import Any
 
 import keras
 
+from keras_optlab.callbacks.serializable import Serializable
+
 _in_this_fit: ContextVar[list[Callback]] = ContextVar("callbacks of the running fit")
 
 
-class Callback(keras.callbacks.Callback):
+class Callback(Serializable, keras.callbacks.Callback):
     """A Keras callback that says what it drives, and is told of an interruption.
 
     Attributes:

@@ -78,6 +78,8 @@ class StepCallback(Callback):
             self.on_steps({k: v for k, v in metrics.items() if k[:4] != "val_"})
 
     def _steps_trained(self) -> int:
+        if self.model.optimizer is None:  # a `train_step` of one's own needs none
+            return self.step
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _step_after(self, batches: int) -> int:

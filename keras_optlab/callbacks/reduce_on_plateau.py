@@ -1,0 +1,169 @@
+"""Reducing the learning rate on a plateau."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import keras
+
+from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.watching import MetricCallback
+from keras_optlab.engine import find_engine
+
+
+class ReduceOnPlateau(MetricCallback):
+    r"""Multiplies the learning rate when a metric no longer improves.
+
+    With $\eta_t$ the rate that a number, a schedule or warm restarts give for step t,
+    the step is made with $\sigma \eta_t$, where $\sigma$ is the `learning_rate_scale`
+    of the optimizer, at first 1. When nothing has improved for as long as `patience`,
+
+        $\sigma \leftarrow \max(\text{factor} \cdot \sigma, \text{min\_scale})$
+
+    With mode `"min"`, a value improves if it is < best - `min_delta`. A NaN never
+    improves.
+
+    The scale stays after `fit`, so that a second one goes on from it, and is saved with
+    the optimizer. The best value and the wait start afresh.
+
+    A stock Keras optimizer has no scale: its rate itself is multiplied, and `min_scale`
+    is in units of its rate at the start of `fit`.
+
+    With `every`, a value is the mean over the epoch so far, as Keras reports it: after
+    the first steps of an epoch it comes from few batches.
+
+    Args:
+        monitor: name of the metric as `fit` reports it.
+        factor: what the scale is multiplied by; (0, 1).
+        patience: wait without improvement after which to reduce, in the unit of
+            `patience_unit`; >= 0 (0 acts as the next value), an integer unless in
+            seconds.
+        min_delta: an improvement by this much or less does not count; >= 0, in units of
+            the metric.
+        mode: `"min"` or `"max"`, whichever is better, or `"auto"`, which infers it from
+            the words in the metric's name (loss and error fall, accuracy and AUC rise).
+        cooldown: time after a reduction during which no wait begins, in the unit of
+            `patience_unit`; >= 0. The value at its end counts again, as in Keras, so
+            that 1 epoch is as good as none.
+        min_scale: smallest scale; >= 0.
+        every: steps between two values; integer >= 1. `None` is the end of epochs.
+        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. Epochs are judged at their
+            end, also with `every`: one in which a value improved ends the wait.
+        verbose: 1 prints one line for each reduction; 0 prints nothing.
+
+    Raises:
+        ValueError: if an argument is out of range; if `mode` contradicts the metric's
+            name, or is `"auto"` and the name does not tell; if `every` is set for a
+            metric of the validation.
+        TypeError: if an argument is of a wrong type; in `fit`, before training, if a
+            stock Keras optimizer follows a schedule.
+
+    Warns:
+        UserWarning: once, if the metric is not reported; once, if it is NaN.
+
+    Source:
+        He et al., 2015, arXiv:1512.03385, section 3.4, divide the rate by 10 "when the
+        error plateaus", as many did by hand before.
+
+    Differs from Keras: `ReduceLROnPlateau` sets the rate itself, so it cannot be used
+    with a schedule, and `min_lr` is a rate where `min_scale` is a factor. A NaN as the
+    first value does not end all improvement. Values equal Keras' otherwise.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_optlab import optimizers, schedules
+        >>> optimizer = optimizers.SGD(schedules.Cosine(0.1, 12))
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile(optimizer, loss="mse")
+        >>> plateau = ReduceOnPlateau("loss", patience=2, min_delta=1e9)
+        >>> x, y = np.ones((4, 3)), np.ones((4, 1))
+        >>> history = model.fit(x, y, epochs=6, callbacks=[plateau], verbose=0)
+        >>> print(f"{optimizer.learning_rate_scale:g}")
+        0.01
+        >>> print(f"{optimizer.current_learning_rate:g}")  # 0.01 * Cosine at step 6
+        0.0005
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: float = 10,
+        *,
+        min_delta: float = 1e-4,
+        mode: str = "auto",
+        cooldown: float = 0,
+        min_scale: float = 0.0,
+        every: int | None = None,
+        patience_unit: str = "epochs",
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(monitor, patience, min_delta, mode, every, patience_unit)
+        self.factor = number("factor", factor, "(0, 1)", "factor on the rate")
+        self.cooldown = self.in_unit("cooldown", cooldown)
+        self.min_scale = number("min_scale", min_scale, ">= 0", "smallest scale")
+        self.verbose = verbose
+        self._warned_of_nan = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Forget the fit before, but for the scale."""
+        optimizer = self.model.optimizer
+        stock = find_engine(optimizer) is None
+        rate = getattr(optimizer, "learning_rate", None) if stock else None
+        if stock and not isinstance(rate, keras.Variable):
+            raise TypeError(
+                "ReduceOnPlateau cannot scale this optimizer, since it follows a "
+                f"schedule or has no one learning rate. Received: {optimizer!r}. Take "
+                "the same optimizer from keras_optlab.optimizers, whose schedules can "
+                "be scaled, or construct it with a number."
+            )
+        super().on_train_begin(logs)
+        self._floor = self.min_scale * (self._factor() if stock else 1.0)
+
+    def driven(self) -> dict[str, float]:
+        """Return the scale of the rate; with a stock optimizer, the rate."""
+        engine = find_engine(self.model.optimizer)
+        name = "learning_rate" if engine is None else "learning_rate_scale"
+        return {name: self._factor()}
+
+    def on_value(self, value: float) -> None:
+        """Compare a value with the best one."""
+        if math.isnan(value) and not self._warned_of_nan:
+            self._warned_of_nan = True
+            warnings.warn(
+                f"ReduceOnPlateau: {self.monitor} is NaN {self.place()}, which counts "
+                "as no improvement. Look for bad rows in the data, or lower the "
+                "learning rate.",
+                stacklevel=2,
+            )
+        self.wait.update(value, self.now)
+
+    def on_patience_end(self) -> None:
+        """Reduce, if that is still possible."""
+        before = self._factor()
+        after = max(self.factor * before, self._floor)
+        if after >= before:
+            return
+        optimizer = self.model.optimizer
+        engine = find_engine(optimizer)
+        if engine is None:
+            optimizer.learning_rate = after
+        else:
+            engine.learning_rate_scale = after
+        if self.verbose:
+            (name,) = self.driven()
+            print(
+                f"ReduceOnPlateau: {self.place()}, {self.waited()}: "
+                f"{name} {before:.6g} -> {after:.6g}."
+            )
+        self.wait.restart(self.cooldown)
+
+    def _factor(self) -> float:
+        """Return the present scale, or a stock optimizer's rate."""
+        optimizer = self.model.optimizer
+        engine = find_engine(optimizer)
+        if engine is not None:
+            return engine.learning_rate_scale
+        return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

@@ -1,0 +1,96 @@
+"""Stopping after a given time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.interruption import Callback
+from keras_optlab.callbacks.monitor import Deadline
+
+
+class TimeStopping(Callback):
+    """Stops training when a given time has passed since the start of `fit`.
+
+    The clock is read before every execution and after every epoch. Once the time has
+    passed, the execution that then begins is still trained, and the validation run.
+
+    Args:
+        seconds: seconds after which to stop; > 0.
+        verbose: 1 prints one line if it stopped training; 0 prints nothing.
+
+    Attributes:
+        stopped_epoch: epoch in which this stopped training, counted from 0, or `None`.
+        clock: returns the present time in seconds.
+
+    Raises:
+        ValueError: if `seconds` is not > 0.
+        TypeError: if `seconds` is no number.
+
+    Source:
+        `tensorflow_addons.callbacks.TimeStopping`.
+
+    Differs from it: that looks at the end of epochs only.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile("sgd", loss="mse")
+        >>> x, y = np.ones((4, 3)), np.ones((4, 1))
+        >>> stopping = TimeStopping(seconds=1e-6)
+        >>> history = model.fit(x, y, epochs=9, callbacks=[stopping], verbose=0)
+        >>> len(history.epoch), stopping.stopped_epoch
+        (1, 0)
+    """
+
+    clock = staticmethod(time.monotonic)
+
+    def __init__(self, seconds: float = 86_400, verbose: int = 0) -> None:
+        super().__init__()
+        self.seconds = number("seconds", seconds, "> 0", "time to stop")
+        self.verbose = verbose
+        self.stopped_epoch: int | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        super().on_train_begin(logs)
+        self._deadline = Deadline(self.seconds, self.clock)
+        self.stopped_epoch = None
+
+    def on_epoch_begin(
+        self,
+        epoch: int,
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_begin(
+        self,
+        batch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Look at the clock."""
+        self._look()
+
+    def on_epoch_end(
+        self,
+        epoch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Look at the clock."""
+        self._look()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Say that training was stopped."""
+        if self.verbose and self.stopped_epoch is not None:
+            print(
+                f"TimeStopping: Stopped in epoch {self.stopped_epoch + 1}: "
+                f"{self._deadline.elapsed:.6g} seconds have passed."
+            )
+
+    def _look(self) -> None:
+        if self.stopped_epoch is None and self._deadline.passed:
+            self.stopped_epoch = self._epoch
+            self.model.stop_training = True

@@ -1,0 +1,53 @@
+"""Every callback can be serialized and made anew."""
+
+import json
+from pathlib import Path
+
+import keras
+import pytest
+
+from keras_optlab import callbacks, regularizers, schedules
+
+FALLING = schedules.Cosine(1.0, 10)
+
+EXAMPLES = [
+    callbacks.AverageModelCheckpoint(False, "a.keras", save_best_only=True),
+    callbacks.EarlyStopping("loss", 3, target=0.1, patience_unit="steps", every=5),
+    callbacks.GradientClipping(global_norm=1.0, schedule=FALLING),
+    callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
+    callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
+    callbacks.Monitor(every=7),
+    callbacks.ReduceOnPlateau("accuracy", factor=0.5, mode="max"),
+    callbacks.TensorBoard(Path("runs"), histograms_every=50, hparams={"batch": 8}),
+    callbacks.TimeStopping(60),
+    callbacks.WeightClipping(low=-1, high=1.5, match=["a/*", "b"], start=3),
+]
+
+
+def test_every_callback_has_an_example():
+    assert {type(c).__name__ for c in EXAMPLES} == set(callbacks.__all__)
+
+
+@pytest.mark.parametrize("callback", EXAMPLES, ids=lambda c: type(c).__name__)
+def test_round_trip(callback):
+    saved = json.loads(json.dumps(keras.saving.serialize_keras_object(callback)))
+    assert saved["registered_name"].startswith("keras_optlab.callbacks>")
+    again = keras.saving.deserialize_keras_object(saved)
+    assert type(again) is type(callback)
+    assert again.get_config() == callback.get_config()
+    for name in callback.get_config():
+        if hasattr(callback, name) and isinstance(getattr(callback, name), float | str):
+            assert getattr(again, name) == getattr(callback, name)
+
+
+def test_a_subclass_of_a_users_own():
+    class Louder(callbacks.TimeStopping):
+        def __init__(self, seconds, shout="!"):
+            super().__init__(seconds)
+            self.shout = shout
+
+    made = Louder(5, shout="!!")
+    again = Louder.from_config(made.get_config())
+    assert (again.seconds, again.shout) == (5.0, "!!")
+    with pytest.raises(TypeError, match="sound"):
+        Louder(5, sound=3)
