@@ -1,6 +1,23 @@
-"""Callbacks for `fit`."""
+"""Callbacks for `fit`; one idea a file."""
 
+from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoint
 from keras_optlab.callbacks.early_stopping import EarlyStopping
+from keras_optlab.callbacks.gradient_clipping import GradientClipping
+from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
+from keras_optlab.callbacks.monitor_table import Monitor
+from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.tensorboard import TensorBoard
+from keras_optlab.callbacks.time_stopping import TimeStopping
+from keras_optlab.callbacks.weight_clipping import WeightClipping
 
-__all__ = ["EarlyStopping", "TensorBoard"]
+__all__ = [
+    "AverageModelCheckpoint",
+    "EarlyStopping",
+    "GradientClipping",
+    "HyperparameterScheduler",
+    "Monitor",
+    "ReduceOnPlateau",
+    "TensorBoard",
+    "TimeStopping",
+    "WeightClipping",
+]

@@ -7,45 +7,64 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import keras
+from keras_optlab.callbacks.figures import Figures
+from keras_optlab.tensorboard import (
+    Log,
+    check_hparams,
+    configuration,
+    hyperparameters,
+    kernel_image,
+    recorded_histograms,
+    summaries,
+    weight_histograms,
+)
+from keras_optlab.tensorboard.tags import metric_tags, split_logs, weight_tag
 
-from keras_optlab.callbacks.arguments import number
-from keras_optlab.callbacks.interruption import Callback
-from keras_optlab.engine import Optimizer, find_engine
-from keras_optlab.tensorboard import Log, configuration
-from keras_optlab.tensorboard.tags import metric_tags, split_logs, statistics_tags
-
-TRAIN, VALIDATION = "train", "validation"
+SESSION, TRAIN, VALIDATION = "", "train", "validation"
 
 
-class TensorBoard(Callback):
+class TensorBoard(Figures):
     """Logs a training to TensorBoard, on every backend without TensorFlow.
 
     Runs are `<log_dir>/train` and `<log_dir>/validation`. Open them while training runs
-    with `tensorboard --logdir <log_dir>`.
+    with `tensorboard --logdir <log_dir>`, or with the directory above it to compare
+    several trainings.
 
     | tag | what | x-axis |
     |---|---|---|
+    | `configuration/...` (text) | training, optimizer, model, versions | step |
     | `epoch/<metric>` | loss and metrics, of both runs | epoch, from 0 |
+    | `hyperparameter/<name>` | any that a schedule, a callback or you move | step |
     | `optimizer/clipped_fraction` | fraction of the tensors that were clipped | step |
     | `optimizer/gradient_norm` | norm of the gradient of all weights | step |
     | `optimizer/gradient_norm_clipped` | the same, as the rule received it | step |
     | `optimizer/learning_rate` | the rate of the next step | step |
+    | `optimizer/skipped_fraction` | fraction skipped, since the last point | step |
     | `optimizer/skipped_steps` | steps skipped so far, for a NaN or Inf | step |
     | `optimizer/update_norm` | norm of the change of all weights | step |
     | `optimizer/weight_norm` | norm of all weights | step |
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
     | `update_ratio/<weight>` | norm of a weight's change over its own | step |
-    | `configuration/...` (text) | training, optimizer, model, versions | step |
+    | `weight_gradient/<weight>` (histogram) | entries of its gradient | step |
+    | `weight_gradient_norm/<weight>` | norm of its gradient | step |
+    | `weight_image/<weight>` (image) | the first kernel, a tile for a unit | step |
+    | `weight_norm/<weight>` | its norm | step |
+    | `weight_update/<weight>` (histogram) | entries of its change | step |
+    | `weight_value/<weight>` (histogram) | its entries | step |
 
     A weight goes by its path in the model, such as `dense/kernel`. A metric of several
     values gets a tag for each, `<metric>/<index>`. A step is a batch, or an update with
-    `gradient_accumulation_steps`. Both axes go on in a second `fit`, and the step also
-    after loading an optimizer that has trained before.
+    `gradient_accumulation_steps`. Both axes go on in a second `fit`, the step also
+    after the model was compiled anew or an optimizer that has trained was loaded.
 
-    A stock Keras optimizer has no `update_ratio`, and in `optimizer` only the learning
-    rate. Values that a `train_step` of one's own returns and that are no metrics of the
-    model are logged per epoch only.
+    The HPARAMS page has a row for every training below the directory that TensorBoard
+    is pointed at, with its optimizer, what was set there, how it ended and the last
+    value of any number above. It tells of the first `fit` into a `log_dir`.
+
+    With a stock Keras optimizer there are the metrics, the learning rate, what
+    callbacks move, the histograms of the weights, and the images. Values that a
+    `train_step` of one's own returns and that are no metrics of the model are logged
+    per epoch only.
 
     Costs one wait for the device every `every` steps. Each block is flushed, so a crash
     loses nothing before it. A disk that fills up ends the logging, not the training.
@@ -55,14 +74,22 @@ class TensorBoard(Callback):
         every: steps between two points, after one at the first step; integer >= 1.
             With `steps_per_execution` a point follows the execution in which a
             multiple of `every` was passed.
+        histograms_every: steps between two histograms of every weight; integer >= 1, a
+            multiple of `every` since a point takes only the last ones. `None` is none.
+        images: whether to show the first kernel before training and after every epoch,
+            if it sees pixels: a convolution of one channel or three, or a dense layer
+            on a picture.
+        hparams: what else the HPARAMS page shall show of this training, such as
+            `{"batch_size": 128}`; each a bool, a number or a string.
 
     Raises:
         TypeError: if an argument is of a wrong type.
-        ValueError: if `every` is out of range; in `fit`, before training, if `log_dir`
+        ValueError: if a number is out of range; in `fit`, before training, if `log_dir`
             cannot be written.
 
     Warns:
-        UserWarning: once, when a step was skipped; once, when a write fails.
+        UserWarning: once, when a step was skipped; once, when a write fails; once, when
+            there are no `images` to show.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -72,144 +99,139 @@ class TensorBoard(Callback):
         ...     history = model.fit(
         ...         np.ones((8, 3)), np.ones((8, 1)), batch_size=1, verbose=0,
         ...         callbacks=[TensorBoard(log_dir, every=4)])
-        ...     os.listdir(log_dir)
+        ...     sorted(name for name in os.listdir(log_dir) if "." not in name)
         ['train']
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], every: int = 50) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        every: int = 50,
+        *,
+        histograms_every: int | None = None,
+        images: bool = False,
+        hparams: Mapping[str, bool | int | float | str] | None = None,
+    ) -> None:
+        super().__init__(every, histograms_every)
         self.log_dir = log_dir
-        self.every = number(
-            "every", every, ">= 1", "steps between two points", integer=True
-        )
+        if not isinstance(images, bool):
+            raise TypeError(f"`images` must be True or False. Received: {images=}")
+        self.images = images
+        self.hparams = check_hparams(hparams or {})
         self._log = Log(log_dir)
-        self._step = self._next_epoch = 0
-        self._warned = False
-
-    def set_model(self, model: keras.Model) -> None:
-        """Ask the optimizer for statistics, before the train step is traced."""
-        super().set_model(model)
-        engine = find_engine(model.optimizer)
-        if engine is not None and engine.collect_statistics(self.every):
-            model.train_function = None
+        self._next_epoch = self._weights_at = 0
+        self._warned: set[str] = set()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the log and describe the training."""
         super().on_train_begin(logs)
         self._log.open(TRAIN)
-        self._recorded: int | None = None
-        self._window = _batches_per_step(self.model.optimizer)
-        self._step = max(self._step, self._steps_trained())
-        for part, table in configuration(self.model, self._facts()).items():
-            self._log.text(TRAIN, f"configuration/{part}", table, self._step)
+        self._describe()
+        if self.model.built:
+            self._log_images()
 
-    def on_epoch_begin(
-        self,
-        epoch: int,  # noqa: ARG002
-        logs: dict[str, Any] | None = None,  # noqa: ARG002
-    ) -> None:
-        """Count the batches from here."""
-        self._step_of_epoch, self._batches = self._step, 0
-
-    def on_train_batch_begin(
-        self,
-        batch: int,
-        logs: dict[str, Any] | None = None,  # noqa: ARG002
-    ) -> None:
-        """Log the batches before this one, if a multiple of `every` was passed.
-
-        Had this class an `on_train_batch_end`, Keras would wait for the device after
-        every batch to bring it the metrics.
-        """
-        self._batches = batch
-        if self._reach(self._step_after(batch)):
-            self._log_step(self.model.get_metrics_result())
+    def on_steps(self, metrics: Mapping[str, Any]) -> None:
+        """Log a point."""
+        for position, tags in self.figures(metrics).items():
+            self._log.write(TRAIN, summaries.scalars(tags), position)
+        self._log_histograms()
+        self._warn_skipped()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
-        train, validation = split_logs(logs or {})
-        step = max(self._steps_trained(), self._step_after(self._batches + 1))
-        if self._reach(step):
-            self._log_step(train)
+        super().on_epoch_end(epoch, logs)
         self._warn_skipped()
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
-        self._log.scalars(TRAIN, metric_tags("epoch", train), epoch)
-        self._log.scalars(VALIDATION, metric_tags("epoch", validation), epoch)
+        train, validation = split_logs(logs or {})
+        for run, metrics in (TRAIN, train), (VALIDATION, validation):
+            tags = metric_tags("epoch", metrics)
+            self._log.write(run, summaries.scalars(tags), epoch)
+        self._log_images()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Close the files."""
-        self._log.close()
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Say that the training is complete, and close the files."""
+        super().on_train_end(logs)
+        self._close(success=True)
 
     def on_train_interrupted(self) -> None:
-        """Close the files."""
+        """Say that the training failed, and close the files."""
+        super().on_train_interrupted()
+        self._close(success=False)
+
+    def _close(self, success: bool) -> None:
+        self._log.write(SESSION, summaries.session_end(success), self.position)
         self._log.close()
 
-    def _steps_trained(self) -> int:
-        return int(_number(self.model.optimizer.iterations))
+    def _describe(self) -> None:
+        pages = configuration(self.model, self._facts()).items()
+        texts = [
+            v for k, page in pages for v in summaries.text(f"configuration/{k}", page)
+        ]
+        self._log.write(TRAIN, texts, self.position)
+        hparams = hyperparameters(self.model.optimizer)
+        hparams |= {"epochs": (self.params or {}).get("epochs") or 1} | self.hparams
+        self._log.write(SESSION, summaries.session_start(hparams), self.position)
 
-    def _step_after(self, batches: int) -> int:
-        return self._step_of_epoch + batches // self._window
+    def _log_histograms(self) -> None:
+        record = self.new_histograms()
+        if record is not None:
+            values = recorded_histograms(record, self.model.name)
+            self._log.write(TRAIN, values, self.position_of(record))
+        elif self.engine is None and self._weights_due():
+            self._log.write(TRAIN, weight_histograms(self.model), self.position)
 
-    def _reach(self, step: int) -> bool:
-        """Move on to a step; return whether a point is due there."""
-        before, self._step = self._step, step
-        return before == 0 < step or before // self.every < step // self.every
+    def _weights_due(self) -> bool:
+        """Return whether a multiple of `histograms_every` was passed."""
+        every = self.histograms_every
+        before, self._weights_at = self._weights_at, self.position
+        if every is None:
+            return False
+        return before == 0 or before // every < self.position // every
 
-    def _log_step(self, metrics: Mapping[str, Any]) -> None:
-        optimizer = self.model.optimizer
-        engine = find_engine(optimizer)
-        tags = metric_tags("step", metrics)
-        if engine is None:
-            if hasattr(optimizer, "learning_rate"):  # a MultiOptimizer has none
-                tags["optimizer/learning_rate"] = _number(optimizer.learning_rate)
-        else:
-            tags["optimizer/learning_rate"] = engine.current_learning_rate
-            tags["optimizer/skipped_steps"] = _number(engine.skipped_steps)
-            tags |= self._new_statistics(engine)
-        self._log.scalars(TRAIN, tags, self._step)
-        self._warn_skipped()
-
-    def _new_statistics(self, engine: Optimizer) -> dict[str, float]:
-        statistics = engine.statistics()
-        if statistics is None or statistics.step == self._recorded:
-            return {}
-        self._recorded = statistics.step
-        return statistics_tags(statistics, self.model.name)
+    def _log_images(self) -> None:
+        if not self.images:
+            return
+        shown = kernel_image(self.model)
+        if shown is None:
+            self._warn(
+                "images",
+                "there are no images to show, since the first kernel of the model is "
+                "no convolution of one channel or three, nor a dense layer on pixels. "
+                "Leave `images=True` out.",
+            )
+            return
+        path, pixels = shown
+        tag = weight_tag("weight_image", path, self.model.name)
+        self._log.write(TRAIN, summaries.image(tag, pixels), self.position)
 
     def _warn_skipped(self) -> None:
-        engine = find_engine(self.model.optimizer)
-        skipped = 0 if engine is None else int(_number(engine.skipped_steps))
-        if not skipped or self._warned:
-            return
-        self._warned = True
-        warnings.warn(
-            f"TensorBoard: by step {self._step} the optimizer has skipped {skipped}, "
-            "because a gradient held a NaN or an infinity; the weights are unharmed. "
-            "Look for bad rows in the data, or lower the learning rate. The tag "
-            "`optimizer/skipped_steps` goes on counting.",
-            stacklevel=2,
-        )
+        skipped = self.skipped_steps()
+        if skipped:
+            self._warn(
+                "skipped",
+                f"by step {self.position} the optimizer has skipped {skipped}, because "
+                "a gradient held a NaN or an infinity; the weights are unharmed. Look "
+                "for bad rows in the data, or lower the learning rate. The tag "
+                "`optimizer/skipped_steps` goes on counting.",
+            )
+
+    def _warn(self, what: str, message: str) -> None:
+        """Warn once of each thing."""
+        if what not in self._warned:
+            self._warned.add(what)
+            warnings.warn(f"TensorBoard: {message}", stacklevel=3)
 
     def _facts(self) -> dict[str, Any]:
         fit = self.params or {}
-        recorded = find_engine(self.model.optimizer) is not None
         return {
             "epochs": fit.get("epochs") or "unknown",
             "steps per epoch": fit.get("steps") or "unknown",
-            "steps before": self._step,
+            "steps before": self.position,
             "steps between points": self.every,
+            "steps between histograms": self.histograms_every,
             "statistics": "of keras_optlab's engine"
-            if recorded
+            if self.engine is not None
             else "none, since the optimizer is not one of keras_optlab",
+            **self.hparams,
         }
-
-
-def _batches_per_step(optimizer: Any) -> int:
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    return getattr(optimizer, "gradient_accumulation_steps", None) or 1
-
-
-def _number(value: Any) -> float:
-    """Return a variable, tensor or number of any backend as a Python number."""
-    return float(keras.ops.convert_to_numpy(value))

@@ -1,4 +1,4 @@
-"""What a training was started with, as tables of Markdown.
+"""What a training was started with, as tables of Markdown and as hyperparameters.
 
 Objects are described from their public attributes and configurations. Serializing the
 compiled model would be shorter, but makes Keras import TensorFlow on every backend.
@@ -7,6 +7,7 @@ compiled model would be shorter, but makes Keras import TensorFlow on every back
 from __future__ import annotations
 
 import html
+import inspect
 import platform
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_optlab._version import __version__
 from keras_optlab.core import Declared
@@ -41,6 +43,56 @@ def configuration(model: keras.Model, fit: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
+    """Return an optimizer's class, its rate, and what else is not as by default.
+
+    >>> from keras_optlab import optimizers, schedules
+    >>> decay = schedules.Cosine(0.02, steps=100)
+    >>> hyperparameters(optimizers.Adam(weight_decay=decay, beta_1=0.8))
+    {'optimizer': 'Adam', 'learning_rate': 0.001,
+     'weight_decay': 'Cosine(initial=0.02, steps=100, final=0)', 'beta_1': 0.8}
+    """
+    facts = _optimizer(optimizer)
+    name, _, _ = facts.pop("class"), facts.pop("inside"), facts.pop("name", None)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    parameters = inspect.signature(type(inner)).parameters
+    default = {k: describe(p.default) for k, p in parameters.items()}
+    default["learning_rate"] = ""  # always of interest
+    changed = {k: v for k, v in facts.items() if describe(v) != default.get(k)}
+    return {"optimizer": name, **{k: _simple(v) for k, v in changed.items()}}
+
+
+def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
+    """Return what a user wants shown beside these, or raise what is wrong with it.
+
+    >>> check_hparams({"layers": [128, 10]})
+    Traceback (most recent call last):
+        ...
+    TypeError: `hparams` must hold bools, numbers and strings, by name. Received: ...
+    """
+    if not isinstance(hparams, Mapping):
+        raise TypeError(
+            "`hparams` must be a dict of what to show, such as {'batch_size': 128}. "
+            f"Received: hparams={hparams!r}"
+        )
+    plain = {
+        k: v.item() if isinstance(v, np.generic) else v for k, v in hparams.items()
+    }
+    for name, value in plain.items():
+        if not isinstance(name, str) or not isinstance(value, bool | int | float | str):
+            raise TypeError(
+                "`hparams` must hold bools, numbers and strings, by name. "
+                f"Received: hparams={{{name!r}: {value!r}}}"
+            )
+    return plain
+
+
+def _simple(value: Any) -> bool | int | float | str:
+    if isinstance(value, float):
+        return float(describe(value))  # as it was before it became a float32
+    return value if isinstance(value, bool | int) else describe(value)
+
+
 def describe(value: Any) -> str:
     """Write an argument as code reads: objects by their configuration.
 
@@ -65,7 +117,8 @@ def describe(value: Any) -> str:
 def _call(name: str, config: Any) -> str:
     if not isinstance(config, Mapping):  # of a function: its name
         return str(config)
-    return f"{name}({', '.join(f'{k}={describe(v)}' for k, v in config.items())})"
+    given = (f"{k}={describe(v)}" for k, v in config.items() if v is not None)
+    return f"{name}({', '.join(given)})"
 
 
 def _config(value: Any) -> dict[str, Any]:

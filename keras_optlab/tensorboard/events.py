@@ -12,13 +12,13 @@ import io
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
 class EventWriter:
-    """Writes one event file: scalars and text of one run.
+    """Writes one event file: what there is to see of one run.
 
     Every call writes one block and flushes it, so TensorBoard reads along, and a crash
     loses nothing that was written before.
@@ -31,9 +31,10 @@ class EventWriter:
 
     Example:
         >>> import tempfile
+        >>> from keras_optlab.tensorboard import summaries
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     writer = EventWriter(directory)
-        ...     writer.scalars({"epoch/loss": 0.5}, step=0)
+        ...     writer.write(summaries.scalars({"epoch/loss": 0.5}), step=0)
         ...     writer.close()
     """
 
@@ -46,40 +47,20 @@ class EventWriter:
         )
         Path(directory).mkdir(parents=True, exist_ok=True)
         self._file = open(Path(directory) / name, "xb")  # noqa: SIM115
-        self._write(file_version="brain.Event:2")
+        self._append(file_version="brain.Event:2")
 
-    def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Write a number for each tag."""
+    def write(self, values: Sequence[Any], step: int) -> None:
+        """Write what the functions of `summaries` return."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        numbers = [Summary.Value(tag=t, simple_value=v) for t, v in values.items()]
-        self._write(step=step, summary=Summary(value=numbers))
-
-    def text(self, tag: str, markdown: str, step: int) -> None:
-        """Write a text, which TensorBoard renders as Markdown."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.compat.proto.tensor_pb2 import TensorProto
-        from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-        from tensorboard.compat.proto.types_pb2 import DT_STRING
-        from tensorboard.plugins.text.metadata import create_summary_metadata
-
-        value = Summary.Value(
-            tag=tag,
-            metadata=create_summary_metadata(display_name=tag, description=""),
-            tensor=TensorProto(
-                dtype=DT_STRING,
-                string_val=[markdown.encode()],
-                tensor_shape=TensorShapeProto(),
-            ),
-        )
-        self._write(step=step, summary=Summary(value=[value]))
+        self._append(step=step, summary=Summary(value=values))
 
     def close(self) -> None:
         """Close the file; everything in it is on disk already."""
         with contextlib.suppress(OSError):  # of a write that failed and was reported
             self._file.close()
 
-    def _write(self, **event: Any) -> None:
+    def _append(self, **event: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 

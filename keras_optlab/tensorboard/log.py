@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_optlab.tensorboard.events import EventWriter
 
@@ -39,12 +40,10 @@ class Log:
             )
         self.directory = Path(directory)
         self._writers: dict[str, EventWriter] = {}
-        self._failed = False
 
     def open(self, run: str) -> None:
         """Start to write, with this run; the others start at their first value."""
         self.close()
-        self._failed = False
         try:
             self._writers[run] = EventWriter(self.directory / run)
         except OSError as error:
@@ -55,30 +54,21 @@ class Log:
                 "way and allow writing."
             ) from error
 
-    def scalars(self, run: str, values: Mapping[str, float], step: int) -> None:
-        """Write a number for each tag, if there is any."""
-        if values:
-            self._write(run, lambda writer: writer.scalars(values, step))
+    def write(self, run: str, values: Sequence[Any], step: int) -> None:
+        """Write what the functions of `summaries` return, if it is anything.
 
-    def text(self, run: str, tag: str, markdown: str, step: int) -> None:
-        """Write a text."""
-        self._write(run, lambda writer: writer.text(tag, markdown, step))
-
-    def close(self) -> None:
-        """Close the files of all runs."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
-
-    def _write(self, run: str, what: Callable[[EventWriter], None]) -> None:
-        if self._failed:
+        Args:
+            run: Name of the run; `""` is the directory itself.
+            values: What to write; nothing is while the log is closed.
+            step: Where on the x-axis.
+        """
+        if not self._writers or not values:
             return
         try:
             if run not in self._writers:
                 self._writers[run] = EventWriter(self.directory / run)
-            what(self._writers[run])
+            self._writers[run].write(values, step)
         except OSError as error:
-            self._failed = True
             self.close()
             warnings.warn(
                 f"TensorBoard: writing to {str(self.directory)!r} failed ({error}). "
@@ -86,3 +76,9 @@ class Log:
                 "choose another `log_dir`; the next `fit` logs again.",
                 stacklevel=2,
             )
+
+    def close(self) -> None:
+        """Close the files of all runs."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}

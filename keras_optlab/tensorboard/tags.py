@@ -35,18 +35,27 @@ def metric_tags(group: str, metrics: Mapping[str, Any]) -> dict[str, float]:
     return tags
 
 
+def weight_tag(group: str, path: str, model: str) -> str:
+    """Return the tag of a weight, whose path may begin with the model's name.
+
+    >>> weight_tag("weight_norm", "classifier/dense/kernel", "classifier")
+    'weight_norm/dense/kernel'
+    """
+    return f"{group}/{path.removeprefix(f'{model}/')}"
+
+
 def statistics_tags(statistics: Statistics, model: str) -> dict[str, float]:
     """Return the tags of the optimizer's statistics for a model of this name."""
-    ratios = {
-        f"update_ratio/{path.removeprefix(f'{model}/')}": weight.update_ratio
-        for path, weight in statistics.layers.items()
-        if np.isfinite(weight.update_ratio)  # not of a weight that is all zero
-    }
-    return {
+    tags = {
         "optimizer/clipped_fraction": statistics.clipped_fraction,
         "optimizer/gradient_norm": statistics.gradient_norm,
         "optimizer/gradient_norm_clipped": statistics.clipped_gradient_norm,
         "optimizer/update_norm": statistics.update_norm,
         "optimizer/weight_norm": statistics.weight_norm,
-        **ratios,
     }
+    for path, layer in statistics.layers.items():
+        tags[weight_tag("weight_gradient_norm", path, model)] = layer.gradient_norm
+        tags[weight_tag("weight_norm", path, model)] = layer.weight_norm
+        if np.isfinite(layer.update_ratio):  # not of a weight that is all zero
+            tags[weight_tag("update_ratio", path, model)] = layer.update_ratio
+    return tags

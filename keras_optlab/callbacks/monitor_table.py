@@ -1,0 +1,174 @@
+"""The figures of a training as a table in memory, and in the logs of Keras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from keras_optlab.callbacks.figures import Figures
+from keras_optlab.tensorboard.tags import metric_tags
+
+# What each panel of the plot shows: tags, or beginnings of tags, and their labels.
+PANELS = {
+    "loss": {"step/loss": "training", "epoch/val_loss": "validation"},
+    "learning rate": {"optimizer/learning_rate": ""},
+    "gradient norm": {
+        "optimizer/gradient_norm": "as it came",
+        "optimizer/gradient_norm_clipped": "as the rule received it",
+    },
+    "norm of the update / of the weight": {"update_ratio/": ""},
+}
+LABELS = 8  # more lines in a panel are not named
+
+
+class Monitor(Figures):
+    """Keeps the figures that `TensorBoard` logs, and shows two of them in the logs.
+
+    The rows are those of TensorBoard's tags; see there. A row holds what is known of a
+    step; after each epoch one more holds the metrics of the epoch, as `epoch/<metric>`
+    and, of the validation, `epoch/val_<metric>`.
+
+    In the logs of an epoch there are `lr`, the rate of the next step, and `grad_norm`,
+    the norm of the last gradient that was looked at. So the progress bar shows them,
+    `History` keeps them, and a `CSVLogger` listed after this callback writes them.
+
+    With a stock Keras optimizer there is no `grad_norm`. A second `fit` adds to the
+    table. Costs one wait for the device every `every` steps.
+
+    Args:
+        every: steps between two rows, after one at the first step; integer >= 1.
+
+    Attributes:
+        rows: A dict for each row: `step`, `epoch` (from 0) and numbers by tag.
+
+    Raises:
+        TypeError: if `every` is no integer.
+        ValueError: if it is out of range.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from keras_optlab import optimizers
+        >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(optimizers.SGD(0.5), loss="mse")
+        >>> monitor = Monitor(every=2)
+        >>> x, y = np.zeros((4, 1)), np.ones((4, 1))
+        >>> history = model.fit(
+        ...     x, y, batch_size=1, callbacks=[monitor], verbose=0)
+        >>> [(row["step"], row["step/loss"]) for row in monitor.rows]
+        [(1, 1.0), (2, 1.0), (4, 1.0)]
+        >>> history.history["lr"], history.history["grad_norm"]
+        ([0.5], [0.0])
+    """
+
+    def __init__(self, every: int = 50) -> None:
+        super().__init__(every)
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all that is in the rows: `step`, `epoch`, then the tags, sorted."""
+        tags = {tag for row in self.rows for tag in row} - {"step", "epoch"}
+        return ["step", "epoch", *sorted(tags)]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch
+
+    def on_steps(self, metrics: Mapping[str, Any]) -> None:
+        """Add a point to the table."""
+        for position, tags in self.figures(metrics).items():
+            self._row(position).update(tags)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch to the table, and the figures to the logs."""
+        super().on_epoch_end(epoch, logs)
+        logs = {} if logs is None else logs
+        self._row(self.position).update(metric_tags("epoch", logs))
+        rate = self.learning_rate()
+        if rate is not None:
+            logs["lr"] = rate
+        statistics = None if self.engine is None else self.engine.statistics()
+        if statistics is not None:
+            logs["grad_norm"] = statistics.gradient_norm
+
+    def dataframe(self) -> Any:
+        """Return the table as a `pandas.DataFrame` with the step as its index.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "`dataframe()` needs pandas. Run `pip install pandas`, or read the "
+                "table from `rows` and `columns`."
+            ) from error
+        return pandas.DataFrame(self.rows, columns=self.columns).set_index("step")
+
+    def plot(self) -> Any:
+        """Draw loss, learning rate, gradient norm and update/weight ratios.
+
+        Returns:
+            The matplotlib figure; panels of which nothing is known are left out.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+            ValueError: if the table has no rows yet.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise ImportError(
+                "`plot()` needs matplotlib. Run `pip install keras-optlab[plot]`, or "
+                "read the table from `rows` and `columns`."
+            ) from error
+        panels = {title: self._lines(tags) for title, tags in PANELS.items()}
+        panels = {title: lines for title, lines in panels.items() if lines}
+        if not panels:
+            raise ValueError(
+                "There is nothing to draw yet. Received: a table without rows. Pass "
+                "this callback to `fit` first."
+            )
+        height = math.ceil(len(panels) / 2)
+        figure, axes = pyplot.subplots(
+            height, 2, sharex=True, squeeze=False, figsize=(10, 3 * height + 0.5)
+        )
+        for ax, (title, lines) in zip(axes.flat, panels.items(), strict=False):
+            _draw(ax, title, lines)
+        for ax in axes.flat[len(panels) :]:
+            ax.set_visible(False)
+        figure.tight_layout()
+        return figure
+
+    def _row(self, position: int) -> dict[str, float]:
+        """Return the row of a step, the last one or a new one."""
+        if not self.rows or self.rows[-1]["step"] != position:
+            self.rows.append({"step": position, "epoch": self._epoch})
+        return self.rows[-1]
+
+    def _lines(self, labels: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
+        """Return the points of each line, by its label."""
+        lines = {}
+        for tag, label in labels.items():
+            for column in self.columns:
+                if column == tag or tag.endswith("/") and column.startswith(tag):
+                    name = label or column.removeprefix(tag)
+                    lines[name] = [
+                        (r["step"], r[column]) for r in self.rows if column in r
+                    ]
+        return lines
+
+
+def _draw(ax: Any, title: str, lines: Mapping[str, list[tuple[float, float]]]) -> None:
+    for label, points in lines.items():
+        ax.plot(*zip(*points, strict=True), ".-", label=label)
+    ax.set_title(title)
+    ax.set_xlabel("step")
+    ax.grid(alpha=0.3)
+    if 1 < len(lines) <= LABELS:
+        ax.legend()
+    if "/" in title:  # a ratio: of interest is its order of magnitude
+        ax.set_yscale("log")

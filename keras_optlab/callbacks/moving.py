@@ -1,0 +1,71 @@
+"""Which hyperparameters of an optimizer move while it trains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.engine import Optimizer
+
+
+class Moving:
+    """Finds what a schedule drives, and what has changed since this was made.
+
+    The learning rate is left out: it is always of interest.
+
+    Args:
+        optimizer: whose hyperparameters, and those of its transforms, to watch.
+
+    Example:
+        >>> from keras_optlab import optimizers, schedules
+        >>> decay = schedules.Cosine(0.5, steps=10)
+        >>> optimizer = optimizers.Adam(weight_decay=decay)
+        >>> moving = Moving(optimizer)
+        >>> optimizer.beta_1 = 0.8
+        >>> moving.values(optimizer)
+        {'beta_1': 0.8, 'weight_decay': 0.5}
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._first = _values(optimizer)
+        self._moved: set[str] = set()
+
+    def values(self, optimizer: Optimizer) -> dict[str, float]:
+        """Return the present value of each, at the next update, by name.
+
+        An argument of a transform is `<class>.<argument>`, one of a group of weights
+        `<pattern>.<argument>`.
+        """
+        now = _values(optimizer)
+        self._moved |= {k for k, v in now.items() if v != self._first.get(k)}
+        step = int(keras.ops.convert_to_numpy(optimizer.updates))
+        values = {}
+        for name, value in sorted(now.items()):
+            if isinstance(value, LearningRateSchedule):
+                values[name] = float(keras.ops.convert_to_numpy(value(step)))
+            elif name in self._moved and value is not None:
+                values[name] = value
+        return values
+
+
+def _values(optimizer: Optimizer) -> dict[str, Any]:
+    """Return every adjustable value by name: a number, a schedule or `None`."""
+    owners: dict[str, Any] = {"": optimizer}
+    seen: Counter[str] = Counter()
+    for transform in optimizer.transforms:
+        name = type(transform).__name__
+        owners[f"{name}_{seen[name]}." if seen[name] else f"{name}."] = transform
+        seen[name] += 1
+    values = {
+        f"{owner}{k}": getattr(of, k)
+        for owner, of in owners.items()
+        for k, field in of.fields.items()
+        if field.adjustable
+    }
+    for i, group in enumerate(optimizer.groups):
+        pattern = f"group_{i}" if callable(group.match) else group.match
+        values |= {f"{pattern}.{k}": v for k, v in group.hyperparameters.items()}
+    return values

@@ -1,0 +1,107 @@
+"""What a step has to show, in the formats that TensorBoard's pages read.
+
+Every function returns a list of `Summary.Value` messages for `EventWriter.write`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_optlab.engine import Histogram
+
+Values = list[Any]
+HParam = bool | int | float | str
+
+
+def scalars(values: Mapping[str, float]) -> Values:
+    """Return a number for each tag."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return [Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()]
+
+
+def text(tag: str, markdown: str) -> Values:
+    """Return a text, which TensorBoard renders as Markdown."""
+    from tensorboard.plugins.text.metadata import create_summary_metadata
+
+    about = create_summary_metadata(display_name=tag, description="")
+    return [_value(tag, about, np.array(markdown.encode(), "object"))]
+
+
+def histogram(tag: str, entries: Histogram) -> Values:
+    """Return a histogram; none if nothing was counted, as of NaNs."""
+    from tensorboard.plugins.histogram.metadata import create_summary_metadata
+
+    if not np.any(entries.counts):
+        return []
+    edges = np.linspace(entries.low, entries.high, len(entries.counts) + 1)
+    buckets = np.stack([edges[:-1], edges[1:], entries.counts], axis=1)
+    about = create_summary_metadata(display_name=tag, description="")
+    return [_value(tag, about, buckets)]
+
+
+def image(tag: str, pixels: np.ndarray) -> Values:
+    """Return a picture.
+
+    Args:
+        tag: Its tag.
+        pixels: Shape `(height, width, 3)`, type uint8.
+    """
+    from PIL import Image  # which tensorboard requires
+    from tensorboard.plugins.image.metadata import create_summary_metadata
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    height, width, _ = pixels.shape
+    parts = [str(width).encode(), str(height).encode(), file.getvalue()]
+    about = create_summary_metadata(display_name=tag, description="")
+    return [_value(tag, about, np.array(parts, "object"))]
+
+
+def session_start(hparams: Mapping[str, HParam]) -> Values:
+    """Return the hyperparameters of a run, a row in the table of the HPARAMS page."""
+    from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
+
+    info = SessionStartInfo(start_time_secs=time.time())
+    for name, value in hparams.items():
+        if isinstance(value, bool):
+            info.hparams[name].bool_value = value
+        elif isinstance(value, int | float) and math.isfinite(value):
+            info.hparams[name].number_value = value
+        else:  # the page cannot show an infinite number
+            info.hparams[name].string_value = str(value)
+    return _session(SESSION_START_INFO_TAG, session_start_info=info)
+
+
+def session_end(success: bool) -> Values:
+    """Return how the run ended, for the same row."""
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo
+
+    status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
+    info = SessionEndInfo(status=status, end_time_secs=time.time())
+    return _session(SESSION_END_INFO_TAG, session_end_info=info)
+
+
+def _session(tag: str, **info: Any) -> Values:
+    from tensorboard.plugins.hparams.metadata import create_summary_metadata
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    about = create_summary_metadata(HParamsPluginData(**info))
+    return [_value(tag, about, np.zeros(0, "float32"))]
+
+
+def _value(tag: str, metadata: Any, content: np.ndarray) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    tensor = make_tensor_proto(content)
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
