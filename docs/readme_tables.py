@@ -32,8 +32,13 @@ def optimizers() -> str:
 def companions() -> str:
     """Return the table of what is paired with an optimizer."""
     rows = ["| room | what is in it |", "|---|---|"]
-    rooms = (kol.schedules, kol.transforms, kol.regularizers, kol.callbacks)
-    for room in rooms:
+    for room in (
+        kol.schedules,
+        kol.callbacks,
+        kol.transforms,
+        kol.regularizers,
+        kol.constraints,
+    ):
         shown = ", ".join(f"`{name}`" for name in room.__all__ if not _base(room, name))
         rows.append(f"| `{room.__name__.removeprefix('keras_optlab.')}` | {shown} |")
     return "\n".join(rows)

@@ -90,6 +90,29 @@ def test_custom_loop(run):
     assert number(r"Test R²: ([-\d.]+)", said) > 0.95
 
 
+def test_schedules(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    said = run("schedules.py", "new/all.png")
+    assert "Saved a picture of them: new/all.png" in said
+    assert (tmp_path / "new" / "all.png").stat().st_size > 10_000
+
+
+def test_companions(run, tmp_path):
+    said = run("companions.py", "--epochs=2", "--examples=512", "--log-dir=logs")
+    assert number(r"Test accuracy: ([\d.]+) %", said) > 15
+    assert {"train", "validation"} <= {p.name for p in (tmp_path / "logs").iterdir()}
+
+
+def test_l2_or_decay(run):
+    said = run("l2_or_decay.py", "--epochs=1")
+    rows = dict(re.findall(r"^(.*?)  +(\d.*)$", said, flags=re.MULTILINE))
+    ends = {k: [float(x) for x in v.split()] for k, v in rows.items()}
+    assert ends["L2 in the loss"][:2] == ends["l2= of the optimizer"][:2]
+    assert ends["L2 in the loss"][2] > ends["l2= of the optimizer"][2]
+    large, small, _ = ends["weight_decay="]
+    assert abs(large - small) < 0.1 < ends["L2 in the loss"][0] - small
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "score", "least"),

@@ -26,7 +26,7 @@ ROOMS = {
     "engine": {"core", "transforms"},
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
-    "callbacks": {"core", "engine", "tensorboard"},
+    "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -92,7 +92,7 @@ def readme_blocks(language):
 
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick_start, refusals, own = readme_blocks("python")
+    quick_start, companions, refusals, _ = readme_blocks("python")
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -101,6 +101,7 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
         > 0.9
     )
     assert list((tmp_path / "runs/quick_start/train").iterdir())
+    exec(companions, names)
     parsed = doctest.DocTestParser().get_doctest(refusals, names, "README", None, 0)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.DocTestRunner(optionflags=flags).run(parsed).failed == 0
@@ -108,7 +109,7 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
 
 def test_the_optimizer_in_the_readme_works():
     names = {"kol": keras_optlab, "__name__": "readme"}
-    exec(readme_blocks("python")[2], names)
+    exec(readme_blocks("python")[3], names)
     signum = keras_optlab.optimizers.create("signum", beta=0.95)
     assert type(signum) is names["Signum"]
     assert signum.beta == 0.95

@@ -84,12 +84,11 @@ class TensorBoard(Figures):
 
     Raises:
         TypeError: if an argument is of a wrong type.
-        ValueError: if a number is out of range; in `fit`, before training, if `log_dir`
-            cannot be written.
+        ValueError: if a number is out of range.
 
     Warns:
-        UserWarning: once, when a step was skipped; once, when a write fails; once, when
-            there are no `images` to show.
+        UserWarning: once, when a step was skipped; once, when `log_dir` cannot be
+            written; once, when there are no `images` to show.
 
     Example:
         >>> import keras, numpy as np, tempfile

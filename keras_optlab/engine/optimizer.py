@@ -185,10 +185,18 @@ class Optimizer(Options, Seam):
         """
         field = self._field(name)
         if name == "learning_rate":
-            return float(ops.convert_to_numpy(self.learning_rate))
+            return self._current_rate()
         if field.keras_owned:
             return getattr(self, name)
         return self.live.current(field, self.updates)
+
+    def _current_rate(self) -> float:
+        rate = self._rate_driver or self.base_learning_rate
+        if isinstance(rate, LearningRateSchedule):  # of a Python number: no device work
+            rate = rate(int(ops.convert_to_numpy(self.updates)))
+        else:
+            rate = self.learning_rate
+        return float(ops.convert_to_numpy(rate))
 
     def adjust(self, name: str, value: float) -> None:
         """Change a hyperparameter of a running optimizer; nothing is traced again.

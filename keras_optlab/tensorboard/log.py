@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from keras_optlab.tensorboard.events import EventWriter
 class Log:
     """Writes the runs of one training, such as `train` and `validation`.
 
-    A directory that cannot be written is an error in `open`, before training. A write
-    that fails later, such as on a full disk, must not cost the training: it is warned
-    about once, and nothing more is written until the next `open`.
+    A directory that cannot be written, or a full disk, must not cost the training: it
+    is warned about once, and nothing more is written until the next `open`.
 
     Args:
         directory: directory that `tensorboard --logdir` is pointed at; local.
 
     Raises:
         TypeError: if the directory is not a path.
-        ValueError: if it is an address such as `gs://...`; in `open`, if it cannot be
-            written.
+        ValueError: if it is an address such as `gs://...`.
+
+    Warns:
+        UserWarning: once after each `open`, if it cannot be written.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -44,15 +45,7 @@ class Log:
     def open(self, run: str) -> None:
         """Start to write, with this run; the others start at their first value."""
         self.close()
-        try:
-            self._writers[run] = EventWriter(self.directory / run)
-        except OSError as error:
-            raise ValueError(
-                "`log_dir` must be a directory in which files can be written. "
-                f"Received: log_dir={str(self.directory)!r} ({error.strerror}: "
-                f"{error.filename!r}). Choose another one, or remove what is in the "
-                "way and allow writing."
-            ) from error
+        self._try(lambda: self._writer(run))
 
     def write(self, run: str, values: Sequence[Any], step: int) -> None:
         """Write what the functions of `summaries` return, if it is anything.
@@ -62,23 +55,28 @@ class Log:
             values: What to write; nothing is while the log is closed.
             step: Where on the x-axis.
         """
-        if not self._writers or not values:
-            return
-        try:
-            if run not in self._writers:
-                self._writers[run] = EventWriter(self.directory / run)
-            self._writers[run].write(values, step)
-        except OSError as error:
-            self.close()
-            warnings.warn(
-                f"TensorBoard: writing to {str(self.directory)!r} failed ({error}). "
-                "Training goes on, but the rest of it is not logged. Free the disk or "
-                "choose another `log_dir`; the next `fit` logs again.",
-                stacklevel=2,
-            )
+        if self._writers and values:
+            self._try(lambda: self._writer(run).write(values, step))
 
     def close(self) -> None:
         """Close the files of all runs."""
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
+
+    def _writer(self, run: str) -> EventWriter:
+        if run not in self._writers:
+            self._writers[run] = EventWriter(self.directory / run)
+        return self._writers[run]
+
+    def _try(self, write: Callable[[], Any]) -> None:
+        try:
+            write()
+        except OSError as error:
+            self.close()
+            warnings.warn(
+                f"TensorBoard: writing to {str(self.directory)!r} failed ({error}). "
+                "Training goes on, but the rest of it is not logged. Free the disk, "
+                "allow writing, or take another `log_dir`; the next `fit` logs again.",
+                stacklevel=2,
+            )

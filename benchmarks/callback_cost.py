@@ -1,0 +1,104 @@
+"""What callbacks cost: the time of `fit` with each over that of the bare one.
+
+    python benchmarks/callback_cost.py --rounds 7
+
+The MLP on MNIST is trained with and without callbacks, in turn, round by round, in an
+order that turns; the ratio of each round is taken to the mean of the two bare fits of
+that round, and the median over the rounds is printed. `off` is one of these two, so its
+distance from 1 is what the machine's noise is worth. `naive` is a callback as one would
+write it in a minute: after every batch it brings all weights to the host and takes the
+norms of them and of their changes.
+"""
+
+import argparse
+import functools
+import statistics
+import tempfile
+import time
+
+import keras
+import numpy as np
+
+import keras_optlab as kol
+
+TensorBoard = kol.callbacks.TensorBoard
+
+
+def naive():
+    """Return a callback that takes norms on the host after every batch."""
+    norms, before = [], []
+
+    def measure(*_):
+        now = callback.model.get_weights()
+        pairs = zip(now, before or now, strict=True)
+        norms.append([(np.linalg.norm(w), np.linalg.norm(w - v)) for w, v in pairs])
+        before[:] = now
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=measure)
+    return callback
+
+
+# Each entry: the callbacks of a fit, given a directory for their files.
+CALLBACKS = {
+    "bare": lambda _: [],
+    "off": lambda _: [],
+    "scalars / 50": lambda path: [TensorBoard(path, every=50)],
+    "statistics / 1": lambda path: [TensorBoard(path, every=1)],
+    "histograms / 500": lambda path: [
+        TensorBoard(path, every=50, histograms_every=500)
+    ],
+    "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
+    "naive / 1": lambda _: [naive()],
+}
+
+
+def network(steps_per_execution):
+    """Return the MLP, compiled."""
+    keras.utils.set_random_seed(0)
+    dense = functools.partial(keras.layers.Dense, activation="relu")
+    layers = [keras.Input((784,)), dense(512), dense(512), keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = kol.optimizers.Adam()
+    model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
+    return model
+
+
+def ratios(steps_per_execution, rounds, batch, x, y):
+    """Return for each entry its median ratio to the bare fit, and what that took."""
+    models = {name: network(steps_per_execution) for name in CALLBACKS}
+    seconds = {name: [] for name in CALLBACKS}
+    for turn in range(rounds + 1):  # the first one traces and does not count
+        names = list(CALLBACKS)
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            with tempfile.TemporaryDirectory() as directory:
+                callbacks = CALLBACKS[name](directory)
+                start = time.perf_counter()
+                models[name].fit(x, y, batch_size=batch, verbose=0, callbacks=callbacks)
+                seconds[name].append(time.perf_counter() - start)
+    times = {name: np.array(s[1:]) for name, s in seconds.items()}
+    bare = (times["bare"] + times["off"]) / 2
+    return {k: float(np.median(t / bare)) for k, t in times.items()}, bare
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=128, help="default: %(default)s")
+    args = parser.parse_args()
+    (x, y), _ = kol.datasets.mnist()
+    x = x.reshape(-1, 784).astype("float32") / 255
+    at_once = (1,) if keras.backend.backend() == "torch" else (1, 32)
+    table = {}
+    for n in at_once:
+        table[n], bare = ratios(n, args.rounds, args.batch, x, y)
+        step = 1000 * statistics.median(bare) / (len(x) // args.batch)
+        print(f"steps_per_execution {n}: {step:.2f} ms a step, bare")
+    print(f"\n{'':18}" + "".join(f"{f'spe {n}':>9}" for n in at_once))
+    for name in CALLBACKS:
+        print(f"{name:18}" + "".join(f"{table[n][name]:9.3f}" for n in at_once))
+
+
+if __name__ == "__main__":
+    main()
