@@ -137,6 +137,16 @@ def test_bad_arguments(kwargs, error, message):
         WeightClipping(**kwargs)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="others build the model before"
+)
+def test_a_model_without_weights_yet():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="Build it first"):
+        trained(model, WeightClipping(low=0.0))
+
+
 def test_weights_that_are_not_there_and_weights_that_are_clipped_twice():
     model = compiled(optimizers.SGD(0.1))
     with pytest.raises(ValueError, match=r"(?s)match='conv\*'.*hidden/kernel"):

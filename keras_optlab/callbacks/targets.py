@@ -70,7 +70,8 @@ def find_target(model: keras.Model, name: str, of: Declared | None) -> Target:
     raise ValueError(
         f"{who} found its owner neither among the transforms of the optimizer nor "
         f"among the regularizers of the model. Received: of={of!r}. An optimizer "
-        "copies its transforms: pass `optimizer.gradient_transforms[0]` and the like."
+        "copies its transforms: pass `optimizer.gradient_transforms[0]` and the like. "
+        "A model has its regularizers once it is built, by an Input layer for instance."
     )
 
 

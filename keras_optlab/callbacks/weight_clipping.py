@@ -30,6 +30,7 @@ class WeightClipping(Callback):
     are. Works with every Keras optimizer; a step is an update, counted by the
     optimizer, so that it goes on in a second `fit` and after resuming.
 
+    The model must have its weights before `fit`, for instance by an Input layer.
     `constraints.constrain` is for limits that hold from beginning to end.
 
     Args:
@@ -58,7 +59,8 @@ class WeightClipping(Callback):
 
     Example:
         >>> import numpy as np
-        >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+        >>> dense = keras.layers.Dense(1, use_bias=False)
+        >>> model = keras.Sequential([keras.Input((3,)), dense])
         >>> model.compile("sgd", loss="mse")
         >>> x, y = np.ones((4, 3)), 99 * np.ones((4, 1))
         >>> clipping = WeightClipping(low=-0.01, high=0.01)
@@ -137,8 +139,13 @@ class WeightClipping(Callback):
             if path_matches(path_of(v), self.match)
             and not path_matches(path_of(v), self.skip)
         ]
+        if not variables:
+            raise ValueError(
+                "WeightClipping needs a model with trainable weights. Received: "
+                f"{self.model!r}. Build it first, by an Input layer or model.build."
+            )
         if not found:
-            paths = "\n  ".join(map(path_of, variables)) or "none"
+            paths = "\n  ".join(map(path_of, variables))
             raise ValueError(
                 "WeightClipping finds no trainable weight. Received: "
                 f"match={self.match!r}, skip={self.skip!r}. The weights are:\n  {paths}"
