@@ -113,6 +113,17 @@ def test_l2_or_decay(run):
     assert abs(large - small) < 0.1 < ends["L2 in the loss"][0] - small
 
 
+def test_regularization(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    options = "--epochs=1", "--rows=50", "--picture=new/all.png"
+    said = run("regularization.py", *options)
+    norm = r" +[\d.]+ +[\d.]+ +[\d.]+ +\d+ +([\d.]+)"
+    # 512 + 512 + 1 units, of which none may have a norm above 0.2
+    assert number(f"weight clipping{norm}", said) <= 0.2 * 1025**0.5 + 0.1
+    assert number(f"none{norm}", said) > 20
+    assert (tmp_path / "new" / "all.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "score", "least"),
