@@ -39,7 +39,7 @@ def companions(steps, log_dir):
     """Return the callbacks of a training of so many steps."""
     cb, schedules = kol.callbacks, kol.schedules
     clipping = cb.GradientClipping(
-        global_norm=1.0, schedule=schedules.Exponential(3.0, steps, decay_rate=0.2)
+        global_norm=0.3, schedule=schedules.Exponential(5.0, steps, decay_rate=0.2)
     )
     decay = schedules.Linear(0.0, steps, final=0.1)
     return [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_optlab.callbacks import TensorBoard
-from keras_optlab.callbacks.monitor_table import Monitor
+from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.optimizers import SGD, Adam
 from keras_optlab.schedules import Cosine
 from tests.logs import X, Y, by_hand, fit, line, read

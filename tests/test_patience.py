@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_optlab.callbacks.monitor import (
+from keras_optlab.callbacks.patience import (
     Deadline,
     Limits,
     Patience,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_optlab.callbacks.arguments import number
-from keras_optlab.callbacks.monitor import Deadline, Limits
+from keras_optlab.callbacks.patience import Deadline, Limits
 from keras_optlab.callbacks.watching import MetricCallback
 
 

@@ -1,211 +1,174 @@
-"""Which way a metric improves, how long ago it last did, and when it is enough."""
+"""The figures of a training as a table in memory, and in the logs of Keras."""
 
 from __future__ import annotations
 
 import math
-import re
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
-FALLING = (
-    "loss|error|mse|rmse|mae|mape|msle|rmsle|nll|perplexity|brier|hinge|crossentropy|"
-    "divergence|kld|poisson|logcosh|deviance"
-)
-RISING = (
-    "acc|accuracy|auc|precision|recall|sensitivity|specificity|f1|fbeta|r2|iou|dice|"
-    "jaccard|mcc|kappa|bleu|rouge|ndcg|mrr|psnr|ssim|similarity|correlation"
-)
-NEGATED = "neg|negative"
+from keras_optlab.callbacks.figures import Figures
+from keras_optlab.tensorboard.tags import metric_tags
 
-
-def infer_mode(metric: str) -> str:
-    """Return `"min"` or `"max"` from the words in a metric's name.
-
-    >>> infer_mode("val_loss"), infer_mode("mean_squared_error"), infer_mode("auc_1")
-    ('min', 'min', 'max')
-
-    Raises:
-        ValueError: if the name does not tell.
-    """
-    mode = _told_by(metric)
-    if mode is None:
-        raise ValueError(
-            "Expected a metric whose name tells which way it improves, such as "
-            f"'val_loss' or 'accuracy'. Received: monitor={metric!r}. Pass mode='min' "
-            "if a lower value is better, mode='max' if a higher one is."
-        )
-    return mode
+# What each panel of the plot shows: tags, or beginnings of tags, and their labels.
+PANELS = {
+    "loss": {"step/loss": "training", "epoch/val_loss": "validation"},
+    "learning rate": {"optimizer/learning_rate": ""},
+    "gradient norm": {
+        "optimizer/gradient_norm": "as it came",
+        "optimizer/gradient_norm_clipped": "as the rule received it",
+    },
+    "norm of the update / of the weight": {"update_ratio/": ""},
+}
+LABELS = 8  # more lines in a panel are not named
 
 
-def check_mode(metric: str, mode: str) -> str:
-    """Return `"min"` or `"max"`, inferred if `mode` is `"auto"`.
+class Monitor(Figures):
+    """Keeps the figures that `TensorBoard` logs, and shows two of them in the logs.
 
-    >>> check_mode("val_loss", "auto"), check_mode("score", "max")
-    ('min', 'max')
+    The rows are those of TensorBoard's tags; see there. A row holds what is known of a
+    step; after each epoch one more holds the metrics of the epoch, as `epoch/<metric>`
+    and, of the validation, `epoch/val_<metric>`.
 
-    Raises:
-        ValueError: if the mode is no mode, or contradicts the metric's name.
-    """
-    if mode not in ("auto", "min", "max"):
-        raise ValueError(
-            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
-        )
-    if mode == "auto":
-        return infer_mode(metric)
-    if _told_by(metric) not in (mode, None):
-        better = "lower" if mode == "max" else "higher"
-        raise ValueError(
-            f"`mode` must agree with the metric's name, by which a {better} value is "
-            f"better. Received: monitor={metric!r}, mode={mode!r}. Leave `mode` out; "
-            "if the name misleads, rename the metric, for instance to 'neg_...'."
-        )
-    return mode
+    In the logs of an epoch there are `lr`, the rate of the next step, and `grad_norm`,
+    the norm of the last gradient that was looked at. So the progress bar shows them,
+    `History` keeps them, and a `CSVLogger` listed after this callback writes them.
 
-
-def _told_by(metric: str) -> str | None:
-    words = re.split(r"[^a-z0-9]+", metric.lower().replace("io_u", "iou"))
-    falls, rises, negated = (
-        any(re.fullmatch(group, word) for word in words)
-        for group in (FALLING, RISING, NEGATED)
-    )
-    if negated:
-        return None
-    if metric.endswith("_loss"):  # Keras names a loss after the output it belongs to
-        return "min"
-    if falls == rises:
-        return None
-    return "min" if falls else "max"
-
-
-class Patience:
-    """How long ago a value last improved.
-
-    A value improves if it is better than the best so far by more than `min_delta`. NaN
-    never improves. The wait is counted in whatever unit the positions of the values
-    are: epochs, steps or seconds.
-
-    >>> patience = Patience("min", 2)
-    >>> values = 1.0, 0.5, float("nan"), 0.6
-    >>> [patience.update(value, epoch) for epoch, value in enumerate(values, 1)]
-    [True, True, False, False]
-    >>> patience.best, patience.waited, patience.exhausted
-    (0.5, 2, True)
+    With a stock Keras optimizer there is no `grad_norm`. A second `fit` adds to the
+    table. Costs one wait for the device every `every` steps.
 
     Args:
-        mode: `"min"` if a lower value is better, `"max"` if a higher one is.
-        limit: a wait without improvement that exhausts the patience; >= 0.
-        min_delta: an improvement by this much or less does not count; >= 0.
-        start: position at which the wait begins.
-    """
+        every: steps between two rows, after one at the first step; integer >= 1.
 
-    def __init__(
-        self, mode: str, limit: float, min_delta: float = 0.0, start: float = 0
-    ) -> None:
-        self.sign = 1 if mode == "max" else -1
-        self.limit, self.min_delta = limit, min_delta
-        self.best = -self.sign * math.inf
-        self._now = self._since = self._cool = start
-
-    def update(self, value: float, now: float) -> bool:
-        """Take the value at another position; return whether it is an improvement."""
-        improved = self.sign * (value - self.best) > self.min_delta
-        if improved:
-            self.best = value
-        if improved or now < self._cool:
-            self._since = now
-        self._now = now
-        return improved
-
-    def restart(self, cooldown: float = 0) -> None:
-        """Wait anew from the last value on, or from the last one in a cooldown."""
-        self._since = self._now
-        self._cool = self._now + cooldown
-
-    @property
-    def waited(self) -> float:
-        """How long the last value comes after the last improvement."""
-        return self._now - self._since
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the wait has lasted long enough."""
-        return 0 < self.waited >= self.limit
-
-
-class Limits:
-    """Values of a metric at which training need not go on.
-
-    >>> limits = Limits("min", target=0.1, divergence=5.0)
-    >>> [limits.crossed(value) for value in (0.2, 0.1, 6.0, float("nan"))]
-    [None, 'target', 'divergence', 'check_finite']
-
-    Args:
-        mode: `"min"` if a lower value is better, `"max"` if a higher one is.
-        target: a value at least this good is good enough.
-        divergence: a value worse than this is hopeless.
-        check_finite: whether a NaN or an infinity is, too.
+    Attributes:
+        rows: A dict for each row: `step`, `epoch` (from 0) and numbers by tag.
 
     Raises:
-        ValueError: if the target is not better than the divergence.
+        TypeError: if `every` is no integer.
+        ValueError: if it is out of range.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from keras_optlab import optimizers
+        >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(optimizers.SGD(0.5), loss="mse")
+        >>> monitor = Monitor(every=2)
+        >>> x, y = np.zeros((4, 1)), np.ones((4, 1))
+        >>> history = model.fit(
+        ...     x, y, batch_size=1, callbacks=[monitor], verbose=0)
+        >>> [(row["step"], row["step/loss"]) for row in monitor.rows]
+        [(1, 1.0), (2, 1.0), (4, 1.0)]
+        >>> history.history["lr"], history.history["grad_norm"]
+        ([0.5], [0.0])
     """
 
-    def __init__(
-        self,
-        mode: str,
-        target: float | None = None,
-        divergence: float | None = None,
-        check_finite: bool = True,
-    ) -> None:
-        self.sign = 1 if mode == "max" else -1
-        self.target, self.divergence = target, divergence
-        self.check_finite = check_finite
-        if target is not None and divergence is not None:
-            if self.sign * (target - divergence) > 0:
-                return
+    def __init__(self, every: int = 50) -> None:
+        super().__init__(every)
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all that is in the rows: `step`, `epoch`, then the tags, sorted."""
+        tags = {tag for row in self.rows for tag in row} - {"step", "epoch"}
+        return ["step", "epoch", *sorted(tags)]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch
+
+    def on_steps(self, metrics: Mapping[str, Any]) -> None:
+        """Add a point to the table."""
+        for position, tags in self.figures(metrics).items():
+            self._row(position).update(tags)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch to the table, and the figures to the logs."""
+        super().on_epoch_end(epoch, logs)
+        logs = {} if logs is None else logs
+        self._row(self.position).update(metric_tags("epoch", logs))
+        rate = self.learning_rate()
+        if rate is not None:
+            logs["lr"] = rate
+        statistics = None if self.engine is None else self.engine.statistics()
+        if statistics is not None:
+            logs["grad_norm"] = statistics.gradient_norm
+
+    def dataframe(self) -> Any:
+        """Return the table as a `pandas.DataFrame` with the step as its index.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                "`dataframe()` needs pandas. Run `pip install pandas`, or read the "
+                "table from `rows` and `columns`."
+            ) from error
+        return pandas.DataFrame(self.rows, columns=self.columns).set_index("step")
+
+    def plot(self) -> Any:
+        """Draw loss, learning rate, gradient norm and update/weight ratios.
+
+        Returns:
+            The matplotlib figure; panels of which nothing is known are left out.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+            ValueError: if the table has no rows yet.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise ImportError(
+                "`plot()` needs matplotlib. Run `pip install keras-optlab[plot]`, or "
+                "read the table from `rows` and `columns`."
+            ) from error
+        panels = {title: self._lines(tags) for title, tags in PANELS.items()}
+        panels = {title: lines for title, lines in panels.items() if lines}
+        if not panels:
             raise ValueError(
-                f"`target` must be better than `divergence`, where mode={mode!r}. "
-                f"Received: target={target}, divergence={divergence}"
+                "There is nothing to draw yet. Received: a table without rows. Pass "
+                "this callback to `fit` first."
             )
+        height = math.ceil(len(panels) / 2)
+        figure, axes = pyplot.subplots(
+            height, 2, sharex=True, squeeze=False, figsize=(10, 3 * height + 0.5)
+        )
+        for ax, (title, lines) in zip(axes.flat, panels.items(), strict=False):
+            _draw(ax, title, lines)
+        for ax in axes.flat[len(panels) :]:
+            ax.set_visible(False)
+        figure.tight_layout()
+        return figure
 
-    def crossed(self, value: float) -> str | None:
-        """Return which of the limits a value crosses, or `None`."""
-        if self.check_finite and not math.isfinite(value):
-            return "check_finite"
-        if self.target is not None and self.sign * (value - self.target) >= 0:
-            return "target"
-        if self.divergence is not None and self.sign * (value - self.divergence) < 0:
-            return "divergence"
-        return None
+    def _row(self, position: int) -> dict[str, float]:
+        """Return the row of a step, the last one or a new one."""
+        if not self.rows or self.rows[-1]["step"] != position:
+            self.rows.append({"step": position, "epoch": self._epoch})
+        return self.rows[-1]
+
+    def _lines(self, labels: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
+        """Return the points of each line, by its label."""
+        lines = {}
+        for tag, label in labels.items():
+            for column in self.columns:
+                if column == tag or tag.endswith("/") and column.startswith(tag):
+                    name = label or column.removeprefix(tag)
+                    lines[name] = [
+                        (r["step"], r[column]) for r in self.rows if column in r
+                    ]
+        return lines
 
 
-class Deadline:
-    """A time that passes, seconds after its making.
-
-    >>> now = 0.0
-    >>> deadline = Deadline(60, clock=lambda: now)
-    >>> deadline.passed
-    False
-    >>> now = 61.0
-    >>> deadline.passed, deadline.elapsed
-    (True, 61.0)
-
-    Args:
-        seconds: until then; `None` never passes.
-        clock: returns the present time in seconds.
-    """
-
-    def __init__(
-        self, seconds: float | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.seconds, self.clock = seconds, clock
-        self.start = clock()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the making."""
-        return self.clock() - self.start
-
-    @property
-    def passed(self) -> bool:
-        """Whether the time is over."""
-        return self.seconds is not None and self.elapsed >= self.seconds
+def _draw(ax: Any, title: str, lines: Mapping[str, list[tuple[float, float]]]) -> None:
+    for label, points in lines.items():
+        ax.plot(*zip(*points, strict=True), ".-", label=label)
+    ax.set_title(title)
+    ax.set_xlabel("step")
+    ax.grid(alpha=0.3)
+    if 1 < len(lines) <= LABELS:
+        ax.legend()
+    if "/" in title:  # a ratio: of interest is its order of magnitude
+        ax.set_yscale("log")

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_optlab.callbacks.arguments import number
 from keras_optlab.callbacks.interruption import Callback
-from keras_optlab.callbacks.monitor import Deadline
+from keras_optlab.callbacks.patience import Deadline
 
 
 class TimeStopping(Callback):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.arguments import number
-from keras_optlab.callbacks.monitor import Patience, check_mode
+from keras_optlab.callbacks.patience import Patience, check_mode
 from keras_optlab.callbacks.steps import StepCallback
 from keras_optlab.core.errors import suggest
 
