@@ -27,9 +27,11 @@ class Target(Protocol):
 
     def get(self) -> float | None:
         """Return the present value, `None` if it is off."""
+        ...
 
     def set(self, value: float) -> None:
         """Move it; the next step uses it."""
+        ...
 
     def begin(self, driver: Any) -> bool:
         """Get ready to be driven; return whether the step must be traced anew.
@@ -38,9 +40,11 @@ class Target(Protocol):
             driver: A schedule that drives it inside the step, a number to switch it on
                 with, or `None` if `set` is all that follows.
         """
+        ...
 
     def end(self) -> bool:
         """Undo `begin`; return whether the step must be traced anew."""
+        ...
 
 
 def find_target(model: keras.Model, name: str, of: Declared | None) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -76,8 +76,8 @@ class WeightClipping(Callback):
         high: float | None = None,
         max_norm: float | None = None,
         spectral_norm: float | None = None,
-        match: str | list[str] = "*",
-        skip: str | list[str] = (),
+        match: str | Sequence[str] = "*",
+        skip: str | Sequence[str] = (),
         schedule: LearningRateSchedule | None = None,
         start: int = 0,
         stop: int | None = None,

@@ -159,9 +159,9 @@ def is_on(owner: Any, slot: Slot) -> bool:
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
     if slot.init == "weight":
         return constant(0.0)
-    named = isinstance(slot.init, str)
-    value = getattr(owner._values, slot.init) if named else slot.init
-    return constant(value)
+    if isinstance(slot.init, str):
+        return constant(getattr(owner._values, slot.init))
+    return constant(slot.init)
 
 
 def _unique(paths: list[str]) -> list[str]:

@@ -134,7 +134,7 @@ class Scalars:
         self.values[field.name] = before
         variable = self._variable(field)
         if variable is not None and not is_purged(variable):
-            self._store(field, before)
+            variable.assign(_stored(field, before))
 
     def tensors(self, step: Tensor) -> Record:
         """Return every value as a rule reads it, at the 0-based update `step`."""
