@@ -28,7 +28,7 @@ def naive():
     """Return a callback that takes norms on the host after every batch."""
     norms, before = [], []
 
-    def measure(batch, logs):
+    def measure(batch, logs):  # noqa: ARG001
         now = callback.model.get_weights()
         pairs = zip(now, before or now, strict=True)
         norms.append([(np.linalg.norm(w), np.linalg.norm(w - v)) for w, v in pairs])
@@ -43,7 +43,7 @@ CALLBACKS = {
     "bare": lambda _: [],
     "off": lambda _: [],
     "scalars / 50": lambda path: [TensorBoard(path, every=50)],
-    "statistics / 1": lambda path: [TensorBoard(path, every=1)],
+    "statistics / 1": lambda path: [TensorBoard(path, every=50, statistics_every=1)],
     "histograms / 500": lambda path: [
         TensorBoard(path, every=50, histograms_every=500)
     ],

@@ -127,6 +127,19 @@ def test_a_library_that_is_missing_is_named(monkeypatch, library, method):
         getattr(Monitor(), method)()
 
 
+def test_rows_of_norms_between_points():
+    monitor = Monitor(every=4, statistics_every=2)
+    fit(line(SGD(0.1)), [monitor], epochs=1)
+    norms, losses = column(monitor, "optimizer/gradient_norm"), "step/loss"
+    assert list(norms) == [1, 2, 4]
+    assert list(column(monitor, losses)) == [1, 4]
+
+
+def test_more_norms_between_points_than_are_kept():
+    with pytest.raises(ValueError, match="at most 64 times .* Received: every=129"):
+        Monitor(every=129, statistics_every=2)
+
+
 @pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])
 def test_every_must_be_a_number_of_steps(every, error):
     with pytest.raises(error, match=f"an integer >= 1. Received: every={every}"):

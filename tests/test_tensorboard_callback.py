@@ -156,12 +156,25 @@ def test_what_callbacks_drive_is_shown_with_a_stock_optimizer(tmp_path):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has no such thing on torch")
-def test_a_record_from_within_an_execution_stands_at_its_own_step(tmp_path):
+def test_records_from_within_an_execution_stand_at_their_own_steps(tmp_path):
     model = line(SGD(0.1), steps_per_execution=3)
     fit(model, [TensorBoard(tmp_path, every=2)], batch_size=4)  # 8 steps an epoch
     train = read(tmp_path / "train")
     assert list(train["step/loss"]) == [3, 6, 8, 11, 14, 16]
-    assert list(train["optimizer/gradient_norm"]) == [2, 6, 8, 10, 14, 16]
+    assert list(train["optimizer/gradient_norm"]) == [1, *range(2, 17, 2)]
+
+
+def test_norms_of_every_step_between_points(tmp_path):
+    rate = Cosine(0.2, steps=10)
+    callback = TensorBoard(tmp_path, every=3, statistics_every=1)
+    fit(line(SGD(rate)), [callback])
+    train = read(tmp_path / "train")
+    assert list(train["step/loss"]) == [1, 3, 6]
+    gradients = [g for _, g, _, _ in by_hand(rate, math.inf)]
+    expected = {step: np.linalg.norm(gradients[step - 1]) for step in range(1, 7)}
+    shown = train["optimizer/gradient_norm"]
+    assert shown == pytest.approx(expected, rel=1e-4)
+    assert train["weight_gradient_norm/line/kernel"] == pytest.approx(shown)
 
 
 def test_with_accumulation_a_step_is_an_update(tmp_path):

@@ -9,7 +9,7 @@ import keras
 
 from keras_optlab.callbacks.moving import Moving
 from keras_optlab.callbacks.recording import Recording
-from keras_optlab.engine import Histograms, Optimizer, Statistics
+from keras_optlab.engine import Optimizer
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
 
@@ -18,6 +18,7 @@ class Figures(Recording):
 
     Args:
         every: steps between two points, as of `StepCallback`.
+        statistics_every: steps between two records of norms, as of `Recording`.
         histograms_every: steps between two histograms, as of `Recording`.
 
     Attributes:
@@ -25,8 +26,13 @@ class Figures(Recording):
             model has been compiled anew with an optimizer that counts from 0.
     """
 
-    def __init__(self, every: int, histograms_every: int | None = None) -> None:
-        super().__init__(every, histograms_every)
+    def __init__(
+        self,
+        every: int,
+        statistics_every: int | None = None,
+        histograms_every: int | None = None,
+    ) -> None:
+        super().__init__(every, statistics_every, histograms_every)
         self._before = 0  # steps before those that the optimizer counts
 
     @property
@@ -68,14 +74,11 @@ class Figures(Recording):
             tags |= self._skipped(engine)
         driven.pop("learning_rate", None)
         tags |= {f"hyperparameter/{k}": v for k, v in sorted(driven.items())}
-        statistics = self.new_statistics()
-        if statistics is None:
-            return {self.position: tags}
-        at = self.position_of(statistics)
-        measured = statistics_tags(statistics, self.model.name)
-        if at == self.position:
-            return {at: tags | measured}
-        return {at: measured, self.position: tags}
+        offset, name = self.offset, self.model.name
+        new = self.new_statistics()
+        points = {offset + s.step: statistics_tags(s, name) for s in new}
+        points[self.position] = tags | points.get(self.position, {})
+        return points
 
     def learning_rate(self) -> float | None:
         """Return the rate of the next step, if the optimizer has one for all."""
@@ -88,14 +91,11 @@ class Figures(Recording):
         """Return how many steps the optimizer has skipped, if it counts them."""
         return 0 if self.engine is None else int(_number(self.engine.skipped_steps))
 
-    def position_of(self, record: Statistics | Histograms) -> int:
-        """Return the position of the step that made a record.
-
-        It may be one of several steps in the last execution.
-        """
-        engine = self.engine
-        updates = record.step if engine is None else int(_number(engine.updates))
-        return self.position - (updates - record.step)
+    @property
+    def offset(self) -> int:
+        """What to add to the number of an update to get its position."""
+        updates = self.step if self.engine is None else _number(self.engine.updates)
+        return self.position - int(updates)
 
     def _skipped(self, engine: Optimizer) -> dict[str, float]:
         """Return how many steps were skipped, in all and since the last point."""

@@ -134,9 +134,7 @@ class GradientClipping(Recording):
 
     def on_steps(self, metrics: Any) -> None:  # noqa: ARG002
         """Look at what was clipped."""
-        statistics = self.new_statistics()
-        if statistics is not None:
-            self._fractions.append(statistics.clipped_fraction)
+        self._fractions += [s.clipped_fraction for s in self.new_statistics()]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the mean over the epoch."""

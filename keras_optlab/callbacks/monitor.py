@@ -38,13 +38,15 @@ class Monitor(Figures):
 
     Args:
         every: steps between two rows, after one at the first step; integer >= 1.
+        statistics_every: steps between two rows that hold norms alone; integer >= 1
+            and >= `every` / 64. Defaults to `every`.
 
     Attributes:
         rows: A dict for each row: `step`, `epoch` (from 0) and numbers by tag.
 
     Raises:
-        TypeError: if `every` is no integer.
-        ValueError: if it is out of range.
+        TypeError: if an argument is no integer.
+        ValueError: if one is out of range.
 
     Example:
         >>> import keras, numpy as np
@@ -61,8 +63,8 @@ class Monitor(Figures):
         ([0.5], [0.0])
     """
 
-    def __init__(self, every: int = 50) -> None:
-        super().__init__(every)
+    def __init__(self, every: int = 50, statistics_every: int | None = None) -> None:
+        super().__init__(every, statistics_every)
         self.rows: list[dict[str, float]] = []
 
     @property

@@ -6,7 +6,13 @@ from typing import Any
 
 from keras_optlab.callbacks.arguments import optional_steps
 from keras_optlab.callbacks.steps import StepCallback
-from keras_optlab.engine import Histograms, Optimizer, Statistics, find_engine
+from keras_optlab.engine import (
+    CAPACITY,
+    Histograms,
+    Optimizer,
+    Statistics,
+    find_engine,
+)
 
 
 class Recording(StepCallback):
@@ -16,12 +22,29 @@ class Recording(StepCallback):
 
     Args:
         every: steps between two points, as of `StepCallback`.
+        statistics_every: steps between two records of norms; integer >= 1, or `None`
+            for `every`.
         histograms_every: steps between two histograms; integer >= 1, or `None` for
             none.
     """
 
-    def __init__(self, every: int, histograms_every: int | None = None) -> None:
+    def __init__(
+        self,
+        every: int,
+        statistics_every: int | None = None,
+        histograms_every: int | None = None,
+    ) -> None:
         super().__init__(every)
+        given = optional_steps(
+            "statistics_every", statistics_every, "steps between two records"
+        )
+        self.statistics_every = given or self.every
+        if given and every > CAPACITY * given:
+            raise ValueError(
+                f"`every` must be at most {CAPACITY} times `statistics_every`, since "
+                f"the optimizer keeps no more records than that. Received: {every=}, "
+                f"{statistics_every=}"
+            )
         self.histograms_every = optional_steps(
             "histograms_every", histograms_every, "steps between two histograms"
         )
@@ -34,8 +57,11 @@ class Recording(StepCallback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ask, before the step is traced."""
         super().on_train_begin(logs)
-        self._seen: dict[str, int] = {}
-        if self._ask(self.every, self.histograms_every):
+        engine = self.engine
+        if engine is not None:  # what there is already belongs to others
+            self._seen, _ = engine.recorder.statistics_since(0)
+            self._seen_histograms, _ = engine.recorder.histograms_since(0)
+        if self._ask(self.statistics_every, self.histograms_every):
             self.model.make_train_function(force=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -46,20 +72,20 @@ class Recording(StepCallback):
         """Ask for no more."""
         self._ask(None, None)
 
-    def new_statistics(self) -> Statistics | None:
-        """Return the last statistics, once."""
-        return self._new("statistics")
+    def new_statistics(self) -> list[Statistics]:
+        """Return the records since the last call, oldest first."""
+        if self.engine is None:
+            return []
+        self._seen, new = self.engine.recorder.statistics_since(self._seen)
+        return [x for x in new if _due(x.step, self.statistics_every)]
 
     def new_histograms(self) -> Histograms | None:
         """Return the last histograms, once."""
-        return self._new("histograms") if self.histograms_every else None
-
-    def _new(self, kind: str) -> Any:
-        record = None if self.engine is None else getattr(self.engine, kind)()
-        if record is None or record.step == self._seen.get(kind):
+        if self.engine is None or self.histograms_every is None:
             return None
-        self._seen[kind] = record.step
-        return record
+        seen = self._seen_histograms
+        self._seen_histograms, new = self.engine.recorder.histograms_since(seen)
+        return new[-1] if new else None
 
     def _ask(self, every: int | None, histograms_every: int | None) -> bool:
         """Return whether the step has to be traced anew."""
@@ -67,3 +93,8 @@ class Recording(StepCallback):
             return False
         who = f"{type(self).__name__} {id(self)}"
         return self.engine.collect_statistics(every, histograms_every, who)
+
+
+def _due(step: int, every: int | None) -> bool:
+    """Return whether a record was asked for; another callback may want others."""
+    return every is not None and (step == 1 or step % every == 0)

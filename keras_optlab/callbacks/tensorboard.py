@@ -66,14 +66,21 @@ class TensorBoard(Figures):
     `train_step` of one's own returns and that are no metrics of the model are logged
     per epoch only.
 
-    Costs one wait for the device every `every` steps. Each block is flushed, so a crash
-    loses nothing before it. A disk that fills up ends the logging, not the training.
+    Costs one wait for the device every `every` steps. The norms, which are those of
+    weights, gradients and updates and what was clipped, are measured inside the
+    compiled step, also of each step among several in one execution.
+
+    Each block is flushed, so a crash loses nothing before it. A disk that fills up ends
+    the logging, not the training.
 
     Args:
         log_dir: directory for the runs, on a local file system; created if missing.
         every: steps between two points, after one at the first step; integer >= 1.
             With `steps_per_execution` a point follows the execution in which a
             multiple of `every` was passed.
+        statistics_every: steps between two records of the norms, which the optimizer
+            keeps until the next point, so that even one a step costs little; integer
+            >= 1 and >= `every` / 64. Defaults to `every`.
         histograms_every: steps between two histograms of every weight; integer >= 1, a
             multiple of `every` since a point takes only the last ones. `None` is none.
         images: whether to show the first kernel before training and after every epoch,
@@ -107,11 +114,12 @@ class TensorBoard(Figures):
         log_dir: str | os.PathLike[str],
         every: int = 50,
         *,
+        statistics_every: int | None = None,
         histograms_every: int | None = None,
         images: bool = False,
         hparams: Mapping[str, bool | int | float | str] | None = None,
     ) -> None:
-        super().__init__(every, histograms_every)
+        super().__init__(every, statistics_every, histograms_every)
         self.log_dir = log_dir
         if not isinstance(images, bool):
             raise TypeError(f"`images` must be True or False. Received: {images=}")
@@ -176,7 +184,7 @@ class TensorBoard(Figures):
         record = self.new_histograms()
         if record is not None:
             values = recorded_histograms(record, self.model.name)
-            self._log.write(TRAIN, values, self.position_of(record))
+            self._log.write(TRAIN, values, self.offset + record.step)
         elif self.engine is None and self._weights_due():
             self._log.write(TRAIN, weight_histograms(self.model), self.position)
 
@@ -228,6 +236,7 @@ class TensorBoard(Figures):
             "steps per epoch": fit.get("steps") or "unknown",
             "steps before": self.position,
             "steps between points": self.every,
+            "steps between norms": self.statistics_every,
             "steps between histograms": self.histograms_every,
             "statistics": "of keras_optlab's engine"
             if self.engine is not None

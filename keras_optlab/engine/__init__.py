@@ -5,9 +5,11 @@ from keras_optlab.engine.histograms import Histogram, Histograms
 from keras_optlab.engine.lookup import engine_of, find_engine
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
+from keras_optlab.engine.recorder import CAPACITY
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
 
 __all__ = [
+    "CAPACITY",
     "CLIPPINGS",
     "Histogram",
     "Histograms",

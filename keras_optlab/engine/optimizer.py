@@ -51,6 +51,7 @@ class Optimizer(Driving):
         ValueError: for one out of range, and for more than one of `clipnorm`,
             `clipvalue` and `global_clipnorm`.
 
+    >>> from keras import ops
     >>> class SignSGD(Optimizer):
     ...     "Sign of the gradient."
     ...     def update(self, w, g, s, h, t):

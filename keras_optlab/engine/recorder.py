@@ -8,8 +8,9 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.engine.backends import Pairs, read
+from keras_optlab.engine.backends import Pairs
 from keras_optlab.engine.histograms import BINS, HISTOGRAMS, Histograms, histogram
+from keras_optlab.engine.ring import Records, Ring
 from keras_optlab.engine.statistics import (
     COLUMNS,
     Clippings,
@@ -19,6 +20,9 @@ from keras_optlab.engine.statistics import (
 
 Tensor = Any
 Variable = Any
+
+CAPACITY = 64  # statistics kept until a callback fetches them
+HISTOGRAM_SHAPE = len(HISTOGRAMS), BINS + 2
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,11 @@ class Recorder:
             add_variable: Creates a variable from its name, shape and type.
             paths: The paths of the weights that are not frozen.
         """
-        rows, sides = len(paths), len(HISTOGRAMS)
         self.paths = paths
-        self.table = add_variable("statistics", (rows, len(COLUMNS)), "float32")
-        self.table_step = add_variable("statistics_step", (), "int")
-        self.bins = add_variable("histograms", (rows, sides, BINS + 2), "float32")
-        self.bins_step = add_variable("histograms_step", (), "int")
-        self.variables = [self.table, self.table_step, self.bins, self.bins_step]
+        norms, bins = (len(paths), len(COLUMNS)), (len(paths), *HISTOGRAM_SHAPE)
+        self._norms = Ring(add_variable, "statistics", CAPACITY, norms)
+        self._bins = Ring(add_variable, "histograms", 1, bins)
+        self.variables = self._norms.variables + self._bins.variables
 
     def record(
         self,
@@ -99,66 +101,66 @@ class Recorder:
     ) -> Pairs:
         """Return the new records of update `t`, for the weights in these rows."""
 
-        def statistics() -> Tensor:
+        def norms() -> Tensor:
             columns = statistics_columns(
                 gradient, transformed, update, weight, clippings
             )
-            return _scatter(columns, rows, self.table.shape)
+            return _scatter(columns, rows, len(self.paths))
 
-        def histograms() -> Tensor:
+        def bins() -> Tensor:
             layers = zip(gradient, update, weight, strict=True)
             table = [ops.stack([histogram(x) for x in xs]) for xs in layers]
-            return _scatter(ops.stack(table), rows, self.bins.shape)
+            return _scatter(ops.stack(table), rows, len(self.paths))
 
         self._traced = wanted = self._requests
-        return [
-            *_on(wanted.statistics, t, self.table, self.table_step, statistics),
-            *_on(wanted.histograms, t, self.bins, self.bins_step, histograms),
-        ]
+        pairs = []
+        if wanted.statistics:
+            pairs += self._norms.write(_due(t, wanted.statistics), t, norms)
+        if wanted.histograms:
+            pairs += self._bins.write(_due(t, wanted.histograms), t, bins)
+        return pairs
 
     def statistics(self) -> Statistics | None:
         """Return the last statistics, or `None` before the first."""
-        at = self._at("table_step")
-        if not at:
-            return None
-        table = ops.convert_to_numpy(self.table)
-        return Statistics.from_table(at, table, self.paths)
+        last = self._statistics(self._norms.last()) if self.variables else []
+        return last[0] if last else None
 
     def histograms(self) -> Histograms | None:
         """Return the last histograms, or `None` before the first."""
-        at = self._at("bins_step")
-        if not at:
-            return None
-        table = ops.convert_to_numpy(self.bins)
-        return Histograms.from_table(at, table, self.paths)
+        last = self._histograms(self._bins.last()) if self.variables else []
+        return last[0] if last else None
 
-    def _at(self, step: str) -> int:
-        built = bool(self.variables)
-        return int(ops.convert_to_numpy(getattr(self, step))) if built else 0
+    def statistics_since(self, count: int) -> tuple[int, list[Statistics]]:
+        """Return how many records there were, and those after the first `count`.
+
+        Of these, only the last `CAPACITY` are kept; oldest first.
+        """
+        now, records = self._norms.since(count) if self.variables else (0, [])
+        return now, self._statistics(records)
+
+    def histograms_since(self, count: int) -> tuple[int, list[Histograms]]:
+        """The same for histograms, of which only the last is kept."""
+        now, records = self._bins.since(count) if self.variables else (0, [])
+        return now, self._histograms(records)
+
+    def _statistics(self, records: Records) -> list[Statistics]:
+        return [Statistics.from_table(at, table, self.paths) for at, table in records]
+
+    def _histograms(self, records: Records) -> list[Histograms]:
+        return [Histograms.from_table(at, table, self.paths) for at, table in records]
 
 
-def _on(
-    cadences: frozenset[int],
-    t: Tensor,
-    table: Variable,
-    step: Variable,
-    measure: Callable[[], Tensor],
-) -> Pairs:
-    """Return a table and its step, measured anew if update `t` is due."""
-    if not cadences:
-        return []
+def _due(t: Tensor, cadences: frozenset[int]) -> Tensor:
+    """Return whether something is recorded at update `t`."""
     due = t == 1
     for every in sorted(cadences):
         due = ops.logical_or(due, t % every == 0)
-    return [
-        (table, ops.cond(due, measure, lambda: read(table))),
-        (step, ops.where(due, t, read(step))),
-    ]
+    return due
 
 
-def _scatter(rows: Tensor, indices: list[int], shape: tuple[int, ...]) -> Tensor:
-    """Return a table whose other rows are zero."""
-    if indices == list(range(shape[0])):
+def _scatter(rows: Tensor, indices: list[int], height: int) -> Tensor:
+    """Return a table of this height whose other rows are zero."""
+    if indices == list(range(height)):
         return rows
     where = ops.expand_dims(ops.convert_to_tensor(indices, "int32"), axis=1)
-    return ops.scatter(where, rows, shape)
+    return ops.scatter(where, rows, (height, *rows.shape[1:]))

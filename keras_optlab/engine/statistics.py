@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class LayerStatistics:
     @property
     def update_ratio(self) -> float:
         """Size of the update over that of the weight; NaN for a zero weight."""
-        return self.update_norm / self.weight_norm if self.weight_norm else np.nan
+        return self.update_norm / self.weight_norm if self.weight_norm else math.nan
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,16 @@ class Statistics:
     @classmethod
     def from_table(cls, step: int, table: np.ndarray, paths: list[str]) -> Statistics:
         """Read what a step recorded: a row a weight, a column each of `COLUMNS`."""
-        columns = dict(zip(COLUMNS, table.astype("float64").T, strict=True))
-        rows = zip(
-            paths,
-            columns["gradient"],
-            columns["update"],
-            columns["weight"],
-            strict=True,
-        )
+        columns = dict(zip(COLUMNS, table.astype("float64").T.tolist(), strict=True))
+        norms = (columns[k] for k in ("gradient", "update", "weight"))
         return cls(
             step=step,
-            gradient_norm=float(np.linalg.norm(columns["gradient"])),
-            clipped_gradient_norm=float(np.linalg.norm(columns["transformed"])),
-            update_norm=float(np.linalg.norm(columns["update"])),
-            weight_norm=float(np.linalg.norm(columns["weight"])),
-            clipped_fraction=float(columns["clipped"].mean()),
-            layers={
-                path: LayerStatistics(float(g), float(u), float(w))
-                for path, g, u, w in rows
-            },
+            gradient_norm=math.hypot(*columns["gradient"]),
+            clipped_gradient_norm=math.hypot(*columns["transformed"]),
+            update_norm=math.hypot(*columns["update"]),
+            weight_norm=math.hypot(*columns["weight"]),
+            clipped_fraction=sum(columns["clipped"]) / len(paths),
+            layers=dict(zip(paths, map(LayerStatistics, *norms), strict=True)),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,6 @@ def statistics_tags(statistics: Statistics, model: str) -> dict[str, float]:
     for path, layer in statistics.layers.items():
         tags[weight_tag("weight_gradient_norm", path, model)] = layer.gradient_norm
         tags[weight_tag("weight_norm", path, model)] = layer.weight_norm
-        if np.isfinite(layer.update_ratio):  # not of a weight that is all zero
+        if math.isfinite(layer.update_ratio):  # not of a weight that is all zero
             tags[weight_tag("update_ratio", path, model)] = layer.update_ratio
     return tags
