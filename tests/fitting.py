@@ -5,6 +5,8 @@ import functools
 import keras
 import numpy as np
 
+from tests.problems import compiled_model
+
 X = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
 
@@ -13,8 +15,7 @@ def new_model(optimizer=None, **compiling):
     """Return a linear model that no test has trained yet."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(optimizer or keras.optimizers.SGD(0.05), loss="mse", **compiling)
-    return model
+    return compiled_model(model, optimizer or keras.optimizers.SGD(0.05), **compiling)
 
 
 @functools.cache

@@ -7,6 +7,8 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
+from tests.problems import compiled_model
+
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
 
@@ -16,7 +18,7 @@ def line(optimizer, **compile_):
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(1, use_bias=False, name="line")]
     )
-    model.compile(optimizer, loss="mse", **compile_)
+    compiled_model(model, optimizer, **compile_)
     model.set_weights([np.ones((3, 1)) / 2])
     return model
 

@@ -162,10 +162,16 @@ def regression(n=128):
     return x, x.sum(axis=1, keepdims=True)
 
 
+def compiled_model(model, optimizer, loss="mse", **kwargs):
+    """Compile and return a model; its optimizer is built, so TensorFlow traces once."""
+    model.compile(optimizer, loss, **kwargs)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
 def fit(optimizer, model=None, epochs=2, data=None, **kwargs):
     """Train without shuffling; return the model."""
-    model = model or mlp()
-    model.compile(optimizer, "mse", **kwargs)
+    model = compiled_model(model or mlp(), optimizer, **kwargs)
     x, y = data or regression()
     model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, shuffle=False)
     return model

@@ -10,6 +10,7 @@ from keras import ops
 from keras_optlab import Group, optimizers
 from keras_optlab.constraints import ClipValue, MaxNorm, NonNegative, Simplex, constrain
 from keras_optlab.regularizers import L1, L1L2, L2, Orthogonal, regularize
+from tests.problems import compiled_model
 
 layers = keras.layers
 
@@ -46,7 +47,7 @@ def small(optimizer=None, loss="mse"):
         name="net",
     )
     if optimizer is not None:
-        model.compile(optimizer, loss)
+        compiled_model(model, optimizer, loss)
     return model
 
 

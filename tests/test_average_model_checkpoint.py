@@ -9,6 +9,7 @@ import pytest
 from keras_optlab import optimizers
 from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoint
 from tests.fitting import EveryStep, Script, X, Y, fit
+from tests.problems import compiled_model
 
 MOMENTUM = 0.75
 MAKERS = {
@@ -26,8 +27,7 @@ def averaging(maker="ours"):
     layers = [keras.layers.BatchNormalization(), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((3,)), *layers])
     optimizer = MAKERS[maker](use_ema=True, ema_momentum=MOMENTUM)
-    model.compile(optimizer, loss="mse")
-    return model
+    return compiled_model(model, optimizer)
 
 
 def in_the_middle(model, callbacks, epochs):

@@ -23,6 +23,7 @@ from keras_optlab.constraints.max_norm import max_norm
 from keras_optlab.constraints.min_max_norm import min_max_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm
 from tests.oracle import constraints as oracle
+from tests.problems import compiled_model
 
 EXAMPLES = [
     (ClipValue(-0.5, 0.25), oracle.clip_value),
@@ -227,8 +228,7 @@ def test_all_of_them_in_fit(optimizer):
         for c in constraints:
             dense = keras.layers.Dense(4, kernel_constraint=c, use_bias=False)
             model.add(dense)
-        model.compile(optimizer(), "mse")
-        model.fit(x, y, verbose=0)
+        compiled_model(model, optimizer()).fit(x, y, verbose=0)
         return model.get_weights()
 
     free, obeying = after_a_step([None] * len(LAYERS)), after_a_step(LAYERS)

@@ -170,7 +170,8 @@ def test_saving_and_loading_continues_as_if_uninterrupted(name, tmp_path):
             groups=[Group("head", learning_rate=0.5)],
             gradient_transforms=[transforms.ClipByGlobalNorm(1.0)],
             use_ema=True,
-        )
+        ),
+        epochs=1,
     )
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

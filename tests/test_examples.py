@@ -75,6 +75,7 @@ def test_diamonds(run, tmp_path):
     assert (tmp_path / "new" / "prices.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_diamonds_without_matplotlib(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     said = run("diamonds.py", "--epochs=1", "--examples=2560")
@@ -97,6 +98,7 @@ def test_schedules(run, tmp_path):
     assert (tmp_path / "new" / "all.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_companions(run, tmp_path):
     said = run("companions.py", "--epochs=2", "--examples=512", "--log-dir=logs")
     assert number(r"Test accuracy: ([\d.]+) %", said) > 15
@@ -113,6 +115,7 @@ def test_l2_or_decay(run):
     assert abs(large - small) < 0.1 < ends["L2 in the loss"][0] - small
 
 
+@pytest.mark.slow
 def test_regularization(run, tmp_path):
     pytest.importorskip("matplotlib")
     options = "--epochs=1", "--rows=50", "--picture=new/all.png"

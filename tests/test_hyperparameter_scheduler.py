@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_optlab import optimizers, regularizers, schedules, transforms
 from keras_optlab.callbacks import HyperparameterScheduler
-from tests.problems import mlp, regression, values
+from tests.problems import compiled_model, mlp, regression, values
 
 ONES = np.ones((6, 1), "float32")
 COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
@@ -22,8 +22,7 @@ def falling(optimizer, **kwargs):
             keras.layers.Dense(1, use_bias=False, kernel_initializer="ones"),
         ]
     )
-    model.compile(optimizer, loss=prediction, **kwargs)
-    return model
+    return compiled_model(model, optimizer, prediction, **kwargs)
 
 
 def prediction(y, p):

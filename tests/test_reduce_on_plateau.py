@@ -10,6 +10,7 @@ from keras import ops
 from keras_optlab import optimizers, schedules
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from tests.fitting import Clock, EveryStep, Script, ScriptedMetric, fit, new_model
+from tests.problems import compiled_model
 
 COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
 EIGHTHS = np.arange(0, 24) / 8  # sums and differences of these are exact
@@ -56,8 +57,7 @@ def falling(optimizer, **compiling):
     x = keras.Input((1,))
     dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Model(x, dense(x))
-    model.compile(optimizer, loss=lambda y, p: ops.mean(p), **compiling)
-    return model
+    return compiled_model(model, optimizer, lambda y, p: ops.mean(p), **compiling)
 
 
 def weight(model):

@@ -12,7 +12,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import Group, optimizers, schedules, transforms
-from tests.problems import fit, mlp, regression, state, values
+from tests.problems import compiled_model, fit, mlp, regression, state, values
 
 BACKEND = keras.backend.backend()
 
@@ -304,8 +304,7 @@ class TestModels:
         x, y = regression()
 
         def trained(optimizer):
-            model = mlp()
-            model.compile(optimizer, "mse")
+            model = compiled_model(mlp(), optimizer)
             swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
             model.fit(
                 x,

@@ -6,7 +6,7 @@ import pytest
 
 from keras_optlab import constraints, optimizers, schedules
 from keras_optlab.callbacks import WeightClipping
-from tests.problems import mlp, regression, values
+from tests.problems import compiled_model, mlp, regression, values
 
 COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
 BOTH = pytest.mark.parametrize("make", [optimizers.SGD, keras.optimizers.SGD])
@@ -28,9 +28,7 @@ def trained(model, *callbacks, epochs=2):
 
 
 def compiled(optimizer, **kwargs):
-    model = mlp()
-    model.compile(optimizer, "mse", **kwargs)
-    return model
+    return compiled_model(mlp(), optimizer, **kwargs)
 
 
 def kernel(model):
