@@ -149,5 +149,5 @@ def test_weights_that_are_not_there_and_weights_that_are_clipped_twice():
     model = compiled(optimizers.SGD(0.1))
     with pytest.raises(ValueError, match=r"(?s)match='conv\*'.*hidden/kernel"):
         trained(model, WeightClipping(low=0.0, match="conv*"))
-    with pytest.raises(ValueError, match="Two callbacks drive 'weight low'"):
+    with pytest.raises(ValueError, match="Two callbacks drive 'WeightClipping.low'"):
         trained(model, WeightClipping(low=0.0), WeightClipping(low=-1.0))

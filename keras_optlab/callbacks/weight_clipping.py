@@ -105,8 +105,10 @@ class WeightClipping(Callback):
         if self.schedule is not None:
             step = int(ops.convert_to_numpy(_counting(self.model.optimizer).iterations))
             factor = float(ops.convert_to_numpy(self.schedule(step)))
-        which = "" if self.match == "*" else f" of {self.match}"
-        return {f"weight {k}{which}": factor * v for k, v in self.limits.items()}
+        globs = [self.match] if isinstance(self.match, str) else self.match
+        which = "" if self.match == "*" else f" of {', '.join(globs)}"
+        limits = self.limits.items()
+        return {f"WeightClipping.{k}{which}": factor * v for k, v in limits}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the projections into the step."""
