@@ -11,6 +11,7 @@ from keras_optlab.engine import CAPACITY
 from keras_optlab.schedules import Cosine
 from tests.problems import (
     apply,
+    compiled,
     distance,
     fit,
     gradients,
@@ -380,17 +381,19 @@ class TestRequests:
     def test_the_last_records_are_kept_until_they_are_fetched(self):
         sgd = optimizers.SGD(0.5)
         sgd.collect_statistics(every=2)
-        ws = variables([np.zeros(1)])
         assert sgd.recorder.statistics_since(0) == (0, [])
+        ws = variables([np.zeros(1)])
+        sgd.build(ws)
+        step, one = compiled(sgd, ws), [ops.ones(1)]
         seen = 0
         for updates, expected in (3, [1, 2]), (4, [4, 6]), (1, [8]), (0, []):
             for _ in range(updates):
-                apply(sgd, [np.ones(1)], ws)
+                step(one)
             seen, new = sgd.recorder.statistics_since(seen)
             assert [s.step for s in new] == expected
             assert [s.weight_norm for s in new] == [(n - 1) / 2 for n in expected]
         for _ in range(140):
-            apply(sgd, [np.ones(1)], ws)
+            step(one)
         seen, new = sgd.recorder.statistics_since(seen)
         assert (seen, len(new)) == (75, CAPACITY)
         assert [s.step for s in new] == list(range(22, 149, 2))
