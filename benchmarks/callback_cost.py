@@ -96,18 +96,13 @@ def main():
     (x, y), _ = kol.datasets.mnist()
     x = x.reshape(-1, 784).astype("float32") / 255
     at_once = (1,) if keras.backend.backend() == "torch" else (1, 32)
-    table = {}
     for n in at_once:
-        table[n], bare = ratios(n, args.rounds, args.batch, x, y)
+        table, bare = ratios(n, args.rounds, args.batch, x, y)
         wall, cpu = 1000 * bare / -(-len(x) // args.batch)
-        print(
-            f"steps_per_execution {n}: {wall:.2f} ms a step, bare; processor {cpu:.2f}",
-            flush=True,
-        )
-    print(f"\n{'':18}" + "".join(f"{f'spe {n}':>9}{'cpu':>7}" for n in at_once))
-    for name in CALLBACKS:
-        figures = ("{:9.3f}{:7.3f}".format(*table[n][name]) for n in at_once)
-        print(f"{name:18}" + "".join(figures))
+        print(f"\nsteps_per_execution {n}: {wall:.2f} ms a step, bare; cpu {cpu:.2f}")
+        print(f"{'':18}{'time':>7}{'cpu':>7}")
+        for name, figures in table.items():
+            print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
 
 
 if __name__ == "__main__":
