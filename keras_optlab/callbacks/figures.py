@@ -74,11 +74,15 @@ class Figures(Recording):
             tags |= self._skipped(engine)
         driven.pop("learning_rate", None)
         tags |= {f"hyperparameter/{k}": v for k, v in sorted(driven.items())}
-        offset, name = self.offset, self.model.name
-        new = self.new_statistics()
-        points = {offset + s.step: statistics_tags(s, name) for s in new}
+        points = self.measured()
         points[self.position] = tags | points.get(self.position, {})
         return points
+
+    def measured(self) -> dict[int, dict[str, float]]:
+        """Return the new norms by tag, for each position that has any."""
+        offset, name = self.offset, self.model.name
+        new = self.new_statistics()
+        return {offset + s.step: statistics_tags(s, name) for s in new}
 
     def learning_rate(self) -> float | None:
         """Return the rate of the next step, if the optimizer has one for all."""

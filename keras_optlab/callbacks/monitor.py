@@ -86,6 +86,8 @@ class Monitor(Figures):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the epoch to the table, and the figures to the logs."""
         super().on_epoch_end(epoch, logs)
+        for position, tags in self.measured().items():  # those after the last point
+            self._row(position).update(tags)
         logs = {} if logs is None else logs
         self._row(self.position).update(metric_tags("epoch", logs))
         rate = self.learning_rate()

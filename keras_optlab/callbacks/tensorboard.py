@@ -147,6 +147,8 @@ class TensorBoard(Figures):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
         super().on_epoch_end(epoch, logs)
+        for position, tags in self.measured().items():  # those after the last point
+            self._log.write(TRAIN, summaries.scalars(tags), position)
         self._warn_skipped()
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
