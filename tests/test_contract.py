@@ -52,8 +52,8 @@ def test_zero_gradient_and_fresh_state_change_nothing(optimizer):
     start = weights()
     if optimizer.weight_decay:
         optimizer.adjust("weight_decay", 0.0)
-    if type(optimizer) is optimizers.Ftrl:
-        start = [np.zeros_like(w) for w in start]  # it rebuilds the weights from state
+    if optimizer.rebuilds_weights:
+        start = [np.zeros_like(w) for w in start]
     ws = variables(start)
     apply(optimizer, [np.zeros_like(w) for w in start], ws)
     for before, after in zip(start, values(ws), strict=True):

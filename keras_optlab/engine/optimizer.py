@@ -64,6 +64,7 @@ class Optimizer(Driving):
 
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
+    rebuilds_weights: ClassVar[bool] = False  # from the state, whatever they were
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
     registry_name: ClassVar[str] = ""
