@@ -4,13 +4,14 @@
 
 The MLP on MNIST is trained with and without callbacks, in turn, round by round, in an
 order that turns, each time from a new model, since where its memory happens to lie
-changes the time of a step by some percent. The ratio of each round is taken to the mean of the two bare fits of
-that round, and the median over the rounds is printed: of the time that passed and of
-the processor time. Beside it stands the same ratio of the fastest fits of all rounds,
-which a busy machine disturbs less, since it can only slow a fit down. `off` is one of
-the two bare fits, so its distance from 1 is what the machine's noise is worth. `naive`
-is a callback as one would write it in a minute: after every batch it brings all weights
-to the host and takes the norms of them and of their changes.
+changes the time of a step by some percent. The ratio of each round is taken to the mean
+of the two bare fits of that round, and the median over the rounds is printed: of the
+time that passed and of the processor time. Beside it stands the same ratio of the
+fastest fits of all rounds, which a busy machine disturbs less, since it can only slow a
+fit down. `off` is one of the two bare fits, so its distance from 1 is what the
+machine's noise is worth. `naive` is a callback as one would write it in a minute: after
+every batch it brings all weights to the host and takes the norms of them and of their
+changes.
 """
 
 import argparse
