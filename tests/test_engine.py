@@ -352,10 +352,14 @@ class TestHistograms:
         assert not layers["w1"].gradient.counts.any()
         assert layers["w1"].weight.counts.sum() == 2
 
-    def test_in_fit(self):
+    @pytest.mark.parametrize(
+        "jit_compile",
+        [False, True] if keras.backend.backend() == "tensorflow" else ["auto"],
+    )
+    def test_in_fit(self, jit_compile):
         sgd = optimizers.SGD(0.01)
         sgd.collect_statistics(every=4, histograms_every=3)
-        model = fit(sgd)
+        model = fit(sgd, jit_compile=jit_compile)
         assert sgd.statistics().step == 8
         assert sgd.histograms().step == 6
         for v in model.trainable_variables:

@@ -75,6 +75,41 @@ def commit_either(
         commit(_select(condition, yes(), no()))
 
 
+def seldom(
+    condition: Tensor | bool, change: Callable[[Tensor], Tensor], value: Tensor
+) -> Tensor:
+    """Return `change(value)` where the condition holds, which is seldom, else `value`.
+
+    TensorFlow takes a `tf.cond` apart and then passes through each operation of the
+    branch that is not taken. A function costs nothing when it is not called.
+    """
+    if condition is True:
+        return change(value)
+    backend = keras.backend.backend()
+    if backend != "tensorflow" or _replica_context() is not None:
+        return ops.cond(condition, lambda: change(value), lambda: value)
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return change(value) if condition else value
+
+    def function(body: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Any:
+        specs = [tf.TensorSpec(x.shape, x.dtype) for x in inputs]
+        return tf.function(body, autograph=False).get_concrete_function(*specs)
+
+    yes = function(change, [value])
+    inputs = [value, *yes.captured_inputs]
+    no = function(lambda kept, *others: tf.identity(kept), inputs)  # noqa: ARG005
+    return tf.raw_ops.StatelessIf(
+        cond=condition,
+        input=inputs,
+        Tout=[value.dtype],
+        output_shapes=[value.shape],
+        then_branch=yes,
+        else_branch=no,
+    )[0]
+
+
 def norm(x: Tensor) -> Tensor:
     """Return the Euclidean norm of all entries, in one pass over them."""
     if keras.backend.backend() == "tensorflow":
@@ -90,7 +125,9 @@ def count_each(x: Tensor, n: int) -> Tensor:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.math.bincount(x, minlength=n, maxlength=n)
+        # `tf.math.bincount` measures the size of its result, which XLA cannot compile
+        size, each_once = tf.constant(n, x.dtype), tf.constant([], "int32")
+        return tf.raw_ops.DenseBincount(input=x, size=size, weights=each_once)
     if backend == "jax":
         import jax
 

@@ -150,8 +150,10 @@ class Recorder:
         return [Histograms.from_table(at, table, self.paths) for at, table in records]
 
 
-def _due(t: Tensor, cadences: frozenset[int]) -> Tensor:
-    """Return whether something is recorded at update `t`."""
+def _due(t: Tensor, cadences: frozenset[int]) -> Tensor | bool:
+    """Return whether something is recorded at update `t`; `True` if at each."""
+    if 1 in cadences:
+        return True
     due = t == 1
     for every in sorted(cadences):
         due = ops.logical_or(due, t % every == 0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backends import Pairs, read
+from keras_optlab.engine.backends import Pairs, read, seldom
 
 Tensor = Any
 Variable = Any
@@ -42,17 +42,19 @@ class Ring:
         """The state, which is of no consequence for the training."""
         return [self.tables, self.steps, self.count]
 
-    def write(self, due: Tensor, t: Tensor, measure: Callable[[], Tensor]) -> Pairs:
+    def write(
+        self, due: Tensor | bool, t: Tensor, measure: Callable[[], Tensor]
+    ) -> Pairs:
         """Return the next state: with the record of update `t`, if that is due."""
         tables, steps, count = map(read, self.variables)
         here = ops.arange(self.capacity, dtype=count.dtype) == count % self.capacity
 
-        def recorded() -> Tensor:
+        def record(tables: Tensor) -> Tensor:
             place = ops.reshape(here, (-1,) + (1,) * (len(tables.shape) - 1))
             return ops.where(place, measure(), tables)
 
         return [
-            (self.tables, ops.cond(due, recorded, lambda: tables)),
+            (self.tables, seldom(due, record, tables)),
             (self.steps, ops.where(ops.logical_and(here, due), t, steps)),
             (self.count, count + ops.cast(due, count.dtype)),
         ]
