@@ -12,6 +12,7 @@ from tests.problems import (
     ALL,
     Toy,
     apply,
+    compiled_model,
     fit,
     gradients,
     label,
@@ -139,7 +140,6 @@ def test_every_declared_hyperparameter_has_an_effect(name, key):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_in_fit_without_tracing_twice(name):
-    model = mlp()
     loss = keras.losses.MeanSquaredError()
     traces = []
 
@@ -147,7 +147,8 @@ def test_trains_in_fit_without_tracing_twice(name):
         traces.append(1)
         return loss(y, y_pred)
 
-    model.compile(optimizers.create(name, learning_rate=0.01), counted)
+    optimizer = optimizers.create(name, learning_rate=0.01)
+    model = compiled_model(mlp(), optimizer, counted)
     x, y = regression()
     start = values(model.trainable_variables)
     model.fit(x, y, batch_size=32, epochs=2, verbose=0)

@@ -66,6 +66,7 @@ def test_mnist(run, tmp_path):
     assert f"\n    {shlex.join(command)}\n" in said
 
 
+@pytest.mark.slow
 def test_diamonds(run, tmp_path):
     pytest.importorskip("matplotlib")
     said = run("diamonds.py", "--epochs=2", "--picture=new/prices.png")
@@ -105,6 +106,7 @@ def test_companions(run, tmp_path):
     assert {"train", "validation"} <= {p.name for p in (tmp_path / "logs").iterdir()}
 
 
+@pytest.mark.slow
 def test_l2_or_decay(run):
     said = run("l2_or_decay.py", "--epochs=1")
     rows = dict(re.findall(r"^(.*?)  +(\d.*)$", said, flags=re.MULTILINE))
