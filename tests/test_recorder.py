@@ -1,0 +1,153 @@
+"""What a step records for callbacks: norms, histograms, and when."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_optlab import Group, optimizers
+from keras_optlab.engine import CAPACITY
+from tests.problems import apply, compiled, fit, values, variables
+
+
+class TestStatistics:
+    def test_by_hand(self):
+        sgd = optimizers.SGD(0.1, global_clipnorm=1.0)
+        assert sgd.collect_statistics(every=2)
+        assert sgd.statistics() is None
+        ws = variables([np.array([0.0, 2.0]), np.array([1.0])])
+        for _ in range(3):
+            apply(sgd, [np.array([3.0, 0.0]), np.array([4.0])], ws)
+        assert not sgd.collect_statistics(every=2)  # the step has it already
+        s = sgd.statistics()
+        assert s.step == 2  # recorded at 1 and 2, not at 3
+        assert s.gradient_norm == pytest.approx(5.0)
+        assert s.clipped_gradient_norm == pytest.approx(1.0)
+        assert s.update_norm == pytest.approx(0.1)
+        assert s.clipped_fraction == 1.0
+        layer = s.layers["w1"]
+        assert layer.gradient_norm == pytest.approx(4.0)
+        assert layer.weight_norm == pytest.approx(1 - 0.08)
+        assert layer.update_ratio == pytest.approx(0.08 / 0.92)
+
+    def test_not_computed_unless_asked(self):
+        model = fit(optimizers.SGD(0.1))
+        assert model.optimizer.statistics() is None
+
+    def test_in_fit_with_groups_frozen_weights_and_missing_gradients(self):
+        a, b = keras.layers.Dense(4, name="a"), keras.layers.Dense(4, name="unused")
+        x_in = keras.Input((8,))
+        b(x_in)
+        out = keras.layers.Dense(1, name="head")(a(x_in))
+        model = keras.Model(x_in, out)
+        sgd = optimizers.SGD(0.01, groups=[Group("head/bias", frozen=True)])
+        sgd.collect_statistics(every=1)
+        fit(sgd, model)
+        layers = sgd.statistics().layers
+        assert {p.rpartition("/")[0].rpartition("/")[2] for p in layers} >= {
+            "a",
+            "head",
+        }
+        assert not any(p.endswith("head/bias") for p in layers)
+
+    def test_missing_gradients(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=1)
+        ws = variables([np.ones(1), np.ones(1), np.ones(1)])
+        sgd.build(ws)
+        g = ops.convert_to_tensor([1.0])
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            sgd.apply([g, None, g], ws)
+        np.testing.assert_allclose(np.ravel(values(ws)), [0.9, 1.0, 0.9], rtol=1e-6)
+        layers = sgd.statistics().layers
+        assert [s.gradient_norm for s in layers.values()] == [1.0, 0.0, 1.0]
+        with pytest.raises(ValueError, match="every=0"):
+            sgd.collect_statistics(every=0)
+
+
+class TestHistograms:
+    def test_by_hand(self):
+        sgd = optimizers.SGD(0.5)
+        sgd.collect_statistics(every=None, histograms_every=2)
+        assert sgd.histograms() is None
+        w = np.array([[0.0, 1.0, 2.0], [3.0, 30.0, 30.0]])
+        ws = variables([w, np.array([7.0, 7.0])])
+        g = np.arange(6.0).reshape(2, 3), np.zeros(2)
+        for _ in range(3):
+            apply(sgd, g, ws)
+        assert sgd.statistics() is None
+        histograms = sgd.histograms()
+        assert histograms.step == 2
+        layer = histograms.layers["w0"]
+        before = w - 0.5 * g[0]
+        for got, x in (
+            (layer.weight, before),
+            (layer.gradient, g[0]),
+            (layer.update, -0.5 * g[0]),
+        ):
+            counts, edges = np.histogram(x, bins=30)
+            np.testing.assert_array_equal(got.counts, counts)
+            assert (got.low, got.high) == pytest.approx((edges[0], edges[-1]))
+        equal = histograms.layers["w1"].weight  # no width: all in the first bin
+        assert (equal.low, equal.high) == (7.0, 7.0)
+        assert equal.counts.tolist() == [2.0] + [0.0] * 29
+
+    def test_what_is_empty_or_not_finite_counts_nothing(self):
+        sgd = optimizers.SGD(0.5, skip_non_finite=False)
+        sgd.collect_statistics(every=None, histograms_every=1)
+        ws = variables([np.ones((0, 2)), np.ones(2)])
+        apply(sgd, [np.ones((0, 2)), np.array([np.nan, 1.0])], ws)
+        layers = sgd.histograms().layers
+        assert not layers["w0"].gradient.counts.any()
+        assert not layers["w1"].gradient.counts.any()
+        assert layers["w1"].weight.counts.sum() == 2
+
+    @pytest.mark.parametrize(
+        "jit_compile",
+        [False, True] if keras.backend.backend() == "tensorflow" else ["auto"],
+    )
+    def test_in_fit(self, jit_compile):
+        sgd = optimizers.SGD(0.01)
+        sgd.collect_statistics(every=4, histograms_every=3)
+        model = fit(sgd, jit_compile=jit_compile)
+        assert sgd.statistics().step == 8
+        assert sgd.histograms().step == 6
+        for v in model.trainable_variables:
+            layer = sgd.histograms().layers[v.path]
+            for histogram in (layer.gradient, layer.update, layer.weight):
+                assert histogram.counts.sum() == np.prod(v.shape)
+
+
+class TestRequests:
+    def test_several_are_served_and_one_is_withdrawn(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=3, who="b")
+        ws = variables([np.ones(1)])
+        steps = []
+        for _ in range(6):
+            apply(sgd, [np.ones(1)], ws)
+            steps.append(sgd.statistics().step)
+        assert steps == [1, 2, 3, 4, 4, 6]
+        assert not sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=None, who="b")
+
+    def test_the_last_records_are_kept_until_they_are_fetched(self):
+        sgd = optimizers.SGD(0.5)
+        sgd.collect_statistics(every=2)
+        assert sgd.recorder.statistics_since(0) == (0, [])
+        ws = variables([np.zeros(1)])
+        sgd.build(ws)
+        step, one = compiled(sgd, ws), [ops.ones(1)]
+        seen = 0
+        for updates, expected in (3, [1, 2]), (4, [4, 6]), (1, [8]), (0, []):
+            for _ in range(updates):
+                step(one)
+            seen, new = sgd.recorder.statistics_since(seen)
+            assert [s.step for s in new] == expected
+            assert [s.weight_norm for s in new] == [(n - 1) / 2 for n in expected]
+        for _ in range(140):
+            step(one)
+        seen, new = sgd.recorder.statistics_since(seen)
+        assert (seen, len(new)) == (75, CAPACITY)
+        assert [s.step for s in new] == list(range(22, 149, 2))
