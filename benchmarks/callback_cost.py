@@ -55,6 +55,8 @@ CALLBACKS = {
     "naive / 1": lambda _: [naive()],
 }
 
+WARM_UP = 64  # steps before those that are timed, so that step 500 is one of these
+
 
 def network(steps_per_execution):
     """Return the MLP, compiled."""
@@ -82,7 +84,7 @@ def timed_fit(name, steps_per_execution, **data):
     model, ends = network(steps_per_execution), []
     last = keras.callbacks.LambdaCallback(on_train_end=lambda _: ends.append(clocks()))
     batch = data["batch_size"]
-    few = batch * steps_per_execution + len(data["x"]) % batch  # the same last batch
+    few = WARM_UP * batch + len(data["x"]) % batch  # the same last batch
     traced = {**data, "x": data["x"][:few], "y": data["y"][:few]}
     for arguments in traced, data:
         with tempfile.TemporaryDirectory() as directory:

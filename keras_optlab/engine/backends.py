@@ -1,7 +1,7 @@
 """What differs between TensorFlow, JAX and torch: gradients in, values out.
 
-Choosing between two outcomes must cost nothing. TensorFlow takes one condition around
-the commit, except under a strategy, where a commit crosses replicas and may not stand
+Choosing between outcomes must cost nothing. TensorFlow takes one branch around the
+commit, except under a strategy, where a commit crosses replicas and may not stand
 inside a condition. torch on a CPU takes a Python `if`. Everything else computes both
 and selects by value, which a compiler fuses and which never waits for a device.
 """
@@ -18,6 +18,7 @@ from keras import ops
 Tensor = Any
 Variable = Any
 Pairs = list[tuple[Variable, Tensor]]
+Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
 
 def read(variable: Variable) -> Tensor:
@@ -60,19 +61,33 @@ def commit(pairs: Pairs) -> None:
     context.merge_call(write, args=([value for _, value in pairs],))
 
 
-def commit_either(
-    condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
-) -> None:
-    """Write what `yes` computes where the condition holds, else what `no` computes."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow" and _replica_context() is None:
+def commit_first(cases: list[Case]) -> None:
+    """Write what the first case computes whose condition holds; the last one's is True.
+
+    Where `branches` is not true of the first condition, there are at most two cases.
+    """
+    forms = [form for _, form in cases]
+    if len(cases) == 1:
+        commit(forms[0]())
+    elif not branches(cases[0][0]):
+        yes, no = forms
+        commit(_select(cases[0][0], yes(), no()))
+    elif keras.backend.backend() == "torch":
+        commit(next(form for condition, form in cases if condition)())
+    else:
         import tensorflow as tf
 
-        tf.cond(condition, lambda: _done(commit(yes())), lambda: _done(commit(no())))
-    elif backend == "torch" and condition.device.type == "cpu":
-        commit(yes() if condition else no())
-    else:
-        commit(_select(condition, yes(), no()))
+        holds = tf.stack([tf.cast(condition, "int32") for condition, _ in cases])
+        bodies = [lambda form=form: _done(commit(form())) for form in forms]
+        tf.switch_case(tf.argmax(holds, output_type="int32"), bodies)
+
+
+def branches(condition: Tensor) -> bool:
+    """Return whether to branch on a condition, which elsewhere selects by value."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return condition.device.type == "cpu"
+    return backend == "tensorflow" and _replica_context() is None
 
 
 def seldom(

@@ -89,6 +89,11 @@ class Recorder:
         self._bins = Ring(add_variable, "histograms", 1, bins)
         self.variables = self._norms.variables + self._bins.variables
 
+    def due(self, t: Tensor) -> Tensor | bool:
+        """Return whether anything is recorded at update `t`, in the step now traced."""
+        self._traced = wanted = self._requests
+        return _due(t, wanted.statistics | wanted.histograms)
+
     def record(
         self,
         t: Tensor,
@@ -112,8 +117,7 @@ class Recorder:
             table = [ops.stack([histogram(x) for x in xs]) for xs in layers]
             return _scatter(ops.stack(table), rows, len(self.paths))
 
-        self._traced = wanted = self._requests
-        pairs = []
+        wanted, pairs = self._requests, []
         if wanted.statistics:
             pairs += self._norms.write(_due(t, wanted.statistics), t, norms)
         if wanted.histograms:
@@ -151,9 +155,9 @@ class Recorder:
 
 
 def _due(t: Tensor, cadences: frozenset[int]) -> Tensor | bool:
-    """Return whether something is recorded at update `t`; `True` if at each."""
-    if 1 in cadences:
-        return True
+    """Return whether something is recorded at update `t`; a bool if always or never."""
+    if not cadences or 1 in cadences:
+        return bool(cadences)
     due = t == 1
     for every in sorted(cadences):
         due = ops.logical_or(due, t % every == 0)

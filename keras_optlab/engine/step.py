@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from keras import ops
 
 from keras_optlab.engine.backends import (
+    Case,
     Pairs,
-    commit,
-    commit_either,
+    branches,
+    commit_first,
     dense,
     read,
     sum_over_replicas,
@@ -34,15 +37,33 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
     finite = _all_finite(gradients) if optimizer.skip_non_finite else None
     if optimizer.gradient_accumulation_steps:
         _accumulate(optimizer, parameters, gradients, finite)
-    elif finite is None:
-        commit(Update(optimizer, parameters, gradients).compute())
+        return
+
+    def update(record: bool) -> Pairs:
+        return Update(optimizer, parameters, gradients, record).compute()
+
+    def skip() -> Pairs:
+        return [(optimizer.skipped_steps, read(optimizer.skipped_steps) + 1)]
+
+    if finite is None:
+        commit_first(_updates(optimizer, True, update))
     else:
-        skipped = optimizer.skipped_steps
-        commit_either(
-            finite,
-            lambda: Update(optimizer, parameters, gradients).compute(),
-            lambda: [(skipped, read(skipped) + 1)],
-        )
+        commit_first([*_updates(optimizer, finite, update), (True, skip)])
+
+
+def _updates(
+    optimizer: Any, condition: Tensor | bool, update: Callable[[bool], Pairs]
+) -> list[Case]:
+    """Return when to update and how: with records, where these are due.
+
+    Where branching costs nothing, the update that records nothing is one of its own,
+    since to keep gradients and changes until they are measured slows the rest down.
+    """
+    due = optimizer.recorder.due(read(optimizer.updates) + 1)
+    if isinstance(due, bool) or not branches(due):
+        return [(condition, partial(update, due is not False))]
+    now = ops.logical_and(condition, due)
+    return [(now, partial(update, True)), (condition, partial(update, False))]
 
 
 def _accumulate(
@@ -68,17 +89,18 @@ def _accumulate(
     window = optimizer.gradient_accumulation_steps
     last = (read(optimizer.micro_steps) + 1) % window == 0
 
-    def update() -> Pairs:
+    def update(record: bool) -> Pairs:
         mean = [x / ops.cast(count, x.dtype) for x in total]
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
-        done = Update(optimizer, parameters, mean).compute()
+        done = Update(optimizer, parameters, mean, record).compute()
         return [*done, *emptied, (optimizer.accumulated, count * 0), skips]
 
     def add() -> Pairs:
         added = list(zip(sums, total, strict=True))
         return [*added, (optimizer.accumulated, count), skips]
 
-    commit_either(ops.logical_and(last, count > 0), update, add)
+    now = ops.logical_and(last, count > 0)
+    commit_first([*_updates(optimizer, now, update), (True, add)])
 
 
 def _all_finite(gradients: list[Tensor]) -> Tensor:

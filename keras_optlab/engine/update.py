@@ -33,14 +33,20 @@ class Update:
         optimizer: The optimizer, built.
         parameters: The weights that have a gradient, none of them frozen.
         gradients: Dense gradients of these weights, summed over replicas.
+        record: Whether to write the records that are due.
     """
 
     def __init__(
-        self, optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
+        self,
+        optimizer: Any,
+        parameters: list[Parameter],
+        gradients: list[Tensor],
+        record: bool,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
         self.gradients = gradients
+        self.record = record
         self.done = read(optimizer.updates)  # updates before this one
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
@@ -56,7 +62,8 @@ class Update:
         w_decayed = self._each(self._decayed, w)
         u = self._each(self._rule, w_decayed, g)
         u = self._transform("update", u, w, g)
-        self._record(raw, g, u, w)
+        if self.record:
+            self._record(raw, g, u, w)
         self._write_weights(self._each(self._stepped, w_decayed, u))
         self.pairs.append((self.optimizer.updates, self.done + 1))
         return self.pairs
