@@ -151,3 +151,30 @@ class TestRequests:
         seen, new = sgd.recorder.statistics_since(seen)
         assert (seen, len(new)) == (75, CAPACITY)
         assert [s.step for s in new] == list(range(22, 149, 2))
+
+    @pytest.mark.parametrize(
+        ("options", "recorded"),
+        [
+            ({}, [1, 3, 6]),
+            ({"skip_non_finite": False}, [1, 3, 6]),
+            ({"gradient_accumulation_steps": 2}, [1, 3]),
+        ],
+    )
+    def test_records_leave_the_training_as_it_is(self, options, recorded):
+        gradients = np.random.default_rng(0).normal(size=(8, 1, 2))
+        if not options:
+            gradients[4] = np.nan  # skipped, so the seventh is the sixth update
+        plain, asked = optimizers.Adam(0.1, **options), optimizers.Adam(0.1, **options)
+        asked.collect_statistics(every=3, histograms_every=2)
+        weights = variables([np.ones(2)]), variables([np.ones(2)])
+        steps = []
+        for adam, ws in zip((plain, asked), weights, strict=True):
+            adam.build(ws)
+            steps.append(compiled(adam, ws))
+        for g in gradients:
+            for step in steps:
+                step([ops.convert_to_tensor(g[0], "float32")])
+        np.testing.assert_allclose(*(values(ws)[0] for ws in weights), rtol=1e-6)
+        _, records = asked.recorder.statistics_since(0)
+        assert [s.step for s in records] == recorded
+        assert asked.histograms().step == int(asked.updates.numpy()) // 2 * 2
