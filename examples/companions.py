@@ -11,6 +11,7 @@ each backend: set KERAS_BACKEND to tensorflow (the default), jax or torch.
 import argparse
 import shlex
 import sys
+from pathlib import Path
 
 import keras
 from keras import layers
@@ -92,7 +93,8 @@ def main():
     )
     accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
     print(f"Test accuracy: {100 * accuracy:.2f} %")
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", args.log_dir]
+    above = str(Path(args.log_dir).parent)  # so that the HPARAMS page has the metrics
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", above]
     print(f"To see the training:\n    {shlex.join(command)}")
 
 

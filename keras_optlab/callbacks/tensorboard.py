@@ -59,7 +59,8 @@ class TensorBoard(Figures):
 
     The HPARAMS page has a row for every training below the directory that TensorBoard
     is pointed at, with its optimizer, what was set there, how it ended and the last
-    value of any number above. It tells of the first `fit` into a `log_dir`.
+    value of any number above. It tells of the first `fit` into a `log_dir`. Pointed at
+    that `log_dir` alone, TensorBoard 2.21 finds the row, but not the metrics.
 
     With a stock Keras optimizer there are the metrics, the learning rate, what
     callbacks move, the histograms of the weights, and the images. Values that a
