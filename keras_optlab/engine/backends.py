@@ -21,11 +21,14 @@ Pairs = list[tuple[Variable, Tensor]]
 Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
 
+def raw(variable: Variable) -> Variable:
+    """Return the backend's own variable inside one of Keras."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
 def read(variable: Variable) -> Tensor:
     """Return a variable's value as a plain tensor of its own type."""
-    if isinstance(variable, keras.Variable):
-        variable = variable.value
-    return ops.convert_to_tensor(variable)
+    return ops.convert_to_tensor(raw(variable))
 
 
 def dense(gradient: Tensor) -> Tensor:
@@ -50,7 +53,7 @@ def commit(pairs: Pairs) -> None:
         for variable, value in pairs:
             variable.assign(value)
         return
-    variables = [v.value if isinstance(v, keras.Variable) else v for v, _ in pairs]
+    variables = [raw(v) for v, _ in pairs]
 
     def write(strategy: Any, values: Sequence[Tensor]) -> None:
         for variable, value in zip(variables, values, strict=True):
@@ -87,7 +90,12 @@ def branches(condition: Tensor) -> bool:
     backend = keras.backend.backend()
     if backend == "torch":
         return condition.device.type == "cpu"
-    return backend == "tensorflow" and _replica_context() is None
+    return backend == "tensorflow" and not in_replica()
+
+
+def in_replica() -> bool:
+    """Return whether this is one replica of several of a `tf.distribute` strategy."""
+    return _replica_context() is not None
 
 
 def seldom(
@@ -101,7 +109,7 @@ def seldom(
     if condition is True:
         return change(value)
     backend = keras.backend.backend()
-    if backend != "tensorflow" or _replica_context() is not None:
+    if backend != "tensorflow" or in_replica():
         return ops.cond(condition, lambda: change(value), lambda: value)
     import tensorflow as tf
 
@@ -123,6 +131,24 @@ def seldom(
         then_branch=yes,
         else_branch=no,
     )[0]
+
+
+def all_finite(xs: Sequence[Tensor]) -> Tensor:
+    """Return whether no entry is a NaN or an infinity.
+
+    A sum is finite only if all its terms are, and takes one pass without a temporary.
+    If it is not, it may have overflowed, so TensorFlow then looks at each entry.
+    """
+
+    def each() -> Tensor:
+        return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))
+
+    if keras.backend.backend() != "tensorflow" or in_replica():
+        return each()
+    import tensorflow as tf
+
+    sums = [tf.cast(tf.reduce_sum(x), "float32") for x in xs]
+    return tf.cond(tf.math.is_finite(tf.add_n(sums)), lambda: tf.constant(True), each)
 
 
 def norm(x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from keras import ops
 from keras_optlab.engine.backends import (
     Case,
     Pairs,
+    all_finite,
     branches,
     commit_first,
     dense,
@@ -34,7 +35,7 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         return
     parameters = [p for p, _ in rows]
     gradients = sum_over_replicas([g for _, g in rows])
-    finite = _all_finite(gradients) if optimizer.skip_non_finite else None
+    finite = all_finite(gradients) if optimizer.skip_non_finite else None
     if optimizer.gradient_accumulation_steps:
         _accumulate(optimizer, parameters, gradients, finite)
         return
@@ -101,10 +102,6 @@ def _accumulate(
 
     now = ops.logical_and(last, count > 0)
     commit_first([*_updates(optimizer, now, update), (True, add)])
-
-
-def _all_finite(gradients: list[Tensor]) -> Tensor:
-    return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
 
 
 def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:

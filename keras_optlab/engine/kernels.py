@@ -1,0 +1,145 @@
+"""TensorFlow's own kernels: a rule and the step it makes in one pass over memory.
+
+A kernel stands here if it computes exactly what the rule of that name does; it spares
+the passes that compiled code still makes, one for each slot. Kernels subtract decay
+factors from 1 in float32, so scalars must be prepared from factors that are `as_seen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_optlab.core import Record
+from keras_optlab.core.numerics import DecayRate
+
+Tensor = Any
+Handle = Any
+Kernel = Callable[..., Any]  # of a weight's handle, its slots' handles, and a gradient
+
+
+def kernel_for(name: str, h: Record, slots: set[str]) -> Kernel | None:
+    """Return the kernel that is the rule of this name, or `None`.
+
+    Args:
+        name: Name of the optimizer in the registry.
+        h: Its hyperparameters, as `prepare` returned them.
+        slots: Names of its slots.
+    """
+    choose = KERNELS.get(name)
+    return choose(h, slots) if choose else None
+
+
+def as_seen(h: Record) -> Record:
+    """Return hyperparameters with decay factors as a kernel rounds them."""
+    return Record(
+        **{
+            name: DecayRate(1 - x.keep) if isinstance(x, DecayRate) else x
+            for name, x in h.items()
+        }
+    )
+
+
+def _raw() -> Any:
+    import tensorflow as tf
+
+    return tf.raw_ops
+
+
+def _descent(h: Record) -> Kernel:
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:  # noqa: ARG001
+        _raw().ResourceApplyGradientDescent(var=w, alpha=h.learning_rate, delta=g)
+
+    return run
+
+
+def _velocity(h: Record, momentum: Tensor, nesterov: bool) -> Kernel:
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        _raw().ResourceApplyKerasMomentum(
+            var=w,
+            accum=s["v"],
+            lr=h.learning_rate,
+            grad=g,
+            momentum=momentum,
+            use_nesterov=nesterov,
+        )
+
+    return run
+
+
+def _sgd(h: Record, slots: set[str]) -> Kernel:
+    return _velocity(h, h.momentum, h.nesterov) if "v" in slots else _descent(h)
+
+
+def _momentum(h: Record, slots: set[str]) -> Kernel | None:  # noqa: ARG001
+    if h.form != "heavy_ball":
+        return None
+    return _velocity(h, h.momentum.keep, nesterov=False)
+
+
+def _adam(h: Record, slots: set[str]) -> Kernel | None:
+    if h.epsilon_placement == "inside":
+        return None
+
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        last = {"vhat": s["v_max"]} if "v_max" in slots else {}
+        apply = (
+            _raw().ResourceApplyAdamWithAmsgrad if last else _raw().ResourceApplyAdam
+        )
+        apply(
+            var=w,
+            m=s["m"],
+            v=s["v"],
+            **last,
+            beta1_power=0.0,  # the rate has both corrections
+            beta2_power=0.0,
+            lr=h.alpha_t,
+            beta1=h.beta_1.keep,
+            beta2=h.beta_2.keep,
+            epsilon=h.epsilon_t,
+            grad=g,
+        )
+
+    return run
+
+
+def _adamax(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        _raw().ResourceApplyAdaMax(
+            var=w,
+            m=s["m"],
+            v=s["u"],
+            beta1_power=0.0,  # the rate has the correction
+            lr=h.alpha_t,
+            beta1=h.beta_1.keep,
+            beta2=h.beta_2.keep,
+            epsilon=h.epsilon,
+            grad=g,
+        )
+
+    return run
+
+
+def _adadelta(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        _raw().ResourceApplyAdadelta(
+            var=w,
+            accum=s["accumulated_grad"],
+            accum_update=s["accumulated_delta"],
+            lr=h.learning_rate,
+            rho=h.rho.keep,
+            epsilon=h.epsilon,
+            grad=g,
+        )
+
+    return run
+
+
+KERNELS: dict[str, Callable[[Record, set[str]], Kernel | None]] = {
+    "adadelta": _adadelta,
+    "adam": _adam,
+    "adamax": _adamax,
+    "adamw": _adam,
+    "momentum": _momentum,
+    "sgd": _sgd,
+}
