@@ -1,66 +1,184 @@
-"""Time of a training step in `fit`: ours, Keras' twin, and SGD without state as floor.
+"""Time of a training step in `fit`: ours over Keras' twin, and SGD as the floor.
 
-    python benchmarks/fit_time.py --optimizer adam --rounds 7
+    python benchmarks/fit_time.py
+    python benchmarks/fit_time.py --models wide --optimizers adam lion
 
-The models train in turn, round by round, and medians are compared, since a machine that
-is shared speeds up and slows down. Absolute times are of that machine only; the ratios
-are what to read.
+Five models train on MNIST, each with every contender in turn, round by round, in an
+order that turns. The ratio to Keras' twin is taken within a round, and the median over
+the rounds is printed: of the time that passed and of the processor time. `sgd` is
+Keras' SGD without state, which shows what of a step is not the optimizer's. `all on` is
+ours with the guard, `global_clipnorm`, three groups and statistics every 50 steps,
+beside Keras' twin with `global_clipnorm`.
 """
 
+from __future__ import annotations
+
 import argparse
-import statistics
+import functools
+import gc
+import itertools
+import json
+import pathlib
 import time
 
 import keras
 import numpy as np
+import rich.console
+import rich.table
 
 import keras_optlab as kol
 
-STEPS = 100
+STEPS = 100  # of a round, a multiple of the steps per execution
+CLASSES = 10
+layers = keras.layers
 
 
-def trained(optimizer, width, x, y):
-    """Return a network that has been compiled and run once."""
+def perceptron(*widths):
+    """Return the layers of a multilayer perceptron."""
+    hidden = [layers.Dense(width, activation="relu") for width in widths]
+    return [layers.Reshape((784,)), *hidden, layers.Dense(CLASSES)]
+
+
+def convolutional():
+    """Return the layers of a small convolutional network."""
+    return [
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(CLASSES),
+    ]
+
+
+# Each entry: what makes the layers, and the batch size.
+MODELS = {
+    "mlp": (functools.partial(perceptron, 512, 512), 128),
+    "mlp, batch 32": (functools.partial(perceptron, 512, 512), 32),
+    "wide": (functools.partial(perceptron, 2048, 2048), 32),
+    "deep": (functools.partial(perceptron, *[64] * 61), 32),
+    "cnn": (convolutional, 128),
+}
+HEADS = "model", "steps_per_execution", "optimizer", "contender"
+FIGURES = "first", "wall", "cpu", "ratio", "cpu_ratio"
+
+
+def contenders(name):
+    """Return for each contender what makes its optimizer, Keras' twin first."""
+    create = functools.partial(kol.optimizers.create, name)
+    twin = kol.optimizers.info(name).keras_twin
+    result = {"ours": create, "sgd": keras.optimizers.SGD}
+    if twin:
+        theirs = getattr(keras.optimizers, twin)
+        result = {"keras": theirs} | result
+    return result
+
+
+def all_on(name):
+    """Return the contenders with everything switched on that is free to have."""
+    theirs = getattr(keras.optimizers, kol.optimizers.info(name).keras_twin)
+
+    def ours():
+        rates = {"*bias": 0.5, "*dense*kernel": 0.9, "*": 1.0}
+        groups = [kol.Group(glob, learning_rate=x) for glob, x in rates.items()]
+        optimizer = kol.optimizers.create(name, global_clipnorm=1.0, groups=groups)
+        optimizer.collect_statistics(50, who="benchmark")
+        return optimizer
+
+    return {"keras": lambda: theirs(global_clipnorm=1.0), "all on": ours}
+
+
+def clocks():
+    """Return the time that passes, and that of the processor."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def timed(model, **data):
+    """Return what a `fit` takes, per step."""
+    start = clocks()
+    model.fit(**data, verbose=0, shuffle=False)
+    return (clocks() - start) / STEPS
+
+
+def compiled(make, optimizer, at_once):
+    """Return a model that has not been trained yet."""
     keras.utils.set_random_seed(0)
-    dense = keras.layers.Dense
-    hidden = [dense(width, activation="relu") for _ in range(2)]
-    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, dense(10)])
+    model = keras.Sequential([keras.Input((28, 28, 1)), *make()])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss)
-    model.fit(x, y, batch_size=len(x) // STEPS, verbose=0)
+    model.compile(optimizer(), loss, steps_per_execution=at_once)
     return model
+
+
+def compare(row, make, optimizers, rounds, **data):
+    """Return a row of the table for each contender; times in ms."""
+    gc.collect()  # the models before
+    models = {k: compiled(make, o, row[1]) for k, o in optimizers.items()}
+    first = {label: timed(model, **data) * STEPS for label, model in models.items()}
+    times = {label: [] for label in models}
+    for i in range(rounds):
+        labels = list(models)
+        shift = i % len(labels)
+        for label in labels[shift:] + labels[:shift]:
+            times[label].append(timed(models[label], **data))
+    base = np.array(times.get("keras", times.get("ours")))
+    rows = []
+    for label, took in times.items():
+        ratios = np.median(np.array(took) / base, axis=0)
+        wall, cpu = 1000 * np.median(took, axis=0)
+        values = *row, label, 1000 * first[label][0], wall, cpu, *ratios
+        rows.append(dict(zip(HEADS + FIGURES, values, strict=True)))
+    return rows
+
+
+def table(rows):
+    """Return the rows as a table."""
+    result = rich.table.Table(box=None)
+    for head in "model", "at once", "optimizer", "contender":
+        result.add_column(head, no_wrap=True)
+    for head in "first ms", "wall ms", "cpu ms", "/ keras", "cpu":
+        result.add_column(head, justify="right", no_wrap=True)
+    forms = "{first:.0f}", "{wall:.2f}", "{cpu:.2f}", "{ratio:.3f}", "{cpu_ratio:.3f}"
+    for row in rows:
+        texts = [str(row[head]) for head in HEADS]
+        result.add_row(*texts, *(form.format(**row) for form in forms))
+    return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--optimizer", default="adam", help="default: %(default)s")
-    parser.add_argument("--width", type=int, default=512, help="default: %(default)s")
-    parser.add_argument("--batch", type=int, default=128, help="default: %(default)s")
+    names = {"nargs": "+", "metavar": "NAME"}
+    parser.add_argument("--models", choices=MODELS, default=list(MODELS), **names)
+    parser.add_argument("--optimizers", default=["adam"], **names)
+    parser.add_argument("--all", action="store_true", help="all that Keras has too")
+    parser.add_argument("--at-once", nargs="+", type=int, default=[1, 20], metavar="N")
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")
     args = parser.parse_args()
 
-    rng = np.random.default_rng(0)
-    x = rng.random((STEPS * args.batch, 784), "float32")
-    y = rng.integers(0, 10, len(x))
-    twin = kol.optimizers.info(args.optimizer).keras_twin
-    entries = {"ours": kol.optimizers.create(args.optimizer)}
-    if twin:
-        entries["keras"] = getattr(keras.optimizers, twin)()
-    entries["sgd (keras)"] = keras.optimizers.SGD()
-    models = {k: trained(o, args.width, x, y) for k, o in entries.items()}
-
-    seconds = {name: [] for name in models}
-    for _ in range(args.rounds):
-        for name, model in models.items():
-            start = time.perf_counter()
-            model.fit(x, y, batch_size=args.batch, verbose=0)
-            seconds[name].append(time.perf_counter() - start)
-
-    medians = {k: 1000 * statistics.median(v) / STEPS for k, v in seconds.items()}
-    print(f"{args.optimizer}, {keras.backend.backend()}, width {args.width}")
-    for name, median in medians.items():
-        ratio = median / medians.get("keras", medians["ours"])
-        print(f"{name:12} {median:8.2f} ms a step   {ratio:.2f}")
+    info = kol.optimizers.info
+    optimizers = args.optimizers
+    if args.all:
+        optimizers = [n for n in kol.optimizers.names() if info(n).keras_twin]
+    (images, labels), _ = kol.datasets.mnist()
+    console, rows = rich.console.Console(width=100), []
+    for name, at_once, model in itertools.product(
+        optimizers, args.at_once, args.models
+    ):
+        make, batch = MODELS[model]
+        n = STEPS * batch
+        x = images[:n, :, :, None].astype("float32") / 255
+        data = {"x": x, "y": labels[:n], "batch_size": batch}
+        sets = [contenders(name)]
+        if info(name).keras_twin:
+            sets.append(all_on(name))
+        for entries in sets:
+            row = model, at_once, name
+            now = compare(row, make, entries, args.rounds, **data)
+            console.print(table(now))
+            rows += now
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""On JAX: ours, Keras' and optax', each compiled with its state donated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+import optax
+
+from contenders.ours import Shapes, Step, arrays, copying, ours, twin
+
+OPTAX: dict[str, Callable[[], optax.GradientTransformation]] = {
+    "adadelta": lambda: optax.adadelta(0.001),
+    "adagrad": lambda: optax.adagrad(0.001),
+    "adam": lambda: optax.adam(0.001),
+    "adamax": lambda: optax.adamax(0.001),
+    "adamw": lambda: optax.adamw(0.001, weight_decay=0.004),
+    "lion": lambda: optax.lion(0.001),
+    "nadam": lambda: optax.nadam(0.001),
+    "rmsprop": lambda: optax.rmsprop(0.001),
+    "sgd": lambda: optax.sgd(0.01, momentum=0.9),
+}
+
+
+def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
+    """Return what makes the step of each contender."""
+    entries = {"ours": lambda: applied(ours(name), shapes)}
+    if twin(name):
+        entries["keras"] = lambda: applied(twin(name), shapes)
+    if name in OPTAX:
+        entries["optax"] = lambda: transformed(OPTAX[name](), shapes)
+    return entries | {"copy": copying(name, shapes)}
+
+
+def applied(optimizer: Any, shapes: Shapes) -> Step:
+    """Return the compiled step of a Keras optimizer."""
+    weights = [keras.Variable(w, name=f"w{i}") for i, w in enumerate(arrays(shapes, 0))]
+    optimizer.build(weights)
+
+    def update(state: Any, weights: Any, gradients: Any) -> Any:
+        weights, state = optimizer.stateless_apply(state, gradients, weights)
+        return state, weights
+
+    return stepping(
+        update,
+        [jax.numpy.copy(v.value) for v in optimizer.variables],
+        [jax.numpy.copy(v.value) for v in weights],
+        shapes,
+    )
+
+
+def transformed(rule: optax.GradientTransformation, shapes: Shapes) -> Step:
+    """Return the compiled step of a rule of optax."""
+    weights = [jax.numpy.array(w) for w in arrays(shapes, 0)]
+
+    def update(state: Any, weights: Any, gradients: Any) -> Any:
+        updates, state = rule.update(gradients, state, weights)
+        return state, optax.apply_updates(weights, updates)
+
+    return stepping(update, rule.init(weights), weights, shapes)
+
+
+def stepping(update: Any, state: Any, weights: Any, shapes: Shapes) -> Step:
+    """Return a step that goes on from the last one."""
+    gradients = [jax.numpy.array(g) for g in arrays(shapes, 1)]
+    compiled = jax.jit(update, donate_argnums=(0, 1))
+    now = [state, weights]
+
+    def step() -> int:
+        now[:] = jax.block_until_ready(compiled(*now, gradients))
+        return 1
+
+    step()
+    return step

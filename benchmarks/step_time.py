@@ -1,0 +1,137 @@
+"""Time of an optimizer's step alone: ours and others, on each backend.
+
+    python benchmarks/step_time.py
+    python benchmarks/step_time.py --backends tensorflow --workloads small --all
+
+Each backend runs in a process of its own. There the contenders of a row take their
+turns round by round, each for a fraction of a second, and medians over the rounds are
+compared, since a machine that is shared speeds up and slows down; `ours /` is the
+median of the ratios within a round. Times are of the machine, ratios are what to read.
+`first` is the time until the first steps are done: to build, trace and compile.
+`copy` copies as many bytes as an update must move, on all cores: the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import importlib.util
+import itertools
+import json
+import multiprocessing
+import os
+import pathlib
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import rich.console
+import rich.table
+from workloads import WORKLOADS
+
+BACKENDS = ("tensorflow", "jax", "torch")
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad", "lion", "nadam")
+TEXTS = "backend", "workload", "optimizer", "contender"
+FIGURES = "first", "wall", "cpu", "ratio", "cpu_ratio"
+
+
+def clocks():
+    """Return the time that passes, and that of the processor."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def turn(step, seconds):
+    """Return the mean time of a step, in so many seconds of them."""
+    start, steps = clocks(), 0
+    while clocks()[0] - start[0] < seconds or steps < 3:
+        steps += step()
+    return (clocks() - start) / steps
+
+
+def compare(backend, workload, name, rounds, seconds):
+    """Return a row for each contender; times in ms."""
+    contenders = importlib.import_module(f"contenders.on_{backend}")
+    gc.collect()  # what the comparison before left
+    for make in contenders.steps(name, [(2,)]).values():
+        make()  # so that no one's first step is the first of all
+    steps, first = {}, {}
+    for label, make in contenders.steps(name, WORKLOADS[workload]).items():
+        start = clocks()
+        steps[label] = make()
+        first[label] = clocks()[0] - start[0]
+    times = {label: [] for label in steps}
+    for i in range(rounds):
+        labels = list(steps)
+        shift = i % len(labels)
+        for label in labels[shift:] + labels[:shift]:
+            times[label].append(turn(steps[label], seconds))
+    rows = []
+    for label, took in times.items():
+        wall, cpu = 1000 * np.median(took, axis=0)
+        ratios = np.median(np.array(times["ours"]) / np.array(took), axis=0)
+        values = backend, workload, name, label, 1000 * first[label], wall, cpu, *ratios
+        rows.append(dict(zip(TEXTS + FIGURES, values, strict=True)))
+    return rows
+
+
+def every_name():
+    import keras_optlab as kol
+
+    return kol.optimizers.names()
+
+
+def table(rows):
+    """Return the rows as a table."""
+    result = rich.table.Table(box=None)
+    for head in TEXTS:
+        result.add_column(head, no_wrap=True)
+    for head in "first ms", "wall ms", "cpu ms", "ours /", "cpu":
+        result.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        figures = ("{first:.0f}", "{wall:.3f}", "{cpu:.3f}", "{ratio:.2f}")
+        figures = [x.format(**row) for x in (*figures, "{cpu_ratio:.2f}")]
+        result.add_row(*(row[x] for x in TEXTS), *figures)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = {"nargs": "+", "metavar": "NAME"}
+    parser.add_argument("--backends", choices=BACKENDS, default=BACKENDS, **names)
+    parser.add_argument(
+        "--workloads", choices=WORKLOADS, default=list(WORKLOADS), **names
+    )
+    parser.add_argument("--optimizers", default=OPTIMIZERS, **names)
+    parser.add_argument("--all", action="store_true", help="all of the registry")
+    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument(
+        "--seconds", type=float, default=0.2, help="of a turn; default: %(default)s"
+    )
+    parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")
+    args = parser.parse_args()
+
+    console = rich.console.Console(width=100)  # also where the output is no terminal
+    rows = []
+    for backend in args.backends:
+        if importlib.util.find_spec(backend) is None:
+            console.print(f"{backend} is not installed, so it is left out")
+            continue
+        os.environ["KERAS_BACKEND"] = backend
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as process:
+            names = args.optimizers
+            if args.all:
+                names = process.submit(every_name).result()
+            for workload, name in itertools.product(args.workloads, names):
+                row = (backend, workload, name, args.rounds, args.seconds)
+                rows += process.submit(compare, *row).result()
+                print(*row[:3], "done", file=sys.stderr, flush=True)
+    console.print(table(rows))
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
