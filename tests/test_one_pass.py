@@ -136,3 +136,11 @@ def test_weights_of_one_shape_share_a_compiled_step(monkeypatch):
     )
     trajectory(lion, weights(SHAPES), gradients(SHAPES, 2))
     assert sorted(map(tuple, traced)) == sorted(set(SHAPES.values()))
+
+
+def test_rules_of_whole_tensors_stay_plain(monkeypatch):
+    monkeypatch.setattr(one_pass, "WORTH_IT", 1)
+    lion = optimizers.create("lion")
+    monkeypatch.setattr(type(lion), "elementwise", False)
+    monkeypatch.setattr(one_pass.Passes, "run", lambda *_: pytest.fail("compiled"))
+    trajectory(lion, weights(SHAPES), gradients(SHAPES, 2))

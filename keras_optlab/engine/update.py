@@ -89,7 +89,7 @@ class Update:
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
-        if not pays(p.variable):
+        if not (self.optimizer.elementwise and pays(p.variable)):
             self.pairs += self._next(p, p.variable, p.slots, g)
         elif kernel := self._kernel(p):
             slots = {name: raw(v).handle for name, v in p.slots.items()}
