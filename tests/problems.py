@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_optlab import optimizers
 from keras_optlab.core import Hyper, Paper, Slot, StepSize
+from keras_optlab.engine.backends import read
 
 
 class Toy(optimizers.Optimizer):
@@ -129,7 +130,7 @@ def compiled(optimizer, ws):
 
 def values(variables):
     """Return variables as float64 arrays."""
-    return [np.asarray(ops.convert_to_numpy(v), "float64") for v in variables]
+    return [np.asarray(ops.convert_to_numpy(read(v)), "float64") for v in variables]
 
 
 def distance(a, b, start):

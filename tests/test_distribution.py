@@ -36,10 +36,12 @@ def model(**options):
     return net
 
 
-def trained(net, data=None):
+def trained(net, data=None, statistics=True):
     x, y = data or regression()
-    net.optimizer.collect_statistics(every=1)
+    net.optimizer.collect_statistics(every=1 if statistics else None)
     net.fit(x, y, batch_size=32, epochs=3, verbose=0, shuffle=False)
+    if not statistics:
+        return values(net.weights)
     s = net.optimizer.statistics()
     return [*values(net.weights), np.array([s.gradient_norm, s.update_norm, s.step])]
 
@@ -90,6 +92,17 @@ def test_slots_that_an_argument_switches_are_built_in_a_replica():
             net.compile(optimizers.SGD(0.01), "mse")
         ends.append(trained(net))
     assert_same(*ends)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+def test_a_step_without_records_under_a_strategy():
+    """Records have a form of the step of their own."""
+    import tensorflow as tf
+
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    with tf.distribute.MirroredStrategy(devices).scope():
+        net = model()
+    assert_same(trained(net, statistics=False), trained(model(), statistics=False))
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")

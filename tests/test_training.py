@@ -258,28 +258,6 @@ class TestModels:
         for a, b in zip(before, values(model.get_layer("hidden").weights), strict=True):
             np.testing.assert_array_equal(a, b)
 
-    def test_sparse_embedding_gradients_equal_keras(self):
-        def model():
-            keras.utils.set_random_seed(5)
-            return keras.Sequential(
-                [
-                    keras.Input((3,), dtype="int32"),
-                    keras.layers.Embedding(20, 4),
-                    keras.layers.Flatten(),
-                    keras.layers.Dense(1),
-                ]
-            )
-
-        rng = np.random.default_rng(0)
-        data = rng.integers(0, 10, (64, 3)), rng.normal(size=(64, 1))
-        options = {"global_clipnorm": 0.5}
-        ours = fit(optimizers.SGD(0.1, momentum=0.9, **options), model(), data=data)
-        theirs = fit(
-            keras.optimizers.SGD(0.1, momentum=0.9, **options), model(), data=data
-        )
-        for a, b in zip(values(ours.weights), values(theirs.weights), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-
     def test_constraints_and_steps_per_execution_and_jit(self):
         dense = keras.layers.Dense(1, kernel_constraint=keras.constraints.NonNeg())
         model = keras.Sequential([keras.Input((8,)), dense])

@@ -1,7 +1,7 @@
 """What a rule remembers about each tensor between two steps."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -25,3 +25,13 @@ class Slot:
     shape: Literal["weight", "scalar"] = "weight"
     when: str | None = None
     follows: bool = False
+
+    def is_on(self, values: Any) -> bool:
+        """Return whether the owner's arguments, as constructed, switch the slot on."""
+        return self.when is None or bool(getattr(values, self.when))
+
+    def start(self, values: Any) -> float:
+        """Return the number the slot starts from; 0 for what becomes a weight."""
+        if self.init == "weight":
+            return 0.0
+        return getattr(values, self.init) if isinstance(self.init, str) else self.init

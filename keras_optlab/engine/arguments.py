@@ -17,6 +17,16 @@ def check_mask(value: Any) -> Any:
     )
 
 
+def check_slot_dtype(value: Any) -> Any:
+    """Return `None` or `"bfloat16"`."""
+    if value in (None, "bfloat16"):
+        return value
+    raise ValueError(
+        f'expected None or "bfloat16". Received: slot_dtype={value!r}. '
+        "float16 is too narrow for squares of gradients."
+    )
+
+
 def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
     """Return transforms of one side as copies that no one else holds.
 
@@ -47,3 +57,28 @@ def check_gradient_transforms(value: Any) -> tuple[Transform, ...]:
 def check_update_transforms(value: Any) -> tuple[Transform, ...]:
     """Return the update transforms as a tuple."""
     return check_transforms(value, "update")
+
+
+NOT_LAZY = (
+    "adaptive_clipnorm",
+    "use_ema",
+    "gradient_accumulation_steps",
+    "gradient_transforms",
+    "update_transforms",
+)
+
+
+def check_lazy(values: Any) -> None:
+    """Raise if something that was asked for must see all rows of a weight."""
+    given = {k: getattr(values, k) for k in NOT_LAZY}
+    wrong = {k: v for k, v in given.items() if v not in (None, False, ())}
+    if wrong:
+        raise not_lazy(", ".join(f"{k}={v!r}" for k, v in wrong.items()))
+
+
+def not_lazy(what: str) -> ValueError:
+    """Return an error that tells what cannot do with the touched rows alone."""
+    return ValueError(
+        'sparse="lazy" updates only the rows of a weight that have a gradient, and '
+        f'this must see all of it. Received: {what}. Use sparse="dense".'
+    )

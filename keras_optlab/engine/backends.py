@@ -2,18 +2,23 @@
 
 Choosing between outcomes must cost nothing. TensorFlow takes one branch around the
 commit, except under a strategy, where a commit crosses replicas and may not stand
-inside a condition. torch on a CPU takes a Python `if`. Everything else computes both
-and selects by value, which a compiler fuses and which never waits for a device.
+inside a condition. torch on a CPU takes a Python `if`. JAX on a CPU takes one branch
+around the computation and commits after it. Everything else computes both and selects
+by value, which never waits for a device.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_optlab.engine.seam import held
 
 Tensor = Any
 Variable = Any
@@ -21,9 +26,23 @@ Pairs = list[tuple[Variable, Tensor]]
 Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
 
+class View:
+    """What is read by `value` and written by `assign`, but holds nothing itself."""
+
+    @property
+    def value(self) -> Tensor:
+        """The present value."""
+        raise NotImplementedError
+
+    def assign(self, value: Tensor) -> None:
+        """Write a value."""
+        raise NotImplementedError
+
+
 def raw(variable: Variable) -> Variable:
-    """Return the backend's own variable inside one of Keras."""
-    return variable.value if isinstance(variable, keras.Variable) else variable
+    """Return the backend's own variable inside one of Keras, or the value of a view."""
+    wrapped = isinstance(variable, keras.Variable | View)
+    return variable.value if wrapped else variable
 
 
 def read(variable: Variable) -> Tensor:
@@ -31,9 +50,126 @@ def read(variable: Variable) -> Tensor:
     return ops.convert_to_tensor(raw(variable))
 
 
-def dense(gradient: Tensor) -> Tensor:
-    """Return a sparse gradient in full; rows that occur twice are summed."""
-    return ops.convert_to_tensor(gradient, sparse=False)
+def in_place(variable: Variable) -> bool:
+    """Return whether a variable of Keras is what is updated.
+
+    It is not on JAX, nor anywhere within `stateless_apply`: there values are handed in
+    and out, and only `value` and `assign` know of them.
+    """
+    return keras.backend.backend() != "jax" and variable.value is held(variable)
+
+
+def write(variable: Variable, at: slice, value: Tensor) -> None:
+    """Write a part of a vector, a variable of Keras."""
+    if not in_place(variable):
+        x = variable.value
+        variable.assign(ops.concatenate([x[: at.start], value, x[at.stop :]]))
+    elif keras.backend.backend() == "torch":
+        held(variable).data[at] = value
+    else:
+        held(variable)[at].assign(value)
+
+
+def on_cpu(variable: Variable) -> bool:
+    """Return whether a variable of TensorFlow or torch lives on a CPU."""
+    device = raw(variable).device
+    return "cpu" in str(device).lower()
+
+
+def flat(xs: Sequence[Tensor]) -> Tensor:
+    """Return all entries of some tensors as one vector."""
+    if keras.backend.backend() == "torch":  # a call for each takes longer than the work
+        return torch_module()._utils._flatten_dense_tensors(xs)
+    return ops.concatenate([ops.reshape(x, (-1,)) for x in xs])
+
+
+def pieces(x: Tensor, like: Sequence[Variable]) -> list[Tensor]:
+    """Undo `flat`, given tensors of the same shapes."""
+    if keras.backend.backend() == "torch":
+        return list(torch_module()._utils._unflatten_dense_tensors(x, values_of(like)))
+    shapes = [tuple(y.shape) for y in like]
+    ends = list(accumulate(map(math.prod, shapes)))
+    parts = ops.split(x, ends[:-1])
+    return [ops.reshape(y, shape) for y, shape in zip(parts, shapes, strict=True)]
+
+
+def values_of(variables: Sequence[Variable]) -> list[Tensor]:
+    """Return the values of variables of Keras."""
+    if in_place(variables[0]):
+        return [held(v) for v in variables]  # as `value` would, many calls later
+    return [v.value for v in variables]
+
+
+def assign_each(variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
+    """Write a value of its own shape to each variable of Keras."""
+    if keras.backend.backend() == "torch" and in_place(variables[0]):
+        torch = torch_module()
+        with torch.no_grad():
+            torch._foreach_copy_([held(v) for v in variables], list(values))
+        return
+    for variable, x in zip(variables, values, strict=True):
+        variable.assign(x)
+
+
+def dense(gradients: list[Tensor]) -> list[Tensor]:
+    """Return sparse gradients in full; rows that occur twice are summed."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return [tf.convert_to_tensor(g) for g in gradients]  # Keras' lets slices pass
+    if keras.backend.backend() == "torch":
+        return gradients
+    return [ops.convert_to_tensor(g, sparse=False) for g in gradients]
+
+
+def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return which rows a sparse gradient touches, each once, and its sum in each.
+
+    Under JAX, whose shapes are fixed, there are as many as before: some may lie beyond
+    the last row, where nothing is written. `None` if the gradient is not sparse.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not isinstance(gradient, tf.IndexedSlices):
+            return None
+        at, which = tf.unique(gradient.indices)
+        count = tf.size(at)
+        return at, tf.math.unsorted_segment_sum(gradient.values, which, count)
+    if backend == "jax":
+        import jax
+        from jax.experimental.sparse import BCOO
+
+        if not isinstance(gradient, BCOO) or gradient.n_sparse != 1:
+            return None
+        beyond, n = gradient.shape[0], gradient.nse
+        at, which = jax.numpy.unique(
+            gradient.indices[:, 0], return_inverse=True, size=n, fill_value=beyond
+        )
+        return at, jax.ops.segment_sum(gradient.data, which.reshape(-1), n)
+    return None
+
+
+def read_rows(variable: Variable, at: Tensor) -> Tensor:
+    """Return some rows of a variable, without reading the others."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.gather(raw(variable), at)
+    return raw(variable)[at]
+
+
+def write_rows(variable: Variable, at: Tensor, value: Tensor) -> None:
+    """Write some rows of a variable."""
+    if isinstance(variable, View):
+        variable.assign(ops.scatter_update(variable.value, at[:, None], value))
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        raw(variable).scatter_update(tf.IndexedSlices(value, at))
+    else:
+        variable.assign(raw(variable).at[at].set(value, mode="drop"))
 
 
 def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
@@ -72,6 +208,9 @@ def commit_first(cases: list[Case]) -> None:
     forms = [form for _, form in cases]
     if len(cases) == 1:
         commit(forms[0]())
+    elif keras.backend.backend() == "jax":
+        yes, no = forms
+        commit(_chosen(cases[0][0], yes, no))
     elif not branches(cases[0][0]):
         yes, no = forms
         commit(_select(cases[0][0], yes(), no()))
@@ -91,6 +230,23 @@ def branches(condition: Tensor) -> bool:
     if backend == "torch":
         return condition.device.type == "cpu"
     return backend == "tensorflow" and not in_replica()
+
+
+def writes_at_once(variable: Variable) -> bool:
+    """Return whether a new value may be written as soon as it is known.
+
+    It may where `branches` chooses, since then no other outcome needs the old one.
+    """
+    return keras.backend.backend() != "jax" and not in_replica() and on_cpu(variable)
+
+
+def distributed() -> bool:
+    """Return whether a `tf.distribute` strategy makes the variables now."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.has_strategy()
 
 
 def in_replica() -> bool:
@@ -131,24 +287,6 @@ def seldom(
         then_branch=yes,
         else_branch=no,
     )[0]
-
-
-def all_finite(xs: Sequence[Tensor]) -> Tensor:
-    """Return whether no entry is a NaN or an infinity.
-
-    A sum is finite only if all its terms are, and takes one pass without a temporary.
-    If it is not, it may have overflowed, so TensorFlow then looks at each entry.
-    """
-
-    def each() -> Tensor:
-        return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))
-
-    if keras.backend.backend() != "tensorflow" or in_replica():
-        return each()
-    import tensorflow as tf
-
-    sums = [tf.cast(tf.reduce_sum(x), "float32") for x in xs]
-    return tf.cond(tf.math.is_finite(tf.add_n(sums)), lambda: tf.constant(True), each)
 
 
 def norm(x: Tensor) -> Tensor:
@@ -195,8 +333,47 @@ def unshare(variables: Sequence[Variable]) -> None:
             variable.assign(ops.copy(variable.value))
 
 
+def jax_module() -> Any:
+    """Return `jax`, imported only where it is the backend."""
+    import jax
+
+    return jax
+
+
+def torch_module() -> Any:
+    """Return `torch`, imported only where it is the backend."""
+    import torch
+
+    return torch
+
+
 def _done(_: None) -> int:
     return 0  # both branches of a condition must return the same structure
+
+
+def _chosen(
+    condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
+) -> Pairs:
+    """Return what one of two forms computes, on JAX."""
+    jax = jax_module()
+    if not isinstance(condition, jax.core.Tracer):
+        return (yes if condition else no)()
+    if jax.default_backend() != "cpu":
+        return _select(condition, yes(), no())
+    variables = {id(v): v for v, _ in no()}  # for the variables alone
+
+    def values(pairs: Pairs) -> list[Tensor]:
+        new = {id(v): ops.cast(x, v.dtype) for v, x in pairs}
+        return [new.get(key, read(v)) for key, v in variables.items()]
+
+    def if_yes() -> list[Tensor]:
+        pairs = yes()
+        variables.update((id(v), v) for v, _ in pairs)
+        return values(pairs)
+
+    # The first is traced first, so that both know of all variables.
+    new = jax.lax.cond(condition, if_yes, lambda: values(no()))
+    return list(zip(variables.values(), new, strict=True))
 
 
 def _select(condition: Tensor, yes: Pairs, no: Pairs) -> Pairs:
@@ -213,8 +390,8 @@ def _select(condition: Tensor, yes: Pairs, no: Pairs) -> Pairs:
 
 def _replica_context() -> Any:
     """Return TensorFlow's context if it is one replica of several, else `None`."""
-    if keras.backend.backend() != "tensorflow":
+    if not distributed():
         return None
     import tensorflow as tf
 
-    return tf.distribute.get_replica_context() if tf.distribute.has_strategy() else None
+    return tf.distribute.get_replica_context()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_optlab.core import (
+    Choice,
     Declared,
     Driven,
     Flag,
@@ -56,6 +57,14 @@ class Options(Declared):
         skip_non_finite: Skip a step whose gradients hold a NaN or an infinity: nothing
             changes but `skipped_steps`. Under accumulation such a micro-batch is left
             out of the average.
+        sparse: What a gradient with rows, as an embedding has it, leads to. `"dense"`
+            is what the algorithm says: all rows are updated, also those without a
+            gradient. `"lazy"` updates the touched rows alone, with their state and
+            decay, and costs as much as they do; for rules that are elementwise. Of
+            Keras' backends, only TensorFlow gives an `Embedding` such a gradient.
+        slot_dtype: `"bfloat16"` halves the memory of a rule's state. It is rounded
+            stochastically, so that slow means still move, and the same way in each
+            run. `None` is the type that the rule computes in, float32 or wider.
 
     Raises:
         TypeError: for an argument of the wrong kind or an unknown name.
@@ -157,6 +166,18 @@ class Options(Declared):
     skip_non_finite: bool = Flag(
         default=True, doc="skip steps with NaN or infinite gradients", kw_only=True
     )
+    sparse: str = Choice(
+        default="dense",
+        choices=("dense", "lazy"),
+        doc="update by a sparse gradient",
+        kw_only=True,
+    )
+    slot_dtype: str | None = Option(
+        default=None,
+        doc="type of a rule's state",
+        check=arguments.check_slot_dtype,
+        kw_only=True,
+    )
     learning_rate_scale: float = Hyper(
         default=1.0, within=">= 0", doc="factor on the rate", kw_only=True
     )
@@ -172,6 +193,8 @@ class Options(Declared):
                 + ", ".join(f"{k}={getattr(values, k)!r}" for k in given)
                 + ". Use gradient_transforms to combine several."
             )
+        if values.sparse == "lazy":
+            arguments.check_lazy(values)
         return values
 
 

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from keras_optlab.core import Slot
 from keras_optlab.core.groups import assign_groups, path_of
-from keras_optlab.engine.backends import eagerly
+from keras_optlab.engine.arguments import not_lazy
+from keras_optlab.engine.backends import eagerly, read
+from keras_optlab.engine.buckets import Bucket, make_buckets
+from keras_optlab.engine.elementwise import treats_entries_alone
+from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.seam import Seam, constant
 
 Variable = Any
-Slots = dict[str, Variable]
-
-
-@dataclass
-class Parameter:
-    """One trainable weight and everything the engine keeps for it.
-
-    Attributes:
-        index: Position among the weights the optimizer was built with.
-        variable: The weight.
-        path: Its path, unique within the plan.
-        dtype: Type the rule computes in, and that of its slots: float32 or wider.
-        group: Position of its group, -1 for none.
-        frozen: Whether the engine leaves it alone altogether.
-        regularized: Whether decay and penalties apply to it.
-        slots: The rule's state.
-        transform_slots: The state of each transform, in the order of the transforms.
-    """
-
-    index: int
-    variable: Variable
-    path: str
-    dtype: str
-    group: int
-    frozen: bool
-    regularized: bool
-    slots: Slots = field(default_factory=dict)
-    transform_slots: list[Slots] = field(default_factory=list)
 
 
 @dataclass
@@ -50,11 +26,15 @@ class Plan:
 
     Attributes:
         parameters: One for each weight, in the order of `build`.
+        buckets: Those of them that are updated together.
+        elementwise: Whether the rule treats each entry by itself.
         shared: The rule's shared state, by group; -1 is everything in no group.
         transform_shared: The shared state of each transform.
     """
 
     parameters: list[Parameter]
+    buckets: list[Bucket]
+    elementwise: bool
     shared: dict[int, Slots]
     transform_shared: list[Slots]
 
@@ -74,8 +54,18 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
             zip(variables, paths, placed, strict=True)
         )
     ]
+    live = [p for p in parameters if not p.frozen]
     transforms = optimizer.transforms
-    for p in (p for p in parameters if not p.frozen):
+    elementwise = treats_entries_alone(optimizer)
+    if optimizer.sparse == "lazy" and not elementwise:
+        raise not_lazy(type(optimizer).__name__)
+    buckets = make_buckets(optimizer, live) if elementwise else []
+    for bucket in buckets:
+        with eagerly():  # to be written through a view, a slot must have a value
+            slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
+            bucket.share_out(slots)
+    bundled = {p.index for bucket in buckets for p in bucket.members}
+    for p in (p for p in live if p.index not in bundled):
         p.slots = _slots(optimizer, optimizer, optimizer.slots, p, prefix="")
         p.transform_slots = [
             _slots(optimizer, transform, transform.slots, p, prefix=f"{i}_")
@@ -83,11 +73,13 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
         ]
     return Plan(
         parameters=parameters,
+        buckets=buckets,
+        elementwise=elementwise,
         shared={
             g: _shared(
                 optimizer, optimizer, optimizer.shared, f"group{g}" if g + 1 else ""
             )
-            for g in sorted({p.group for p in parameters if not p.frozen})
+            for g in sorted({p.group for p in live})
         },
         transform_shared=[
             _shared(optimizer, transform, transform.shared, f"transform{i}")
@@ -126,15 +118,17 @@ def _slots(
     def create(slot: Slot) -> Variable:
         shape = tuple(p.variable.shape) if slot.shape == "weight" else ()
         name = f"{p.path.replace('/', '_').replace(':', '_')}_{prefix}{slot.name}"
+        beside = p.members[0].variable
+        dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
         variable = optimizer.add_slot(
-            p.variable, name, shape, p.dtype, _initializer(owner, slot)
+            beside, name, shape, dtype, _initializer(owner, slot)
         )
         if slot.init == "weight":
             with eagerly():
-                variable.assign(keras.ops.cast(p.variable, p.dtype))
+                variable.assign(keras.ops.cast(read(p.variable), p.dtype))
         return variable
 
-    return {s.name: create(s) for s in slots if is_on(owner, s)}
+    return {s.name: create(s) for s in slots if s.is_on(owner._values)}
 
 
 def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -> Slots:
@@ -151,17 +145,14 @@ def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -
     }
 
 
-def is_on(owner: Any, slot: Slot) -> bool:
-    """Whether the owner's arguments, as it was constructed, switch the slot on."""
-    return slot.when is None or bool(getattr(owner._values, slot.when))
+def _is_short(owner: Any, slot: Slot) -> bool:
+    """Whether `slot_dtype` is for this slot: of a rule, and no copy of a weight."""
+    whole = slot.shape == "weight" and slot.init != "weight"
+    return whole and getattr(owner, "slot_dtype", None) is not None
 
 
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
-    if slot.init == "weight":
-        return constant(0.0)
-    if isinstance(slot.init, str):
-        return constant(getattr(owner._values, slot.init))
-    return constant(slot.init)
+    return constant(slot.start(owner._values))
 
 
 def _unique(paths: list[str]) -> list[str]:

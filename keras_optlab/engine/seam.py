@@ -19,7 +19,8 @@ Names used, and why no public one serves:
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
 - `_learning_rate`: tells a number from a schedule.
 - `_layout` of a variable: its sharding, which a slot of the same shape shares.
-- `_value` of a variable: `None` while JAX' trainer holds the state.
+- `_value` of a variable: `None` while JAX' trainer holds the state; and itself, where
+  `value` looks for another for longer than the update of a small weight takes.
 - `_seed_generators` of a model: state of its step that is none of its weights.
 """
 
@@ -170,6 +171,11 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
 def is_purged(variable: Variable) -> bool:
     """Whether JAX' trainer holds the value, so that a write would be lost."""
     return variable._value is None
+
+
+def held(variable: Variable) -> Any:
+    """Return what the variable itself holds, whatever scope is entered."""
+    return variable._value
 
 
 def concrete(variable: Variable) -> np.ndarray | None:

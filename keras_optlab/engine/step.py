@@ -11,14 +11,15 @@ from keras import ops
 from keras_optlab.engine.backends import (
     Case,
     Pairs,
-    all_finite,
     branches,
     commit_first,
-    dense,
     read,
     sum_over_replicas,
 )
-from keras_optlab.engine.plan import Parameter
+from keras_optlab.engine.buckets import gather
+from keras_optlab.engine.guard import all_finite
+from keras_optlab.engine.parameter import Parameter
+from keras_optlab.engine.sparse import with_gradients
 from keras_optlab.engine.update import Update
 
 Tensor = Any
@@ -27,18 +28,21 @@ Tensor = Any
 def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> None:
     """Update the weights with these indices by their gradients."""
     rows = [
-        (optimizer.plan.parameters[i], dense(g))
+        (optimizer.plan.parameters[i], g)
         for i, g in zip(indices, gradients, strict=True)
         if not optimizer.plan.parameters[i].frozen
     ]
     if not rows:
         return
-    parameters = [p for p, _ in rows]
-    gradients = sum_over_replicas([g for _, g in rows])
-    finite = all_finite(gradients) if optimizer.skip_non_finite else None
+    parameters, gradients = with_gradients(
+        optimizer, [p for p, _ in rows], [g for _, g in rows]
+    )
+    gradients = sum_over_replicas(gradients)
     if optimizer.gradient_accumulation_steps:
-        _accumulate(optimizer, parameters, gradients, finite)
+        _accumulate(optimizer, parameters, gradients)
         return
+    parameters, gradients = gather(optimizer, parameters, gradients)
+    finite = all_finite(gradients) if optimizer.skip_non_finite else None
 
     def update(record: bool) -> Pairs:
         return Update(optimizer, parameters, gradients, record).compute()
@@ -71,13 +75,13 @@ def _accumulate(
     optimizer: Any,
     parameters: list[Parameter],
     gradients: list[Tensor],
-    finite: Tensor | None,
 ) -> None:
     """Add the micro-batch; at the end of a window update by the average.
 
     A micro-batch that is not finite adds nothing and is not counted, so the average is
     over the others; a window of bad ones updates nothing.
     """
+    finite = all_finite(gradients) if optimizer.skip_non_finite else None
     sums = [optimizer.accumulators[p.index] for p in parameters]
     total = [
         read(a) + ops.cast(_zero_unless(finite, g), a.dtype)
@@ -93,7 +97,8 @@ def _accumulate(
     def update(record: bool) -> Pairs:
         mean = [x / ops.cast(count, x.dtype) for x in total]
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
-        done = Update(optimizer, parameters, mean, record).compute()
+        rows = gather(optimizer, parameters, mean)
+        done = Update(optimizer, *rows, record).compute()
         return [*done, *emptied, (optimizer.accumulated, count * 0), skips]
 
     def add() -> Pairs:

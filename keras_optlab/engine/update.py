@@ -10,17 +10,18 @@ its new value by itself, which can be compiled and is then written at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import soft_threshold
-from keras_optlab.engine.backends import Pairs, commit, raw, read
-from keras_optlab.engine.kernels import Kernel, as_seen, kernel_for
-from keras_optlab.engine.one_pass import Passes, pays
-from keras_optlab.engine.plan import Parameter, Slots
+from keras_optlab.engine.backends import Pairs, commit, in_place, read, writes_at_once
+from keras_optlab.engine.fused import fused_form
+from keras_optlab.engine.parameter import Parameter, Slots
+from keras_optlab.engine.rounding import round_to_bfloat16
 from keras_optlab.engine.scalars import as_tensor, scalar_dtype
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
@@ -38,7 +39,7 @@ class Update:
 
     Args:
         optimizer: The optimizer, built.
-        parameters: The weights that have a gradient, none of them frozen.
+        parameters: The weights that have a gradient, none of them frozen, and buckets.
         gradients: Dense gradients of these weights, summed over replicas.
         record: Whether to write the records that are due.
     """
@@ -58,8 +59,7 @@ class Update:
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
         self.pairs: Pairs = []
-        self.passes = Passes()
-        self.kernels: dict[int, Kernel | None] = {}  # by group
+        self.fused = fused_form(self)
 
     def compute(self) -> Pairs:
         """Return (variable, new value) for everything that has yet to change."""
@@ -77,11 +77,11 @@ class Update:
 
     def _advance_together(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
         """Take all weights through each stage together."""
-        w = self._each(self._decayed, self.w)
-        slots = self._each(lambda p: _values(p.slots))
-        u, s = map(list, zip(*self._each(self._rule, w, g, slots), strict=True))
+        w = self._each(self.decayed, self.w)
+        slots = [p.slots for p in self.parameters]
+        u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
         for p, values in zip(self.parameters, s, strict=True):
-            self._write_slots(p.slots, values)
+            self.pairs += self._stored(p.slots, values)
         u = self._transform("update", u, g)
         if self.record:
             self._record(unclipped, g, u)
@@ -89,55 +89,48 @@ class Update:
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
-        if not (self.optimizer.elementwise and pays(p.variable)):
-            self.pairs += self._next(p, p.variable, p.slots, g)
-        elif kernel := self._kernel(p):
-            slots = {name: raw(v).handle for name, v in p.slots.items()}
-            if self._decays(p):
-                commit([(p.variable, self._decayed(p, self._weight(p)))])
-            kernel(raw(p.variable).handle, slots, g)
+        may = self.optimizer.plan.elementwise and in_place(self.optimizer.updates)
+        if may and self.fused.pays(p):
+            self.fused.advance(p, g)
+            return
+        pairs = self.next_values(p, p.variable, p.slots, g)
+        if writes_at_once(p.members[0].variable):
+            commit(pairs)
         else:
-            agree = p.group, p.dtype, p.regularized
-            slots = {name: raw(v) for name, v in p.slots.items()}
-            self.passes.run(agree, partial(self._assign, p), raw(p.variable), slots, g)
+            self.pairs += pairs
 
-    def _kernel(self, p: Parameter) -> Kernel | None:
-        """Return a kernel that does what this weight needs, if there is one."""
-        proximal = p.regularized and self._h(p).l1_proximal is not None
-        if proximal or p.variable.dtype != "float32":
-            return None
-        if p.group not in self.kernels:
-            optimizer, own = self.optimizer, as_seen(self.own[p.group])
-            shared = _values(optimizer.plan.shared[p.group])
-            h = optimizer.prepare(own, self.t, shared)[0].cast(p.dtype)
-            kernel = kernel_for(optimizer.registry_name, h, set(p.slots))
-            self.kernels[p.group] = kernel
-        return self.kernels[p.group]
-
-    def _assign(self, p: Parameter, w: Variable, slots: Slots, g: Tensor) -> None:
-        commit(self._next(p, w, slots, g))
-
-    def _next(self, p: Parameter, variable: Variable, slots: Slots, g: Tensor) -> Pairs:
+    def next_values(
+        self, p: Parameter, variable: Variable, slots: Slots, g: Tensor
+    ) -> Pairs:
         """Return the next values of a weight and of its slots.
 
         Of `p` no more is read than what weights in one compiled step agree in.
         """
-        w = self._decayed(p, ops.cast(read(variable), p.dtype))
-        u, s = self._rule(p, w, g, _values(slots))
+        w = self.decayed(p, ops.cast(read(variable), p.dtype))
+        u, s = self.rule(p, w, g, slots)
         new = ops.cast(self._stepped(p, w, u), variable.dtype)
-        return [(variable, new), *((slots[name], x) for name, x in s.items())]
+        return [(variable, new), *self._stored(slots, s)]
 
     @cached_property
     def w(self) -> list[Tensor]:
         """The weights before the update, in the type that the rule computes in."""
-        return self._each(self._weight)
+        return self._each(self.weight)
 
-    def _weight(self, p: Parameter) -> Tensor:
+    def weight(self, p: Parameter) -> Tensor:
+        """Return a weight in the type that the rule computes in."""
         return ops.cast(read(p.variable), p.dtype)
 
     def _each(self, stage: Callable[..., Tensor], *tensors: list[Tensor]) -> list[Any]:
         """Apply a stage to each parameter and its tensors."""
         return [stage(*row) for row in zip(self.parameters, *tensors, strict=True)]
+
+    def _members(self) -> list[Parameter]:
+        """Return the single weights, those of buckets too."""
+        return [p for one in self.parameters for p in one.members]
+
+    def _apart(self, xs: list[Tensor]) -> list[Tensor]:
+        """Return the tensors of the single weights."""
+        return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
 
     # Hyperparameters: once a step for each group, once more for each type in it.
 
@@ -152,13 +145,19 @@ class Update:
         self.h: dict[int, Record] = {}  # and after
         for group, shared in optimizer.plan.shared.items():
             own = base if group < 0 else self._override(base, optimizer.groups[group])
+            self.own[group] = own
             h, z = optimizer.prepare(own, self.t, _values(shared))
-            self.own[group], self.h[group] = own, h
+            self.h[group] = h
             self._write_slots(shared, z)
         self.cast: dict[tuple[int, str], Record] = {
             key: self.h[key[0]].cast(key[1])
             for key in {(p.group, p.dtype) for p in self.parameters}
         }
+
+    def prepared(self, group: int, change: Callable[[Record], Record]) -> Record:
+        """Return what the rule would derive from changed hyperparameters."""
+        shared = _values(self.optimizer.plan.shared[group])
+        return self.optimizer.prepare(change(self.own[group]), self.t, shared)[0]
 
     def _override(self, base: Record, group: Any) -> Record:
         fields = self.optimizer.fields
@@ -179,9 +178,9 @@ class Update:
         """Add the gradient of the penalties l1 |w| and l2 w²."""
         h = self._h(p)
         if p.regularized and h.l2 is not None:
-            g = g + 2 * h.l2 * self._weight(p)
+            g = g + 2 * h.l2 * self.weight(p)
         if p.regularized and h.l1 is not None:
-            g = g + h.l1 * ops.sign(self._weight(p))
+            g = g + h.l1 * ops.sign(self.weight(p))
         return g
 
     def _clip(self, g: list[Tensor]) -> list[Tensor]:
@@ -237,35 +236,59 @@ class Update:
         """Return what a transform may know of a tensor beside its own state."""
         return Record(w=w, g=g, t=self.t, learning_rate=self._h(p).learning_rate)
 
-    def _decayed(self, p: Parameter, w: Tensor) -> Tensor:
+    def decayed(self, p: Parameter, w: Tensor) -> Tensor:
         """Decoupled weight decay, before the step as Keras has it."""
-        if not self._decays(p):
+        if not self.decays(p):
             return w
         h = self._h(p)
         return w - w * (h.weight_decay * h.learning_rate)
 
-    def _decays(self, p: Parameter) -> bool:
+    def decays(self, p: Parameter) -> bool:
+        """Return whether decoupled decay applies to a weight."""
         return p.regularized and self._h(p).weight_decay is not None
 
-    def _rule(
-        self, p: Parameter, w: Tensor, g: Tensor, s: Record
+    def rule(
+        self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
     ) -> tuple[Tensor, Record]:
         """Run the algorithm on one tensor."""
-        return self.optimizer.update(w, g, s, self._h(p), ops.cast(self.t, p.dtype))
+        t = ops.cast(self.t, p.dtype)
+        s = Record(**{name: ops.cast(read(v), p.dtype) for name, v in slots.items()})
+        return self.optimizer.update(w, g, s, self._h(p), t)
+
+    def _stored(self, slots: Slots, values: Record) -> Pairs:
+        """Return slots with their values, in the type in which they are kept."""
+        if self.optimizer.slot_dtype is None:
+            return [(slots[name], x) for name, x in values.items()]
+        t, several = ops.cast(self.t, "int32"), len(slots)
+        return [
+            (slots[name], _rounded(x, slots[name].dtype, t * several + i))
+            for i, (name, x) in enumerate(values.items())
+        ]
 
     def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
         """Take the step, then soft-threshold if asked: exact zeros."""
-        h = self._h(p)
-        if not p.regularized or h.l1_proximal is None:
+        if not self.shrinks(p):
             return w + u
+        h = self._h(p)
         return soft_threshold(w + u, h.learning_rate * h.l1_proximal)
+
+    def shrinks(self, p: Parameter) -> bool:
+        """Return whether the proximal step applies to a weight."""
+        return p.regularized and self._h(p).l1_proximal is not None
 
     # Values that follow from the new weights.
 
     def _write_weights(self, new: list[Tensor]) -> None:
-        """Queue the weights and, with `use_ema`, their moving averages."""
+        if self.optimizer.averages:
+            values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
+            self._write_with_averages(values)
+            return
+        for p, x in zip(self.parameters, new, strict=True):
+            self.pairs.append((p.variable, ops.cast(x, p.variable.dtype)))
+
+    def _write_with_averages(self, values: dict[int, Tensor]) -> None:
+        """Queue the weights and the moving averages of all, by their indices."""
         optimizer = self.optimizer
-        values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
         for i, average in enumerate(optimizer.averages):
             if average is None:
                 continue
@@ -299,13 +322,18 @@ class Update:
         live = [p.index for p in optimizer.plan.live]
         self.pairs += optimizer.recorder.record(
             t=self.done + 1,
-            rows=[live.index(p.index) for p in self.parameters],
-            gradient=unclipped,
-            transformed=g,
-            update=u,
-            weight=self.w,
-            clippings=self.clippings,
+            rows=[live.index(p.index) for p in self._members()],
+            gradient=self._apart(unclipped),
+            transformed=self._apart(g),
+            update=self._apart(u),
+            weight=[self.weight(p) for p in self._members()],
+            clippings=[(self._apart(a), self._apart(b)) for a, b in self.clippings],
         )
+
+
+def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
+    short = keras.backend.standardize_dtype(dtype) == "bfloat16"
+    return round_to_bfloat16(x, salt) if short else x
 
 
 def _values(variables: Slots) -> Record:

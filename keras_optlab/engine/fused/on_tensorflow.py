@@ -1,0 +1,113 @@
+"""Fused updates on TensorFlow's CPU, in a graph.
+
+TensorFlow's own kernels first, else XLA. A weight at a time, what XLA compiles is a
+loop or two, and waits for no other weight's gradient as one cluster of all of them
+would. Compiled code is shared by weights of one shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+from keras import ops
+
+from keras_optlab.engine.backends import commit, in_replica, on_cpu, raw
+from keras_optlab.engine.fused import form
+from keras_optlab.engine.fused.tensorflow_kernels import Kernel, as_seen, kernel_for
+from keras_optlab.engine.parameter import Parameter, Slots
+
+Tensor = Any
+Variable = Any
+Step = Callable[..., Any]
+
+
+class OnTensorFlow(form.Form):
+    """The fused updates of one trace."""
+
+    def __init__(self, update: Any) -> None:
+        super().__init__(update)
+        self.compiled: dict[Hashable, Step] = {}
+        self.kernels: dict[int, Kernel | None] = {}  # by group
+
+    def pays(self, p: Parameter) -> bool:
+        """Return whether a weight is big, and the graph one for a CPU alone."""
+        if tf.executing_eagerly() or in_replica() or p.size < form.WORTH_IT:
+            return False
+        return on_cpu(p.members[0].variable)
+
+    def advance(self, p: Parameter, g: Tensor) -> None:
+        """Take a weight and its slots to their new values, in place."""
+        slots = {name: raw(v) for name, v in p.slots.items()}
+        if p.members != [p]:
+            self._advance_bucket(p, slots, g)
+        elif kernel := self._kernel(p):
+            handles = {name: v.handle for name, v in slots.items()}
+            if self.update.decays(p):
+                decayed = self.update.decayed(p, self.update.weight(p))
+                commit([(p.variable, decayed)])
+            kernel(raw(p.variable).handle, handles, g)
+        else:
+            self._run(p, "weight", self._assign, raw(p.variable), slots, g)
+
+    def _advance_bucket(self, p: Parameter, slots: Slots, g: Tensor) -> None:
+        """Take small weights to their new values, reading them only if something does.
+
+        To start from zero gives what is to be added.
+        """
+        if self._reads_weight(p, g):
+            w = self.update.weight(p)
+            p.variable.assign(self._run(p, p.path, self._renewed, w, slots, g))
+        else:
+            p.variable.assign_add(self._run(p, p.path, self._change, slots, g))
+
+    def _run(self, p: Parameter, what: str, step: Step, *args: Any) -> Any:
+        """Run a step of a weight; what it reads beside its arguments is in the key."""
+        key = what, p.group, p.dtype, p.regularized
+        if key not in self.compiled:
+            self.compiled[key] = tf.function(
+                partial(step, p), jit_compile=True, autograph=False
+            )
+        return self.compiled[key](*args)
+
+    def _assign(self, p: Parameter, w: Variable, slots: Slots, g: Tensor) -> None:
+        commit(self.update.next_values(p, w, slots, g))
+
+    def _renewed(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> Tensor:
+        """Assign to the slots, and return the next weights."""
+        (_, new), *pairs = self.update.next_values(p, w, slots, g)
+        commit(pairs)
+        return new
+
+    def _change(self, p: Parameter, slots: Slots, g: Tensor) -> Tensor:
+        return self._renewed(p, ops.zeros_like(g), slots, g)
+
+    def _reads_weight(self, p: Parameter, g: Tensor) -> bool:
+        """Return whether a bucket's next weights are more than a sum with an update."""
+        update = self.update
+        if p.variable.dtype != p.dtype or update.decays(p) or update.shrinks(p):
+            return True
+        return reads_first(lambda w: update.rule(p, w, g, p.slots), g)
+
+    def _kernel(self, p: Parameter) -> Kernel | None:
+        """Return a kernel that does what this weight needs, if there is one."""
+        if not form.all_float32(p) or self.update.shrinks(p):
+            return None
+        if p.group not in self.kernels:
+            h = self.update.prepared(p.group, as_seen).cast(p.dtype)
+            name = self.update.optimizer.registry_name
+            self.kernels[p.group] = kernel_for(name, h, set(p.slots))
+        return self.kernels[p.group]
+
+
+def reads_first(function: Callable[..., Any], *args: Tensor) -> bool:
+    """Return whether a function of tensors reads the first of them."""
+
+    def run(*xs: Tensor) -> None:
+        function(*xs)
+
+    specs = [tf.TensorSpec(x.shape, x.dtype) for x in args]
+    traced = tf.function(run, autograph=False).get_concrete_function(*specs)
+    return bool(traced.graph.inputs[0].consumers())

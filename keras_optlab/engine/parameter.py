@@ -1,0 +1,52 @@
+"""`Parameter`: one trainable weight and everything the engine keeps for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+Tensor = Any
+Variable = Any
+Slots = dict[str, Variable]
+
+
+@dataclass
+class Parameter:
+    """What an update goes through weight by weight.
+
+    Attributes:
+        index: Position among the weights the optimizer was built with.
+        variable: The weight.
+        path: Its path, unique within the plan.
+        dtype: Type the rule computes in, and that of its slots: float32 or wider.
+        group: Position of its group, -1 for none.
+        frozen: Whether the engine leaves it alone altogether.
+        regularized: Whether decay and penalties apply to it.
+        slots: The rule's state.
+        transform_slots: The state of each transform, in the order of the transforms.
+    """
+
+    index: int
+    variable: Variable
+    path: str
+    dtype: str
+    group: int
+    frozen: bool
+    regularized: bool
+    slots: Slots = field(default_factory=dict)
+    transform_slots: list[Slots] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return math.prod(self.variable.shape)
+
+    @property
+    def members(self) -> list[Parameter]:
+        """The weights it stands for: itself."""
+        return [self]
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """Return a tensor of its shape as one for each member."""
+        return [x]
