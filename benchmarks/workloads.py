@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 Shapes = list[tuple[int, ...]]
 
 
@@ -28,4 +30,12 @@ WORKLOADS: dict[str, Shapes] = {
     "big": [(1024, 1366)] * 12,  # 16.8 million parameters
     "small": [(64, 64), (64,)] * 100,  # 200 tensors, 0.42 million parameters
     "mixed": resnet50(),
+    "embedding": [(1_000_000, 64)],  # with a gradient for some rows alone
 }
+
+
+def touched_rows(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a step's rows, drawn as words are so that some occur twice, and values."""
+    rng = np.random.default_rng(1)
+    at = rng.zipf(1.1, size=4096) % shape[0]
+    return at, rng.normal(size=(len(at), *shape[1:])).astype("float32")

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import keras
 import optax
+from jax.experimental.sparse import BCOO
+from workloads import touched_rows
 
 from contenders.ours import Shapes, Step, arrays, copying, ours, twin
 
@@ -26,7 +28,10 @@ OPTAX: dict[str, Callable[[], optax.GradientTransformation]] = {
 
 def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
     """Return what makes the step of each contender."""
-    entries = {"ours": lambda: applied(ours(name), shapes)}
+    entries = {
+        "ours": lambda: applied(ours(name), shapes),
+        "ours, unguarded": lambda: applied(ours(name, skip_non_finite=False), shapes),
+    }
     if twin(name):
         entries["keras"] = lambda: applied(twin(name), shapes)
     if name in OPTAX:
@@ -34,7 +39,19 @@ def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
     return entries | {"copy": copying(name, shapes)}
 
 
-def applied(optimizer: Any, shapes: Shapes) -> Step:
+def embedding(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
+    """The same for a table and a gradient of some of its rows; Keras takes no such."""
+    at, rows = touched_rows(shapes[0])
+    gradient = BCOO(
+        (jax.numpy.array(rows), jax.numpy.array(at)[:, None]), shape=shapes[0]
+    )
+    return {
+        "ours": lambda: applied(ours(name, sparse="lazy"), shapes, [gradient]),
+        "ours, dense": lambda: applied(ours(name), shapes, [gradient]),
+    }
+
+
+def applied(optimizer: Any, shapes: Shapes, gradients: Any = None) -> Step:
     """Return the compiled step of a Keras optimizer."""
     weights = [keras.Variable(w, name=f"w{i}") for i, w in enumerate(arrays(shapes, 0))]
     optimizer.build(weights)
@@ -47,7 +64,7 @@ def applied(optimizer: Any, shapes: Shapes) -> Step:
         update,
         [jax.numpy.copy(v.value) for v in optimizer.variables],
         [jax.numpy.copy(v.value) for v in weights],
-        shapes,
+        gradients or whole(shapes),
     )
 
 
@@ -59,12 +76,15 @@ def transformed(rule: optax.GradientTransformation, shapes: Shapes) -> Step:
         updates, state = rule.update(gradients, state, weights)
         return state, optax.apply_updates(weights, updates)
 
-    return stepping(update, rule.init(weights), weights, shapes)
+    return stepping(update, rule.init(weights), weights, whole(shapes))
 
 
-def stepping(update: Any, state: Any, weights: Any, shapes: Shapes) -> Step:
+def whole(shapes: Shapes) -> list[Any]:
+    return [jax.numpy.array(g) for g in arrays(shapes, 1)]
+
+
+def stepping(update: Any, state: Any, weights: Any, gradients: Any) -> Step:
     """Return a step that goes on from the last one."""
-    gradients = [jax.numpy.array(g) for g in arrays(shapes, 1)]
     compiled = jax.jit(update, donate_argnums=(0, 1))
     now = [state, weights]
 

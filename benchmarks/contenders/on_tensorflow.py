@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from workloads import touched_rows
 
 from contenders.ours import Shapes, Step, arrays, copying, ours, twin
 
@@ -21,7 +22,10 @@ AT_ONCE = 5  # steps
 
 def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
     """Return what makes the step of each contender."""
-    entries = {"ours": lambda: applied(ours(name), shapes)}
+    entries = {
+        "ours": lambda: applied(ours(name), shapes),
+        "ours, unguarded": lambda: applied(ours(name, skip_non_finite=False), shapes),
+    }
     if twin(name):
         entries["keras"] = lambda: applied(twin(name), shapes)
     if name in KERNELS:
@@ -29,12 +33,29 @@ def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
     return entries | {"copy": copying(name, shapes)}
 
 
-def applied(optimizer: Any, shapes: Shapes) -> Step:
+def embedding(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
+    """The same for a table and a gradient of some of its rows."""
+    at, rows = map(tf.Variable, touched_rows(shapes[0]))  # no constants to fold
+
+    def gradients() -> list[Any]:
+        return [tf.IndexedSlices(rows + 0.0, at + 0, tf.constant(shapes[0]))]
+
+    entries = {
+        "ours": lambda: applied(ours(name, sparse="lazy"), shapes, gradients),
+        "ours, dense": lambda: applied(ours(name), shapes, gradients),
+    }
+    if twin(name):
+        entries["keras"] = lambda: applied(twin(name), shapes, gradients)
+    return entries
+
+
+def applied(optimizer: Any, shapes: Shapes, gradients: Any = None) -> Step:
     """Return the compiled step of a Keras optimizer."""
     weights = [keras.Variable(w, name=f"w{i}") for i, w in enumerate(arrays(shapes, 0))]
-    gradients = [tf.constant(g) for g in arrays(shapes, 1)]
+    whole = [] if gradients else [tf.constant(g) for g in arrays(shapes, 1)]
+    gradients = gradients or (lambda: list(whole))
     optimizer.build(weights)
-    return looped(lambda: optimizer.apply(list(gradients), weights))
+    return looped(lambda: optimizer.apply(gradients(), weights))
 
 
 def fused(slots: int, kernel: Callable[..., Any], shapes: Shapes) -> Step:

@@ -9,6 +9,7 @@ import keras
 import torch
 
 from contenders.ours import Shapes, Step, arrays, copying, ours, twin
+from keras_optlab.engine.fused import on_torch
 
 TORCH: dict[str, tuple[str, dict[str, Any]]] = {
     "adadelta": ("Adadelta", {"lr": 0.001}),
@@ -25,7 +26,10 @@ FUSED = {"adagrad", "adam", "adamw", "sgd"}
 
 def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
     """Return what makes the step of each contender."""
-    entries = {"ours": lambda: applied(ours(name), shapes)}
+    entries = {
+        "ours": lambda: applied(ours(name), shapes),
+        "ours, unguarded": lambda: applied(ours(name, skip_non_finite=False), shapes),
+    }
     if twin(name):
         entries["keras"] = lambda: applied(twin(name), shapes)
     if name in TORCH:
@@ -36,7 +40,8 @@ def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
 
 
 def applied(optimizer: Any, shapes: Shapes) -> Step:
-    """Return the step of a Keras optimizer."""
+    """Return the step of a Keras optimizer; ours compiles at once, not when earned."""
+    on_torch.EARNED = 0
     weights = [keras.Variable(w, name=f"w{i}") for i, w in enumerate(arrays(shapes, 0))]
     gradients = tensors(shapes, 1)
     optimizer.build(weights)

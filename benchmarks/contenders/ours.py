@@ -19,9 +19,9 @@ Shapes = list[tuple[int, ...]]
 ARGUMENTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9}}
 
 
-def ours(name: str) -> Any:
+def ours(name: str, **options: Any) -> Any:
     """Return our optimizer."""
-    return kol.optimizers.create(name, **ARGUMENTS.get(name, {}))
+    return kol.optimizers.create(name, **ARGUMENTS.get(name, {}), **options)
 
 
 def twin(name: str) -> Any:
