@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import keras_optlab as kol
 from keras_optlab import optimizers
 from keras_optlab.core.registry import find
-from keras_optlab.engine import buckets
-from keras_optlab.engine.fused import form, fused_form
+from keras_optlab.engine import buckets, update
+from keras_optlab.engine.fused import form
 from keras_optlab.transforms import ClipUpdate
 from tests.problems import (
     ALL,
@@ -56,6 +56,8 @@ def run(optimizer, ws, grads, small=0, worth_it=NEVER):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buckets, "SMALL", small)
         patch.setattr(form, "WORTH_IT", worth_it)
+        if worth_it == NEVER:
+            patch.setattr(kernels, "KERNELS", {})
         optimizer.build(ws)
         step = compiled(optimizer, ws)
         for g in grads:
@@ -217,8 +219,12 @@ def test_kernels_are_of_optimizers_that_exist():
 def test_rules_of_whole_tensors_stay_plain(monkeypatch):
     lion = optimizers.create("lion")
     monkeypatch.setattr(type(lion), "elementwise", False)
-    form = type(fused_form(None))
-    monkeypatch.setattr(form, "advance", lambda *_: pytest.fail("fused"))
+
+    class Never(form.Form):
+        def advance(self, p, g):
+            pytest.fail("fused")
+
+    monkeypatch.setattr(update, "fused_form", Never)
     run(lion, variables(weights(SHAPES)), steps(2), **FORMS["fused bucket"])
     assert not lion.plan.buckets
 

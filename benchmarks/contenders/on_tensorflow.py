@@ -139,6 +139,20 @@ def adadelta(w: Any, accum: Any, update: Any, g: Any, _: Any) -> None:
     )
 
 
+def ftrl(w: Any, accum: Any, linear: Any, g: Any, _: Any) -> None:
+    raw.ResourceApplyFtrlV2(
+        var=w,
+        accum=accum,
+        linear=linear,
+        grad=g,
+        lr=0.001,
+        l1=0.0,
+        l2=0.0,
+        l2_shrinkage=0.0,
+        lr_power=-0.5,
+    )
+
+
 def rmsprop(w: Any, ms: Any, mom: Any, g: Any, _: Any) -> None:
     raw.ResourceApplyRMSProp(
         var=w, ms=ms, mom=mom, lr=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, grad=g
@@ -151,6 +165,7 @@ KERNELS: dict[str, tuple[int, Callable[..., Any]]] = {
     "adagrad": (1, adagrad),
     "adam": (2, adam),
     "adamax": (2, adamax),
+    "ftrl": (2, ftrl),
     "rmsprop": (2, rmsprop),
     "sgd": (1, sgd),
 }

@@ -59,6 +59,11 @@ def in_place(variable: Variable) -> bool:
     return keras.backend.backend() != "jax" and variable.value is held(variable)
 
 
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """Return a tensor in this type; Keras takes longer to find that it is."""
+    return x if str(x.dtype).endswith(dtype) else ops.cast(x, dtype)
+
+
 def write(variable: Variable, at: slice, value: Tensor) -> None:
     """Write a part of a vector, a variable of Keras."""
     if not in_place(variable):

@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_optlab.engine.backends import distributed, flat, on_cpu, pieces
+from keras_optlab.engine.backends import cast, distributed, flat, on_cpu, pieces
+from keras_optlab.engine.fused import takes_lists
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.views import Joined, Part
 
@@ -90,6 +90,7 @@ def _suits(optimizer: Any) -> bool:
         and not distributed()
         and not optimizer.transforms
         and not optimizer.use_ema
+        and not takes_lists(optimizer)
         and all(slot.shape == "weight" for slot in optimizer.slots)
     )
 
@@ -109,11 +110,6 @@ def gather(
     for bucket in optimizer.plan.buckets if gathers(optimizer) else []:
         if all(given.get(p.index, (None,))[0] is p for p in bucket.members):
             own = [given.pop(p.index)[1] for p in bucket.members]
-            rows.append((bucket, flat([_in(bucket.dtype, g) for g in own])))
+            rows.append((bucket, flat([cast(g, bucket.dtype) for g in own])))
     rows += given.values()
     return [p for p, _ in rows], [g for _, g in rows]
-
-
-def _in(dtype: str, g: Tensor) -> Tensor:
-    """Return a gradient in this type; Keras takes longer to find that it is."""
-    return g if str(g.dtype).endswith(dtype) else ops.cast(g, dtype)

@@ -37,7 +37,8 @@ def all_finite(xs: Sequence[Tensor]) -> Tensor:
     if not branches(xs[0]):
         return each()
     if backend == "torch":
-        finite = torch_module().isfinite(sum(x.sum() for x in xs))
+        torch = torch_module()
+        finite = torch.isfinite(torch.stack(torch._foreach_norm(xs)).sum())
         return finite if finite else each()
     import tensorflow as tf
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 Tensor = Any
@@ -37,10 +38,15 @@ class Parameter:
     slots: Slots = field(default_factory=dict)
     transform_slots: list[Slots] = field(default_factory=list)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of entries."""
         return math.prod(self.variable.shape)
+
+    @cached_property
+    def all_float32(self) -> bool:
+        """Whether the weight and its slots have the type that kernels know best."""
+        return all(v.dtype == "float32" for v in (self.variable, *self.slots.values()))
 
     @property
     def members(self) -> list[Parameter]:

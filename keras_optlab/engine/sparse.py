@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from keras import ops
@@ -32,7 +33,7 @@ class Touched(Parameter):
         rows = Rows(whole.variable, at)
         return cls(**same | {"variable": rows, "slots": slots}, whole=whole)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Nothing: how many rows there are is not known before."""
         return 0

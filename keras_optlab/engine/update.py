@@ -18,7 +18,14 @@ from keras import ops
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import soft_threshold
-from keras_optlab.engine.backends import Pairs, commit, in_place, read, writes_at_once
+from keras_optlab.engine.backends import (
+    Pairs,
+    cast,
+    commit,
+    in_place,
+    read,
+    writes_at_once,
+)
 from keras_optlab.engine.fused import fused_form
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.rounding import round_to_bfloat16
@@ -65,13 +72,15 @@ class Update:
         """Return (variable, new value) for everything that has yet to change."""
         optimizer = self.optimizer
         self._prepare()
-        g = self._each(lambda p, g: ops.cast(g, p.dtype), self.gradients)
-        unclipped = self._each(self._penalized, g)
+        g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
+        penalties = any(h.l1 is not None or h.l2 is not None for h in self.h.values())
+        unclipped = self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
         if self.record or optimizer.update_transforms or optimizer.averages:
             self._advance_together(unclipped, g)
         else:
             self._each(self._advance, g)
+            self.fused.finish()
         self.pairs.append((optimizer.updates, self.done + 1))
         return self.pairs
 
@@ -89,9 +98,7 @@ class Update:
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
-        may = self.optimizer.plan.elementwise and in_place(self.optimizer.updates)
-        if may and self.fused.pays(p):
-            self.fused.advance(p, g)
+        if self.may_fuse and self.fused.advance(p, g):
             return
         pairs = self.next_values(p, p.variable, p.slots, g)
         if writes_at_once(p.members[0].variable):
@@ -110,6 +117,11 @@ class Update:
         u, s = self.rule(p, w, g, slots)
         new = ops.cast(self._stepped(p, w, u), variable.dtype)
         return [(variable, new), *self._stored(slots, s)]
+
+    @cached_property
+    def may_fuse(self) -> bool:
+        """Whether weights may be written at once, each entry by itself."""
+        return self.optimizer.plan.elementwise and in_place(self.optimizer.updates)
 
     @cached_property
     def w(self) -> list[Tensor]:

@@ -26,3 +26,12 @@ def fused_form(update: Any) -> Form:
 
         return OnTorch(update)
     return Form(update)
+
+
+def takes_lists(optimizer: Any) -> bool:
+    """Return whether a kernel takes all weights at once, so none need be joined."""
+    if keras.backend.backend() != "torch":
+        return False
+    from keras_optlab.engine.fused.torch_kernels import has_kernel
+
+    return has_kernel(optimizer.registry_name, optimizer._values)

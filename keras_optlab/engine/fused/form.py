@@ -1,4 +1,4 @@
-"""`Form`: what the ways to update a big weight have in common."""
+"""`Form`: what the ways to update a weight at once have in common."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORTH_IT = 2**16  # entries of a weight; below, to start compiled code costs mor
 
 
 class Form:
-    """The plain form, which pays nowhere; a backend that knows better overrides it.
+    """One that leaves all to the plain form; a backend that knows better overrides it.
 
     Args:
         update: The `Update` whose weights these are.
@@ -21,16 +21,13 @@ class Form:
     def __init__(self, update: Any) -> None:
         self.update = update
 
-    def pays(self, p: Parameter) -> bool:
-        """Return whether to update a weight by `advance`."""
-        del p
+    def advance(self, p: Parameter, g: Tensor) -> bool:  # noqa: ARG002
+        """Take a weight and its slots to their new values, by `finish` at the latest.
+
+        Returns:
+            Whether that was done; where it does not pay, nothing is.
+        """
         return False
 
-    def advance(self, p: Parameter, g: Tensor) -> None:
-        """Take a weight and its slots to their new values."""
-        raise NotImplementedError
-
-
-def all_float32(p: Parameter) -> bool:
-    """Return whether a weight and its slots have the type that kernels know best."""
-    return all(v.dtype == "float32" for v in (p.variable, *p.slots.values()))
+    def finish(self) -> None:
+        """Do what was put off to be done for many weights together."""

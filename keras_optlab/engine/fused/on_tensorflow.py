@@ -32,14 +32,12 @@ class OnTensorFlow(form.Form):
         self.compiled: dict[Hashable, Step] = {}
         self.kernels: dict[int, Kernel | None] = {}  # by group
 
-    def pays(self, p: Parameter) -> bool:
-        """Return whether a weight is big, and the graph one for a CPU alone."""
+    def advance(self, p: Parameter, g: Tensor) -> bool:
+        """Take a weight to its new value if it is big, in a graph for one CPU alone."""
         if tf.executing_eagerly() or in_replica() or p.size < form.WORTH_IT:
             return False
-        return on_cpu(p.members[0].variable)
-
-    def advance(self, p: Parameter, g: Tensor) -> None:
-        """Take a weight and its slots to their new values, in place."""
+        if not on_cpu(p.members[0].variable):
+            return False
         slots = {name: raw(v) for name, v in p.slots.items()}
         if p.members != [p]:
             self._advance_bucket(p, slots, g)
@@ -51,6 +49,7 @@ class OnTensorFlow(form.Form):
             kernel(raw(p.variable).handle, handles, g)
         else:
             self._run(p, "weight", self._assign, raw(p.variable), slots, g)
+        return True
 
     def _advance_bucket(self, p: Parameter, slots: Slots, g: Tensor) -> None:
         """Take small weights to their new values, reading them only if something does.
@@ -93,7 +92,7 @@ class OnTensorFlow(form.Form):
 
     def _kernel(self, p: Parameter) -> Kernel | None:
         """Return a kernel that does what this weight needs, if there is one."""
-        if not form.all_float32(p) or self.update.shrinks(p):
+        if not p.all_float32 or self.update.shrinks(p):
             return None
         if p.group not in self.kernels:
             h = self.update.prepared(p.group, as_seen).cast(p.dtype)

@@ -16,10 +16,10 @@ import torch
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import DecayRate
-from keras_optlab.engine.backends import on_cpu, raw
-from keras_optlab.engine.fused import form
-from keras_optlab.engine.fused.torch_kernels import kernel_for
+from keras_optlab.engine.fused import form, takes_lists
+from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel
 from keras_optlab.engine.parameter import Parameter, Slots
+from keras_optlab.engine.seam import held
 
 Tensor = Any
 Step = Callable[..., None]
@@ -48,31 +48,57 @@ of_optimizers: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
 class OnTorch(form.Form):
     """The fused updates of one step."""
 
-    def pays(self, p: Parameter) -> bool:
-        """Return whether a weight is big, and stored as kernels expect it."""
-        first = p.members[0].variable
-        big = p.size >= form.WORTH_IT
-        return big and on_cpu(first) and raw(first).is_contiguous()
+    def __init__(self, update: Any) -> None:
+        super().__init__(update)
+        self.takes_lists = takes_lists(update.optimizer)
+        self.kernels: dict[Hashable, Any] = {}
+        self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
 
-    @torch.no_grad()
-    def advance(self, p: Parameter, g: Tensor) -> None:
-        """Take a weight and its slots to their new values, in place."""
+    def advance(self, p: Parameter, g: Tensor) -> bool:
+        """Take a weight to its new value if a kernel can, or if it is big."""
+        known = self._kernel(p)
+        if known is None and p.size < form.WORTH_IT:
+            return False
+        x = held(p.members[0].variable)
+        if x.device.type != "cpu" or not x.is_contiguous():
+            return False
+        if known:
+            alike = self.lists.setdefault((p.group, p.regularized), [])
+            alike.append((p, g.contiguous()))
+            return True
         bucket = p.members != [p]
-        w = self.update.weight(p) if bucket else raw(p.variable).detach()
-        slots = {name: raw(v).detach() for name, v in p.slots.items()}
-        if kernel := self._kernel(p):
-            kernel(w, slots, g.contiguous())
-        else:
-            self._run(p, w, slots, g)
+        w = self.update.weight(p) if bucket else held(p.variable).detach()
+        with torch.no_grad():
+            self._run(p, w, {k: held(v).detach() for k, v in p.slots.items()}, g)
         if bucket:
             p.variable.assign(w)
+        return True
 
-    def _kernel(self, p: Parameter) -> Callable[..., None] | None:
-        update = self.update
-        if not form.all_float32(p) or update.shrinks(p):
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Let kernels update the weights that were left to them."""
+        for key, rows in self.lists.items():
+            w = [held(p.variable) for p, _ in rows]
+            names = rows[0][0].slots
+            s = {name: [held(p.slots[name]) for p, _ in rows] for name in names}
+            self.kernels[key](w, s, [g for _, g in rows])
+
+    def _kernel(self, p: Parameter) -> Kernel | None:
+        """Return a kernel that does what this weight needs, if there is one."""
+        if not p.all_float32:
             return None
-        h, name = update.h[p.group], update.optimizer.registry_name
-        return kernel_for(name, h, set(p.slots), update.decays(p))
+        key = p.group, p.regularized
+        if key not in self.kernels:
+            self.kernels[key] = self._kernel_for(p)
+        return self.kernels[key]
+
+    def _kernel_for(self, p: Parameter) -> Kernel | None:
+        update = self.update
+        if not self.takes_lists or update.shrinks(p):
+            return None
+        h = update.h[p.group]
+        decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
+        return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
         """Run the compiled step, or the plain one."""

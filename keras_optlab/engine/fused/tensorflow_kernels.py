@@ -135,11 +135,29 @@ def _adadelta(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
+def _ftrl(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        _raw().ResourceApplyFtrlV2(
+            var=w,
+            accum=s["accumulator"],
+            linear=s["linear"],
+            grad=g,
+            lr=h.learning_rate,
+            l1=h.l1_regularization_strength,
+            l2=h.l2_regularization_strength + h.beta / (2 * h.learning_rate),
+            l2_shrinkage=h.l2_shrinkage_regularization_strength,
+            lr_power=h.learning_rate_power,
+        )
+
+    return run
+
+
 KERNELS: dict[str, Callable[[Record, set[str]], Kernel | None]] = {
     "adadelta": _adadelta,
     "adam": _adam,
     "adamax": _adamax,
     "adamw": _adam,
+    "ftrl": _ftrl,
     "momentum": _momentum,
     "sgd": _sgd,
 }

@@ -1,62 +1,60 @@
 """torch's own kernels: a rule and the step it makes in one pass over memory.
 
-A kernel stands here if it computes exactly what the rule of that name does. It is
-given the rule's own corrected rate, so its step count is one at which it has none.
+A kernel stands here if it computes exactly what the rule of that name does. It takes
+any number of weights at once. It is given the rule's own corrected rate, so its step
+count is one at which it has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
-from torch.optim.adam import adam
-from torch.optim.sgd import sgd
 
 from keras_optlab.core import Record
 
 Tensor = Any
-Kernel = Callable[..., None]  # of a weight, its slots, and a gradient
+Tensors = list[Tensor]
+Kernel = Callable[..., None]  # of weights, their slots by name, and their gradients
 
 CORRECTED = 1e9  # steps, after which torch's bias corrections are 1
 
 
-def kernel_for(name: str, h: Record, slots: set[str], decays: bool) -> Kernel | None:
-    """Return the kernel that is the rule of this name, or `None`.
+def has_kernel(name: str, values: Record) -> bool:
+    """Return whether a kernel is the rule of this name.
 
     Args:
         name: Name of the optimizer in the registry.
-        h: Its hyperparameters, as `prepare` returned them.
-        slots: Names of its slots.
-        decays: Whether the weight decays by `h.weight_decay`.
+        values: Its arguments.
     """
-    choose = KERNELS.get(name)
-    return choose(h, slots, decays) if choose else None
+    given = vars(values)
+    return (
+        name in KERNELS
+        and not given.get("nesterov")
+        and given.get("epsilon_placement") != "inside"
+        and given["l1_proximal"] is None
+    )
 
 
-def _adam(h: Record, slots: set[str], decays: bool) -> Kernel | None:
+def _adam(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
     rate = float(h.alpha_t)
-    if h.epsilon_placement == "inside" or rate == 0:
+    if rate == 0:
         return None
-    # torch's decay is by its rate, which here is the corrected one
-    decay = float(h.weight_decay * h.learning_rate) / rate if decays else 0.0
 
-    def run(w: Tensor, s: dict[str, Tensor], g: Tensor) -> None:
-        adam(
-            [w],
-            [g],
-            [s["m"]],
-            [s["v"]],
-            [s["v_max"]] if "v_max" in s else [],
-            [torch.tensor(CORRECTED)],
-            fused=True,
-            decoupled_weight_decay=True,
-            amsgrad="v_max" in slots,
+    def run(w: Tensors, s: dict[str, Tensors], g: Tensors) -> None:
+        torch._fused_adamw_(
+            w,
+            g,
+            s["m"],
+            s["v"],
+            s.get("v_max", []),
+            [torch.tensor(CORRECTED)] * len(w),
+            amsgrad="v_max" in s,
             beta1=1 - float(h.beta_1.rest),
             beta2=1 - float(h.beta_2.rest),
             lr=rate,
-            weight_decay=decay,
+            weight_decay=decay / rate,  # torch's decay is by its rate, here corrected
             eps=float(h.epsilon_t),
             maximize=False,
         )
@@ -64,64 +62,49 @@ def _adam(h: Record, slots: set[str], decays: bool) -> Kernel | None:
     return run
 
 
-def _descent(
-    w: Tensor,
-    s: dict[str, Tensor],
-    g: Tensor,
-    *,
-    rate: float,
-    keep: float = 0.0,
-    take: float = 1.0,
-    decay: float,
-) -> None:
-    r"""Run $v \leftarrow k v + c g$ and $w \leftarrow w - \eta v$."""
-    if decay:
-        w.mul_(1 - decay)
-    sgd(
-        [w],
-        [g],
-        [s["v"]] if "v" in s else [None],
-        fused=True,
-        weight_decay=0.0,
-        momentum=keep,
-        lr=rate,
-        dampening=1 - take,
-        nesterov=False,
-        maximize=False,
-    )
+def _descent(decay: float, rate: float, keep: float = 0.0, take: float = 1.0) -> Kernel:
+    r"""Return $v \leftarrow k v + c g$ and $w \leftarrow w - \eta v$."""
+
+    def run(w: Tensors, s: dict[str, Tensors], g: Tensors) -> None:
+        if decay:
+            torch._foreach_mul_(w, 1 - decay)
+        torch._fused_sgd_(
+            w,
+            g,
+            s.get("v", []),
+            weight_decay=0.0,
+            momentum=keep,
+            lr=rate,
+            dampening=1 - take,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
+
+    return run
 
 
-def _sgd(h: Record, slots: set[str], decays: bool) -> Kernel | None:
-    rate, decay = float(h.learning_rate), _decay(h, decays)
+def _sgd(h: Record, slots: set[str], decay: float) -> Kernel | None:
+    rate, keep = float(h.learning_rate), float(h.momentum)
     if "v" not in slots:
-        return partial(_descent, rate=rate, decay=decay)
-    keep = float(h.momentum)
-    if h.nesterov or keep == 0:  # to torch, no momentum is no slot
-        return None
-    return partial(_descent, rate=-1.0, keep=keep, take=-rate, decay=decay)
+        return _descent(decay, rate)
+    # to torch, no momentum is no slot
+    return _descent(decay, -1.0, keep, -rate) if keep else None
 
 
-def _momentum(h: Record, slots: set[str], decays: bool) -> Kernel | None:  # noqa: ARG001
-    rate, rest, decay = (
-        float(h.learning_rate),
-        float(h.momentum.rest),
-        _decay(h, decays),
-    )
-    factors = {
-        "heavy_ball": {"rate": -1.0, "take": -rate},
-        "velocity": {"rate": 1.0, "take": rate},
-        "ema": {"rate": rate, "take": rest},
-    }
-    if rest == 1:
-        return None
-    return partial(_descent, keep=1 - rest, decay=decay, **factors[h.form])
+def _momentum(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
+    rate, rest = float(h.learning_rate), float(h.momentum.rest)
+    step, take = {
+        "heavy_ball": (-1.0, -rate),
+        "velocity": (1.0, rate),
+        "ema": (rate, rest),
+    }[h.form]
+    return None if rest == 1 else _descent(decay, step, 1 - rest, take)
 
 
-def _decay(h: Record, decays: bool) -> float:
-    return float(h.weight_decay * h.learning_rate) if decays else 0.0
-
-
-KERNELS: dict[str, Callable[[Record, set[str], bool], Kernel | None]] = {
+# Each entry: from hyperparameters as `prepare` returned them, the names of the slots,
+# and the share by which weights decay, the kernel, unless it cannot do with these.
+KERNELS: dict[str, Callable[[Record, set[str], float], Kernel | None]] = {
     "adam": _adam,
     "adamw": _adam,
     "momentum": _momentum,
