@@ -80,9 +80,13 @@ def norm(x: Tensor) -> Tensor:
 
 def global_norm(xs: Sequence[Tensor]) -> Tensor:
     """Euclidean norm of all entries of all tensors, in float32 or wider."""
-    squares = [wide(ops.sum(ops.square(x))) for x in xs]
-    widest = "float64" if any("64" in str(s.dtype) for s in squares) else "float32"
-    return ops.sqrt(sum(ops.cast(s, widest) for s in squares))
+    return ops.sqrt(wide_sum([ops.sum(ops.square(x)) for x in xs]))
+
+
+def wide_sum(xs: Sequence[Tensor]) -> Tensor:
+    """Sum of scalars, in float32, or in float64 if one of them is in that."""
+    widest = "float64" if any("64" in str(x.dtype) for x in xs) else "float32"
+    return sum(ops.cast(x, widest) for x in xs)
 
 
 def soft_threshold(x: Tensor, threshold: Tensor) -> Tensor:

@@ -294,15 +294,6 @@ def seldom(
     )[0]
 
 
-def norm(x: Tensor) -> Tensor:
-    """Return the Euclidean norm of all entries, in one pass over them."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.sqrt(2 * tf.nn.l2_loss(x))  # a square of its own would be a copy
-    return ops.sqrt(ops.sum(ops.square(x)))
-
-
 def count_each(x: Tensor, n: int) -> Tensor:
     """Return how often each of the numbers 0 to n - 1 occurs in a vector of them."""
     backend = keras.backend.backend()

@@ -8,51 +8,39 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optlab.engine.backends import branches, flat, jax_module, torch_module
+from keras_optlab.engine.backends import branches, jax_module
+from keras_optlab.engine.norms import global_norm
 
 Tensor = Any
 
-FEW = 2**16  # entries that are sooner copied than looked through by themselves
 
+def all_finite(xs: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return whether no entry is a NaN or an infinity, and the norm of all if known.
 
-def all_finite(xs: Sequence[Tensor]) -> Tensor:
-    """Return whether no entry is a NaN or an infinity.
-
-    A sum is finite only if all its terms are, and takes one pass without a temporary.
-    If it is not, it may have overflowed; where branching costs nothing, each entry is
-    looked at only then.
+    A norm is finite only if all entries are, and takes one pass without a temporary;
+    XLA's maximum on a CPU may overlook a NaN. If it is not, it may have overflowed;
+    where branching costs nothing, each entry is looked at only then.
     """
 
     def each() -> Tensor:
         return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))
 
     backend = keras.backend.backend()
-    if backend == "jax" and jax_module().default_backend() == "cpu":
-        finite = _squares_are_finite(xs)
-        if not isinstance(finite, jax_module().core.Tracer):
-            return finite if finite else each()
-        return jax_module().lax.cond(
-            finite, lambda: jax_module().numpy.array(True), each
-        )
+    if backend == "jax":
+        jax = jax_module()
+        if jax.default_backend() != "cpu":
+            return each(), None
+        norm = global_norm(xs)
+        finite = ops.isfinite(norm)
+        if isinstance(finite, jax.core.Tracer):
+            return jax.lax.cond(finite, lambda: jax.numpy.array(True), each), norm
+        return finite if finite else each(), norm
     if not branches(xs[0]):
-        return each()
+        return each(), None
+    norm = global_norm(xs)
+    finite = ops.isfinite(norm)
     if backend == "torch":
-        torch = torch_module()
-        finite = torch.isfinite(torch.stack(torch._foreach_norm(xs)).sum())
-        return finite if finite else each()
+        return finite if finite else each(), norm
     import tensorflow as tf
 
-    sums = [tf.cast(tf.reduce_sum(x), "float32") for x in xs]
-    return tf.cond(tf.math.is_finite(tf.add_n(sums)), lambda: tf.constant(True), each)
-
-
-def _squares_are_finite(xs: Sequence[Tensor]) -> Tensor:
-    """Return whether sums of squares are, which JAX on a CPU makes in parallel.
-
-    It adds plain sums one by one, and its maximum may overlook a NaN.
-    """
-    small = [x for x in xs if x.size < FEW]
-    several = [x for x in xs if x.size >= FEW] + ([flat(small)] if small else [])
-    vectors = [ops.reshape(x, (-1,)) for x in several]
-    squares = [ops.cast(ops.vdot(x, x), "float32") for x in vectors]
-    return ops.all(ops.isfinite(ops.stack(squares)))
+    return tf.cond(finite, lambda: tf.constant(True), each), norm

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backends import norm
+from keras_optlab.engine.norms import norm
 
 Tensor = Any
 Clippings = list[tuple[list[Tensor], list[Tensor]]]  # what each received and returned

@@ -42,10 +42,11 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         _accumulate(optimizer, parameters, gradients)
         return
     parameters, gradients = gather(optimizer, parameters, gradients)
-    finite = all_finite(gradients) if optimizer.skip_non_finite else None
+    guarded = optimizer.skip_non_finite
+    finite, norm = all_finite(gradients) if guarded else (None, None)
 
     def update(record: bool) -> Pairs:
-        return Update(optimizer, parameters, gradients, record).compute()
+        return Update(optimizer, parameters, gradients, record, norm).compute()
 
     def skip() -> Pairs:
         return [(optimizer.skipped_steps, read(optimizer.skipped_steps) + 1)]
@@ -81,7 +82,7 @@ def _accumulate(
     A micro-batch that is not finite adds nothing and is not counted, so the average is
     over the others; a window of bad ones updates nothing.
     """
-    finite = all_finite(gradients) if optimizer.skip_non_finite else None
+    finite = all_finite(gradients)[0] if optimizer.skip_non_finite else None
     sums = [optimizer.accumulators[p.index] for p in parameters]
     total = [
         read(a) + ops.cast(_zero_unless(finite, g), a.dtype)

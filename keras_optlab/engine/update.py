@@ -27,6 +27,7 @@ from keras_optlab.engine.backends import (
     writes_at_once,
 )
 from keras_optlab.engine.fused import fused_form
+from keras_optlab.engine.norms import global_norm
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.rounding import round_to_bfloat16
 from keras_optlab.engine.scalars import as_tensor, scalar_dtype
@@ -49,6 +50,7 @@ class Update:
         parameters: The weights that have a gradient, none of them frozen, and buckets.
         gradients: Dense gradients of these weights, summed over replicas.
         record: Whether to write the records that are due.
+        norm: The norm of these gradients together, if it is known.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class Update:
         parameters: list[Parameter],
         gradients: list[Tensor],
         record: bool,
+        norm: Tensor | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
         self.gradients = gradients
         self.record = record
+        self.norm = norm
         self.done = read(optimizer.updates)  # updates before this one
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
@@ -199,7 +203,7 @@ class Update:
         """Apply the clipping arguments, of which at most one is set."""
         h, before = self.base, g
         if h.global_clipnorm is not None:
-            g = clip_by_global_norm(g, h.global_clipnorm)
+            g = clip_by_global_norm(g, h.global_clipnorm, self._global_norm(g))
         elif h.clipnorm is not None:
             g = [clip_by_norm(x, ops.cast(h.clipnorm, x.dtype)) for x in g]
         elif h.clipvalue is not None:
@@ -214,6 +218,11 @@ class Update:
             return g
         self.clippings.append((before, g))
         return g
+
+    def _global_norm(self, g: list[Tensor]) -> Tensor:
+        """Return the norm of all gradients, as the guard found it if they are those."""
+        same = all(x is y for x, y in zip(g, self.gradients, strict=True))
+        return global_norm(g) if self.norm is None or not same else self.norm
 
     def _transform(
         self,

@@ -24,9 +24,17 @@ def clip_by_norm(x: Tensor, limit: Tensor) -> Tensor:
     return x * (limit / maximum(norm(x), limit))
 
 
-def clip_by_global_norm(xs: Sequence[Tensor], limit: Tensor) -> list[Tensor]:
-    r"""Return all tensors times $c / \max(\|(x_1, \dots, x_n)\|, c)$."""
-    total = global_norm(xs)
+def clip_by_global_norm(
+    xs: Sequence[Tensor], limit: Tensor, total: Tensor | None = None
+) -> list[Tensor]:
+    r"""Return all tensors times $c / \max(\|(x_1, \dots, x_n)\|, c)$.
+
+    Args:
+        xs: The tensors.
+        limit: The limit $c$.
+        total: Their norm, if it is known.
+    """
+    total = global_norm(xs) if total is None else total
     limit = ops.cast(limit, total.dtype)
     scale = limit / maximum(total, limit)
     return [x * ops.cast(scale, x.dtype) for x in xs]
