@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import multiprocessing
 import os
 import pathlib
@@ -44,7 +45,9 @@ def main():
     names = {"nargs": "+", "metavar": "NAME"}
     parser.add_argument("--optimizers", default=["adam"], **names)
     parser.add_argument("--workloads", default=["big", "small"], **names)
+    parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")
     args = parser.parse_args()
+    rows = []
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     spawn = multiprocessing.get_context("spawn")
     for name in args.optimizers:
@@ -57,6 +60,9 @@ def main():
             ours, theirs = peaks["ours"], peaks["keras"]
             figures = f"{ours:8.0f} MB, keras {theirs:8.0f} MB, {ours / theirs:.2f}"
             print(f"{backend} {workload:10} {name:10} ours {figures}", flush=True)
+            rows.append({"workload": workload, "optimizer": name, **peaks})
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-import keras
-
 from keras_optlab.engine.backends import cast, distributed, flat, on_cpu, pieces
-from keras_optlab.engine.fused import takes_lists
+from keras_optlab.engine.fused import one_by_one
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.views import Joined, Part
 
@@ -72,25 +70,24 @@ class Bucket(Parameter):
 
 def make_buckets(optimizer: Any, parameters: list[Parameter]) -> list[Bucket]:
     """Return buckets for the small ones of these weights, where that is of use."""
-    if not (_suits(optimizer) and gathers(optimizer)):
+    enough = one_by_one(optimizer)
+    if enough >= len(parameters) or not (_suits(optimizer) and gathers(optimizer)):
         return []
     alike: dict[Any, list[Parameter]] = {}
     for p in parameters:
         if p.size < SMALL and on_cpu(p.variable):
             key = p.group, p.dtype, p.variable.dtype, p.regularized
             alike.setdefault(key, []).append(p)
-    several = [members for members in alike.values() if len(members) > 1]
+    several = [members for members in alike.values() if len(members) > enough]
     return [Bucket.of(members, f"bucket{i}") for i, members in enumerate(several)]
 
 
 def _suits(optimizer: Any) -> bool:
     """Whether nothing that was fixed at construction looks at each weight's tensors."""
     return (
-        keras.backend.backend() != "jax"  # whose compiler does without
-        and not distributed()
+        not distributed()
         and not optimizer.transforms
         and not optimizer.use_ema
-        and not takes_lists(optimizer)
         and all(slot.shape == "weight" for slot in optimizer.slots)
     )
 

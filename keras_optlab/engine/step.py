@@ -18,6 +18,7 @@ from keras_optlab.engine.backends import (
 )
 from keras_optlab.engine.buckets import gather
 from keras_optlab.engine.guard import all_finite
+from keras_optlab.engine.hyperparameters import Hyperparameters
 from keras_optlab.engine.parameter import Parameter
 from keras_optlab.engine.sparse import with_gradients
 from keras_optlab.engine.update import Update
@@ -42,11 +43,11 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         _accumulate(optimizer, parameters, gradients)
         return
     parameters, gradients = gather(optimizer, parameters, gradients)
-    guarded = optimizer.skip_non_finite
+    scalars, guarded = Hyperparameters(optimizer), optimizer.skip_non_finite
     finite, norm = all_finite(gradients) if guarded else (None, None)
 
     def update(record: bool) -> Pairs:
-        return Update(optimizer, parameters, gradients, record, norm).compute()
+        return Update(optimizer, parameters, gradients, scalars, record, norm).compute()
 
     def skip() -> Pairs:
         return [(optimizer.skipped_steps, read(optimizer.skipped_steps) + 1)]
@@ -99,7 +100,8 @@ def _accumulate(
         mean = [x / ops.cast(count, x.dtype) for x in total]
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
         rows = gather(optimizer, parameters, mean)
-        done = Update(optimizer, *rows, record).compute()
+        scalars = Hyperparameters(optimizer)
+        done = Update(optimizer, *rows, scalars, record).compute()
         return [*done, *emptied, (optimizer.accumulated, count * 0), skips]
 
     def add() -> Pairs:

@@ -27,10 +27,10 @@ from keras_optlab.engine.backends import (
     writes_at_once,
 )
 from keras_optlab.engine.fused import fused_form
+from keras_optlab.engine.hyperparameters import Hyperparameters
 from keras_optlab.engine.norms import global_norm
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.rounding import round_to_bfloat16
-from keras_optlab.engine.scalars import as_tensor, scalar_dtype
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
     clip_by_global_norm,
@@ -49,6 +49,7 @@ class Update:
         optimizer: The optimizer, built.
         parameters: The weights that have a gradient, none of them frozen, and buckets.
         gradients: Dense gradients of these weights, summed over replicas.
+        scalars: The hyperparameters of this update.
         record: Whether to write the records that are due.
         norm: The norm of these gradients together, if it is known.
     """
@@ -58,6 +59,7 @@ class Update:
         optimizer: Any,
         parameters: list[Parameter],
         gradients: list[Tensor],
+        scalars: Hyperparameters,
         record: bool,
         norm: Tensor | None = None,
     ) -> None:
@@ -66,18 +68,19 @@ class Update:
         self.gradients = gradients
         self.record = record
         self.norm = norm
-        self.done = read(optimizer.updates)  # updates before this one
-        self.t = ops.cast(self.done + 1, scalar_dtype())
+        self.scalars = scalars
+        self.done, self.t, self.cast = scalars.done, scalars.t, scalars.cast
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
-        self.pairs: Pairs = []
+        self.pairs: Pairs = list(scalars.pairs)
         self.fused = fused_form(self)
 
     def compute(self) -> Pairs:
         """Return (variable, new value) for everything that has yet to change."""
         optimizer = self.optimizer
-        self._prepare()
         g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
-        penalties = any(h.l1 is not None or h.l2 is not None for h in self.h.values())
+        penalties = any(
+            h.l1 is not None or h.l2 is not None for h in self.cast.values()
+        )
         unclipped = self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
         if self.record or optimizer.update_transforms or optimizer.averages:
@@ -148,43 +151,6 @@ class Update:
         """Return the tensors of the single weights."""
         return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
 
-    # Hyperparameters: once a step for each group, once more for each type in it.
-
-    def _prepare(self) -> None:
-        """Read every hyperparameter, and let the rule derive its scalars from them."""
-        optimizer = self.optimizer
-        base = optimizer.live.tensors(self.done)
-        rate = ops.cast(optimizer.learning_rate, scalar_dtype())
-        base = base.extend(learning_rate=rate * base.learning_rate_scale)
-        self.base = base
-        self.own: dict[int, Record] = {}  # by group, before `prepare`
-        self.h: dict[int, Record] = {}  # and after
-        for group, shared in optimizer.plan.shared.items():
-            own = base if group < 0 else self._override(base, optimizer.groups[group])
-            self.own[group] = own
-            h, z = optimizer.prepare(own, self.t, _values(shared))
-            self.h[group] = h
-            self._write_slots(shared, z)
-        self.cast: dict[tuple[int, str], Record] = {
-            key: self.h[key[0]].cast(key[1])
-            for key in {(p.group, p.dtype) for p in self.parameters}
-        }
-
-    def prepared(self, group: int, change: Callable[[Record], Record]) -> Record:
-        """Return what the rule would derive from changed hyperparameters."""
-        shared = _values(self.optimizer.plan.shared[group])
-        return self.optimizer.prepare(change(self.own[group]), self.t, shared)[0]
-
-    def _override(self, base: Record, group: Any) -> Record:
-        fields = self.optimizer.fields
-        own = {
-            name: as_tensor(fields[name], value, self.done)
-            for name, value in group.hyperparameters.items()
-        }
-        return base.extend(
-            learning_rate=base.learning_rate * group.learning_rate, **own
-        )
-
     def _h(self, p: Parameter) -> Record:
         return self.cast[p.group, p.dtype]
 
@@ -201,7 +167,7 @@ class Update:
 
     def _clip(self, g: list[Tensor]) -> list[Tensor]:
         """Apply the clipping arguments, of which at most one is set."""
-        h, before = self.base, g
+        h, before = self.scalars.base, g
         if h.global_clipnorm is not None:
             g = clip_by_global_norm(g, h.global_clipnorm, self._global_norm(g))
         elif h.clipnorm is not None:

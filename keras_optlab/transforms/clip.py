@@ -32,11 +32,11 @@ def clip_by_global_norm(
     Args:
         xs: The tensors.
         limit: The limit $c$.
-        total: Their norm, if it is known.
+        total: The norm of all, if it is known.
     """
-    total = global_norm(xs) if total is None else total
-    limit = ops.cast(limit, total.dtype)
-    scale = limit / maximum(total, limit)
+    length = global_norm(xs) if total is None else total
+    limit = ops.cast(limit, length.dtype)
+    scale = limit / maximum(length, limit)
     return [x * ops.cast(scale, x.dtype) for x in xs]
 
 

@@ -7,14 +7,17 @@ whole step as it is.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_optlab.engine.fused.form import Form
+from keras_optlab.core import Record
+from keras_optlab.engine.fused import form
 
 
-def fused_form(update: Any) -> Form:
+def fused_form(update: Any) -> form.Form:
     """Return how this backend updates big weights."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -25,13 +28,27 @@ def fused_form(update: Any) -> Form:
         from keras_optlab.engine.fused.on_torch import OnTorch
 
         return OnTorch(update)
-    return Form(update)
+    return form.Form(update)
 
 
-def takes_lists(optimizer: Any) -> bool:
-    """Return whether a kernel takes all weights at once, so none need be joined."""
-    if keras.backend.backend() != "torch":
-        return False
-    from keras_optlab.engine.fused.torch_kernels import has_kernel
+def as_kernels_see(optimizer: Any) -> Callable[[Record], Record] | None:
+    """Return what kernels make of hyperparameters, if it matters for this rule."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    from keras_optlab.engine.fused.tensorflow_kernels import as_seen, has_kernel
 
-    return has_kernel(optimizer.registry_name, optimizer._values)
+    known = has_kernel(optimizer.registry_name, optimizer._values)
+    return as_seen if known else None
+
+
+def one_by_one(optimizer: Any) -> float:
+    """Return how many small weights are sooner updated one by one than joined."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return form.FEW if as_kernels_see(optimizer) else 1
+    if backend == "torch":
+        from keras_optlab.engine.fused.torch_kernels import has_kernel
+
+        known = has_kernel(optimizer.registry_name, optimizer._values)
+        return math.inf if known else 1  # the kernels take them all at once
+    return math.inf  # the compiler joins what is better joined

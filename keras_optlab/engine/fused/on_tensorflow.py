@@ -16,7 +16,7 @@ from keras import ops
 
 from keras_optlab.engine.backends import commit, in_replica, on_cpu, raw
 from keras_optlab.engine.fused import form
-from keras_optlab.engine.fused.tensorflow_kernels import Kernel, as_seen, kernel_for
+from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel
 from keras_optlab.engine.parameter import Parameter, Slots
 
 Tensor = Any
@@ -30,23 +30,26 @@ class OnTensorFlow(form.Form):
     def __init__(self, update: Any) -> None:
         super().__init__(update)
         self.compiled: dict[Hashable, Step] = {}
-        self.kernels: dict[int, Kernel | None] = {}  # by group
 
     def advance(self, p: Parameter, g: Tensor) -> bool:
-        """Take a weight to its new value if it is big, in a graph for one CPU alone."""
-        if tf.executing_eagerly() or in_replica() or p.size < form.WORTH_IT:
-            return False
-        if not on_cpu(p.members[0].variable):
+        """Take a weight to its new value if a kernel can, or if it is big.
+
+        Only in a graph, and on a CPU alone.
+        """
+        first = p.members[0].variable
+        if tf.executing_eagerly() or in_replica() or not on_cpu(first):
             return False
         slots = {name: raw(v) for name, v in p.slots.items()}
-        if p.members != [p]:
-            self._advance_bucket(p, slots, g)
-        elif kernel := self._kernel(p):
+        if kernel := self._kernel(p):
             handles = {name: v.handle for name, v in slots.items()}
             if self.update.decays(p):
                 decayed = self.update.decayed(p, self.update.weight(p))
                 commit([(p.variable, decayed)])
             kernel(raw(p.variable).handle, handles, g)
+        elif p.size < form.WORTH_IT:
+            return False
+        elif p.members != [p]:
+            self._advance_bucket(p, slots, g)
         else:
             self._run(p, "weight", self._assign, raw(p.variable), slots, g)
         return True
@@ -92,13 +95,11 @@ class OnTensorFlow(form.Form):
 
     def _kernel(self, p: Parameter) -> Kernel | None:
         """Return a kernel that does what this weight needs, if there is one."""
-        if not p.all_float32 or self.update.shrinks(p):
+        h = self.update.scalars.kernels.get(p.group)
+        single = p.members == [p] and p.all_float32
+        if h is None or not single or self.update.shrinks(p):
             return None
-        if p.group not in self.kernels:
-            h = self.update.prepared(p.group, as_seen).cast(p.dtype)
-            name = self.update.optimizer.registry_name
-            self.kernels[p.group] = kernel_for(name, h, set(p.slots))
-        return self.kernels[p.group]
+        return KERNELS[self.update.optimizer.registry_name](h, set(p.slots))
 
 
 def reads_first(function: Callable[..., Any], *args: Tensor) -> bool:

@@ -16,8 +16,8 @@ import torch
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import DecayRate
-from keras_optlab.engine.fused import form, takes_lists
-from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel
+from keras_optlab.engine.fused import form
+from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.parameter import Parameter, Slots
 from keras_optlab.engine.seam import held
 
@@ -50,7 +50,8 @@ class OnTorch(form.Form):
 
     def __init__(self, update: Any) -> None:
         super().__init__(update)
-        self.takes_lists = takes_lists(update.optimizer)
+        name = update.optimizer.registry_name
+        self.has_kernel = has_kernel(name, update.optimizer._values)
         self.kernels: dict[Hashable, Any] = {}
         self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
 
@@ -94,9 +95,9 @@ class OnTorch(form.Form):
 
     def _kernel_for(self, p: Parameter) -> Kernel | None:
         update = self.update
-        if not self.takes_lists or update.shrinks(p):
+        if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.h[p.group]
+        h = update.scalars.h[p.group]
         decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
         return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 

@@ -18,16 +18,20 @@ Handle = Any
 Kernel = Callable[..., Any]  # of a weight's handle, its slots' handles, and a gradient
 
 
-def kernel_for(name: str, h: Record, slots: set[str]) -> Kernel | None:
-    """Return the kernel that is the rule of this name, or `None`.
+def has_kernel(name: str, values: Record) -> bool:
+    """Return whether a kernel is the rule of this name.
 
     Args:
         name: Name of the optimizer in the registry.
-        h: Its hyperparameters, as `prepare` returned them.
-        slots: Names of its slots.
+        values: Its arguments.
     """
-    choose = KERNELS.get(name)
-    return choose(h, slots) if choose else None
+    given = vars(values)
+    return (
+        name in KERNELS
+        and given.get("form", "heavy_ball") == "heavy_ball"
+        and given.get("epsilon_placement") != "inside"
+        and given["l1_proximal"] is None
+    )
 
 
 def as_seen(h: Record) -> Record:
@@ -71,16 +75,11 @@ def _sgd(h: Record, slots: set[str]) -> Kernel:
     return _velocity(h, h.momentum, h.nesterov) if "v" in slots else _descent(h)
 
 
-def _momentum(h: Record, slots: set[str]) -> Kernel | None:  # noqa: ARG001
-    if h.form != "heavy_ball":
-        return None
+def _momentum(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return _velocity(h, h.momentum.keep, nesterov=False)
 
 
-def _adam(h: Record, slots: set[str]) -> Kernel | None:
-    if h.epsilon_placement == "inside":
-        return None
-
+def _adam(h: Record, slots: set[str]) -> Kernel:
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         last = {"vhat": s["v_max"]} if "v_max" in slots else {}
         apply = (
@@ -152,7 +151,9 @@ def _ftrl(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
-KERNELS: dict[str, Callable[[Record, set[str]], Kernel | None]] = {
+# Each entry: from hyperparameters as `prepare` returned them, and the names of slots,
+# the kernel.
+KERNELS: dict[str, Callable[[Record, set[str]], Kernel]] = {
     "adadelta": _adadelta,
     "adam": _adam,
     "adamax": _adamax,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from keras_optlab.core import Record
+from keras_optlab.engine.backends import torch_module
 
 Tensor = Any
 Tensors = list[Tensor]
 Kernel = Callable[..., None]  # of weights, their slots by name, and their gradients
+
+torch = torch_module()
 
 CORRECTED = 1e9  # steps, after which torch's bias corrections are 1
 

@@ -1,0 +1,68 @@
+"""The hyperparameters of one update, and what the rule derives from them.
+
+They need no gradient. Made before the guard, they are ready when it is, where within
+the guarded branch they would begin only then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.engine.backends import Pairs, read
+from keras_optlab.engine.fused import as_kernels_see
+from keras_optlab.engine.scalars import as_tensor, scalar_dtype
+
+
+class Hyperparameters:
+    """Every hyperparameter of the update that comes next: a few scalars for each group.
+
+    Args:
+        optimizer: The optimizer, built.
+
+    Attributes:
+        done: Number of updates before this one.
+        t: Number of this one, counted from 1.
+        base: What is in no group has these.
+        h: What the rule derived, by group; -1 is everything in no group.
+        cast: The same in the types of the weights, by group and type.
+        kernels: The same for kernels, where they see decay factors otherwise.
+        pairs: The rule's shared state, and its next values.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        self.done = read(optimizer.updates)
+        self.t = ops.cast(self.done + 1, scalar_dtype())
+        base = optimizer.live.tensors(self.done)
+        rate = ops.cast(optimizer.learning_rate, scalar_dtype())
+        self.base = base.extend(learning_rate=rate * base.learning_rate_scale)
+        self.h: dict[int, Record] = {}
+        self.kernels: dict[int, Record] = {}
+        self.pairs: Pairs = []
+        change = as_kernels_see(optimizer)
+        for group, shared in optimizer.plan.shared.items():
+            own = self._own(optimizer, group)
+            z = Record(**{name: read(v) for name, v in shared.items()})
+            self.h[group], new = optimizer.prepare(own, self.t, z)
+            self.pairs += [(shared[name], x) for name, x in new.items()]
+            if change:
+                h, _ = optimizer.prepare(change(own), self.t, z)
+                self.kernels[group] = h.cast("float32")
+        self.cast: dict[tuple[int, str], Record] = {
+            key: self.h[key[0]].cast(key[1])
+            for key in {(p.group, p.dtype) for p in optimizer.plan.live}
+        }
+
+    def _own(self, optimizer: Any, group: int) -> Record:
+        """Return the values of a group, or else those of what is in none."""
+        if group < 0:
+            return self.base
+        chosen, fields = optimizer.groups[group], optimizer.fields
+        own = {
+            name: as_tensor(fields[name], value, self.done)
+            for name, value in chosen.hyperparameters.items()
+        }
+        rate = self.base.learning_rate * chosen.learning_rate
+        return self.base.extend(learning_rate=rate, **own)
