@@ -45,7 +45,7 @@ def measured(script, *arguments):
 
 def fit():
     """Yield what a step of `fit` takes."""
-    for row in measured("fit_time.py", "--all", "--at-once", "20"):
+    for row in measured("fit_time.py", "--all", "--at-once", "20", "--rounds", "7"):
         what, name, label = f"fit, {row['model']}", row["optimizer"], row["contender"]
         figures = f"{row['ratio']:.2f} / {row['cpu_ratio']:.2f}"
         if label == "ours":
@@ -58,7 +58,11 @@ def fit():
 def alone(backend, workload, *arguments):
     """Yield what a step alone takes, over the fastest of the others, or else Keras."""
     rows = measured(
-        "step_time.py", "--backends", backend, "--workloads", workload, *arguments
+        "step_time.py",
+        *("--backends", backend),
+        *("--workloads", workload),
+        *("--rounds", "5"),
+        *arguments,
     )
     others, bound = OTHERS[backend]
     for name, own in itertools.groupby(rows, lambda row: row["optimizer"]):
@@ -125,6 +129,7 @@ def main():
         for what, over, bound, figure, text in everything():
             star = "*" if figure > bound else ""
             found.setdefault((what, over, bound), []).append(text + star)
+            print(what, over, text + star, file=sys.stderr, flush=True)
     runs = [f"run {i + 1}" for i in range(args.runs)]
     table = rich.table.Table(
         "figure", "ours /", "at most", *runs, box=rich.box.MARKDOWN
