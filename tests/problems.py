@@ -106,12 +106,12 @@ def trajectory(optimizer, start, grads, dtype=None):
     return values(ws)
 
 
-def compiled(optimizer, ws):
+def compiled(optimizer, ws, **how):
     """Return a compiled function of the gradients that applies one step."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(lambda grads: optimizer.apply(grads, ws))
+        return tf.function(lambda grads: optimizer.apply(grads, ws), **how)
     if keras.backend.backend() == "torch":
         return lambda grads: optimizer.apply(grads, ws)
     import jax

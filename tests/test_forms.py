@@ -52,7 +52,7 @@ def steps(n=100):
     return grads
 
 
-def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1):
+def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, **how):
     """Take all steps in one form; return where the weights end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buckets, "SMALL", small)
@@ -61,7 +61,7 @@ def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1):
         if worth_it == NEVER:
             patch.setattr(kernels, "KERNELS", {})
         optimizer.build(ws)
-        step = compiled(optimizer, ws)
+        step = compiled(optimizer, ws, **how)
         for g in grads:
             step(
                 [
@@ -104,6 +104,14 @@ def groups():
 def test_every_rule(case, form):
     name, kwargs = case
     assert_same(lambda: optimizers.create(name, **kwargs), form)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="nowhere else is it compiled too")
+@pytest.mark.parametrize("case", [c for c in ALL if c[0] in kernels.KERNELS], ids=label)
+def test_kernels_within_a_step_that_xla_compiles(case):
+    name, kwargs = case
+    how = FORMS["few"] | {"jit_compile": True}
+    assert_same(lambda: optimizers.create(name, **kwargs), how, n=5)
 
 
 OPTIONS = st.fixed_dictionaries(

@@ -19,7 +19,7 @@ Kernel = Callable[..., Any]  # of a weight's handle, its slots' handles, and a g
 
 
 def has_kernel(name: str, values: Record) -> bool:
-    """Return whether a kernel is the rule of this name.
+    """Return whether a kernel is the rule of this name, also where XLA compiles all.
 
     Args:
         name: Name of the optimizer in the registry.
@@ -30,6 +30,7 @@ def has_kernel(name: str, values: Record) -> bool:
         name in KERNELS
         and given.get("form", "heavy_ball") == "heavy_ball"
         and given.get("epsilon_placement") != "inside"
+        and not given.get("amsgrad")  # which has a kernel that XLA does not know
         and given["l1_proximal"] is None
     )
 
@@ -79,17 +80,12 @@ def _momentum(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return _velocity(h, h.momentum.keep, nesterov=False)
 
 
-def _adam(h: Record, slots: set[str]) -> Kernel:
+def _adam(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
-        last = {"vhat": s["v_max"]} if "v_max" in slots else {}
-        apply = (
-            _raw().ResourceApplyAdamWithAmsgrad if last else _raw().ResourceApplyAdam
-        )
-        apply(
+        _raw().ResourceApplyAdam(
             var=w,
             m=s["m"],
             v=s["v"],
-            **last,
             beta1_power=0.0,  # the rate has both corrections
             beta2_power=0.0,
             lr=h.alpha_t,
