@@ -5,8 +5,9 @@
 
 Five models train on MNIST, each with every contender in turn, round by round, in an
 order that turns. The ratio to Keras' twin is taken within a round, and the median over
-the rounds is printed: of the time that passed and of the processor time. With the
-first optimizer there are two more: `sgd` is Keras' SGD without state, which shows what
+the rounds is printed: of the time that passed and of the processor time. `unguarded` is
+ours with `skip_non_finite=False`, as Keras' are: the guard lets no update begin before
+the last gradient is known. With the first optimizer there are two more: `sgd` is Keras' SGD without state, which shows what
 of a step is not the optimizer's, and `all on` is ours with the guard,
 `global_clipnorm`, three groups and statistics every 50 steps, beside Keras' twin with
 `global_clipnorm`.
@@ -69,8 +70,9 @@ def contenders(name):
     """Return for each contender what makes its optimizer, Keras' twin first."""
     create = functools.partial(kol.optimizers.create, name)
     twin = kol.optimizers.info(name).keras_twin
+    bare = functools.partial(create, skip_non_finite=False)
     theirs = {"keras": getattr(keras.optimizers, twin)} if twin else {}
-    return theirs | {"ours": create}
+    return theirs | {"ours": create, "unguarded": bare}
 
 
 def all_on(name):

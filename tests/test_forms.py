@@ -38,6 +38,7 @@ FORMS = {
     "bucket": {"small": NEVER, "worth_it": NEVER},
     "fused": {"small": 0, "worth_it": ALWAYS},
     "fused bucket": {"small": NEVER, "worth_it": ALWAYS},
+    "several buckets": {"small": NEVER, "worth_it": ALWAYS, "full": 20},
     "few": {"small": NEVER, "worth_it": NEVER - 1, "few": len(SHAPES)},
 }
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -52,10 +53,11 @@ def steps(n=100):
     return grads
 
 
-def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, **how):
+def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, full=NEVER, **how):
     """Take all steps in one form; return where the weights end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buckets, "SMALL", small)
+        patch.setattr(buckets, "FULL", full)
         patch.setattr(form, "WORTH_IT", worth_it)
         patch.setattr(form, "FEW", few)
         if worth_it == NEVER:

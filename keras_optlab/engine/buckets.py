@@ -4,13 +4,19 @@ To start an operation costs as much as some thousand entries, and a rule starts 
 each weight. In a bucket they are started once. Slots are stored as the vectors that the
 rule reads; each weight keeps a view of its own part, by which state is saved, loaded
 and, where not all of a bucket's weights have a gradient, updated.
+
+TensorFlow works on a bucket while other weights wait for their gradients, and on two at
+a time, so that there each is kept to a size.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
+
+import keras
 
 from keras_optlab.engine.backends import cast, distributed, flat, on_cpu, pieces
 from keras_optlab.engine.fused import one_by_one
@@ -19,7 +25,8 @@ from keras_optlab.engine.views import Joined, Part
 
 Tensor = Any
 
-SMALL = 2**16  # entries of a weight below which it is put into a bucket
+SMALL = 2**15  # entries of a weight below which it is put into a bucket
+FULL = 2**15  # entries of a bucket on TensorFlow, where several take less time than one
 
 
 @dataclass
@@ -73,11 +80,14 @@ def make_buckets(optimizer: Any, parameters: list[Parameter]) -> list[Bucket]:
     enough = one_by_one(optimizer)
     if enough >= len(parameters) or not (_suits(optimizer) and gathers(optimizer)):
         return []
+    full = FULL if keras.backend.backend() == "tensorflow" else math.inf
     alike: dict[Any, list[Parameter]] = {}
+    filled: dict[Any, int] = {}
     for p in parameters:
         if p.size < SMALL and on_cpu(p.variable):
             key = p.group, p.dtype, p.variable.dtype, p.regularized
-            alike.setdefault(key, []).append(p)
+            filled[key] = filled.get(key, 0) + p.size
+            alike.setdefault((key, filled[key] // full), []).append(p)
     several = [members for members in alike.values() if len(members) > enough]
     return [Bucket.of(members, f"bucket{i}") for i, members in enumerate(several)]
 

@@ -45,7 +45,10 @@ def one_by_one(optimizer: Any) -> float:
     """Return how many small weights are sooner updated one by one than joined."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        return form.FEW if as_kernels_see(optimizer) else 1
+        from keras_optlab.engine.fused.tensorflow_kernels import ALWAYS
+
+        few = math.inf if optimizer.registry_name in ALWAYS else form.FEW
+        return few if as_kernels_see(optimizer) else 1
     if backend == "torch":
         from keras_optlab.engine.fused.torch_kernels import has_kernel
 

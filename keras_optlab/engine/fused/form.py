@@ -8,7 +8,7 @@ from keras_optlab.engine.parameter import Parameter
 
 Tensor = Any
 
-WORTH_IT = 2**16  # entries of a weight; below, to start compiled code costs more
+WORTH_IT = 2**14  # entries of a weight; below, to start compiled code costs more
 FEW = 8  # weights of a rule with a kernel for one; to join them would take longer
 
 

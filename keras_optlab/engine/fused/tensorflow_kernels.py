@@ -158,3 +158,5 @@ KERNELS: dict[str, Callable[[Record, set[str]], Kernel]] = {
     "momentum": _momentum,
     "sgd": _sgd,
 }
+
+ALWAYS = {"ftrl"}  # sooner for each small weight, too: XLA takes its time for powers
