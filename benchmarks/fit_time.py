@@ -7,10 +7,10 @@ Five models train on MNIST, each with every contender in turn, round by round, i
 order that turns. The ratio to Keras' twin is taken within a round, and the median over
 the rounds is printed: of the time that passed and of the processor time. `unguarded` is
 ours with `skip_non_finite=False`, as Keras' are: the guard lets no update begin before
-the last gradient is known. With the first optimizer there are two more: `sgd` is Keras' SGD without state, which shows what
-of a step is not the optimizer's, and `all on` is ours with the guard,
-`global_clipnorm`, three groups and statistics every 50 steps, beside Keras' twin with
-`global_clipnorm`.
+the last gradient is known. With the first optimizer there are two more: `sgd` is Keras'
+SGD without state, which shows what of a step is not the optimizer's, and `all on` is
+ours with the guard, `global_clipnorm`, three groups and statistics every 50 steps,
+beside Keras' twin with `global_clipnorm`.
 """
 
 from __future__ import annotations
