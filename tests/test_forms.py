@@ -37,10 +37,9 @@ NEVER, ALWAYS = 2**60, 1
 FORMS = {
     "bucket": {"small": NEVER, "worth_it": NEVER},
     "fused": {"small": 0, "worth_it": ALWAYS},
-    "fused bucket": {"small": NEVER, "worth_it": ALWAYS},
-    "several buckets": {"small": NEVER, "worth_it": ALWAYS, "full": 20},
-    "few": {"small": NEVER, "worth_it": NEVER - 1, "few": len(SHAPES)},
+    "fused bucket": {"small": NEVER, "worth_it": ALWAYS, "full": 40},  # but the last
 }
+FEW = {"small": NEVER, "worth_it": NEVER - 1, "few": len(SHAPES)}  # kernels for small
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
@@ -108,11 +107,13 @@ def test_every_rule(case, form):
     assert_same(lambda: optimizers.create(name, **kwargs), form)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="nowhere else is it compiled too")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="torch's take all weights at once")
+@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("case", [c for c in ALL if c[0] in kernels.KERNELS], ids=label)
-def test_kernels_within_a_step_that_xla_compiles(case):
+def test_kernels_for_a_few_small_weights(case, jit_compile):
+    """Also where XLA compiles the whole step."""
     name, kwargs = case
-    how = FORMS["few"] | {"jit_compile": True}
+    how = FEW | {"jit_compile": jit_compile}
     assert_same(lambda: optimizers.create(name, **kwargs), how, n=5)
 
 

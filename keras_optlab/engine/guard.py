@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_optlab.engine.backends import branches, jax_module
-from keras_optlab.engine.norms import global_norm
+from keras_optlab.engine.norms import global_norm, vectors
 
 Tensor = Any
 
@@ -30,6 +30,7 @@ def all_finite(xs: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         jax = jax_module()
         if jax.default_backend() != "cpu":
             return each(), None
+        xs = vectors(xs)  # to hand each tensor to a branch would take longer
         norm = global_norm(xs)
         finite = ops.isfinite(norm)
         if isinstance(finite, jax.core.Tracer):

@@ -30,19 +30,19 @@ def global_norm(xs: Sequence[Tensor]) -> Tensor:
         torch = torch_module()
         return numerics.wide(torch.stack(torch._foreach_norm(xs)).norm())
     if backend == "jax":
-        return ops.sqrt(numerics.wide_sum(_dot_products(xs)))
+        # as JAX on a CPU adds squares up in parallel
+        return ops.sqrt(numerics.wide_sum([ops.vdot(x, x) for x in vectors(xs)]))
     return ops.sqrt(numerics.wide_sum([_squares(x) for x in xs]))
+
+
+def vectors(xs: Sequence[Tensor]) -> list[Tensor]:
+    """Return all entries of tensors as vectors, one for the small ones together."""
+    small = [x for x in xs if x.size < FEW]
+    big = [ops.reshape(x, (-1,)) for x in xs if x.size >= FEW]
+    return big + ([flat(small)] if small else [])
 
 
 def _squares(x: Tensor) -> Tensor:
     import tensorflow as tf
 
     return 2 * tf.nn.l2_loss(x)  # a square of its own would be a copy
-
-
-def _dot_products(xs: Sequence[Tensor]) -> list[Tensor]:
-    """Return sums of squares, as JAX on a CPU makes them in parallel."""
-    small = [x for x in xs if x.size < FEW]
-    several = [x for x in xs if x.size >= FEW] + ([flat(small)] if small else [])
-    vectors = [ops.reshape(x, (-1,)) for x in several]
-    return [ops.vdot(x, x) for x in vectors]
