@@ -177,6 +177,29 @@ def test_state_moves_between_forms(name, form):
             np.testing.assert_allclose(x, y, rtol=0, atol=3e-6 * moved + 1e-8)
 
 
+@each_form
+@pytest.mark.parametrize("name", ["adam", "lion"])
+@pytest.mark.parametrize("clipped", [False, True])
+def test_weights_of_a_bucket_one_by_one(name, clipped, form):
+    """In a compiled step where one has no gradient, or each is clipped by itself."""
+
+    def end(**form):
+        ws, optimizer = variables(weights(SHAPES)), optimizers.create(name)
+        some = ws if clipped else ws[:-1]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(buckets, "SMALL", form["small"])
+            patch.setattr("keras_optlab.engine.fused.form.FEW", 1)
+            optimizer.build(ws)
+        if clipped:
+            optimizer.drive("clipnorm", 0.5)
+        run(optimizer, some, [g[: len(some)] for g in steps(10)], **form)
+        return values(ws)
+
+    plain = {"small": 0, "worth_it": NEVER}
+    for x, y in zip(end(**form), end(**plain), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
+
+
 def test_a_bucket_without_all_its_gradients():
     """Weights move one by one where one of them has none, and their state with them."""
     grads = steps(20)
@@ -201,7 +224,9 @@ def test_a_clipping_switched_on_later_looks_at_each_weight():
         ws, optimizer = variables(weights(SHAPES)), optimizers.SGD(0.1, momentum=0.9)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(buckets, "SMALL", small)
+            patch.setattr(form, "FEW", 1)
             optimizer.build(ws)
+            assert bool(optimizer.plan.buckets) == (small > 0 and BACKEND != "torch")
         optimizer.drive("clipnorm", 0.5)
         return run(optimizer, ws, steps(10))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from keras_optlab.engine.backends import View
+
 Tensor = Any
 Variable = Any
 Slots = dict[str, Variable]
@@ -47,6 +49,11 @@ class Parameter:
     def all_float32(self) -> bool:
         """Whether the weight and its slots have the type that kernels know best."""
         return all(v.dtype == "float32" for v in (self.variable, *self.slots.values()))
+
+    @cached_property
+    def owns_slots(self) -> bool:
+        """Whether its slots are variables, not parts or rows of others."""
+        return not any(isinstance(v, View) for v in self.slots.values())
 
     @property
     def members(self) -> list[Parameter]:

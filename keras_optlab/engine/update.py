@@ -105,7 +105,7 @@ class Update:
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
-        if self.may_fuse and self.fused.advance(p, g):
+        if self.may_fuse and p.owns_slots and self.fused.advance(p, g):
             return
         pairs = self.next_values(p, p.variable, p.slots, g)
         if writes_at_once(p.members[0].variable):

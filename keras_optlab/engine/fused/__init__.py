@@ -18,7 +18,7 @@ from keras_optlab.engine.fused import form
 
 
 def fused_form(update: Any) -> form.Form:
-    """Return how this backend updates big weights."""
+    """Return how this backend updates weights at once."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from keras_optlab.engine.fused.on_tensorflow import OnTensorFlow
