@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -19,8 +20,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, help="file to write it to")
     args = parser.parse_args()
+    command = [sys.executable, "-c", MEASURE]
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # else it compiles each time
     runs = [
-        subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, check=True)
+        subprocess.run(command, capture_output=True, check=True, env=env)
         for _ in range(7)
     ]
     median = statistics.median(float(run.stdout) for run in runs)
