@@ -144,7 +144,7 @@ def main():
     )
     for (what, over, bound), texts in found.items():
         table.add_row(what, over, f"{bound:g}", *texts)
-    rich.console.Console(width=120).print(table)
+    rich.console.Console(width=140).print(table)
 
 
 if __name__ == "__main__":
