@@ -1,0 +1,29 @@
+"""What a rule learns of the Hessian by products with random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core.randomness import standard_normal
+
+Tensor = Any
+
+
+def hessian_diagonal(
+    batch: Any, ws: Sequence[Tensor], seed: int, t: Tensor
+) -> list[Tensor]:
+    r"""Hutchinson's estimate of the diagonal, $z \odot H z$ with $z_i = \pm 1$.
+
+    Args:
+        batch: What may be asked about the loss of the present batch.
+        ws: The weights, whose shapes and types the estimate has.
+        seed: A number that, with the update's, determines the directions.
+        t: The number of the update.
+    """
+    signs = [ops.where(z > 0, 1.0, -1.0) for z in standard_normal(ws, seed, t)]
+    zs = [ops.cast(z, w.dtype) for z, w in zip(signs, ws, strict=True)]
+    products = batch.hessian_times(zs)
+    return [z * ops.cast(x, z.dtype) for z, x in zip(zs, products, strict=True)]

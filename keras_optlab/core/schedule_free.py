@@ -1,0 +1,61 @@
+r"""What schedule-free methods share: three points instead of a schedule.
+
+Steps are taken from $z$, gradients at $y = (1 - \beta) z + \beta x$, and $x$, the
+average of all $z$ by the weights $c_t$, is to be evaluated. A model's weights are $y$
+while it trains; $z$ is the slot `unaveraged`, and $x$ follows from both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core.numerics import DecayRate, maximum
+from keras_optlab.core.records import Record
+from keras_optlab.core.slots import Slot
+
+Tensor = Any
+
+STEPS = Slot("unaveraged", init="weight")
+SHARED = Slot("largest_rate"), Slot("weight_sum")
+
+
+def with_average_weight(
+    h: Record, t: Tensor, z: Record, warmup_steps: Tensor, power: Tensor
+) -> tuple[Record, Record]:
+    r"""Return the warmed-up rate and $c_t$ among the hyperparameters, and the sums.
+
+    $$\eta_t = \eta \min(1, t / T), \qquad
+      w_t = \max_{i \le t} \eta_i^r, \qquad c_t = w_t / \textstyle\sum_{i \le t} w_i$$
+    """
+    warm = 1.0 - maximum(1.0 - t / maximum(warmup_steps * ops.ones_like(t), 1.0), 0.0)
+    rate = h.learning_rate * warm
+    largest = maximum(z.largest_rate, rate)
+    weight = ops.power(largest, power)
+    total = z.weight_sum + weight
+    share = ops.where(total > 0, weight / ops.where(total > 0, total, 1.0), 0.0)
+    z = z.next(largest_rate=largest, weight_sum=total)
+    return h.extend(learning_rate=rate, average_weight=share), z
+
+
+def moved(
+    y: Tensor, u: Tensor, s: Record, h: Record, beta: DecayRate
+) -> tuple[Tensor, Record]:
+    r"""Return the change of $y$, and $z + u$ among the slots, for a step $u$.
+
+    $$y_{t+1} - y_t = c_t (z_t - y_t) + (1 - \beta (1 - c_t))\, u_t$$
+    """
+    c = h.average_weight
+    change = c * (s.unaveraged - y) + ((1 - beta) + beta * c) * u
+    return change, s.next(unaveraged=s.unaveraged + u)
+
+
+def average(y: Tensor, s: Record, beta: DecayRate) -> Tensor:
+    r"""Return $x = (y - (1 - \beta) z) / \beta$."""
+    return s.unaveraged + (y - s.unaveraged) / beta.keep
+
+
+def interpolation(x: Tensor, s: Record, beta: DecayRate) -> Tensor:
+    r"""Return $y = (1 - \beta) z + \beta x$."""
+    return s.unaveraged + beta * (x - s.unaveraged)
