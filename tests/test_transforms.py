@@ -8,6 +8,7 @@ from keras import ops
 from keras_optlab import optimizers, schedules
 from keras_optlab import transforms as T
 from keras_optlab.core import Group, Record, Slot
+from keras_optlab.core.slots import Weight
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.noise import standard_normal
 from tests.oracle import transforms as oracle
@@ -37,7 +38,9 @@ def noisy(xs, ws, gs, t, lr, eta, gamma, seed):
 CASES = [  # transforms that change something, and what they should do
     (T.AdaptiveClip(0.5, epsilon=0.1), oracle.adaptive_clip),
     (T.AddNoise(0.3, seed=5), noisy),
+    (T.AutoClip(30, length=3), oracle.AutoClip),
     (T.Cautious(), oracle.cautious),
+    (T.CautiousWeightDecay(0.5), oracle.cautious_weight_decay),
     (T.Centralize(), oracle.centralize),
     (T.ClipByGlobalNorm(0.1), oracle.clip_by_global_norm),
     (T.ClipByNorm(2.0), oracle.clip_by_norm),
@@ -45,8 +48,13 @@ CASES = [  # transforms that change something, and what they should do
     (T.ClipUpdate(1.2), oracle.clip_update),
     (T.NormalizeGradient(), oracle.normalize_gradient),
     (T.NormalizeGradient(over="all", epsilon=0.1), oracle.normalize_gradient),
+    (T.Orthogonalize(), oracle.orthogonalize),
+    (T.Orthogonalize(3, "jordan", flatten_kernels=True), oracle.orthogonalize),
+    (T.Sign(), oracle.sign),
     (T.TrustRatio(), oracle.trust_ratio),
     (T.TrustRatio(low=0.2, high=0.3), oracle.trust_ratio),
+    (T.ZClip(threshold=0.1, warmup_steps=2), oracle.ZClip),
+    (T.ZClip(0.5, 0.1, warmup_steps=1, max_norm=9.0), oracle.ZClip),
     (T.ZeroNonFinite(), oracle.zero_non_finite),
 ]
 ids = [repr(transform) for transform, _ in CASES]
@@ -89,6 +97,7 @@ def test_equals_its_paper_in_a_compiled_step(transform, expected, dtype, request
     ends = trajectory(momentum, start, grads)
 
     ws, vs, kwargs = start, [0.0] * len(start), transform.get_config()
+    expected = expected() if isinstance(expected, type) else expected
     for t, gs in enumerate(grads, 1):
         lr = 0.1 if t <= 2 else 0.05
         if "gradient" in transform.sides:
@@ -111,12 +120,23 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
     config = transform.get_config()
     h = {k: tensor(v) if isinstance(v, float) else v for k, v in config.items()}
     seen = [
-        Record(w=tensor(w), g=tensor(x), t=tensor(t), learning_rate=tensor(lr))
-        for x, w, lr in zip(xs, ws, [learning_rate] * len(xs), strict=True)
+        Record(
+            w=tensor(w),
+            g=tensor(x),
+            t=tensor(t),
+            learning_rate=tensor(learning_rate),
+            decays=True,
+        )
+        for x, w in zip(xs, ws, strict=True)
     ]
     slots = [Record() for _ in xs]
+    whole = Weight((), "", Record(**config))
+    shared = {
+        slot.name: tensor(np.full(slot.shape_for(whole), slot.start(config)))
+        for slot in transform.shared
+    }
     changed, _, _ = transform.run(
-        [tensor(x) for x in xs], seen, slots, Record(), Record(**h)
+        [tensor(x) for x in xs], seen, slots, Record(**shared), Record(**h)
     )
     return values(changed)
 
@@ -153,7 +173,9 @@ def test_equals_optax(transform, twin, theirs, float64):
 
 
 @pytest.mark.parametrize(
-    "transform", [c for c, _ in CASES if not isinstance(c, T.AddNoise)], ids=repr
+    "transform",
+    [c for c, _ in CASES if not isinstance(c, T.AddNoise | T.CautiousWeightDecay)],
+    ids=repr,
 )
 def test_zero_stays_zero(transform):
     for rate in (0.1, 0.0):
@@ -291,6 +313,8 @@ def test_the_rate_of_an_update_is_that_of_its_group():
     [
         (T.AdaptiveClip(0.5), [[9.0, 0.0], [0.1, 0.0]], 0.5),
         (T.ClipUpdate(1.0), [[9.0, 0.0], [0.1, 0.0]], 0.5),
+        (T.ZClip(max_norm=1.0), [[9.0, 0.0], [0.1, 0.0]], 1.0),
+        (T.AutoClip(), [[9.0, 0.0], [0.1, 0.0]], 0.0),
         (T.NormalizeGradient(), [[9.0, 0.0], [9.0, 0.0]], 0.0),
     ],
     ids=repr,
@@ -300,6 +324,142 @@ def test_what_clips_is_counted(transform, gs, fraction):
     sgd.collect_statistics(every=1)
     apply(sgd, [np.array(g) for g in gs], variables([np.ones(2), np.ones(2)]))
     assert sgd.statistics().clipped_fraction == fraction
+
+
+def shortened(transform, norms, **kwargs):
+    """Return what remains of each gradient of these norms, in turn."""
+    sgd = optimizers.SGD(1.0, gradient_transforms=[transform], **kwargs)
+    ws = variables([np.zeros(2)])
+    ends = [values(ws)[0]]
+    for norm in norms:
+        apply(sgd, [np.array([0.6, 0.8]) * norm], ws)
+        ends.append(values(ws)[0])
+    return [np.linalg.norm(b - a) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+class TestAutoClip:
+    def test_clips_to_the_percentile_of_the_norms_so_far(self):
+        norms = [5.0, 1.0, 3.0, 9.0]
+        ends = shortened(T.AutoClip(50), norms)
+        np.testing.assert_allclose(ends, [5.0, 1.0, 3.0, 4.0], rtol=1e-5)
+
+    def test_forgets_all_but_the_last(self):
+        ends = shortened(T.AutoClip(0, length=2), [1.0, 5.0, 3.0, 9.0])
+        np.testing.assert_allclose(ends, [1.0, 1.0, 3.0, 3.0], rtol=1e-5)
+
+    def test_what_was_zero_stays_a_limit(self):
+        ends = shortened(T.AutoClip(0), [0.0, 5.0])
+        np.testing.assert_array_equal(ends, [0.0, 0.0])
+
+    def test_a_norm_that_overflows_is_not_kept(self):
+        ends = shortened(T.AutoClip(100), [1.0, 1e30, 0.5, 2.0])
+        np.testing.assert_allclose(ends, [1.0, 0.0, 0.5, 2.0], rtol=1e-5)
+
+
+class TestZClip:
+    def test_by_hand(self):
+        # of 1 and 3: mean 2, deviation 1
+        ends = shortened(T.ZClip(warmup_steps=2), [1.0, 3.0, 4.0, 50.0])
+        np.testing.assert_allclose(ends[:3], [1.0, 3.0, 4.0], rtol=1e-5)
+        ends = shortened(T.ZClip(warmup_steps=2), [1.0, 3.0, 12.0])
+        np.testing.assert_allclose(ends[2], 2 + 2.5 / (10 / 2.5), rtol=1e-5)
+
+    @pytest.mark.parametrize("first", [[], [1e30]])  # whose square overflows
+    def test_the_averages_are_of_what_is_left(self, first):
+        zclip = T.ZClip(0.5, warmup_steps=2)
+        sgd = optimizers.SGD(1.0, gradient_transforms=[zclip])
+        ws = variables([np.zeros(1)])
+        for norm in (*first, 1.0, 3.0, 12.0):
+            apply(sgd, [np.array([norm])], ws)
+        shared = sgd.plan.transform_shared[0]
+        mean, variance, steps = values(shared.values())
+        np.testing.assert_allclose(mean, (2 + 2.625) / 2, rtol=1e-5)
+        np.testing.assert_allclose(variance, (1 + 0.3125**2) / 2, rtol=1e-5)
+        assert steps == 3
+
+    def test_the_limit_besides_holds_from_the_first_update_on(self):
+        zclip = T.ZClip(warmup_steps=2, max_norm=2.0)
+        ends = shortened(zclip, [1.0, 3.0, 12.0])
+        np.testing.assert_allclose(ends, [1.0, 2.0, 2.0], rtol=1e-5)
+        adjusted = T.ZClip(warmup_steps=2, max_norm=10.0)  # the averages are the same
+        ends = shortened(adjusted, [1.0, 3.0, 12.0])
+        np.testing.assert_allclose(ends, [1.0, 3.0, 2.625], rtol=1e-5)
+
+
+class TestCautiousWeightDecay:
+    def test_decays_what_the_update_shrinks(self):
+        decay = T.CautiousWeightDecay(0.5)
+        w, u = [2.0, 2.0, 2.0, -2.0, -2.0], [-1.0, 1.0, 0.0, 1.0, -1.0]
+        ends = run(decay, [u], [w], learning_rate=0.1)[0]
+        np.testing.assert_allclose(ends, [-1.1, 1.0, -0.1, 1.1, -1.0], rtol=1e-6)
+
+    def test_leaves_out_what_no_decay_is_for(self):
+        adam = optimizers.SGD(
+            0.1,
+            decay_mask="matrices",
+            update_transforms=[T.CautiousWeightDecay(1.0)],
+        )
+        ws = variables([np.ones(2), np.ones((1, 2))])
+        apply(adam, [np.zeros(2), np.zeros((1, 2))], ws)
+        np.testing.assert_allclose(values(ws)[0], [1.0, 1.0])
+        np.testing.assert_allclose(values(ws)[1], [[0.9, 0.9]], rtol=1e-6)
+
+
+SAME = [  # optimizers, and the transforms that make them of SGD
+    (
+        lambda: optimizers.SignSGD(0.1),
+        lambda: optimizers.SGD(0.1, update_transforms=[T.Sign()]),
+        ((4,), (3, 5)),
+    ),
+    (
+        lambda: optimizers.Signum(0.1, momentum=0.9),
+        lambda: optimizers.SGD(0.1, momentum=0.9, update_transforms=[T.Sign()]),
+        ((4,), (3, 5)),
+    ),
+    (
+        lambda: optimizers.Muon(0.1, weight_decay=None),
+        lambda: optimizers.SGD(
+            0.1, momentum=0.95, nesterov=True, update_transforms=[T.Orthogonalize()]
+        ),
+        ((5, 3), (3, 5)),
+    ),
+    (
+        lambda: optimizers.Muon(
+            0.1, weight_decay=None, scaling="jordan", flatten_kernels=True
+        ),
+        lambda: optimizers.SGD(
+            0.1,
+            momentum=0.95,
+            nesterov=True,
+            update_transforms=[T.Orthogonalize(5, "jordan", flatten_kernels=True)],
+        ),
+        ((5, 3), (2, 3, 4, 5)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("whole", "made", "shapes"), SAME)
+def test_makes_another_optimizer_of_sgd(whole, made, shapes, float64):
+    shapes = dict(enumerate(shapes))
+    start, grads = weights(shapes), gradients(shapes, steps=5)
+    ends = [trajectory(make(), start, grads) for make in (whole, made)]
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("clip", [T.AutoClip(20, length=4), T.ZClip(warmup_steps=2)])
+def test_what_a_clip_remembers_is_saved(clip):
+    def sgd():
+        return optimizers.SGD(0.1, gradient_transforms=[clip])
+
+    start, grads = weights(), gradients(steps=6)
+    straight = trajectory(sgd(), start, grads)
+    first, second, store = sgd(), sgd(), {}
+    half = trajectory(first, start, grads[:3])
+    first.save_own_variables(store)
+    second.load_own_variables(store)
+    for x, y in zip(straight, trajectory(second, half, grads[3:]), strict=True):
+        np.testing.assert_array_equal(x, y)
 
 
 class TestNoise:
@@ -350,8 +510,14 @@ def test_they_train_together_and_move_while_they_do():
             T.AdaptiveClip(0.1),
             T.NormalizeGradient(),
             T.AddNoise(schedules.Cosine(1e-4, 40)),
+            T.AutoClip(schedules.Cosine(90, 40)),
+            T.ZClip(),
         ],
-        update_transforms=[T.TrustRatio(high=10.0), T.ClipUpdate(1.0)],
+        update_transforms=[
+            T.TrustRatio(high=10.0),
+            T.ClipUpdate(1.0),
+            T.CautiousWeightDecay(1e-3),
+        ],
         skip_non_finite=False,
     )
     model, (x, y) = mlp(), regression()
@@ -371,6 +537,13 @@ BAD = [
     (T.AddNoise, {"gamma": -0.5}, ValueError, "gamma=-0.5"),
     (T.AddNoise, {"seed": 0.5}, TypeError, "seed=0.5"),
     (T.AddNoise, {"seed": -1}, ValueError, "seed=-1"),
+    (T.AutoClip, {"percentile": 101}, ValueError, "percentile=101"),
+    (T.AutoClip, {"length": 0}, ValueError, "length=0"),
+    (T.CautiousWeightDecay, {"weight_decay": -1}, ValueError, "weight_decay=-1"),
+    (T.Orthogonalize, {"scaling": "adam"}, ValueError, "scaling='adam'"),
+    (T.ZClip, {"alpha": 1.0}, ValueError, "alpha=1.0"),
+    (T.ZClip, {"max_norm": 0}, ValueError, "max_norm=0"),
+    (T.ZClip, {"warmup_steps": 2.5}, TypeError, "warmup_steps=2.5"),
     (T.NormalizeGradient, {"over": "layer"}, ValueError, "over='layer'"),
     (T.NormalizeGradient, {"epsilon": 0}, ValueError, "epsilon=0"),
     (T.TrustRatio, {"low": -1}, ValueError, "low=-1"),

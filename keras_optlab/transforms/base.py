@@ -18,7 +18,7 @@ class Transform(Declared):
     Attributes:
         sides: Where it may stand: among the `"gradient"` or the `"update"` transforms.
         slots: State kept for each tensor.
-        shared: State kept once, scalars only.
+        shared: State kept once: scalars, or of the shape that a slot's function gives.
         clips: Whether it makes tensors shorter on purpose, and is to be counted in the
             clipped fraction.
     """
@@ -43,8 +43,9 @@ class Transform(Declared):
                 usually points against the gradient.
             seen: For each tensor `w`, the weight, `g`, its gradient as the rule
                 receives it (on the gradient side, as it is now), `t`, the number of
-                this update, counted from 1, and `learning_rate`, the present rate of
-                its group.
+                this update, counted from 1, `learning_rate`, the present rate of its
+                group, and `decays`, whether `decay_mask` and
+                `exclude_from_weight_decay` leave the weight in.
             s: For each tensor the declared slots.
             z: The declared shared state.
             h: The arguments, as scalar tensors.

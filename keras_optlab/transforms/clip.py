@@ -27,16 +27,16 @@ def clip_by_norm(x: Tensor, limit: Tensor) -> Tensor:
 def clip_by_global_norm(
     xs: Sequence[Tensor], limit: Tensor, total: Tensor | None = None
 ) -> list[Tensor]:
-    r"""Return all tensors times $c / \max(\|(x_1, \dots, x_n)\|, c)$.
+    r"""Return all tensors times $\min(1, c / \|(x_1, \dots, x_n)\|)$.
 
     Args:
         xs: The tensors.
-        limit: The limit $c$.
+        limit: The limit $c \ge 0$.
         total: The norm of all, if it is known.
     """
     length = global_norm(xs) if total is None else total
     limit = ops.cast(limit, length.dtype)
-    scale = limit / maximum(length, limit)
+    scale = ops.where(length > limit, limit / length, ops.ones_like(length))
     return [x * ops.cast(scale, x.dtype) for x in xs]
 
 

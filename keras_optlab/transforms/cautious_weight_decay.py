@@ -1,0 +1,41 @@
+"""Cautious weight decay."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper
+from keras_optlab.transforms.base import TensorTransform
+
+
+class CautiousWeightDecay(TensorTransform):
+    r"""Decay the entries of a weight that the update brings nearer to zero.
+
+    An update $\Delta = -\eta u$ already holds the learning rate $\eta$. Where the
+    direction $u$ and the weight $w$ agree in sign, or one is zero, decoupled decay is
+    added: $\Delta \leftarrow \Delta - \eta \lambda [u w \ge 0] w$. Elsewhere it would
+    work against the update, and there is none.
+
+    Args:
+        weight_decay: $\lambda \ge 0$; a number or a schedule. What suits as the decay
+            of all entries is a good first value.
+
+    It takes the place of the optimizer's `weight_decay`, which should be `None` or 0,
+    and applies to the same weights: `decay_mask` and `exclude_from_weight_decay` leave
+    weights out. $\eta$ is the present rate, with its schedule and the factor of the
+    tensor's group. Put it last, or the transforms after it change the decay too.
+
+    Source: Chen et al., 2025, arXiv:2510.12402. The default is that of Keras' `AdamW`.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> decay = transforms.CautiousWeightDecay(0.1)
+    >>> optimizer = optimizers.Adam(update_transforms=[decay], decay_mask="matrices")
+    """
+
+    sides = ("update",)
+    weight_decay: Driven = Hyper(default=0.004, within=">= 0", doc="decay λ")
+
+    def one(self, x, seen, s, h):
+        if not seen.decays:
+            return x, s
+        agrees = ops.cast(ops.sign(x) * seen.w <= 0, x.dtype)
+        rate = ops.cast(seen.learning_rate, x.dtype) * h.weight_decay
+        return x - rate * (agrees * seen.w), s

@@ -1,0 +1,60 @@
+"""Updates whose singular values are all about 1, as in Muon."""
+
+from keras import ops
+
+from keras_optlab.core import Choice, Flag, Hyper
+from keras_optlab.core.matrices import (
+    matrix_shape,
+    newton_schulz,
+    orthogonal_length,
+)
+from keras_optlab.transforms.base import TensorTransform
+
+
+class Orthogonalize(TensorTransform):
+    r"""Make the singular values of every matrix' update about equal.
+
+    A matrix' update $\Delta$ becomes $\eta\, c \operatorname{NS}(\Delta)$, with
+    $\operatorname{NS}$ some steps of Newton and Schulz' iteration as in `Muon`, and
+    $\eta$ the present rate, with its schedule and the factor of the tensor's group.
+    Vectors and scalars pass as they are.
+
+    It stands on the side of the update, so that a momentum is summed up before: after
+    `SGD(momentum=0.95, nesterov=True)` it is Muon's step for matrices. It takes every
+    matrix, while `optimizers.Muon` gives embeddings, the last layer and vectors a rule
+    of their own.
+
+    Args:
+        ns_steps: Number of iterations >= 1.
+        scaling: `"moonlight"`, $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, with
+            which an update is about as long as AdamW's, or `"jordan"`,
+            $c = \sqrt{\max(1, \text{out} / \text{in})}$, for rates of about 0.02.
+        flatten_kernels: Whether kernels of convolutions are matrices with a column for
+            each output; else they pass as they are.
+
+    Source: Jordan et al. (2024), Muon; Liu et al., 2025, arXiv:2502.16982, for the
+    first scaling.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> optimizer = optimizers.SGD(
+    ...     1e-3, momentum=0.9, update_transforms=[transforms.Orthogonalize()]
+    ... )
+    """
+
+    sides = ("update",)
+    ns_steps: int = Hyper(
+        default=5, within=">= 1", integer=True, adjustable=False, doc="iterations"
+    )
+    scaling: str = Choice(
+        default="moonlight", choices=("moonlight", "jordan"), doc="length of an update"
+    )
+    flatten_kernels: bool = Flag(default=False, doc="take kernels as matrices")
+
+    def one(self, x, seen, s, h):
+        axes = len(x.shape)
+        if axes < 2 or (axes > 2 and not h.flatten_kernels):
+            return x, s
+        direction = newton_schulz(ops.reshape(x, matrix_shape(x.shape)), h.ns_steps)
+        length = orthogonal_length(x.shape, h.scaling)
+        rate = ops.cast(seen.learning_rate, x.dtype)
+        return rate * (length * ops.reshape(direction, x.shape)), s

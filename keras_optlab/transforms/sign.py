@@ -1,0 +1,29 @@
+"""Updates of which only the sign counts."""
+
+from keras import ops
+
+from keras_optlab.transforms.base import TensorTransform
+
+
+class Sign(TensorTransform):
+    r"""Move every weight by the learning rate, in the direction of its update.
+
+    An update $\Delta$ becomes $\eta \operatorname{sign}(\Delta)$, and zero stays zero.
+    $\eta$ is the present rate, with its schedule and the factor of the tensor's group.
+
+    It stands on the side of the update, where it sees what a rule has made of the
+    gradients: after `SGD` it is signSGD, and after `SGD` with momentum it is Signum.
+
+    Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
+    Algorithm 1. optax' `scale_by_sign` is the same, ahead of the learning rate.
+
+    >>> from keras_optlab import optimizers, transforms
+    >>> signum = optimizers.SGD(
+    ...     1e-3, momentum=0.9, update_transforms=[transforms.Sign()]
+    ... )
+    """
+
+    sides = ("update",)
+
+    def one(self, x, seen, s, h):
+        return ops.cast(seen.learning_rate, x.dtype) * ops.sign(x), s
