@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, dataclass_transform
 
 import keras
@@ -52,7 +53,7 @@ class Declared:
         for name, field in own.items():
             if field.keras_owned:
                 delattr(cls, name)  # leaves Keras' own property or attribute in view
-        cls.__signature__ = _signature(cls)
+        cls.__signature__ = signature_of(cls.fields)
         # With the room, since a regularizer and a constraint may share a name.
         room = ".".join(cls.__module__.split(".")[:2])
         keras.saving.register_keras_serializable(room)(cls)
@@ -110,21 +111,24 @@ class Declared:
         return cls(**{k: load(v, custom_objects) for k, v in config.items()})
 
     def __repr__(self) -> str:
-        present = {
-            k: getattr(self._values if f.keras_owned else self, k)
-            for k, f in self.fields.items()
-        }
-        changed = (
-            f"{k}={v!r}" for k, v in present.items() if v != self.fields[k].default
-        )
-        return f"{type(self).__name__}({', '.join(changed)})"
+        return f"{type(self).__name__}({', '.join(self._changed(self.fields))})"
+
+    def _changed(self, names: Iterable[str]) -> list[str]:
+        """Return those arguments in words that are not at their default."""
+        fields = [self.fields[name] for name in names]
+        present = [
+            (f, getattr(self._values if f.keras_owned else self, f.name))
+            for f in fields
+        ]
+        return [f"{f.name}={v!r}" for f, v in present if v != f.default]
 
 
-def _signature(cls: type[Declared]) -> inspect.Signature:
+def signature_of(fields: dict[str, Field]) -> inspect.Signature:
+    """Return the signature of a constructor that takes these arguments."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = [
         inspect.Parameter(name, kinds[field.kw_only], default=field.default)
-        for name, field in sorted(cls.fields.items(), key=lambda f: f[1].kw_only)
+        for name, field in sorted(fields.items(), key=lambda f: f[1].kw_only)
     ]
     return inspect.Signature(parameters)
 

@@ -11,6 +11,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     "Did you mean 'adam'? Known: 'adam', 'sgd'."
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    lowered = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    hint = f"Did you mean {lowered[near[0]]!r}? " if near else ""
     return f"{hint}Known: {', '.join(map(repr, known)) or 'none'}."

@@ -59,6 +59,7 @@ class Field:
     """
 
     adjustable = False
+    by_group = False  # though it is fixed
     domain = "any"
 
     def __init__(
@@ -92,8 +93,16 @@ class Field:
 class HyperField(Field):
     """A number, which a schedule may drive if the declaration says so."""
 
-    def __init__(self, within: str, adjustable: bool, integer: bool, **common: Any):
+    def __init__(
+        self,
+        within: str,
+        adjustable: bool,
+        integer: bool,
+        optional: bool = False,
+        **common: Any,
+    ) -> None:
         super().__init__(**common)
+        self.optional = optional or self.default is None
         self.interval = Interval(within)
         self.domain = within
         self.adjustable = adjustable
@@ -101,7 +110,7 @@ class HyperField(Field):
 
     def validate(self, value: Any) -> Any:
         """Return a Python number, a schedule, or `None` where that is the default."""
-        if value is None and self.default is None:
+        if value is None and self.optional:
             return None
         if self.adjustable and isinstance(value, LearningRateSchedule):
             return value
@@ -123,6 +132,10 @@ class FlagField(Field):
     """Yes or no."""
 
     domain = "bool"
+
+    def __init__(self, by_group: bool, **common: Any) -> None:
+        super().__init__(**common)
+        self.by_group = by_group
 
     def validate(self, value: Any) -> bool:
         """Return a Python bool."""
@@ -188,6 +201,7 @@ def Hyper(
     within: str = "> 0",
     adjustable: bool = True,
     integer: bool = False,
+    optional: bool = False,
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
@@ -196,6 +210,7 @@ def Hyper(
         within,
         adjustable,
         integer,
+        optional,
         default=default,
         doc=doc,
         kw_only=kw_only,
@@ -211,10 +226,17 @@ def Decay(
 
 
 def Flag(
-    *, default: bool, doc: str, kw_only: bool = False, keras_owned: bool = False
+    *,
+    default: bool,
+    doc: str,
+    by_group: bool = False,
+    kw_only: bool = False,
+    keras_owned: bool = False,
 ) -> Any:
-    """Declare a yes or no."""
-    return FlagField(default, doc, kw_only, keras_owned)
+    """Declare a yes or no; `by_group` ones may be set for some of the weights."""
+    return FlagField(
+        by_group, default=default, doc=doc, kw_only=kw_only, keras_owned=keras_owned
+    )
 
 
 def Choice(

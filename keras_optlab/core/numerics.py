@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,20 @@ def one_minus_power(beta: DecayRate, t: Tensor) -> Tensor:
     return -ops.expm1(t * ops.log1p(-beta.rest))
 
 
+def cosine(x: Tensor) -> Tensor:
+    """Cosine of an angle from -π to π, in float64 too."""
+    if keras.backend.standardize_dtype(x.dtype) != "float64":
+        return ops.cos(x)
+    # Keras on JAX takes it in float32; here a series for an eighth of x, doubled thrice
+    y, versine = ops.square(x / 8), 1.0
+    for n in range(13, 1, -2):
+        versine = 1 - y / (n * (n + 1)) * versine
+    versine = y / 2 * versine
+    for _ in range(3):
+        versine = 2 * versine * (2 - versine)
+    return 1 - versine
+
+
 def maximum(x: Tensor, y: Tensor) -> Tensor:
     """Larger of a tensor and a tensor or number, entry by entry."""
     if keras.backend.standardize_dtype(x.dtype) == "float64":
@@ -76,6 +91,61 @@ def safe_sqrt(x: Tensor) -> Tensor:
 def norm(x: Tensor) -> Tensor:
     """Euclidean norm of all entries of one tensor."""
     return ops.sqrt(ops.sum(ops.square(x)))
+
+
+def root(beta: DecayRate) -> DecayRate:
+    r"""Decay factor $\sqrt\beta$."""
+    return DecayRate(beta.rest / (1 + ops.sqrt(beta.keep)))
+
+
+def mean(
+    x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Tensor:
+    """Mean over some axes or over all entries; 0 where there are none."""
+    total = ops.sum(x, axis=axis, keepdims=keepdims)
+    return total / max(math.prod(x.shape) // max(math.prod(total.shape), 1), 1)
+
+
+def rms(x: Tensor) -> Tensor:
+    """Root mean square of all entries of one tensor."""
+    return ops.sqrt(mean(ops.square(x)))
+
+
+def factored_root(rows: Tensor, columns: Tensor) -> Tensor:
+    r"""Root of the matrix $R C / \mathrm{mean}(R)$ from row means and column means."""
+    share = rows / ops.expand_dims(mean(rows, -1), -1)
+    return ops.expand_dims(ops.sqrt(share), -1) * ops.expand_dims(ops.sqrt(columns), -2)
+
+
+def trust_ratio(w_norm: Tensor, u_norm: Tensor) -> Tensor:
+    """Quotient of two norms, 1 where one of them is zero."""
+    both = ops.logical_and(w_norm > 0, u_norm > 0)
+    return ops.where(both, w_norm / ops.where(both, u_norm, 1.0), 1.0)
+
+
+def simple_average_length(beta: DecayRate, t: Tensor) -> Tensor:
+    r"""Length of the simple average that a moving one is most like after $t$ entries.
+
+    $\frac{2}{1 - \beta} - 1 - \frac{2 t \beta^t}{1 - \beta^t}$, where the large terms
+    cancel: in float32 little would remain. With $L = -\ln \beta$ and $x = t L$, it is
+    $(\frac{2}{1 - \beta} - 1 - \frac2L) + \frac2L (1 - \frac{x}{e^x - 1})$, and
+    both brackets have a series.
+    """
+    rest, log = beta.rest, -ops.log1p(-beta.rest)
+    x = t * log
+    near = series(rest, 0, 1 / 6, 1 / 12, 19 / 360, 3 / 80, 863 / 30240, 275 / 12096)
+    offset = ops.where(rest < 0.03, near, 2 / rest - 1 - 2 / log)
+    even = series(ops.square(x), 0, 1 / 12, -1 / 720, 1 / 30240, -1 / 1209600)
+    rising = ops.where(x < 0.3, x / 2 - even, 1 - x / ops.expm1(x))
+    return offset + 2 / log * rising
+
+
+def series(x: Tensor, *coefficients: float) -> Tensor:
+    """Polynomial, from the constant on."""
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
 
 
 def global_norm(xs: Sequence[Tensor]) -> Tensor:

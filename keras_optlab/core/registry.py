@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.paper import Paper
+from keras_optlab.core.records import Record
+from keras_optlab.core.slots import Weight
+
+MATRIX = (256, 64)  # whose state is counted
 
 _classes: dict[str, type] = {}
+_wrappers: dict[str, type] = {}
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class OptimizerInfo:
         cls: The class.
         summary: First line of its documentation.
         paper: Where it was published.
-        bytes_per_parameter: Optimizer state for each float32 weight with the default
-            arguments; what is kept once for a whole tensor is not counted.
+        bytes_per_parameter: Optimizer state for each weight of a float32 matrix of 256
+            by 64 with the default arguments; of a wrapper, what it adds.
         elementwise: Whether each weight is updated from its own gradient alone.
         hyperparameters: The arguments of its own, by name.
         keras_twin: Name of the class in `keras.optimizers` with the same numbers.
@@ -49,7 +55,7 @@ class OptimizerInfo:
     cls: type
     summary: str
     paper: Paper
-    bytes_per_parameter: int
+    bytes_per_parameter: float
     elementwise: bool
     hyperparameters: dict[str, Hyperparameter]
     keras_twin: str | None
@@ -69,31 +75,59 @@ def register(cls: type) -> str:
     return name
 
 
+def register_wrapper(cls: type) -> None:
+    """Enter a class that makes optimizers of others, under its lower-case name."""
+    _wrappers[cls.__name__.lower()] = cls
+
+
+def wrappers(pattern: str = "*") -> list[str]:
+    """Return the sorted names of all that is wrapped around an optimizer.
+
+    `create` and `info` know these names too.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizers.wrappers("look*")
+    ['lookahead', 'looksam']
+    >>> optimizers.create("lookahead", optimizer=optimizers.SGD(), sync_period=3)
+    Lookahead(SGD(), sync_period=3)
+    """
+    return sorted(fnmatch.filter(_wrappers, pattern))
+
+
+def twin_of(keras_class: str) -> type | None:
+    """Return our class that has the numbers of one in `keras.optimizers`."""
+    twins = (
+        c for c in _classes.values() if getattr(c, "keras_twin", None) == keras_class
+    )
+    return next(twins, None)
+
+
 def names(pattern: str = "*") -> list[str]:
     """Return the sorted names of all optimizers that match a glob.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.names("adam*")
-    ['adam', 'adamax', 'adamw']
+    ['adam', 'adamax', 'adammini', 'adamw']
     """
     return sorted(fnmatch.filter(_classes, pattern))
 
 
 def find(name: str) -> type:
     """Return the class of a name, or raise with the nearest name."""
-    if not isinstance(name, str) or name.lower() not in _classes:
+    known = _classes | _wrappers
+    if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(
             f"No optimizer has this name. Received: {name!r}. "
-            + suggest(str(name), _classes)
+            + suggest(str(name), known)
         )
-    return _classes[name.lower()]
+    return known[name.lower()]
 
 
 def create(name: str, **kwargs: Any) -> Any:
     """Make an optimizer by name.
 
     Args:
-        name: One of `names()`, in any case.
+        name: One of `names()` or `wrappers()`, in any case.
         **kwargs: The arguments of its class.
 
     Raises:
@@ -116,17 +150,20 @@ def info(name: str) -> OptimizerInfo:
     >>> from keras_optlab import optimizers
     >>> adam = optimizers.info("adam")
     >>> adam.paper.year, adam.bytes_per_parameter, adam.hyperparameters["beta_1"].domain
-    (2014, 8, '[0, 1)')
+    (2014, 8.0, '[0, 1)')
     """
     cls: Any = find(name)
     own = {k: f for k, f in cls.fields.items() if k in cls.own_fields}
-    slots = [s for s in cls.slots if s.shape == "weight" and _on(cls, s)]
+    defaults = {k: f.validate(f.default) for k, f in cls.fields.items()}
+    weight = Weight(MATRIX, "", Record(**defaults))
+    shapes = [slot.shape_for(weight) for slot in cls.slots]
+    entries = sum(math.prod(shape) for shape in shapes if shape is not None)
     return OptimizerInfo(
         name=name.lower(),
         cls=cls,
         summary=(cls.__doc__ or cls.__name__).strip().splitlines()[0],
         paper=cls.paper,
-        bytes_per_parameter=4 * len(slots),
+        bytes_per_parameter=round(4 * entries / math.prod(MATRIX), 2),
         elementwise=cls.elementwise,
         hyperparameters={
             k: Hyperparameter(f.default, f.domain, f.doc, f.adjustable)
@@ -134,10 +171,6 @@ def info(name: str) -> OptimizerInfo:
         },
         keras_twin=cls.keras_twin,
     )
-
-
-def _on(cls: Any, slot: Any) -> bool:
-    return slot.when is None or bool(cls.fields[slot.when].default)
 
 
 def _home(cls: type) -> str:

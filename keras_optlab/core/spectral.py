@@ -41,6 +41,16 @@ def largest_singular_value(matrix: Tensor, iterations: int) -> Tensor:
     return ops.sum(u * (matrix @ v))  # not ops.matmul: on torch that is in float32
 
 
+def leading_pair(w: Tensor) -> Tensor:
+    r"""Return the first pair of singular vectors as $u v^\top$, in a weight's shape."""
+    matrix = as_matrix(w)
+    if 0 in matrix.shape:
+        return w
+    u, sizes, v = ops.svd(matrix, full_matrices=False)
+    pair = ops.where(sizes[0] > 0, u[:, :1] * v[:1], 0.0)
+    return ops.cast(ops.reshape(pair, w.shape), w.dtype)
+
+
 def _unit(x: Tensor) -> Tensor:
     size = norm(x)
     return x / ops.where(size > 0, size, 1.0)  # zeros stay zeros

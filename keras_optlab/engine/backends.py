@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -327,6 +327,30 @@ def unshare(variables: Sequence[Variable]) -> None:
     if keras.backend.backend() == "jax":
         for variable in variables:
             variable.assign(ops.copy(variable.value))
+
+
+@contextlib.contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Have second derivatives of normalization right in what TensorFlow traces here.
+
+    Its moments stop the gradient of the mean within the variance, which is 0, but whose
+    own gradient is not.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    def moments(x: Tensor, axes: Any, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+        mean = tf.reduce_mean(x, axes, keepdims=True)
+        variance = tf.reduce_mean(tf.square(x - mean), axes, keepdims=keepdims)
+        return mean if keepdims else tf.squeeze(mean, axes), variance
+
+    given, tf.nn.moments = tf.nn.moments, moments
+    try:
+        yield
+    finally:
+        tf.nn.moments = given
 
 
 def jax_module() -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core import Record
+from keras_optlab.core.slots import Weight
 from keras_optlab.engine.backends import eagerly, flat
 from keras_optlab.engine.scalars import scalar_dtype
 
@@ -36,7 +37,6 @@ def treats_entries_alone(optimizer: Any) -> bool:
 
 def _agrees(optimizer: Any) -> bool:
     """Try the rule on two weights, and on all of their entries as one."""
-    h, t = _example_scalars(optimizer)
     names = [slot.name for slot in optimizer.slots if slot.is_on(optimizer._values)]
     draw = np.random.default_rng(0).uniform
     count = 2 + len(names)  # weight, gradient, slots
@@ -44,6 +44,8 @@ def _agrees(optimizer: Any) -> bool:
         [ops.convert_to_tensor(draw(0.1, 1.0, s), "float32") for _ in range(count)]
         for s in SHAPES
     ]
+
+    h, t = _example_scalars(optimizer, names, examples)
 
     def run(w: Tensor, g: Tensor, *slots: Tensor) -> list[Tensor]:
         s = Record(**dict(zip(names, slots, strict=True)))
@@ -58,11 +60,21 @@ def _agrees(optimizer: Any) -> bool:
     )
 
 
-def _example_scalars(optimizer: Any) -> tuple[Record, Tensor]:
+def _example_scalars(
+    optimizer: Any, names: list[str], examples: list[list[Tensor]]
+) -> tuple[Record, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
     h = optimizer.live.tensors(ops.convert_to_tensor(2))
     h = h.extend(learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()))
-    start = {s.name: s.start(optimizer._values) for s in optimizer.shared}
+    once = Weight((), "", optimizer._values)
+    start = {
+        s.name: s.start(optimizer._values) * np.ones(s.shape_for(once) or ())
+        for s in optimizer.shared
+    }
     z = {k: ops.convert_to_tensor(x, scalar_dtype()) for k, x in start.items()}
-    h, _ = optimizer.prepare(h, t, Record(**z))
+    h, z = optimizer.prepare(h, t, Record(**z))
+    if optimizer.measures:
+        w, g, *slots = examples[0]
+        s = Record(**dict(zip(names, slots, strict=True)))
+        h, _ = optimizer.conclude(h, t, z, optimizer.measure(w, g, s, h, t))
     return h.cast("float32"), ops.cast(t, "float32")

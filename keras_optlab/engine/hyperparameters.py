@@ -6,6 +6,7 @@ the guarded branch they would begin only then.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from keras import ops
@@ -29,7 +30,7 @@ class Hyperparameters:
         h: What the rule derived, by group; -1 is everything in no group.
         cast: The same in the types of the weights, by group and type.
         kernels: The same for kernels, where they see decay factors otherwise.
-        pairs: The rule's shared state, and its next values.
+        z: The next values of the rule's shared state, by group.
     """
 
     def __init__(self, optimizer: Any) -> None:
@@ -40,20 +41,40 @@ class Hyperparameters:
         self.base = base.extend(learning_rate=rate * base.learning_rate_scale)
         self.h: dict[int, Record] = {}
         self.kernels: dict[int, Record] = {}
-        self.pairs: Pairs = []
+        self.z: dict[int, Record] = {}
         change = as_kernels_see(optimizer)
         for group, shared in optimizer.plan.shared.items():
             own = self._own(optimizer, group)
             z = Record(**{name: read(v) for name, v in shared.items()})
-            self.h[group], new = optimizer.prepare(own, self.t, z)
-            self.pairs += [(shared[name], x) for name, x in new.items()]
+            self.h[group], self.z[group] = optimizer.prepare(own, self.t, z)
             if change:
                 h, _ = optimizer.prepare(change(own), self.t, z)
                 self.kernels[group] = h.cast("float32")
-        self.cast: dict[tuple[int, str], Record] = {
-            key: self.h[key[0]].cast(key[1])
-            for key in {(p.group, p.dtype) for p in optimizer.plan.live}
+        self.cast = self._cast(optimizer)
+
+    def concluded(self, optimizer: Any, sums: Record) -> Hyperparameters:
+        """Return the same with what the rule makes of sums over all weights."""
+        new, sums = copy.copy(self), sums.cast(scalar_dtype())
+        both = {
+            group: optimizer.conclude(h, self.t, self.z[group], sums)
+            for group, h in self.h.items()
         }
+        new.h = {group: h for group, (h, _) in both.items()}
+        new.z = {group: z for group, (_, z) in both.items()}
+        new.cast = new._cast(optimizer)
+        return new
+
+    def pairs(self, optimizer: Any) -> Pairs:
+        """Return the shared state with its next values."""
+        return [
+            (shared[name], x)
+            for group, shared in optimizer.plan.shared.items()
+            for name, x in self.z[group].items()
+        ]
+
+    def _cast(self, optimizer: Any) -> dict[tuple[int, str], Record]:
+        keys = {(p.group, p.dtype) for p in optimizer.plan.live}
+        return {key: self.h[key[0]].cast(key[1]) for key in keys}
 
     def _own(self, optimizer: Any, group: int) -> Record:
         """Return the values of a group, or else those of what is in none."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -14,11 +15,14 @@ from keras_optlab.core import Paper, Record, Slot
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.registry import register
-from keras_optlab.engine import state
-from keras_optlab.engine.backends import eagerly, unshare
+from keras_optlab.engine import points, state
+from keras_optlab.engine.backends import eagerly, read, unshare
 from keras_optlab.engine.driving import Driving
 from keras_optlab.engine.histograms import Histograms
+from keras_optlab.engine.host import ask_for_models
 from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED
+from keras_optlab.engine.parameter import Parameter
+from keras_optlab.engine.passes import Batch
 from keras_optlab.engine.plan import Plan, make_plan
 from keras_optlab.engine.recorder import Recorder
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
@@ -52,26 +56,31 @@ class Optimizer(Driving):
             `clipvalue` and `global_clipnorm`.
 
     >>> from keras import ops
-    >>> class SignSGD(Optimizer):
-    ...     "Sign of the gradient."
+    >>> class Bounded(Optimizer):
+    ...     "Bounded: large entries of the gradient count as one."
     ...     def update(self, w, g, s, h, t):
-    ...         return -h.learning_rate * ops.sign(g), s
+    ...         return -h.learning_rate * g / (1 + ops.abs(g)), s
     >>> w = keras.Variable([1.0, 1.0])
-    >>> SignSGD(0.5).apply([ops.convert_to_tensor([3.0, -4.0])], [w])
+    >>> Bounded(0.5).apply([ops.convert_to_tensor([3.0, -4.0])], [w])
     >>> w.numpy()
-    array([0.5, 1.5], dtype=float32)
+    array([0.625, 1.4  ], dtype=float32)
     """
 
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
-    rebuilds_weights: ClassVar[bool] = False  # from the state, whatever they were
+    rests_at_zero: ClassVar[bool] = False  # and nowhere else, without a gradient
+    decays_in_rule: ClassVar[bool] = False  # by `h.weight_decay`, `None` where exempt
+    spectral: ClassVar[bool] = False  # by singular vectors, which are known less well
+    finds_rate: ClassVar[bool] = False  # and the learning rate is a factor on it
+    may_fail: ClassVar[bool] = False  # on a matrix; then a weight and its state stay
+    needs_full_rank: ClassVar[bool] = False  # of first gradients, to be determined
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
     registry_name: ClassVar[str] = ""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, registered: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.registry_name = register(cls)
+        cls.registry_name = register(cls) if registered else cls.__name__
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = self.bind(*args, **kwargs)
@@ -90,7 +99,14 @@ class Optimizer(Driving):
         self.skipped_steps = self._add_counter("skipped_steps")
         self.recorder = Recorder()
         self.pending_state: Any = None
+        self.at_evaluation_point = False
+        self._looked_again = False
+        if self.looks_again or self.has_two_points:
+            ask_for_models()
+        if self.looks_again and self.accumulates:
+            self._check_accumulation()
         self._reported_skips = 0
+        self.exclude: Callable[[Any], None] | None = None
 
     # What an algorithm implements.
 
@@ -108,6 +124,39 @@ class Optimizer(Driving):
         del t
         return h, z
 
+    def measure(self, w: Tensor, g: Tensor, s: Record, h: Record, t: Tensor) -> Record:
+        """Return what of one weight counts in sums over all weights. Pure.
+
+        A rule implements this together with `conclude`, if its scalars follow from all
+        weights: distances, inner products. Arguments are those of `update`.
+        """
+        del w, g, s, h, t
+        return Record()
+
+    def conclude(
+        self, h: Record, t: Tensor, z: Record, sums: Record
+    ) -> tuple[Record, Record]:
+        """Derive, as `prepare` does, the scalars that need `sums` of what was measured.
+
+        Args:
+            h: The hyperparameters, as `prepare` returned them.
+            t: The number of this update, counted from 1.
+            z: The `shared` state, as `prepare` returned it.
+            sums: What `measure` returned, each added up over all weights.
+        """
+        del t, sums
+        return h, z
+
+    @functools.cached_property
+    def constant_slots(self) -> set[str]:
+        """The names of slots that no step writes."""
+        return {slot.name for slot in self.slots if slot.constant}
+
+    @property
+    def measures(self) -> bool:
+        """Whether the rule needs sums over all weights."""
+        return type(self).conclude is not Optimizer.conclude
+
     def update(
         self, w: Tensor, g: Tensor, s: Record, h: Record, t: Tensor
     ) -> tuple[Tensor, Record]:
@@ -124,6 +173,75 @@ class Optimizer(Driving):
             f"{type(self).__name__} must implement `update(self, w, g, s, h, t)`."
         )
 
+    def is_too_large(self, shape: tuple[int, ...], values: Record) -> bool:
+        """Return whether a weight gets less than the rule gives to smaller ones.
+
+        Users are told once. A rule with matrices of a limited size implements it.
+
+        Args:
+            shape: The weight's shape.
+            values: The arguments that it has.
+        """
+        del shape, values
+        return False
+
+    def follow(self, w: Tensor, s: Record, h: Record, t: Tensor) -> Record:
+        """Return the slots, given what the weight has become in the end. Pure.
+
+        A rule implements it to remember weights, such as their average.
+        """
+        raise NotImplementedError
+
+    @property
+    def follows(self) -> bool:
+        """Whether the rule's slots depend on the new weights."""
+        return type(self).follow is not Optimizer.follow
+
+    def second_pass(
+        self,
+        batch: Batch,
+        ws: list[Tensor],
+        gs: list[Tensor],
+        s: list[Record],
+        h: Record,
+        t: Tensor,
+    ) -> tuple[list[Tensor], list[Record]]:
+        """Return the gradients to step by, and all slots, after another look. Pure.
+
+        A rule that implements it trains in a compiled model only.
+
+        Args:
+            batch: What may be asked about the loss of the present batch.
+            ws: All weights that have a gradient.
+            gs: Their gradients.
+            s: Their slots; `update` sees those that are returned.
+            h: The hyperparameters that are not of a group.
+            t: The number of this update, counted from 1.
+        """
+        raise NotImplementedError
+
+    def to_evaluation(self, w: Tensor, s: Record, h: Record) -> tuple[Tensor, Record]:
+        """Return the weight to evaluate, and its slots while it takes the place. Pure.
+
+        A rule implements this together with `to_training`, if it trains at one point
+        and is meant to be used at another.
+        """
+        raise NotImplementedError
+
+    def to_training(self, w: Tensor, s: Record, h: Record) -> tuple[Tensor, Record]:
+        """Undo `to_evaluation`."""
+        raise NotImplementedError
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether the rule looks at each batch more than once."""
+        return type(self).second_pass is not Optimizer.second_pass
+
+    @property
+    def has_two_points(self) -> bool:
+        """Whether the rule trains at other weights than those to evaluate."""
+        return type(self).to_evaluation is not Optimizer.to_evaluation
+
     # One step, as Keras asks for it.
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -133,15 +251,66 @@ class Optimizer(Driving):
         variables = list(variables)
         super().build(variables)
         self.plan: Plan = make_plan(self, variables)
-        if self.gradient_accumulation_steps:
+        if self.accumulates:
             self.accumulated = self._add_counter("accumulated")
+        self._tell_of_large_weights()
         self.recorder.build(self._add_record, [p.path for p in self.plan.live])
         with eagerly():
             state.load_pending(self)
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
+        if self.looks_again and not self._looked_again:
+            raise RuntimeError(
+                f"{type(self).__name__} looks at each batch more than once. Compile a "
+                "model with it and call `fit` or `train_on_batch`. Received: a call of "
+                "`apply` from elsewhere."
+            )
+        if self.at_evaluation_point:
+            raise RuntimeError(
+                f"{type(self).__name__} trains at other weights than those it leaves "
+                "for evaluation. Received: a call of `apply` while the model has the "
+                "latter. Train within `with optimizer.training_point():`."
+            )
         take_step(self, gradients, indices)
+
+    @contextlib.contextmanager
+    def looked_again(self) -> Iterator[None]:
+        """Let `apply` step by gradients that a second pass has seen."""
+        self._looked_again = True
+        try:
+            yield
+        finally:
+            self._looked_again = False
+
+    def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]:
+        """Return what the engine keeps for these weights."""
+        return [self.plan.parameters[i] for i in self.indices_of(weights)]
+
+    # Where the weights are.
+
+    def training_point(self) -> contextlib.AbstractContextManager[None]:
+        """Have the weights where they train; a loop of one's own needs it.
+
+        `fit` does so by itself.
+        """
+        return points.training_point(self)
+
+    def evaluation_point(self) -> contextlib.AbstractContextManager[None]:
+        """Have the weights where they are evaluated, and afterwards as before.
+
+        The methods of a compiled model do so by themselves.
+        """
+        return points.evaluation_point(self)
+
+    def is_complete(self, count: Tensor) -> Tensor:
+        """Return whether a micro-batch is the last before an update.
+
+        Args:
+            count: The number of finite ones since the last update, with this one.
+        """
+        del count
+        return (read(self.micro_steps) + 1) % self.gradient_accumulation_steps == 0
 
     @property
     def transforms(self) -> list[Transform]:
@@ -218,17 +387,23 @@ class Optimizer(Driving):
                 f"built. Received: an optimizer built for {len(self.weights)} weights."
             )
         super().exclude_from_weight_decay(var_list=var_list, var_names=var_names)
+        self.exclude = functools.partial(  # for what is made of this one
+            Optimizer.exclude_from_weight_decay, var_list=var_list, var_names=var_names
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
+        return {k: plain(v) for k, v in self.arguments().items()}
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer, as objects."""
         names = [k for k in self.fields if k != "learning_rate"]
-        config = {k: plain(self._own(k)) for k in names}
         rate = self.base_learning_rate
         if isinstance(rate, keras.Variable):
             given, now = self._values.learning_rate, float(rate.numpy())
             same = isinstance(given, float) and np.float32(given) == np.float32(now)
             rate = given if same else now
-        return config | {"learning_rate": plain(rate)}
+        return {k: self._own(k) for k in names} | {"learning_rate": rate}
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state, by slot and name of the weight."""
@@ -238,14 +413,41 @@ class Optimizer(Driving):
         """Read the state, or raise what differs."""
         state.load(self, store)
 
+    def values_of(self, group: int) -> Record:
+        """Return the arguments, as constructed, that weights of a group have."""
+        own = self.groups[group].hyperparameters if group >= 0 else {}
+        return self._values.extend(**own)
+
     # Small things the above is made of.
+
+    def _tell_of_large_weights(self) -> None:
+        found = [
+            f"{p.path!r} {tuple(p.variable.shape)}"
+            for p in self.plan.live
+            if self.is_too_large(tuple(p.variable.shape), self.values_of(p.group))
+        ]
+        if found:
+            warnings.warn(
+                f"{type(self).__name__} does with less than whole matrices for weights "
+                f"beyond `max_size`: {', '.join(found)}. See its documentation; raise "
+                "`max_size` if there are memory and time for it.",
+                stacklevel=2,
+            )
+
+    def _check_accumulation(self) -> None:
+        owner = next(c for c in type(self).__mro__ if "second_pass" in vars(c))
+        if owner.slots:  # type: ignore[attr-defined]
+            raise ValueError(
+                f"{type(self).__name__} remembers what it saw of a batch, which has to "
+                "be a whole one. Received: gradient accumulation. Use larger batches."
+            )
 
     def _check_groups(self) -> None:
         of_the_whole = {s.when for s in self.slots} | UNGROUPED
         fields = {
             k: f
             for k, f in self.fields.items()
-            if f.adjustable and k not in of_the_whole
+            if (f.adjustable or f.by_group) and k not in of_the_whole
         }
         for group in self.groups:
             for name, value in group.hyperparameters.items():

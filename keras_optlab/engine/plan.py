@@ -10,6 +10,7 @@ import keras
 
 from keras_optlab.core import Slot
 from keras_optlab.core.groups import assign_groups, path_of
+from keras_optlab.core.slots import Weight
 from keras_optlab.engine.arguments import not_lazy
 from keras_optlab.engine.backends import eagerly, read
 from keras_optlab.engine.buckets import Bucket, make_buckets
@@ -57,7 +58,7 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     live = [p for p in parameters if not p.frozen]
     transforms = optimizer.transforms
     elementwise = treats_entries_alone(optimizer)
-    if optimizer.sparse == "lazy" and not elementwise:
+    if optimizer.sparse == "lazy" and (optimizer.looks_again or not elementwise):
         raise not_lazy(type(optimizer).__name__)
     buckets = make_buckets(optimizer, live) if elementwise else []
     for bucket in buckets:
@@ -115,8 +116,7 @@ def _masked_in(optimizer: Any, variable: Variable) -> bool:
 def _slots(
     optimizer: Seam, owner: Any, slots: tuple[Slot, ...], p: Parameter, prefix: str
 ) -> Slots:
-    def create(slot: Slot) -> Variable:
-        shape = tuple(p.variable.shape) if slot.shape == "weight" else ()
+    def create(slot: Slot, shape: tuple[int, ...]) -> Variable:
         name = f"{p.path.replace('/', '_').replace(':', '_')}_{prefix}{slot.name}"
         beside = p.members[0].variable
         dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
@@ -125,18 +125,25 @@ def _slots(
         )
         if slot.init == "weight":
             with eagerly():
-                variable.assign(keras.ops.cast(read(p.variable), p.dtype))
+                start = keras.ops.cast(read(p.variable), p.dtype)
+                variable.assign(keras.ops.copy(start))  # JAX gives each value away
         return variable
 
-    return {s.name: create(s) for s in slots if s.is_on(owner._values)}
+    values = optimizer.values_of(p.group) if owner is optimizer else owner._values
+    weight = Weight(tuple(p.variable.shape), p.path, values)
+    shapes = {slot: slot.shape_for(weight) for slot in slots}
+    return {
+        s.name: create(s, shape) for s, shape in shapes.items() if shape is not None
+    }
 
 
 def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -> Slots:
     from keras_optlab.engine.scalars import scalar_dtype
 
+    whole = Weight((), "", owner._values)  # all weights together have no shape
     return {
         s.name: optimizer.add_variable(
-            shape=(),
+            shape=s.shape_for(whole),
             initializer=_initializer(owner, s),
             dtype=scalar_dtype(),
             name=f"{prefix}_{s.name}".strip("_"),

@@ -22,13 +22,17 @@ Names used, and why no public one serves:
 - `_value` of a variable: `None` while JAX' trainer holds the state; and itself, where
   `value` looks for another for longer than the update of a small weight takes.
 - `_seed_generators` of a model: state of its step that is none of its weights.
+
+One public method is wrapped, `compile`, since nothing else shows a model to its
+optimizer; and only once an optimizer is made that has to see it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -58,8 +62,7 @@ class Seam(keras.optimizers.Optimizer):
     def _backend_apply_gradients(
         self, grads: list[Tensor], trainable_variables: list[Variable]
     ) -> None:
-        indices = [self._get_variable_index(v) for v in trainable_variables]
-        self.step(list(grads), indices)
+        self.step(list(grads), self.indices_of(trainable_variables))
 
     def update_step(
         self,
@@ -91,9 +94,22 @@ class Seam(keras.optimizers.Optimizer):
 
     @property
     def accumulators(self) -> list[Variable]:
-        """Gradient sums; empty without `gradient_accumulation_steps`."""
-        steps = self.gradient_accumulation_steps
-        return list(self._accumulated_gradients) if steps else []
+        """Gradient sums; empty if each gradient is an update of its own."""
+        return list(self._accumulated_gradients) if self.accumulates else []
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether an update is made of several gradients."""
+        return bool(self.gradient_accumulation_steps)
+
+    def build(self, variables: list[Variable]) -> None:
+        """Create what Keras keeps, and the sums that it does not know of."""
+        super().build(variables)
+        if self.accumulates and not self.gradient_accumulation_steps:
+            self._accumulated_gradients = [
+                self.add_variable_from_reference(v, name="gradient_accumulator")
+                for v in variables
+            ]
 
     @property
     def base_learning_rate(self) -> Any:
@@ -103,6 +119,10 @@ class Seam(keras.optimizers.Optimizer):
     def decays(self, variable: Variable) -> bool:
         """Whether `exclude_from_weight_decay` left this weight in."""
         return self._use_weight_decay(variable)
+
+    def indices_of(self, variables: Sequence[Variable]) -> list[int]:
+        """Return the positions of weights among those that `build` saw."""
+        return [self._get_variable_index(v) for v in variables]
 
     def is_overwritten(self, variable: Variable) -> bool:
         """Whether Keras writes the gradient itself into the variable (float8)."""
@@ -134,6 +154,34 @@ def hold(model: keras.Model, variable: Variable) -> None:
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
+def on_compile(hook: Callable[[keras.Model], None]) -> None:
+    """Call a function with every model after `compile`, from now on."""
+    owner = next(c for c in keras.Model.__mro__ if "compile" in vars(c))
+    compile = vars(owner)["compile"]  # of the base, which Keras compares with a model's
+    if getattr(compile, "hook", None) is hook:
+        return
+
+    @functools.wraps(compile)
+    def compile_and_show(self: Any, *args: Any, **kwargs: Any) -> None:
+        compile(self, *args, **kwargs)
+        hook(self)
+
+    compile_and_show.hook = hook  # type: ignore[attr-defined]
+    owner.compile = compile_and_show
+
+
+def inner_optimizer(optimizer: Any) -> Any:
+    """Return the optimizer inside one that scales the loss, or else itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def loss_scale(optimizer: Any, dtype: str) -> Tensor:
+    """Return the factor on the loss that an optimizer takes out of gradients again."""
+    if hasattr(optimizer, "dynamic_scale"):
+        return keras.ops.cast(optimizer.dynamic_scale, dtype)
+    return keras.ops.cast(optimizer.loss_scale_factor or 1.0, dtype)
+
+
 class Checkpoint(keras.callbacks.ModelCheckpoint):
     """`keras.callbacks.ModelCheckpoint` with a context around what it saves."""
 
@@ -152,7 +200,7 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
     Args:
         optimizer: Any Keras optimizer; also one that holds others.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = inner_optimizer(optimizer)
     several = getattr(optimizer, "optimizers", [optimizer])
     averaging = [x for x in several if getattr(x, "use_ema", False)]
     if not averaging:
@@ -187,4 +235,5 @@ def concrete(variable: Variable) -> np.ndarray | None:
 
         if not tf.executing_eagerly():
             return None
+        return tf.convert_to_tensor(variable._value).numpy()  # also of a mirrored one
     return keras.ops.convert_to_numpy(variable._value)

@@ -79,7 +79,7 @@ def _shared(optimizer: Any) -> dict[str, Variable]:
         for where, variables in shared.items()
         for name, variable in variables.items()
     }
-    if optimizer.gradient_accumulation_steps:
+    if optimizer.accumulates:
         found["accumulated"] = optimizer.accumulated
     return found
 

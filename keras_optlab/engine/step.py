@@ -39,7 +39,7 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         optimizer, [p for p, _ in rows], [g for _, g in rows]
     )
     gradients = sum_over_replicas(gradients)
-    if optimizer.gradient_accumulation_steps:
+    if optimizer.accumulates:
         _accumulate(optimizer, parameters, gradients)
         return
     parameters, gradients = gather(optimizer, parameters, gradients)
@@ -93,8 +93,7 @@ def _accumulate(
     good = 1 if finite is None else ops.cast(finite, count.dtype)
     count = count + good
     skips = (optimizer.skipped_steps, skipped + 1 - good)
-    window = optimizer.gradient_accumulation_steps
-    last = (read(optimizer.micro_steps) + 1) % window == 0
+    last = optimizer.is_complete(count)
 
     def update(record: bool) -> Pairs:
         mean = [x / ops.cast(count, x.dtype) for x in total]

@@ -17,7 +17,7 @@ import keras
 from keras import ops
 
 from keras_optlab.core import Record
-from keras_optlab.core.numerics import soft_threshold
+from keras_optlab.core.numerics import soft_threshold, wide_sum
 from keras_optlab.engine.backends import (
     Pairs,
     cast,
@@ -71,7 +71,7 @@ class Update:
         self.scalars = scalars
         self.done, self.t, self.cast = scalars.done, scalars.t, scalars.cast
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
-        self.pairs: Pairs = list(scalars.pairs)
+        self.pairs: Pairs = []
         self.fused = fused_form(self)
 
     def compute(self) -> Pairs:
@@ -83,11 +83,15 @@ class Update:
         )
         unclipped = self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
+        if optimizer.measures:
+            self.scalars = self.scalars.concluded(optimizer, self._sums(g))
+            self.cast = self.scalars.cast
         if self.record or optimizer.update_transforms or optimizer.averages:
             self._advance_together(unclipped, g)
         else:
             self._each(self._advance, g)
             self.fused.finish()
+        self.pairs += self.scalars.pairs(optimizer)
         self.pairs.append((optimizer.updates, self.done + 1))
         return self.pairs
 
@@ -96,12 +100,14 @@ class Update:
         w = self._each(self.decayed, self.w)
         slots = [p.slots for p in self.parameters]
         u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
-        for p, values in zip(self.parameters, s, strict=True):
-            self.pairs += self._stored(p.slots, values)
         u = self._transform("update", u, g)
         if self.record:
             self._record(unclipped, g, u)
-        self._write_weights(self._each(self._stepped, w, u))
+        new = self._each(self._stepped, w, u)
+        s = self._each(self._followed, new, s)
+        for p, values in zip(self.parameters, s, strict=True):
+            self.pairs += self._stored(p.slots, values)
+        self._write_weights(new)
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
@@ -122,8 +128,9 @@ class Update:
         """
         w = self.decayed(p, ops.cast(read(variable), p.dtype))
         u, s = self.rule(p, w, g, slots)
-        new = ops.cast(self._stepped(p, w, u), variable.dtype)
-        return [(variable, new), *self._stored(slots, s)]
+        new = self._stepped(p, w, u)
+        s = self._followed(p, new, s)
+        return [(variable, ops.cast(new, variable.dtype)), *self._stored(slots, s)]
 
     @cached_property
     def may_fuse(self) -> bool:
@@ -221,7 +228,8 @@ class Update:
 
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Record:
         """Return what a transform may know of a tensor beside its own state."""
-        return Record(w=w, g=g, t=self.t, learning_rate=self._h(p).learning_rate)
+        rate = self._h(p).learning_rate
+        return Record(w=w, g=g, t=self.t, learning_rate=rate, decays=p.regularized)
 
     def decayed(self, p: Parameter, w: Tensor) -> Tensor:
         """Decoupled weight decay, before the step as Keras has it."""
@@ -232,24 +240,48 @@ class Update:
 
     def decays(self, p: Parameter) -> bool:
         """Return whether decoupled decay applies to a weight."""
-        return p.regularized and self._h(p).weight_decay is not None
+        of_the_engine = p.regularized and not self.optimizer.decays_in_rule
+        return of_the_engine and self._h(p).weight_decay is not None
 
     def rule(
         self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
     ) -> tuple[Tensor, Record]:
         """Run the algorithm on one tensor."""
-        t = ops.cast(self.t, p.dtype)
-        s = Record(**{name: ops.cast(read(v), p.dtype) for name, v in slots.items()})
-        return self.optimizer.update(w, g, s, self._h(p), t)
+        t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
+        u, new = self.optimizer.update(w, g, s, self._seen_h(p), t)
+        return _unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+
+    def _seen_h(self, p: Parameter) -> Record:
+        """Return what the rule may know of a weight's hyperparameters."""
+        h = self._h(p)
+        if p.regularized or not self.optimizer.decays_in_rule:
+            return h
+        decays = [name for name, _ in h.items() if name.endswith("weight_decay")]
+        return h.extend(**dict.fromkeys(decays))
+
+    def _sums(self, g: list[Tensor]) -> Record:
+        """Return what the rule measures, each added up over all weights."""
+
+        def measured(p: Parameter, w: Tensor, g: Tensor) -> Record:
+            t, s = ops.cast(self.t, p.dtype), _slots(p.slots, p.dtype)
+            return self.optimizer.measure(w, g, s, self._seen_h(p), t)
+
+        rows = self._each(measured, self._each(self.decayed, self.w), g)
+        names = [name for name, _ in rows[0].items()]
+        return Record(
+            **{name: wide_sum([getattr(row, name) for row in rows]) for name in names}
+        )
 
     def _stored(self, slots: Slots, values: Record) -> Pairs:
         """Return slots with their values, in the type in which they are kept."""
+        constant = self.optimizer.constant_slots
+        pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
         if self.optimizer.slot_dtype is None:
-            return [(slots[name], x) for name, x in values.items()]
+            return pairs
         t, several = ops.cast(self.t, "int32"), len(slots)
         return [
-            (slots[name], _rounded(x, slots[name].dtype, t * several + i))
-            for i, (name, x) in enumerate(values.items())
+            (slot, _rounded(x, slot.dtype, t * several + i))
+            for i, (slot, x) in enumerate(pairs)
         ]
 
     def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
@@ -258,6 +290,12 @@ class Update:
             return w + u
         h = self._h(p)
         return soft_threshold(w + u, h.learning_rate * h.l1_proximal)
+
+    def _followed(self, p: Parameter, new: Tensor, s: Record) -> Record:
+        """Let the slots follow what the weight has become, if the rule wants that."""
+        if not self.optimizer.follows:
+            return s
+        return self.optimizer.follow(new, s, self._h(p), ops.cast(self.t, p.dtype))
 
     def shrinks(self, p: Parameter) -> bool:
         """Return whether the proximal step applies to a weight."""
@@ -318,9 +356,24 @@ class Update:
         )
 
 
+def _unless_failed(u: Tensor, new: Record, old: Record) -> tuple[Tensor, Record]:
+    """Return an update and slots, or no update and the old ones if some is no number.
+
+    The gradients are finite; but their squares may not be, or a decomposition fails.
+    """
+    made = [u, *(x for _, x in new.items())]
+    held = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in made]))
+    kept = {k: ops.where(held, x, getattr(old, k)) for k, x in new.items()}
+    return ops.where(held, u, ops.zeros_like(u)), Record(**kept)
+
+
 def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
     short = keras.backend.standardize_dtype(dtype) == "bfloat16"
     return round_to_bfloat16(x, salt) if short else x
+
+
+def _slots(variables: Slots, dtype: str) -> Record:
+    return Record(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
 
 
 def _values(variables: Slots) -> Record:

@@ -91,6 +91,8 @@ class OnTensorFlow(form.Form):
         update = self.update
         if p.variable.dtype != p.dtype or update.decays(p) or update.shrinks(p):
             return True
+        if update.optimizer.follows:
+            return True
         return reads_first(lambda w: update.rule(p, w, g, p.slots), g)
 
     def _kernel(self, p: Parameter) -> Kernel | None:

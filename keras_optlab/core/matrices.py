@@ -1,0 +1,98 @@
+"""Matrices that a weight consists of, and functions of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core.numerics import maximum, norm
+
+Tensor = Any
+Shape = tuple[int, ...]
+
+
+def matrix_shape(shape: Shape) -> Shape:
+    """Return rows and columns of a weight: all axes but the last are rows."""
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def unfold(x: Tensor, axis: int) -> Tensor:
+    """Return a tensor as a matrix with a row for each position along an axis."""
+    if len(x.shape) == 0:
+        return ops.reshape(x, (1, 1))
+    rest = math.prod(x.shape) // max(x.shape[axis], 1)
+    return ops.reshape(ops.moveaxis(x, axis, 0), (x.shape[axis], rest))
+
+
+def times_along(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
+    """Multiply the vectors along an axis by a matrix from the left."""
+    if len(x.shape) == 0:
+        return x * matrix[0, 0]
+    moved = tuple(n for i, n in enumerate(x.shape) if i != axis)
+    product = ops.reshape(matrix @ unfold(x, axis), (matrix.shape[0], *moved))
+    return ops.moveaxis(product, 0, axis)
+
+
+def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues and eigenvectors; of what is no number, of zeros instead.
+
+    torch would raise. The caller stores the matrix, so that the engine sees it.
+    """
+    return ops.eigh(ops.where(ops.isfinite(matrix), matrix, 0.0))
+
+
+def inverse_root(matrix: Tensor, order: int) -> Tensor:
+    r"""Return $A^{-1/p}$ of a symmetric positive definite matrix."""
+    values, vectors = eigh(matrix)
+    smallest = 1e-30 * ops.ones_like(values)
+    powers = ops.power(maximum(values, smallest), -1 / order)
+    return (vectors * powers) @ ops.transpose(vectors)
+
+
+def newton_schulz(
+    x: Tensor,
+    steps: int,
+    a: Tensor | float = 3.4445,
+    b: Tensor | float = -4.775,
+    c: Tensor | float = 2.0315,
+) -> Tensor:
+    r"""Bring the singular values of a matrix near 1.
+
+    From $X / \|X\|$, `steps` times $X \leftarrow a X + (b A + c A^2) X$ with
+    $A = X X^\top$, on the side that has fewer rows. The defaults are Muon's.
+    """
+    tall = x.shape[0] > x.shape[1]
+    x = ops.transpose(x) if tall else x
+    x = x / (norm(x) + 1e-7)
+    for _ in range(steps):
+        gram = x @ ops.transpose(x)
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return ops.transpose(x) if tall else x
+
+
+def orthogonal_length(
+    shape: Shape, scaling: str, rms_rate: Tensor | float | None = 0.2
+) -> Tensor | float:
+    r"""Return the factor with which Muon takes an orthogonal direction.
+
+    $\sqrt{\max(1, \text{out} / \text{in})}$ as scaled by `"jordan"`; else
+    $c \sqrt{\max(\text{in}, \text{out})}$ with the given $c$, and 1 without.
+    """
+    rows, columns = matrix_shape(shape)
+    if scaling == "jordan":
+        return math.sqrt(max(1, columns / max(rows, 1)))
+    return 1.0 if rms_rate is None else rms_rate * math.sqrt(max(rows, columns))
+
+
+def renewed(due: Tensor, make: Callable[[], Tensor], old: Tensor) -> Tensor:
+    """Return what is made anew if it is due, else the old, at no cost."""
+    return ops.cond(due, make, lambda: old)
+
+
+def is_due(t: Tensor, period: int) -> Tensor:
+    """Return whether an update, counted from 1, is the first of a period."""
+    since = t - 1
+    return since - period * ops.floor(since / period) < 0.5

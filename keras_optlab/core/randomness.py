@@ -1,0 +1,52 @@
+"""Random numbers that only their seed and the update determine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+
+
+class _Seed(keras.random.SeedGenerator):
+    """A seed that is given, where a generator would advance a state of its own."""
+
+    def __init__(self, pair: Tensor) -> None:
+        self.pair = pair
+
+    def next(self, ordered: bool = True) -> Tensor:  # noqa: ARG002
+        """Return the seed as `keras.random` reads it: two integers."""
+        return self.pair
+
+
+def seed_at(seed: int, t: Tensor) -> keras.random.SeedGenerator:
+    """Return a seed for `keras.random` made of a number and an update's.
+
+    It has no state, so that a run which is resumed draws the same.
+    """
+    key = np.random.SeedSequence(seed).generate_state(1)
+    # JAX takes unsigned integers only; the seeds of the others are signed.
+    integer = "uint32" if keras.backend.backend() == "jax" else "int64"
+    pair = ops.stack([ops.convert_to_tensor(key[0], integer), ops.cast(t, integer)])
+    return _Seed(pair)
+
+
+def standard_normal(xs: Sequence[Tensor], seed: int, t: Tensor) -> list[Tensor]:
+    """Return noise of the tensors' shapes and types that only the numbers determine.
+
+    It is one draw for all of them, since a compiler takes long over each.
+    """
+    sizes = [math.prod(x.shape) for x in xs]
+    floating = keras.backend.standardize_dtype(t.dtype)
+    drawn = keras.random.normal((sum(sizes),), dtype=floating, seed=seed_at(seed, t))
+    rows = zip(xs, sizes, accumulate(sizes), strict=True)
+    return [
+        ops.cast(ops.reshape(drawn[end - n : end], x.shape), x.dtype)
+        for x, n, end in rows
+    ]

@@ -1,0 +1,183 @@
+"""`Wrapper`: an algorithm that changes another one's steps, whatever that is."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import keras
+
+from keras_optlab.core import Paper, Slot
+from keras_optlab.core.declared import signature_of
+from keras_optlab.core.errors import suggest
+from keras_optlab.core.fields import Field
+from keras_optlab.core.registry import register_wrapper, twin_of
+from keras_optlab.engine.optimizer import Optimizer
+
+# what it comes before in the classes made of it, whose methods `super()` reaches
+Base = Optimizer if TYPE_CHECKING else object
+
+OPTIMIZER = inspect.Parameter("optimizer", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+GROUPS = Optimizer.fields["groups"]
+
+
+class Wrapper(Base):
+    """Base of what is made of another optimizer, and is one with all that those can.
+
+    A subclass declares its own arguments, slots and shared state, and implements
+    `update`, or any other method of a rule, in terms of `super()`'s: that of the
+    optimizer that is wrapped. What the engine does for that one it does for this.
+    Names of arguments and state have to differ from those of all optimizers.
+
+    Args:
+        optimizer: One of ours that has not trained yet, wrapped or not; it is not used
+            any more.
+        groups: `Group`s of weights. They may set what the wrapper takes and what the
+            optimizer takes, which must have no groups of its own then.
+        **kwargs: The subclass' own arguments.
+
+    Raises:
+        TypeError: if `optimizer` is none of ours, or an argument is unknown.
+        ValueError: if it has been built, or is wrapped in the same way already.
+    """
+
+    slots: ClassVar[tuple[Slot, ...]] = ()
+    shared: ClassVar[tuple[Slot, ...]] = ()
+    elementwise: ClassVar[bool] = True
+    paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
+    keras_twin: ClassVar[str | None] = None
+    wrapper: ClassVar[type[Wrapper]]
+    inner: ClassVar[type[Optimizer]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {k: v for k, v in vars(cls).items() if isinstance(v, Field)}
+        if not issubclass(cls, Optimizer):
+            cls.wrapper, cls.fields, cls.own_fields = cls, own, tuple(own)
+            named = signature_of(own | {"groups": GROUPS}).parameters.values()
+            by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in named]
+            cls.__signature__ = inspect.Signature([OPTIMIZER, *by_name])
+            keras.saving.register_keras_serializable(_room(cls))(cls)
+            register_wrapper(cls)
+
+    def __new__(cls, optimizer: Any = None, **kwargs: Any) -> Self:
+        """Make an object of a class derived from both."""
+        cls.wrapper.check(optimizer, **kwargs)
+        made = _around(cls.wrapper, type(optimizer))  # pyright: ignore[reportArgumentType]
+        return super().__new__(made)
+
+    def __init__(self, optimizer: Any, **kwargs: Any) -> None:
+        inside = optimizer.arguments() | {"name": optimizer._values.name}
+        super().__init__(**inside | kwargs)
+        if optimizer.exclude:
+            optimizer.exclude(self)
+
+    @classmethod
+    def check(cls, optimizer: Any, **kwargs: Any) -> None:
+        """Raise what is wrong with the arguments of the constructor.
+
+        A subclass may extend this by what it cannot be made of.
+        """
+        name, kind = cls.__name__, type(optimizer).__name__
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"{name} takes an optimizer of keras_optlab. "
+                f"Received: {optimizer!r}.{_advice(optimizer)}"
+            )
+        known = (*cls.own_fields, "groups")
+        for key, value in kwargs.items():
+            if key in optimizer.fields and key not in known:
+                raise TypeError(
+                    f"`{key}` is the inner optimizer's. Received: {key}={value!r}. "
+                    f"Give it to {kind}."
+                )
+            if key not in known:
+                raise TypeError(
+                    f"{name} has no such argument. Received: {key}={value!r}. "
+                    f"{suggest(key, known)}"
+                )
+        if isinstance(optimizer, cls):
+            raise ValueError(f"This is a {name} already. Received: {optimizer!r}")
+        for what, method in (
+            ("looks at each batch more than once", "second_pass"),
+            ("trains at other weights than those to evaluate", "to_evaluation"),
+        ):
+            inner = getattr(type(optimizer), method)
+            if hasattr(cls, method) and inner is not getattr(Optimizer, method):
+                raise ValueError(f"{kind} {what}, and so does {name}. Use one of them.")
+        if optimizer.built:
+            raise ValueError(
+                f"{name} takes an optimizer that has not trained. "
+                f"Received: one built for {len(optimizer.weights)} weights."
+            )
+        if kwargs.get("groups") and optimizer.groups:
+            raise ValueError(
+                f"Give groups to {name} alone. Received: groups={kwargs['groups']!r}, "
+                f"and {optimizer.groups!r} of {kind}."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        return _nested(type(self), super().get_config())
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make an optimizer from what `get_config` returned."""
+        load = keras.saving.deserialize_keras_object
+        return cls.wrapper(**{k: load(v, custom_objects) for k, v in config.items()})
+
+    def __repr__(self) -> str:
+        return _words(self, type(self))
+
+
+def _room(cls: type) -> str:
+    return ".".join(cls.__module__.split(".")[:2])
+
+
+def _advice(given: Any) -> str:
+    """Return what to give instead of something that is no optimizer of ours."""
+    if isinstance(given, str):
+        return f" Make one: keras_optlab.optimizers.create({given!r})."
+    if isinstance(given, type) and issubclass(given, Optimizer):
+        return f" This is the class; make an object of it: {given.__name__}()."
+    twin = twin_of(type(given).__name__)
+    if not isinstance(given, keras.optimizers.Optimizer) or twin is None:
+        return ""
+    return f" Its twin is keras_optlab.optimizers.{twin.__name__}."
+
+
+def _nested(cls: type[Optimizer], config: dict[str, Any]) -> dict[str, Any]:
+    """Return all arguments of a class as its constructor takes them."""
+    if not issubclass(cls, Wrapper):
+        return config
+    own = {k: config.pop(k) for k in (*cls.own_fields, "groups") if k in config}
+    inner = cls.inner.from_config(_nested(cls.inner, config))
+    return {"optimizer": keras.saving.serialize_keras_object(inner)} | own
+
+
+def _words(optimizer: Any, cls: type[Optimizer]) -> str:
+    """Return an optimizer, or what is inside of it, as it would be constructed."""
+    if not issubclass(cls, Wrapper):
+        return f"{cls.__name__}({', '.join(optimizer._changed(cls.fields))})"
+    own = [_words(optimizer, cls.inner), *optimizer._changed(cls.own_fields)]
+    return f"{cls.wrapper.__name__}({', '.join(own)})"
+
+
+@functools.cache
+def _around(wrapper: type[Wrapper], inner: type[Optimizer]) -> Any:
+    """Return the class of one kind of optimizers wrapped in one way."""
+    declared = {
+        "slots": (*inner.slots, *wrapper.slots),
+        "shared": (*inner.shared, *wrapper.shared),
+        "elementwise": inner.elementwise and wrapper.elementwise,
+        "fields": inner.fields,  # which those of the wrapper are added to
+        "inner": inner,
+        "__module__": wrapper.__module__,
+        "__doc__": wrapper.__doc__,
+    }
+    name = f"{wrapper.__name__}Of{inner.__name__}"
+    made = type(name, (wrapper, inner), wrapper.fields | declared, registered=False)
+    # a file names the wrapper, since this class is made only when somebody needs it
+    keras.saving.register_keras_serializable(_room(wrapper), wrapper.__name__)(made)
+    return made
