@@ -1,0 +1,55 @@
+"""AdaBelief."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class AdaBelief(Optimizer):
+    r"""AdaBelief: Adam that divides by how far gradients are from their mean.
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
+      s_t = \beta_2 s_{t-1} + (1 - \beta_2) (g_t - m_t)^2 + \epsilon,$$
+    $$\hat m_t = m_t / (1 - \beta_1^t), \qquad \hat s_t = s_t / (1 - \beta_2^t), \qquad
+      \theta_t = \theta_{t-1} - \eta\, \hat m_t / (\sqrt{\hat s_t} + \epsilon)$$
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        epsilon: $\epsilon$ >= 0; it is part of what is kept, and adds up there to
+            $\epsilon / (1 - \beta_2)$. In float32, 1e-16 only counts where gradients
+            agree to some 1e-9.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zhuang et al., 2020, arXiv:2010.07468, Algorithm 2. The authors' code
+    rectifies as `RAdam` does unless told otherwise, and TensorFlow Addons did; optax
+    and this do not, as the paper.
+
+    >>> optimizer = AdaBelief(1e-3, epsilon=1e-8)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the variance")
+    epsilon: Driven = Hyper(default=1e-16, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("m"), Slot("s"))
+    paper = Paper(
+        "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients",
+        "Zhuang et al.",
+        2020,
+        "2010.07468",
+    )
+
+    def prepare(self, h, t, z):
+        rate = h.learning_rate / one_minus_power(h.beta_1, t)
+        return h.extend(rate=rate, bias_2=one_minus_power(h.beta_2, t)), z
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.beta_1)
+        variance = ema(s.s, ops.square(g - m), h.beta_2) + h.epsilon
+        u = -h.rate * m / (ops.sqrt(variance / h.bias_2) + h.epsilon)
+        return u, s.next(m=m, s=variance)

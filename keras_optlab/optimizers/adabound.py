@@ -1,0 +1,73 @@
+"""AdaBound."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class AdaBound(Optimizer):
+    r"""AdaBound: Adam at first, gradient descent in the end.
+
+    Adam's rate for each weight is kept between two bounds that meet:
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \qquad
+      \eta_t = \eta \sqrt{1 - \beta_2^t} / (1 - \beta_1^t),$$
+    $$\theta_t = \theta_{t-1} - \operatorname{clip}\Bigl(
+      \frac{\eta_t}{\sqrt{v_t} + \epsilon},\;
+      \eta^* \bigl(1 - \tfrac{1}{\gamma t + 1}\bigr),\;
+      \eta^* \bigl(1 + \tfrac{1}{\gamma t}\bigr)\Bigr)\, m_t$$
+
+    $\eta^*$ follows a change of $\eta$ in proportion: it is `final_learning_rate` as
+    long as $\eta$ is what it was at the first update at which it was not 0.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        final_learning_rate: $\eta^*$ > 0, of the gradient descent at the end.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        gamma: $\gamma$ > 0, the speed at which the bounds meet, per update.
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Luo, Xiong, Liu and Sun, 2019, arXiv:1902.09843, Algorithm 2, with the
+    bounds and the bias corrections of the authors' code, which also leaves out the
+    paper's division of the rate by $\sqrt t$.
+
+    >>> optimizer = AdaBound(1e-3, final_learning_rate=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    final_learning_rate: Driven = Hyper(default=0.1, doc="rate η* at the end")
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    gamma: Driven = Hyper(default=0.001, doc="speed γ at which the bounds meet")
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("m"), Slot("v"))
+    shared = (Slot("first_rate"),)
+    paper = Paper(
+        "Adaptive gradient methods with dynamic bound of learning rate",
+        "Luo, Xiong, Liu and Sun",
+        2019,
+        "1902.09843",
+    )
+
+    def prepare(self, h, t, z):
+        first = ops.where(z.first_rate > 0, z.first_rate, h.learning_rate)
+        share = ops.where(first > 0, h.learning_rate / first, 0.0)
+        final = h.final_learning_rate * share
+        bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+        return h.extend(
+            alpha_t=h.learning_rate * ops.sqrt(bias_2) / bias_1,
+            low=final * (1 - 1 / (h.gamma * t + 1)),
+            high=final * (1 + 1 / (h.gamma * t)),
+        ), z.next(first_rate=first)
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.beta_1)
+        v = ema(s.v, ops.square(g), h.beta_2)
+        rate = h.alpha_t / (ops.sqrt(v) + h.epsilon)
+        return -minimum(maximum(rate, h.low), h.high) * m, s.next(m=m, v=v)

@@ -1,0 +1,76 @@
+"""AdEMAMix."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import DecayRate, ema, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class AdEMAMix(Optimizer):
+    r"""AdEMAMix: Adam with a second mean that remembers thousands of gradients.
+
+    $$m_t^{(i)} = \beta_i m_{t-1}^{(i)} + (1 - \beta_i) g_t \;(i = 1, 3), \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
+    $$\theta_t = \theta_{t-1} - \eta\, \frac{\hat m_t^{(1)} + \alpha\, m_t^{(3)}}
+      {\sqrt{\hat v_t} + \epsilon}, \qquad \hat x_t = x_t / (1 - \beta^t)$$
+
+    Over the first $T$ updates $\alpha$ rises in proportion to $t$ from 0, and $\beta_3$
+    from $\beta_1$ so that the half-life of the mean does.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in (0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        beta_3: $\beta_3$ in (0, 1), of the slow mean.
+        alpha: $\alpha$ >= 0, the weight of the slow mean: 4 to 10 in the paper.
+        warmup_steps: $T$ >= 0 updates; the paper takes those of the whole training. 0
+            is no warm-up.
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Pagliardini, Ablin and Grangier, 2024, arXiv:2409.03137, Algorithm 1 and the
+    schedules of its section 3. $\alpha$ is 5 as in optax; the authors' code has 2.
+
+    >>> optimizer = AdEMAMix(1e-3, warmup_steps=10_000)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, within="(0, 1)", doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    beta_3: Driven = Decay(
+        default=0.9999, within="(0, 1)", doc="decay β₃ of the slow mean"
+    )
+    alpha: Driven = Hyper(default=5.0, within=">= 0", doc="weight α of the slow mean")
+    warmup_steps: int = Hyper(
+        default=0, within=">= 0", doc="updates T of warm-up", integer=True
+    )
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("m"), Slot("v"), Slot("slow"))
+    paper = Paper(
+        "The AdEMAMix optimizer: Better, faster, older",
+        "Pagliardini, Ablin and Grangier",
+        2024,
+        "2409.03137",
+    )
+
+    def prepare(self, h, t, z):
+        share = ops.where(t < h.warmup_steps, t / ops.maximum(h.warmup_steps, 1), 1.0)
+        log_1, log_3 = ops.log1p(-h.beta_1.rest), ops.log1p(-h.beta_3.rest)
+        log_t = log_1 * log_3 / ((1 - share) * log_3 + share * log_1)
+        bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+        rate = h.learning_rate * ops.sqrt(bias_2)
+        return h.extend(
+            beta_t=DecayRate(-ops.expm1(log_t)),
+            rate_m=rate / bias_1,
+            rate_slow=rate * h.alpha * share,
+            epsilon_t=h.epsilon * ops.sqrt(bias_2),
+        ), z
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.beta_1)
+        slow = ema(s.slow, g, h.beta_t)
+        v = ema(s.v, ops.square(g), h.beta_2)
+        u = -(h.rate_m * m + h.rate_slow * slow) / (ops.sqrt(v) + h.epsilon_t)
+        return u, s.next(m=m, v=v, slow=slow)

@@ -1,0 +1,68 @@
+"""MARS-AdamW."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class MARS(Optimizer):
+    r"""MARS: AdamW on gradients whose variance the last gradient has reduced.
+
+    $$c_t = g_t + \gamma \frac{\beta_1}{1 - \beta_1} (g_t - g_{t-1}), \qquad
+      \tilde c_t = c_t / \max(1, \|c_t\|),$$
+
+    then as `Adam` with $\tilde c_t$ in place of $g_t$ and epsilon outside the root.
+    Vectors and scalars take AdamW's step on the gradient itself, with betas of their
+    own.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        gamma: $\gamma$ >= 0, the strength of the correction; 0 is AdamW on clipped
+            gradients.
+        vector_beta_1: $\beta_1$ for vectors and scalars, in [0, 1).
+        vector_beta_2: $\beta_2$ for vectors and scalars, in [0, 1).
+        matrices_only: Whether vectors and scalars do without the correction.
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Yuan et al., 2024, arXiv:2411.10438, MARS-AdamW in its approximate form,
+    which takes the last batch's gradient at the last weights; defaults are the
+    authors'.
+
+    >>> optimizer = MARS(3e-3, weight_decay=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=0.003)
+    beta_1: Driven = Decay(default=0.95, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the mean square")
+    gamma: Driven = Hyper(default=0.025, within=">= 0", doc="correction γ")
+    vector_beta_1: Driven = Decay(default=0.9, doc="decay β₁ for vectors")
+    vector_beta_2: Driven = Decay(default=0.95, doc="decay β₂ for vectors")
+    matrices_only: bool = Flag(default=True, doc="correct matrices only")
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    elementwise = False
+    slots = (Slot("m"), Slot("v"), Slot("g"))
+    paper = Paper(
+        "MARS: Unleashing the power of variance reduction for training large models",
+        "Yuan et al.",
+        2024,
+        "2411.10438",
+    )
+
+    def update(self, w, g, s, h, t):
+        if h.matrices_only and len(w.shape) < 2:
+            c, beta_1, beta_2 = g, h.vector_beta_1, h.vector_beta_2
+        else:
+            beta_1, beta_2 = h.beta_1, h.beta_2
+            c = g + h.gamma * beta_1.keep / (1 - beta_1) * (g - s.g)
+            c = c / maximum(norm(c), 1.0)
+        m = ema(s.m, c, beta_1)
+        v = ema(s.v, ops.square(c), beta_2)
+        m_hat, v_hat = m / one_minus_power(beta_1, t), v / one_minus_power(beta_2, t)
+        u = -h.learning_rate * m_hat / (ops.sqrt(v_hat) + h.epsilon)
+        return u, s.next(m=m, v=v, g=g)

@@ -1,0 +1,39 @@
+"""Nadam with decoupled weight decay."""
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.optimizers.nadam import Nadam
+
+
+class NAdamW(Nadam):
+    r"""NAdamW: Nadam as published, with decoupled weight decay.
+
+    $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
+      - \eta\, \hat m_t / (\sqrt{v_t / (1 - \beta_2^t)} + \epsilon)$$
+
+    with $\hat m_t$ and $v_t$ as in `Nadam`. This class only gives other defaults.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        weight_decay: $\lambda$ >= 0, multiplied by the rate.
+        beta_1: As in `Nadam`.
+        beta_2: As in `Nadam`.
+        epsilon: As in `Nadam`.
+        momentum_decay: As in `Nadam`, but the paper's.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Dozat (2016) for Nadam, Loshchilov and Hutter, 2017, arXiv:1711.05101, for
+    the decay; as torch's NAdam with `decoupled_weight_decay`. optax' nadamw has no
+    warm-up of the momentum.
+
+    >>> optimizer = NAdamW(2e-3, weight_decay=0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=0.002)
+    weight_decay: Driven | None = Hyper(
+        default=0.01, within=">= 0", doc="decoupled decay λ"
+    )
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    momentum_decay: Driven = Hyper(default=0.004, doc="speed ψ of the warm-up")
+
+    paper = Paper("Incorporating Nesterov momentum into Adam", "Dozat", 2016)
+    keras_twin = None

@@ -1,0 +1,65 @@
+"""Quasi-hyperbolic Adam."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class QHAdam(Optimizer):
+    r"""QHAdam: Adam whose two means are each mixed with the gradient at hand.
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
+    $$\hat m_t = m_t / (1 - \beta_1^t), \qquad \hat v_t = v_t / (1 - \beta_2^t),$$
+    $$\theta_t = \theta_{t-1} - \eta\,
+      \frac{(1 - \nu_1)\, g_t + \nu_1 \hat m_t}
+           {\sqrt{(1 - \nu_2)\, g_t^2 + \nu_2 \hat v_t} + \epsilon}$$
+
+    $\nu_1 = \nu_2 = 1$ is Adam with its epsilon outside the root.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        nu_1: $\nu_1$ in [0, 1].
+        nu_2: $\nu_2$ in [0, 1].
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Ma and Yarats, 2018, arXiv:1810.06801, whose rule of thumb for $\nu_1$ and
+    $\beta_1$ is the default; the authors' code starts from Adam's, $\nu_1 = 1$.
+
+    >>> optimizer = QHAdam(1e-3, nu_1=0.7, beta_1=0.995)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.995, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    nu_1: Driven = Hyper(default=0.7, within="[0, 1]", doc="share ν₁ of the mean")
+    nu_2: Driven = Hyper(
+        default=1.0, within="[0, 1]", doc="share ν₂ of the mean square"
+    )
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("m"), Slot("v"))
+    paper = Paper(
+        "Quasi-hyperbolic momentum and Adam for deep learning",
+        "Ma and Yarats",
+        2018,
+        "1810.06801",
+    )
+
+    def prepare(self, h, t, z):
+        return h.extend(
+            share_m=h.nu_1 / one_minus_power(h.beta_1, t),
+            share_v=h.nu_2 / one_minus_power(h.beta_2, t),
+        ), z
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.beta_1)
+        v = ema(s.v, ops.square(g), h.beta_2)
+        mean = (1 - h.nu_1) * g + h.share_m * m
+        root = ops.sqrt((1 - h.nu_2) * ops.square(g) + h.share_v * v) + h.epsilon
+        return -h.learning_rate * mean / root, s.next(m=m, v=v)

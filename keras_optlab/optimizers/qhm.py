@@ -1,0 +1,44 @@
+"""Quasi-hyperbolic momentum."""
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema
+from keras_optlab.engine import Optimizer
+
+
+class QHM(Optimizer):
+    r"""QHM: a weighted mean of the step of gradient descent and that of momentum.
+
+    $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad
+      \theta_t = \theta_{t-1} - \eta\, [(1 - \nu)\, g_t + \nu\, m_t]$$
+
+    $\nu = 0$ is gradient descent, $\nu = 1$ momentum as an average, and $\nu = \beta$
+    Nesterov's.
+
+    Args:
+        learning_rate: $\eta$ >= 0. The momentum is an average, so rates are
+            $1 / (1 - \beta)$ times those of `SGD(momentum=...)`; the paper has 1.
+        momentum: $\beta$ in [0, 1).
+        nu: $\nu$ in [0, 1].
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Ma and Yarats, 2018, arXiv:1810.06801; its rule of thumb for $\beta$ and
+    $\nu$ is the default.
+
+    >>> nesterov = QHM(1.0, momentum=0.9, nu=0.9)
+    """
+
+    learning_rate: Rate = StepSize(default=0.1)
+    momentum: Driven = Decay(default=0.999, doc="decay β of the mean")
+    nu: Driven = Hyper(default=0.7, within="[0, 1]", doc="share ν of the mean")
+
+    slots = (Slot("m"),)
+    paper = Paper(
+        "Quasi-hyperbolic momentum and Adam for deep learning",
+        "Ma and Yarats",
+        2018,
+        "1810.06801",
+    )
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.momentum)
+        return -h.learning_rate * ((1 - h.nu) * g + h.nu * m), s.next(m=m)

@@ -1,0 +1,85 @@
+"""SPAM."""
+
+import math
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import cosine, ema, minimum, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class SPAM(Optimizer):
+    r"""SPAM: Adam that clips spikes, and forgets its means now and then.
+
+    Every $T$ updates the means are set to zero, and the rate warms up anew: $k$ updates
+    after a reset it is $1 - 0.99\, [1 + \cos(\pi k / (W + 1))] / 2$ of what it was, as
+    long as $k < W$. From $N$ updates after a reset on, $g_t^2$ is at most
+    $\theta_c v_{t-1}$:
+
+    $$\tilde g_t = \operatorname{sign}(g_t)
+      \min\bigl(|g_t|, \sqrt{\theta_c v_{t-1}}\bigr),$$
+
+    and `Adam` takes $\tilde g_t$ in place of $g_t$.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        threshold: $\theta_c$ > 0.
+        reset_every: $T$ >= 1 updates.
+        warmup_steps: $W$ >= 0 updates.
+        clip_after: $N$ >= 0 updates.
+        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Huang et al., 2025, arXiv:2501.06842, Algorithm 1, as in the authors' code:
+    bias corrections are not started anew, and the mask that updates a part of the
+    entries is left out, as it is by default. pytorch_optimizer 4.1 is one step ahead in
+    the warm-up.
+
+    >>> optimizer = SPAM(1e-3, reset_every=1000)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    threshold: Driven = Hyper(default=5000.0, doc="threshold θ of a spike")
+    reset_every: int = Hyper(
+        default=500, within=">= 1", doc="updates T between resets", integer=True
+    )
+    warmup_steps: int = Hyper(
+        default=150, within=">= 0", doc="updates W of warm-up", integer=True
+    )
+    clip_after: int = Hyper(
+        default=20, within=">= 0", doc="updates N without clipping", integer=True
+    )
+    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("m"), Slot("v"))
+    paper = Paper(
+        "SPAM: Spike-aware Adam with momentum reset for stable LLM training",
+        "Huang et al.",
+        2025,
+        "2501.06842",
+    )
+
+    def prepare(self, h, t, z):
+        k = t - h.reset_every * ops.floor(t / h.reset_every)
+        warming = ops.logical_and(t >= h.reset_every, k < h.warmup_steps)
+        wave = (1 + cosine(math.pi * k / (h.warmup_steps + 1))) / 2
+        alpha_t = (
+            h.learning_rate
+            * ops.where(warming, 1 - 0.99 * wave, 1.0)
+            * ops.sqrt(one_minus_power(h.beta_2, t))
+            / one_minus_power(h.beta_1, t)
+        )
+        kept, clips = ops.where(k > 0, 1.0, 0.0), ops.where(k >= h.clip_after, 1.0, 0.0)
+        return h.extend(alpha_t=alpha_t, kept=kept, clips=clips), z
+
+    def update(self, w, g, s, h, t):
+        m, v = h.kept * s.m, h.kept * s.v
+        clipped = ops.sign(g) * minimum(ops.abs(g), ops.sqrt(h.threshold * v))
+        g = ops.where(h.clips > 0, clipped, g)
+        m, v = ema(m, g, h.beta_1), ema(v, ops.square(g), h.beta_2)
+        return -h.alpha_t * m / (ops.sqrt(v) + h.epsilon), s.next(m=m, v=v)

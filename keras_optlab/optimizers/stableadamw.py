@@ -1,0 +1,69 @@
+"""StableAdamW."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import DecayRate, ema, maximum, mean, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class StableAdamW(Optimizer):
+    r"""StableAdamW: AdamW that slows down where the mean square lags the gradient.
+
+    With $\hat\beta = \beta (1 - \beta^{t-1}) / (1 - \beta^t)$, which needs no bias
+    correction, and a rate for each tensor,
+
+    $$m_t = \hat\beta_1 m_{t-1} + (1 - \hat\beta_1) g_t, \qquad
+      v_t = \hat\beta_2 v_{t-1} + (1 - \hat\beta_2) g_t^2,$$
+    $$\eta_t = \eta \,/ \max\bigl(1, \operatorname{RMS}_t\bigr), \qquad
+      \operatorname{RMS}_t^2 = \operatorname{mean}\,
+      \frac{g_t^2}{\max(v_t, \epsilon^2)},$$
+    $$\theta_t = \theta_{t-1} - \eta_t \lambda \theta_{t-1}
+      - \eta_t\, m_t / (\sqrt{v_t} + \epsilon)$$
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        weight_decay: $\lambda$ >= 0, multiplied by the tensor's rate.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        epsilon: $\epsilon$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Wortsman et al., 2023, arXiv:2304.13013, Algorithm 2.
+
+    >>> optimizer = StableAdamW(1e-3, beta_2=0.95)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    weight_decay: Driven | None = Hyper(
+        default=0.01, within=">= 0", doc="decoupled decay λ"
+    )
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the mean square")
+    epsilon: Driven = Hyper(default=1e-6, doc="stabilizer ε")
+
+    elementwise = False
+    decays_in_rule = True
+    slots = (Slot("m"), Slot("v"))
+    paper = Paper(
+        "Stable and low-precision training for large-scale vision-language models",
+        "Wortsman et al.",
+        2023,
+        "2304.13013",
+    )
+
+    def prepare(self, h, t, z):
+        def debiased(beta):
+            return DecayRate((1 - beta) / one_minus_power(beta, t))
+
+        return h.extend(beta_1=debiased(h.beta_1), beta_2=debiased(h.beta_2)), z
+
+    def update(self, w, g, s, h, t):
+        squared = ops.square(g)
+        m = ema(s.m, g, h.beta_1)
+        v = ema(s.v, squared, h.beta_2)
+        rms = ops.sqrt(mean(squared / maximum(v, ops.square(h.epsilon))))
+        direction = m / (ops.sqrt(v) + h.epsilon)
+        if h.weight_decay is not None:
+            direction = direction + h.weight_decay * w
+        return -h.learning_rate / maximum(rms, 1.0) * direction, s.next(m=m, v=v)

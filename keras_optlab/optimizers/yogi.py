@@ -1,0 +1,53 @@
+"""Yogi."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.engine import Optimizer
+
+
+class Yogi(Optimizer):
+    r"""Yogi: Adam whose mean square falls no faster than it rises.
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
+      v_t = v_{t-1} - (1 - \beta_2) \operatorname{sign}(v_{t-1} - g_t^2)\, g_t^2,$$
+    $$\theta_t = \theta_{t-1} - \eta\, \frac{m_t / (1 - \beta_1^t)}
+      {\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}$$
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        epsilon: $\epsilon$ >= 0.
+        initial_accumulator_value: $v_0$ >= 0; the paper takes it from a first batch.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zaheer et al. (2018), Algorithm 2, which has no bias correction; optax and
+    TensorFlow Addons have it, as here. $m_0$ is 0 as in the latter, where optax starts
+    it at $v_0$ as well.
+
+    >>> optimizer = Yogi(0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="rate 1 - β₂ of the mean square")
+    epsilon: Driven = Hyper(default=1e-3, within=">= 0", doc="stabilizer ε")
+    initial_accumulator_value: float = Hyper(
+        default=1e-6, within=">= 0", doc="start of the mean square v₀", adjustable=False
+    )
+
+    slots = (Slot("m"), Slot("v", init="initial_accumulator_value"))
+    paper = Paper("Adaptive methods for nonconvex optimization", "Zaheer et al.", 2018)
+
+    def prepare(self, h, t, z):
+        rate = h.learning_rate / one_minus_power(h.beta_1, t)
+        return h.extend(rate=rate, bias_2=one_minus_power(h.beta_2, t)), z
+
+    def update(self, w, g, s, h, t):
+        squared = ops.square(g)
+        m = ema(s.m, g, h.beta_1)
+        v = s.v - (1 - h.beta_2) * ops.sign(s.v - squared) * squared
+        u = -h.rate * m / (ops.sqrt(v / h.bias_2) + h.epsilon)
+        return u, s.next(m=m, v=v)
