@@ -1,0 +1,54 @@
+"""LARS."""
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import norm, trust_ratio
+from keras_optlab.engine import Optimizer
+
+
+class LARS(Optimizer):
+    r"""LARS: momentum with a rate for each tensor, in proportion to its weights.
+
+    $$\phi_t = \tau\, \frac{\|\theta_{t-1}\|}
+                           {\|g_t\| + \lambda \|\theta_{t-1}\|}, \qquad
+      v_t = \mu v_{t-1} + \eta\, \phi_t\, (g_t + \lambda \theta_{t-1}), \qquad
+      \theta_t = \theta_{t-1} - v_t$$
+
+    Where either norm is zero, as for a bias at its start, $\phi_t = 1$.
+
+    Args:
+        learning_rate: $\eta$ >= 0, the paper's global rate.
+        momentum: $\mu$ in [0, 1].
+        trust_coefficient: $\tau$ > 0.
+        weight_decay: $\lambda$ >= 0, here a part of the gradient and of the ratio.
+        **kwargs: What every `Optimizer` takes. `decay_mask="matrices"` leaves biases
+            without decay; the ratio applies to them as well.
+
+    Source: You, Gitman and Ginsburg, 2017, arXiv:1708.03888, Algorithm 1, with the rate
+    inside the velocity; optax has it outside, which differs once the rate changes, and
+    $\|g_t + \lambda \theta_{t-1}\|$ for a denominator.
+
+    >>> optimizer = LARS(1.0, weight_decay=1e-4)
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    momentum: Driven = Hyper(default=0.9, within="[0, 1]", doc="momentum μ")
+    trust_coefficient: Driven = Hyper(default=0.001, doc="trust coefficient τ")
+
+    elementwise = False
+    decays_in_rule = True
+    slots = (Slot("v"),)
+    paper = Paper(
+        "Large batch training of convolutional networks",
+        "You, Gitman and Ginsburg",
+        2017,
+        "1708.03888",
+    )
+
+    def update(self, w, g, s, h, t):
+        length, slope = norm(w), norm(g)
+        if h.weight_decay is not None:
+            slope = slope + h.weight_decay * length
+            g = g + h.weight_decay * w
+        ratio = trust_ratio(h.trust_coefficient * length, slope)
+        v = h.momentum * s.v + h.learning_rate * ratio * g
+        return -v, s.next(v=v)

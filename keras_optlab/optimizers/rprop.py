@@ -1,0 +1,56 @@
+"""Rprop."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import maximum, minimum
+from keras_optlab.engine import Optimizer
+
+
+class Rprop(Optimizer):
+    r"""Rprop: steps of their own size, longer while the gradient keeps its sign.
+
+    $$\Delta_t = \operatorname{clip}(\Delta_{t-1} \cdot \{\eta^+, \eta^-, 1\},
+      \Delta_{\min}, \Delta_{\max})
+      \quad\text{as}\quad g_{t-1} g_t \;\{> 0, < 0, = 0\},$$
+    $$\theta_t = \theta_{t-1} - \Delta_t \operatorname{sign}(g_t)$$
+
+    and a gradient that has changed its sign counts as 0, here and at the next step. It
+    is meant for full batches: noise changes signs.
+
+    Args:
+        learning_rate: $\Delta_0$ > 0, the first step. What it is later has no effect.
+        eta_minus: $\eta^-$ in (0, 1).
+        eta_plus: $\eta^+$ > 1.
+        min_step: $\Delta_{\min}$ > 0.
+        max_step: $\Delta_{\max}$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Riedmiller and Braun (1993), in the form without backtracking (Igel and
+    Hüsken, 2000, iRprop-), which is torch's. optax 0.2.8 takes each step one update
+    late.
+
+    >>> optimizer = Rprop(0.01, max_step=1.0)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    eta_minus: Driven = Hyper(default=0.5, within="(0, 1)", doc="shrinking η⁻")
+    eta_plus: Driven = Hyper(default=1.2, within="> 1", doc="growth η⁺")
+    min_step: Driven = Hyper(default=1e-6, doc="shortest step")
+    max_step: Driven = Hyper(default=50.0, doc="longest step")
+
+    slots = (Slot("step"), Slot("g"))
+    paper = Paper(
+        "A direct adaptive method for faster backpropagation learning: The RPROP "
+        "algorithm",
+        "Riedmiller and Braun",
+        1993,
+    )
+
+    def update(self, w, g, s, h, t):
+        same = ops.sign(g * s.g)
+        factor = ops.where(same > 0, h.eta_plus, ops.where(same < 0, h.eta_minus, 1.0))
+        last = ops.where(t > 1, s.step, h.learning_rate)
+        step = minimum(maximum(last * factor, h.min_step), h.max_step)
+        g = ops.where(same < 0, 0.0, g)
+        return -step * ops.sign(g), s.next(step=step, g=g)

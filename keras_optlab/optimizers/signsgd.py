@@ -1,0 +1,34 @@
+"""Sign gradient descent."""
+
+from keras import ops
+
+from keras_optlab.core import Paper, Rate, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class SignSGD(Optimizer):
+    r"""signSGD: every weight moves by the same amount, against its gradient.
+
+    $$\theta_t = \theta_{t-1} - \eta \operatorname{sign}(g_t)$$
+
+    Args:
+        learning_rate: $\eta$ >= 0, by how much.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
+    Algorithm 1.
+
+    >>> optimizer = SignSGD(1e-4)
+    """
+
+    learning_rate: Rate = StepSize(default=1e-3)
+
+    paper = Paper(
+        "signSGD: Compressed optimisation for non-convex problems",
+        "Bernstein, Wang, Azizzadenesheli and Anandkumar",
+        2018,
+        "1802.04434",
+    )
+
+    def update(self, w, g, s, h, t):
+        return -h.learning_rate * ops.sign(g), s

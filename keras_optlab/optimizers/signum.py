@@ -1,0 +1,40 @@
+"""Signum."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema
+from keras_optlab.engine import Optimizer
+
+
+class Signum(Optimizer):
+    r"""Signum: the sign of a momentum.
+
+    $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad
+      \theta_t = \theta_{t-1} - \eta \operatorname{sign}(m_t)$$
+
+    Args:
+        learning_rate: $\eta$ >= 0, by how much every weight moves.
+        momentum: $\beta$ in [0, 1).
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
+    Algorithm 2.
+
+    >>> optimizer = Signum(1e-4)
+    """
+
+    learning_rate: Rate = StepSize(default=1e-3)
+    momentum: Driven = Decay(default=0.9, doc="decay β of the mean")
+
+    slots = (Slot("m"),)
+    paper = Paper(
+        "signSGD: Compressed optimisation for non-convex problems",
+        "Bernstein, Wang, Azizzadenesheli and Anandkumar",
+        2018,
+        "1802.04434",
+    )
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.momentum)
+        return -h.learning_rate * ops.sign(m), s.next(m=m)
