@@ -1,0 +1,93 @@
+"""Adafactor."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import (
+    DecayRate,
+    ema,
+    factored_root,
+    maximum,
+    mean,
+    minimum,
+    rms,
+)
+from keras_optlab.core.slots import columns, rows, unfactored
+from keras_optlab.engine import Optimizer
+
+
+class Adafactor(Optimizer):
+    r"""Adafactor: mean squares by row and by column, in place of one for each weight.
+
+    With $\beta_t = 1 - t^c$ and $\hat g_t^2 = g_t^2 + \epsilon_1$, for matrices
+
+    $$R_t = \beta_t R_{t-1} + (1 - \beta_t) \operatorname{mean}_j \hat g_t^2, \qquad
+      C_t = \beta_t C_{t-1} + (1 - \beta_t) \operatorname{mean}_i \hat g_t^2, \qquad
+      V_t = R_t C_t / \operatorname{mean} R_t,$$
+
+    for vectors and scalars $V_t = \beta_t V_{t-1} + (1 - \beta_t) \hat g_t^2$, and
+
+    $$u_t = \frac{g_t}{\sqrt{V_t}}, \qquad
+      \hat u_t = \frac{u_t}{\max(1, \operatorname{RMS}(u_t) / d)}, \qquad
+      \theta_t = \theta_{t-1} - \max(\epsilon_2, \operatorname{RMS}(\theta_{t-1}))
+      \min(\eta, t^{-1/2})\, \hat u_t$$
+
+    What has more than two axes, as convolutional kernels, is a stack of matrices of the
+    last two.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_2_decay: $c$ < 0.
+        epsilon_1: $\epsilon_1$ > 0.
+        epsilon_2: $\epsilon_2$ >= 0, least length of a tensor's weights.
+        clip_threshold: $d$ > 0, largest root mean square of an update.
+        relative_step: Whether the rate is at most $t^{-1/2}$.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Shazeer and Stern, 2018, arXiv:1804.04235, Algorithms 4 and 5. Keras' class
+    has the same numbers, but keeps a whole mean square beside the factors, and so saves
+    nothing.
+
+    >>> optimizer = Adafactor(0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_2_decay: Driven = Hyper(default=-0.8, within="< 0", doc="exponent c of t")
+    epsilon_1: Driven = Hyper(default=1e-30, doc="stabilizer ε₁ of the mean square")
+    epsilon_2: Driven = Hyper(default=1e-3, within=">= 0", doc="least length ε₂")
+    clip_threshold: Driven = Hyper(default=1.0, doc="largest length d of an update")
+    relative_step: bool = Flag(default=True, doc="let the rate fall with time")
+
+    elementwise = False
+    slots = (
+        Slot("rows", shape=rows),
+        Slot("columns", shape=columns),
+        Slot("v", shape=unfactored),
+    )
+    paper = Paper(
+        "Adafactor: Adaptive learning rates with sublinear memory cost",
+        "Shazeer and Stern",
+        2018,
+        "1804.04235",
+    )
+    keras_twin = "Adafactor"
+
+    def prepare(self, h, t, z):
+        rate = h.learning_rate
+        if h.relative_step:
+            rate = minimum(rate, 1 / ops.sqrt(t))
+        return h.extend(rate=rate, beta_t=DecayRate(ops.power(t, h.beta_2_decay))), z
+
+    def update(self, w, g, s, h, t):
+        squared = ops.square(g) + h.epsilon_1
+        if "v" in s:
+            s = s.next(v=ema(s.v, squared, h.beta_t))
+            u = g / ops.sqrt(s.v)
+        else:
+            s = s.next(
+                rows=ema(s.rows, mean(squared, -1), h.beta_t),
+                columns=ema(s.columns, mean(squared, -2), h.beta_t),
+            )
+            u = g / factored_root(s.rows, s.columns)
+        u = u / maximum(rms(u) / h.clip_threshold, 1.0)
+        return -h.rate * maximum(rms(w), h.epsilon_2) * u, s

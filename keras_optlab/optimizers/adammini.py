@@ -1,0 +1,76 @@
+"""Adam-mini."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import ema, mean, one_minus_power
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+
+def blocks(weight: Weight) -> Shape:
+    """Return a weight's shape with 1 for the axes that share a mean square."""
+    shape, path = weight.shape, weight.path.lower()
+    kept = {len(shape) - 1} if len(shape) > 1 else set()
+    if len(shape) == 2 and "embedding" in path:
+        kept = {0}  # a token's
+    if len(shape) == 3 and any(name in path for name in ("query", "key")):
+        kept = {1}  # a head's
+    if len(shape) == 3 and "value" in path:
+        kept = {1, 2}
+    return tuple(n if axis in kept else 1 for axis, n in enumerate(shape))
+
+
+class AdamMini(Optimizer):
+    r"""Adam-mini: Adam with one rate for each block of weights, such as a neuron's.
+
+    With $\operatorname{mean}_b$ over the entries of block $b$,
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
+      v_t^{(b)} = \beta_2 v_{t-1}^{(b)} + (1 - \beta_2) \operatorname{mean}_b g_t^2,$$
+    $$\theta_t = \theta_{t-1} - \eta\,
+      \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t^{(b)} / (1 - \beta_2^t)} + \epsilon}$$
+
+    Blocks are found by shape and path: what leads to one output for kernels, a token
+    for embeddings, a head for the queries and keys of an attention (`query`, `key` in
+    the path), and the whole tensor for vectors.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zhang et al., 2024, arXiv:2406.16793, Algorithms 1 and 2.
+
+    >>> optimizer = AdamMini(1e-3, weight_decay=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    elementwise = False
+    slots = (Slot("m"), Slot("v", shape=blocks))
+    paper = Paper(
+        "Adam-mini: Use fewer learning rates to gain more",
+        "Zhang et al.",
+        2024,
+        "2406.16793",
+    )
+
+    def prepare(self, h, t, z):
+        bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+        return h.extend(bias_1=bias_1, bias_2=bias_2), z
+
+    def update(self, w, g, s, h, t):
+        axes = [i for i, n in enumerate(s.v.shape) if n != w.shape[i]]
+        squared = ops.square(g)
+        if axes:
+            squared = mean(squared, axes, keepdims=True)
+        m = ema(s.m, g, h.beta_1)
+        v = ema(s.v, squared, h.beta_2)
+        u = m / h.bias_1 / (ops.sqrt(v / h.bias_2) + h.epsilon)
+        return -h.learning_rate * u, s.next(m=m, v=v)

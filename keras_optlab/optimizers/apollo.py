@@ -1,0 +1,142 @@
+"""APOLLO."""
+
+import keras
+from keras import ops
+
+from keras_optlab.core import (
+    Choice,
+    Decay,
+    Driven,
+    Hyper,
+    Paper,
+    Rate,
+    Slot,
+    StepSize,
+)
+from keras_optlab.core.matrices import is_due, matrix_shape, renewed
+from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
+from keras_optlab.core.randomness import seed_at
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+from keras_optlab.optimizers.galore import basis, leading_vectors, projected
+
+GROWTH = 1.01  # of an update's length in one step, at most
+
+
+def length(weight: Weight) -> Shape | None:
+    """Return the shape of what is kept about the last update of a matrix."""
+    return () if len(weight.shape) > 1 else None
+
+
+class Apollo(Optimizer):
+    r"""APOLLO: the gradient itself, as long as Adam in few dimensions makes it.
+
+    Every $T$ updates $P$ becomes a random matrix with $r$ columns; then, with the
+    gradient's longer side in its rows,
+
+    $$r_t = g_t P, \qquad
+      m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, r_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, r_t^2, \qquad
+      a_t = m_t / (\sqrt{v_t} + \epsilon),$$
+    $$u_t = \sqrt\alpha\, \operatorname{diag}\Bigl(\frac{\|a_t\|}{\|r_t\|}\Bigr)\, g_t,
+      \qquad \theta_t = \theta_{t-1}
+      - \eta\, \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\, u_t$$
+
+    with the norms of single rows. $u_t$ grows by 1 % in a step at most. Vectors and
+    scalars take Adam's step; kernels of convolutions are matrices with a column for
+    each output.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        rank: $r$ >= 1; a matrix with a shorter side has that one's length.
+        period: $T$ >= 1 updates.
+        scale: $\alpha$ > 0: 1 by channel, and 128 by tensor.
+        scaling: By `"channel"`, as above, or by `"tensor"`, with the norms of whole
+            matrices: with `rank=1`, APOLLO-Mini.
+        projection: `"random"`, or `"svd"` for the gradient's first singular vectors.
+        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zhu et al., 2024, arXiv:2412.05270, Algorithm 1. pytorch_optimizer 4.1
+    scales the projected gradient and projects it back, so its updates have rank $r$.
+
+    >>> mini = Apollo(0.01, rank=1, scaling="tensor", scale=128.0)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    rank: int = Hyper(
+        default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
+    )
+    period: int = Hyper(
+        default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
+    )
+    scale: Driven = Hyper(default=1.0, doc="factor α on matrices")
+    scaling: str = Choice(
+        default="channel", choices=("channel", "tensor"), doc="what has one factor"
+    )
+    projection: str = Choice(
+        default="random", choices=("random", "svd"), doc="kind of P"
+    )
+    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+
+    elementwise = False
+    may_fail = True
+    spectral = True
+    slots = (
+        Slot("basis", shape=basis),
+        Slot("m", shape=projected),
+        Slot("v", shape=projected),
+        Slot("length", shape=length),
+    )
+    paper = Paper(
+        "APOLLO: SGD-like memory, AdamW-level performance",
+        "Zhu et al.",
+        2024,
+        "2412.05270",
+    )
+
+    def prepare(self, h, t, z):
+        bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+        return h.extend(alpha_t=h.learning_rate * ops.sqrt(bias_2) / bias_1), z
+
+    def update(self, w, g, s, h, t):
+        if "basis" not in s:
+            s = self.averaged(g, s, h)
+            return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
+        matrix = ops.reshape(g, matrix_shape(w.shape))
+        turned = matrix.shape[0] <= matrix.shape[1]
+        long = ops.transpose(matrix) if turned else matrix
+        p = renewed(
+            is_due(t, h.period), lambda: self.basis(long, s.basis, h, t), s.basis
+        )
+        low = long @ p
+        s = self.averaged(low, s.next(basis=p), h)
+        adapted = s.m / (ops.sqrt(s.v) + h.epsilon)
+        size = row_norms if h.scaling == "channel" else norm
+        u = ops.sqrt(h.scale) * size(adapted) / (size(low) + 1e-8) * long
+        longest = norm(u)
+        allowed = maximum(longest / (s.length + 1e-8), GROWTH) / GROWTH
+        limiter = ops.where(t > 1, allowed, 1.0)
+        u = ops.transpose(u) if turned else u
+        u = ops.reshape(u, w.shape) / limiter
+        return -h.alpha_t * u, s.next(length=longest / limiter)
+
+    def averaged(self, g, s, h):
+        """Return the slots with the next means."""
+        return s.next(m=ema(s.m, g, h.beta_1), v=ema(s.v, ops.square(g), h.beta_2))
+
+    def basis(self, matrix, old, h, t):
+        """Return a new projector, in the shape of the old one."""
+        if h.projection == "svd":
+            return leading_vectors(matrix, old.shape[1])
+        drawn = keras.random.normal(old.shape, dtype="float32", seed=seed_at(0, t))
+        return ops.cast(drawn, matrix.dtype) / old.shape[1] ** 0.5
+
+
+def row_norms(x):
+    """Return the norm of each row, as a column."""
+    return ops.sqrt(ops.sum(ops.square(x), 1, keepdims=True))

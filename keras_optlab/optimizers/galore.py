@@ -1,0 +1,117 @@
+"""GaLore."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.matrices import is_due, matrix_shape, renewed
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+
+def sides(weight: Weight) -> tuple[int, int, int] | None:
+    """Return the shorter and the longer side of a matrix, and the rank it is given."""
+    if len(weight.shape) < 2:
+        return None
+    short, long = sorted(matrix_shape(weight.shape))
+    return short, long, min(weight.values.rank, short)
+
+
+def basis(weight: Weight) -> Shape | None:
+    """Return the shape of the projector of a matrix."""
+    found = sides(weight)
+    return found and (found[0], found[2])
+
+
+def projected(weight: Weight) -> Shape:
+    """Return the shape of what Adam sees of a weight."""
+    found = sides(weight)
+    return (found[1], found[2]) if found else weight.shape
+
+
+class GaLore(Optimizer):
+    r"""GaLore: Adam in the space of a gradient's first singular vectors.
+
+    Every $T$ updates $P$ becomes the first $r$ singular vectors of the gradient on the
+    shorter side of the matrix; then, with the gradient's longer side in its rows,
+
+    $$r_t = g_t P, \qquad
+      m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, r_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, r_t^2,$$
+    $$\theta_t = \theta_{t-1} - \eta\, \alpha\,
+      \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\,
+      \frac{m_t}{\sqrt{v_t} + \epsilon} P^\top$$
+
+    Vectors and scalars take Adam's step, without $\alpha$; kernels of convolutions are
+    matrices with a column for each output.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        rank: $r$ >= 1; a matrix with a shorter side has that one's length.
+        period: $T$ >= 1 updates.
+        scale: $\alpha$ > 0.
+        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Zhao et al., 2024, arXiv:2403.03507, Algorithm 2. As the authors' code it
+    goes on with the old means after a change of $P$. optax projects the other side.
+
+    >>> optimizer = GaLore(0.01, rank=32)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    rank: int = Hyper(
+        default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
+    )
+    period: int = Hyper(
+        default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
+    )
+    scale: Driven = Hyper(default=0.25, doc="factor α on matrices")
+    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+
+    elementwise = False
+    may_fail = True
+    spectral = True
+    slots = (
+        Slot("basis", shape=basis),
+        Slot("m", shape=projected),
+        Slot("v", shape=projected),
+    )
+    paper = Paper(
+        "GaLore: Memory-efficient LLM training by gradient low-rank projection",
+        "Zhao et al.",
+        2024,
+        "2403.03507",
+    )
+
+    def prepare(self, h, t, z):
+        bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+        return h.extend(alpha_t=h.learning_rate * ops.sqrt(bias_2) / bias_1), z
+
+    def update(self, w, g, s, h, t):
+        if "basis" not in s:
+            s = self.averaged(g, s, h)
+            return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
+        matrix = ops.reshape(g, matrix_shape(w.shape))
+        turned = matrix.shape[0] <= matrix.shape[1]
+        long = ops.transpose(matrix) if turned else matrix
+        due = is_due(t, h.period)
+        p = renewed(due, lambda: leading_vectors(long, s.basis.shape[1]), s.basis)
+        s = self.averaged(long @ p, s.next(basis=p), h)
+        back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ ops.transpose(p)
+        back = ops.transpose(back) if turned else back
+        return -h.alpha_t * h.scale * ops.reshape(back, w.shape), s
+
+    def averaged(self, g, s, h):
+        """Return the slots with the next means."""
+        return s.next(m=ema(s.m, g, h.beta_1), v=ema(s.v, ops.square(g), h.beta_2))
+
+
+def leading_vectors(matrix, count):
+    """Return the first right singular vectors as columns."""
+    _, _, v = ops.svd(matrix, full_matrices=False)
+    return ops.transpose(v[:count])
