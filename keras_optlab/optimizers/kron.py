@@ -1,0 +1,213 @@
+"""Kron."""
+
+import math
+from functools import partial
+
+import keras
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.matrices import is_due, times_along, unfold
+from keras_optlab.core.numerics import (
+    ema,
+    maximum,
+    mean,
+    minimum,
+    norm,
+    one_minus_power,
+    rms,
+)
+from keras_optlab.core.randomness import seed_at
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+AXES = 6  # of a weight, at most
+DAMPING = 2.0**-13  # noise in a gradient, in parts of its mean size
+FLAT, FALL, LAST = 500, 1000, 0.03  # updates, updates, share of updates
+
+
+def factor(axis: int, weight: Weight) -> Shape | None:
+    """Return the shape of the factor of an axis: a matrix, or its diagonal."""
+    shape = weight.shape or (1,)
+    if axis >= len(shape):
+        return None
+    n = shape[axis]
+    return (n, n) if len(shape) > 1 and 1 < n <= weight.values.max_size else (n,)
+
+
+class Kron(Optimizer):
+    r"""PSGD Kron: a triangular matrix for each axis whitens the momentum.
+
+    With $m$ the mean of gradients, divided by $1 - \beta_1^t$, $\times_i$ a product
+    along axis $i$ of $k$, and $X^{(i)}$ a tensor as a matrix whose rows are the
+    positions along it,
+
+    $$u_t = m_t \times_1 Q_1^\top Q_1 \cdots \times_k Q_k^\top Q_k, \qquad
+      \theta_t = \theta_{t-1} - \eta\, u_t \min(1,\, \rho / \operatorname{rms}(u_t))$$
+
+    The $Q_i$ are fitted so that $u$ has the covariance $I$. With a probe
+    $v \sim N(0, I)$,
+
+    $$A = m_t \times_1 Q_1 \cdots \times_k Q_k, \qquad
+      B = v \times_1 Q_1^{-\top} \cdots \times_k Q_k^{-\top},$$
+    $$Q_i \leftarrow Q_i - \mu\, \frac{
+      \operatorname{triu}(A^{(i)} A^{(i)\top} - B^{(i)} B^{(i)\top})}{
+      \|A^{(i)} A^{(i)\top} + B^{(i)} B^{(i)\top}\|}\, Q_i$$
+
+    Vectors, and axes that are too long, have a diagonal $Q_i$. All are zero until there
+    is a gradient, and then multiples of $I$ with which the first $u$ has an rms of 1;
+    so the steps do not depend on the scale of the loss. In $A$, $m$ has a little noise:
+    $v$ times $2^{-13}$ of its mean size. Without it the factors of entries that have no
+    gradient would grow without end. The fit is renewed in each of the first 500 updates
+    and then ever less, in the end in 3 % of them.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        fit_rate: $\mu$ in (0, 1).
+        max_rms: $\rho$ > 0.
+        period: Updates >= 1 between two fits; `None` as above.
+        max_size: Of an axis that is longer than this only a diagonal is fitted.
+        **kwargs: What every `Optimizer` takes.
+
+    Raises:
+        ValueError: if a weight has more than six axes.
+
+    Source: Li, 2015, arXiv:1512.04202, and 2024, arXiv:2402.11858, for the fit; the
+    momentum, the clipping and the falling share of fits are those of the
+    implementation kron_torch. Here the share is kept to without a draw, the factors
+    are balanced after every fit, and probes follow from the number of the update, so
+    that a run that is resumed repeats.
+
+    >>> optimizer = Kron(3e-4, weight_decay=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    fit_rate: Driven = Hyper(default=0.1, within="(0, 1)", doc="rate μ of the fit")
+    max_rms: Driven = Hyper(default=1.1, doc="largest size ρ of an update")
+    period: int | None = Hyper(
+        default=None, within=">= 1", integer=True, adjustable=False, doc="between fits"
+    )
+    max_size: int = Hyper(
+        default=8192, within=">= 0", integer=True, adjustable=False, doc="longest axis"
+    )
+
+    elementwise = False
+    may_fail = True
+    slots = (
+        Slot("m"),
+        *(Slot(f"q_{i}", shape=partial(factor, i)) for i in range(AXES)),
+    )
+    paper = Paper(
+        "Preconditioned stochastic gradient descent", "Li", 2015, "1512.04202"
+    )
+
+    def is_too_large(self, shape, values):
+        return len(shape) > 1 and max(shape) > values.max_size
+
+    def prepare(self, h, t, z):
+        due = is_due(t, h.period) if h.period else fits(t) > fits(t - 1)
+        due = ops.cast(due, t.dtype)
+        return h.extend(due=due, bias=one_minus_power(h.beta_1, t)), z
+
+    def update(self, w, g, s, h, t):
+        if len(w.shape) > AXES:
+            raise ValueError(f"Kron takes up to {AXES} axes. Received: {len(w.shape)}")
+        if 0 in w.shape:
+            return g, s
+        s = s.next(m=ema(s.m, g, h.beta_1))
+        m = s.m / h.bias
+        names = [f"q_{i}" for i in range(max(len(w.shape), 1))]
+        size = safe_rms(m)
+        q = [started(getattr(s, name), size, len(names)) for name in names]
+        due = ops.logical_and(h.due > 0, size > 0)
+        q = ops.cond(due, lambda: fitted(q, m, h, t), lambda: q)
+        u = m
+        for i, x in enumerate(q):
+            u = along(along(u, x, i), turned(x), i)
+        size = safe_rms(u)
+        u = u * minimum(h.max_rms / ops.where(size > 0, size, 1.0), 1.0)
+        return -h.learning_rate * u, s.next(**dict(zip(names, q, strict=True)))
+
+
+def fits(t):
+    """Return how many fits are due in the first updates, where one is 1 at first."""
+    falling = minimum(maximum(t - FLAT, 0.0), -FALL * math.log(LAST))
+    rest = maximum(t - FLAT + FALL * math.log(LAST), 0.0)
+    fallen = -FALL * ops.expm1(-falling / FALL)
+    return ops.floor(minimum(t, float(FLAT)) + fallen + LAST * rest)
+
+
+def started(q, size, count):
+    """Return a factor, which is zero until there is a gradient."""
+    one = ops.eye(q.shape[0], dtype=q.dtype) if len(q.shape) == 2 else ops.ones_like(q)
+    known = size > 0
+    scale = ops.where(known, ops.where(known, size, 1.0) ** (-0.5 / count), 0.0)
+    return ops.where(ops.max(ops.abs(q)) > 0, q, scale * one)
+
+
+def fitted(factors, m, h, t):
+    """Return the factors one step nearer to those that whiten."""
+    drawn = keras.random.normal(m.shape, dtype="float32", seed=seed_at(0, t))
+    v = ops.cast(drawn, m.dtype)
+    a, b = m + DAMPING * mean(ops.abs(m)) * v, v
+    for i, q in enumerate(factors):
+        a, b = along(a, q, i), solved(b, q, i)
+    most = maximum(ops.max(ops.abs(a)), ops.max(ops.abs(b)))  # lest squares overflow
+    a, b = a / most, b / most
+    new = [step(q, unfold(a, i), unfold(b, i), h) for i, q in enumerate(factors)]
+    sizes = [ops.max(ops.abs(q)) for q in new]
+    middle = ops.exp(sum(map(ops.log, sizes)) / len(sizes))
+    return [q * (middle / size) for q, size in zip(new, sizes, strict=True)]
+
+
+def step(q, a, b, h):
+    """Return one factor after a step of the fit."""
+    if len(q.shape) == 1:
+        a, b = ops.sum(ops.square(a), 1), ops.sum(ops.square(b), 1)
+        return q - h.fit_rate * (a - b) / ops.max(a + b) * q
+    a, b = a @ ops.transpose(a), b @ ops.transpose(b)
+    n = ops.arange(q.shape[0])  # on torch, `triu` waits for all threads
+    upper = ops.where(n[:, None] <= n, a - b, 0.0)
+    return q - h.fit_rate / spectral_norm(a + b) * (upper @ q)
+
+
+def safe_rms(x):
+    """Return the root mean square, of numbers too whose squares are out of range."""
+    most = ops.max(ops.abs(x))
+    shrink = ops.where(most > 1, 2.0**-64, 1.0)  # lest its reciprocal be subnormal
+    x, most = x * shrink, most * shrink
+    return most * rms(x / ops.where(most > 0, most, 1.0)) / shrink
+
+
+def spectral_norm(matrix):
+    """Return a bound, from below, for a matrix that is positive semidefinite."""
+    longest = ops.argmax(ops.sum(ops.square(matrix), 0))
+    x = matrix @ ops.take(matrix, longest, axis=1)[:, None]
+    return norm(matrix @ (x / norm(x)))
+
+
+def along(x, q, axis):
+    """Multiply the vectors along an axis by a factor."""
+    return times_along(x, q, axis) if len(q.shape) == 2 else x * spread(q, x, axis)
+
+
+def solved(x, q, axis):
+    """Multiply the vectors along an axis by the inverse of a factor's transpose."""
+    if len(q.shape) == 1:
+        return x / spread(q, x, axis)
+    rows = unfold(x, axis)
+    found = ops.solve_triangular(ops.transpose(q), rows, lower=True)
+    moved = tuple(n for i, n in enumerate(x.shape) if i != axis)
+    return ops.moveaxis(ops.reshape(found, (q.shape[0], *moved)), 0, axis)
+
+
+def turned(q):
+    """Return the transpose of a factor."""
+    return ops.transpose(q) if len(q.shape) == 2 else q
+
+
+def spread(q, x, axis):
+    """Return a diagonal in a shape that is multiplied along an axis."""
+    return ops.reshape(q, [-1 if i == axis else 1 for i in range(len(x.shape))])

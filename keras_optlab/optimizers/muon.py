@@ -1,0 +1,201 @@
+"""Muon."""
+
+import re
+
+from keras import ops
+
+from keras_optlab.core import (
+    Choice,
+    Decay,
+    Driven,
+    Flag,
+    Hyper,
+    Option,
+    Paper,
+    Rate,
+    Slot,
+    StepSize,
+)
+from keras_optlab.core.matrices import (
+    is_due,
+    matrix_shape,
+    newton_schulz,
+    orthogonal_length,
+    renewed,
+)
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+
+def is_for_adamw(weight: Weight) -> bool:
+    """Return whether a weight is none that is made orthogonal."""
+    axes, values = len(weight.shape), weight.values
+    if axes < 2 or (axes > 2 and not values.flatten_kernels) or values.adamw:
+        return True
+    embedding = values.exclude_embeddings and "embedding" in weight.path.lower()
+    named = any(re.search(pattern, weight.path) for pattern in values.exclude_layers)
+    return embedding or named or min(matrix_shape(weight.shape)) > values.max_size
+
+
+def of_adamw(weight: Weight) -> Shape | None:
+    """Return the shape of what only AdamW keeps."""
+    return weight.shape if is_for_adamw(weight) else None
+
+
+def of_period(weight: Weight) -> Shape | None:
+    """Return the shape of a direction that is used more than once."""
+    again = weight.values.period > 1 and not is_for_adamw(weight)
+    return weight.shape if again else None
+
+
+def check_patterns(value: object) -> tuple[str, ...]:
+    """Return regular expressions as a tuple, or raise if one is none."""
+    patterns = tuple(value or ())  # type: ignore[arg-type]
+    for pattern in patterns:
+        re.compile(pattern)
+    return patterns
+
+
+class Muon(Optimizer):
+    r"""Muon: momentum whose singular values are all made 1.
+
+    For matrices, with $\operatorname{NS}$ some steps of Newton and Schulz' iteration,
+
+    $$m_t = \mu m_{t-1} + g_t, \qquad
+      o_t = \operatorname{NS}(g_t + \mu m_t), \qquad
+      \theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1} - \eta\, c\, o_t$$
+
+    and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, with which an update is about as
+    long as AdamW's. Everything else takes AdamW's step, as in `AdamW`: vectors and
+    scalars, embeddings, and what `exclude_layers` or a `Group("head", adamw=True)`
+    says; the last layer should be among these.
+
+    An iteration costs four times the product of the longer side and the square of the
+    shorter one, which at small batches is far more than the rest of a step. `period`
+    spreads it over updates, and `max_size` leaves the largest matrices out.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        weight_decay: $\lambda$ >= 0 of matrices.
+        momentum: $\mu$ in [0, 1).
+        nesterov: Whether to look ahead as above; else $o_t = \operatorname{NS}(m_t)$.
+        ns_steps: Number of iterations >= 1.
+        scaling: `"moonlight"` as above (Liu et al.), or `"jordan"`,
+            $c = \sqrt{\max(1, \text{out} / \text{in})}$, for rates of about 0.02.
+        rms_rate: The factor in $c$, 0.2, > 0; with `None`, as in Keras, $c = 1$.
+        period: Updates >= 1 for which $o_t$ is used.
+        max_size: A matrix whose shorter side is longer than this takes AdamW's step.
+        flatten_kernels: Whether kernels of convolutions are matrices with a column for
+            each output; else they take AdamW's step, as in Keras.
+        exclude_layers: Regular expressions to look for in the paths of weights.
+        exclude_embeddings: Whether embeddings take AdamW's step.
+        adamw: Whether a weight takes AdamW's step: for groups.
+        adam_lr_ratio: Factor >= 0 on AdamW's rate.
+        adam_weight_decay: AdamW's decay >= 0.
+        adam_beta_1: $\beta_1$ in [0, 1).
+        adam_beta_2: $\beta_2$ in [0, 1).
+        epsilon: $\epsilon$ >= 0 of AdamW, in the place `"hat"`.
+        muon_a: Coefficient of $X$ in an iteration.
+        muon_b: Coefficient of $A X$, with $A = X X^\top$.
+        muon_c: Coefficient of $A^2 X$.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Jordan et al. (2024); Liu et al., 2025, arXiv:2502.16982, for the scaling.
+    Kernels are (in, out) here, where the authors' and torch's are (out, in).
+
+    >>> from keras_optlab import Group
+    >>> optimizer = Muon(1e-3, groups=[Group("head", adamw=True)])
+    """
+
+    learning_rate: Rate = StepSize(default=0.001)
+    weight_decay: Driven | None = Hyper(
+        default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
+    )
+    momentum: Driven = Hyper(default=0.95, within="[0, 1)", doc="momentum μ")
+    nesterov: bool = Flag(default=True, doc="look ahead")
+    ns_steps: int = Hyper(
+        default=5, within=">= 1", integer=True, adjustable=False, doc="iterations"
+    )
+    scaling: str = Choice(
+        default="moonlight", choices=("moonlight", "jordan"), doc="length of an update"
+    )
+    rms_rate: Driven | None = Hyper(
+        default=0.2, optional=True, doc="factor on the length"
+    )
+    period: int = Hyper(
+        default=1, within=">= 1", integer=True, adjustable=False, doc="use of o"
+    )
+    max_size: int = Hyper(
+        default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
+    )
+    flatten_kernels: bool = Flag(default=False, doc="take kernels as matrices")
+    exclude_layers: tuple[str, ...] = Option(
+        default=(), check=check_patterns, doc="layers that take AdamW's step"
+    )
+    exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
+    adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")
+    adam_lr_ratio: Driven = Hyper(default=1.0, within=">= 0", doc="factor on the rate")
+    adam_weight_decay: Driven | None = Hyper(
+        default=0.004, within=">= 0", optional=True, doc="AdamW's decay"
+    )
+    adam_beta_1: Driven = Decay(default=0.9, doc="decay β₁ of AdamW's mean")
+    adam_beta_2: Driven = Decay(default=0.999, doc="decay β₂ of AdamW's mean square")
+    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε of AdamW")
+    muon_a: Driven = Hyper(default=3.4445, doc="coefficient a")
+    muon_b: Driven = Hyper(default=-4.775, within="< 0", doc="coefficient b")
+    muon_c: Driven = Hyper(default=2.0315, doc="coefficient c")
+
+    elementwise = False
+    may_fail = True
+    decays_in_rule = True
+    slots = (
+        Slot("m"),
+        Slot("v", shape=of_adamw),
+        Slot("direction", shape=of_period),
+    )
+    paper = Paper(
+        "Muon: An optimizer for hidden layers in neural networks", "Jordan et al.", 2024
+    )
+    keras_twin = "Muon"
+
+    def is_too_large(self, shape, values):
+        return len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
+
+    def prepare(self, h, t, z):
+        bias_1 = one_minus_power(h.adam_beta_1, t)
+        bias_2 = one_minus_power(h.adam_beta_2, t)
+        adam_rate = h.learning_rate * h.adam_lr_ratio * ops.sqrt(bias_2) / bias_1
+        return h.extend(adam_rate=adam_rate), z
+
+    def update(self, w, g, s, h, t):
+        if "v" in s:
+            return self.adamw_step(w, g, s, h)
+        m = h.momentum * s.m + g
+        s = s.next(m=m)
+        x = g + h.momentum * m if h.nesterov else m
+
+        def orthogonal():
+            x_2d = ops.reshape(x, matrix_shape(w.shape))
+            made = newton_schulz(x_2d, h.ns_steps, h.muon_a, h.muon_b, h.muon_c)
+            return ops.reshape(made, w.shape)
+
+        if "direction" in s:
+            o = renewed(is_due(t, h.period), orthogonal, s.direction)
+            s = s.next(direction=o)
+        else:
+            o = orthogonal()
+        length = orthogonal_length(w.shape, h.scaling, h.rms_rate)
+        u = -h.learning_rate * length * o
+        if h.weight_decay is not None:
+            u = u - h.learning_rate * h.weight_decay * w
+        return u, s
+
+    def adamw_step(self, w, g, s, h):
+        """Return the update of a weight that is no matrix."""
+        m = ema(s.m, g, h.adam_beta_1)
+        v = ema(s.v, ops.square(g), h.adam_beta_2)
+        u = -h.adam_rate * m / (ops.sqrt(v) + h.epsilon)
+        if h.adam_weight_decay is not None:
+            u = u - h.learning_rate * h.adam_weight_decay * w
+        return u, s.next(m=m, v=v)

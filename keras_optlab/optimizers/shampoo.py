@@ -1,0 +1,118 @@
+"""Shampoo."""
+
+from functools import partial
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.matrices import (
+    inverse_root,
+    is_due,
+    renewed,
+    times_along,
+    unfold,
+)
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+AXES = 6  # of a weight, at most
+
+
+def statistics(axis: int, weight: Weight) -> Shape | None:
+    """Return the shape of what is kept for an axis: a matrix, or its diagonal."""
+    if axis >= max(len(weight.shape), 1):
+        return None
+    n = weight.shape[axis] if weight.shape else 1
+    return (n, n) if n <= weight.values.max_size else (n,)
+
+
+def roots(axis: int, weight: Weight) -> Shape | None:
+    """Return the shape of an inverse root that is used more than once."""
+    shape = statistics(axis, weight)
+    again = weight.values.period > 1 and shape is not None and len(shape) == 2
+    return shape if again else None
+
+
+class Shampoo(Optimizer):
+    r"""Shampoo: a matrix for each axis takes the correlations out of the gradient.
+
+    For a weight of $k$ axes, with $G^{(i)}$ the gradient as a matrix whose rows are the
+    positions along axis $i$, and $\times_i$ the product along that axis,
+
+    $$L_t^{(i)} = L_{t-1}^{(i)} + G_t^{(i)} G_t^{(i)\top}, \qquad
+      L_0^{(i)} = \epsilon I,$$
+    $$\theta_t = \theta_{t-1} - \eta\; g_t
+      \times_1 (L_t^{(1)})^{-1/2k} \cdots \times_k (L_t^{(k)})^{-1/2k}$$
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        epsilon: $\epsilon$ > 0.
+        period: Updates >= 1 for which the roots are used; their eigendecompositions are
+            what a step costs. The paper has 1, and more in practice.
+        max_size: Of an axis that is longer than this only the diagonal is kept.
+        **kwargs: What every `Optimizer` takes.
+
+    Raises:
+        ValueError: if a weight has more than six axes.
+
+    Source: Gupta, Koren and Singer, 2018, arXiv:1802.09568, Algorithms 1 and 2, and its
+    diagonal variant for long axes.
+
+    >>> optimizer = Shampoo(0.1, period=10)
+    """
+
+    learning_rate: Rate = StepSize(default=0.1)
+    epsilon: Driven = Hyper(default=1e-4, doc="start ε of the matrices")
+    period: int = Hyper(
+        default=1, within=">= 1", integer=True, adjustable=False, doc="use of roots"
+    )
+    max_size: int = Hyper(
+        default=1024, within=">= 0", integer=True, adjustable=False, doc="longest axis"
+    )
+
+    elementwise = False
+    may_fail = True
+    spectral = True
+    slots = (
+        *(Slot(f"l_{i}", shape=partial(statistics, i)) for i in range(AXES)),
+        *(Slot(f"root_{i}", shape=partial(roots, i)) for i in range(AXES)),
+    )
+    paper = Paper(
+        "Shampoo: Preconditioned stochastic tensor optimization",
+        "Gupta, Koren and Singer",
+        2018,
+        "1802.09568",
+    )
+
+    def is_too_large(self, shape, values):
+        return len(shape) > 1 and max(shape) > values.max_size
+
+    def update(self, w, g, s, h, t):
+        axes = max(len(w.shape), 1)
+        if axes > AXES:
+            raise ValueError(f"Shampoo takes up to {AXES} axes. Received: {axes}")
+        if 0 in w.shape:
+            return g, s
+        u = g
+        for i in range(axes):
+            s, root = self.root(i, unfold(g, i), s, h, t, 2 * axes)
+            if len(root.shape) == 2:
+                u = times_along(u, root, i)
+            else:
+                u = u * ops.reshape(root, [-1 if j == i else 1 for j in range(axes)])
+        return -h.learning_rate * u, s
+
+    def root(self, i, rows, s, h, t, order):
+        """Return the slots with an axis' sums, and the inverse root of these."""
+        name, held = f"l_{i}", f"root_{i}"
+        old = getattr(s, name)
+        if len(old.shape) == 1:
+            total = old + ops.sum(ops.square(rows), 1)
+            return s.next(**{name: total}), ops.power(total + h.epsilon, -1 / order)
+        total = old + rows @ ops.transpose(rows)
+        matrix = total + h.epsilon * ops.eye(rows.shape[0], dtype=rows.dtype)
+        if held not in s:
+            return s.next(**{name: total}), inverse_root(matrix, order)
+        due = is_due(t, h.period)
+        root = renewed(due, lambda: inverse_root(matrix, order), getattr(s, held))
+        return s.next(**{name: total, held: root}), root

@@ -1,0 +1,142 @@
+"""SOAP."""
+
+from functools import partial
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.matrices import eigh, renewed, times_along, unfold
+from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+AXES = 6  # of a weight, at most
+
+
+def squared(axis: int, weight: Weight) -> Shape | None:
+    """Return the shape of the matrices of an axis, if it is turned."""
+    shape = weight.shape
+    if len(shape) < 2 or axis >= len(shape) or shape[axis] > weight.values.max_size:
+        return None
+    return (shape[axis], shape[axis])
+
+
+class SOAP(Optimizer):
+    r"""SOAP: Adam in the slowly turning eigenbasis of Shampoo's matrices.
+
+    For each axis $i$ of a weight, with $G^{(i)}$ the gradient as a matrix whose rows
+    are the positions along it, $L^{(i)}_t = \beta_2 L^{(i)}_{t-1} + (1 - \beta_2)
+    G_t^{(i)} G_t^{(i)\top}$, and $Q^{(i)}$ its eigenvectors. A hat means turned into
+    the basis by all $Q^{(i)\top}$:
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, \hat g_t^2,$$
+    $$\theta_t = \theta_{t-1} - \eta\,
+      \frac{\sqrt{1 - \beta_2^{t-1}}}{1 - \beta_1^{t-1}}
+      \Bigl[\frac{\hat m_t}{\sqrt{v_t} + \epsilon}\Bigr]
+      \text{ turned back by all } Q^{(i)}$$
+
+    The first gradient only makes the basis, and no gradient is turned by one that it
+    was part of. Every $f$ updates each $Q$ takes one step of power iteration,
+    $Q \leftarrow \operatorname{qr}(L Q)$, ordered by the eigenvalues it finds. Vectors
+    and scalars take Adam's step.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        period: $f$ >= 1 updates.
+        max_size: An axis that is longer than this is not turned.
+        epsilon: $\epsilon$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Raises:
+        ValueError: if a weight has more than six axes.
+
+    Source: Vyas et al., 2024, arXiv:2409.11321, Algorithm 3.
+
+    >>> optimizer = SOAP(3e-3, period=10)
+    """
+
+    learning_rate: Rate = StepSize(default=0.003)
+    beta_1: Driven = Decay(default=0.95, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.95, doc="decay β₂ of the mean squares")
+    period: int = Hyper(
+        default=10, within=">= 1", integer=True, adjustable=False, doc="updates f"
+    )
+    max_size: int = Hyper(
+        default=2048, within=">= 1", integer=True, adjustable=False, doc="longest axis"
+    )
+    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+
+    elementwise = False
+    may_fail = True
+    spectral = True
+    needs_full_rank = True
+    slots = (
+        Slot("m"),
+        Slot("v"),
+        *(Slot(f"l_{i}", shape=partial(squared, i)) for i in range(AXES)),
+        *(Slot(f"q_{i}", shape=partial(squared, i)) for i in range(AXES)),
+    )
+    paper = Paper(
+        "SOAP: Improving and stabilizing Shampoo using Adam",
+        "Vyas et al.",
+        2024,
+        "2409.11321",
+    )
+
+    def is_too_large(self, shape, values):
+        return len(shape) > 1 and max(shape) > values.max_size
+
+    def prepare(self, h, t, z):
+        steps = ops.where(t > 1, t - 1, 1.0)
+        bias_1 = one_minus_power(h.beta_1, steps)
+        bias_2 = one_minus_power(h.beta_2, steps)
+        rate = h.learning_rate * ops.sqrt(bias_2) / bias_1
+        refresh = steps - h.period * ops.floor(steps / h.period) < 0.5
+        return h.extend(
+            alpha_t=ops.where(t > 1, rate, 0.0),
+            due=ops.where(ops.logical_and(t > 1, refresh), 1.0, 0.0),
+        ), z
+
+    def update(self, w, g, s, h, t):
+        if len(w.shape) > AXES:
+            raise ValueError(f"SOAP takes up to {AXES} axes. Received: {len(w.shape)}")
+        axes = [i for i in range(len(w.shape)) if f"q_{i}" in s]
+        later = ops.cast(t > 1, g.dtype)
+        m = s.m + later * (1 - h.beta_1) * (g - s.m)
+        turned = self.turn(g, s, axes)
+        v = s.v + later * (1 - h.beta_2) * (ops.square(turned) - s.v)
+        u = self.turn(m, s, axes) / (ops.sqrt(v) + h.epsilon)
+        for i in axes:
+            u = times_along(u, getattr(s, f"q_{i}"), i)
+        s = s.next(m=m, v=v)
+        for i in axes:
+            s = self.next_basis(i, unfold(g, i), s, h, t)
+        return -h.alpha_t * u, s
+
+    def turn(self, x, s, axes):
+        """Return a tensor in the eigenbasis."""
+        for i in axes:
+            x = times_along(x, ops.transpose(getattr(s, f"q_{i}")), i)
+        return x
+
+    def next_basis(self, i, rows, s, h, t):
+        """Return the slots with an axis' next matrix and, if due, its basis."""
+        old, q = getattr(s, f"l_{i}"), getattr(s, f"q_{i}")
+        total = ema(old, rows @ ops.transpose(rows), h.beta_2)
+        due = h.due > 0
+        product = total @ q
+        found = ops.argsort(-ops.sum(q * product, 0))
+        order = ops.where(due, found, ops.arange(rows.shape[0], dtype=found.dtype))
+
+        def power_step():
+            return ops.qr(ops.take(product, order, axis=1))[0]
+
+        def first():
+            return ops.flip(eigh(total)[1], 1)
+
+        q = renewed(t < 2, first, renewed(due, power_step, q))
+        v = ops.take(s.v, order, axis=i)
+        return s.next(**{f"l_{i}": total, f"q_{i}": q, "v": v})

@@ -1,0 +1,80 @@
+"""Sophia."""
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.curvature import hessian_diagonal
+from keras_optlab.core.matrices import is_due, renewed
+from keras_optlab.core.numerics import ema, maximum, minimum
+from keras_optlab.engine import Optimizer
+
+
+class Sophia(Optimizer):
+    r"""Sophia: momentum over the Hessian's diagonal, clipped entry by entry.
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
+      h_t = \beta_2 h_{t-k} + (1 - \beta_2)\, z \odot H z \ \text{every } k \text{
+      updates}$$
+
+    $$\theta_t = \theta_{t-1} - \eta\,
+      \operatorname{clip}\!\left(\frac{m_t}{\max(\gamma h_t, \epsilon)}, \rho\right)$$
+
+    with Hutchinson's estimate for a random sign vector $z$. The product $H z$ is of the
+    loss of the same batch; every $k$-th train step takes about three times as long as
+    the others. It trains models by `compile` and `fit` only, and not under a
+    `tf.distribute` strategy.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        gamma: $\gamma$ > 0; about a third of the entries should not be clipped.
+        clip_threshold: $\rho$ > 0.
+        epsilon: $\epsilon$ > 0.
+        period: $k$ >= 1 updates.
+        seed: An integer >= 0, for $z$.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Liu, Li, Hall, Liang and Ma, 2023, arXiv:2305.14342, Algorithm 3 with
+    Algorithm 1 (Sophia-H). The Hessian is that of the present update; optax' `sophia`
+    takes the last one's, so that its first step is one of signs, and corrects the bias
+    of $m$.
+
+    >>> optimizer = Sophia(1e-4, weight_decay=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=1e-4)
+    beta_1: Driven = Decay(default=0.96, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the diagonal")
+    gamma: Driven = Hyper(default=0.01, doc="factor γ on the diagonal")
+    clip_threshold: Driven = Hyper(default=1.0, doc="largest entry ρ")
+    epsilon: Driven = Hyper(default=1e-12, doc="stabilizer ε")
+    period: int = Hyper(
+        default=10, within=">= 1", integer=True, adjustable=False, doc="period k"
+    )
+    seed: int = Hyper(
+        default=0, within=">= 0", integer=True, adjustable=False, doc="seed of z"
+    )
+
+    slots = (Slot("m"), Slot("hessian"))
+    paper = Paper(
+        "Sophia: A scalable stochastic second-order optimizer for language model "
+        "pre-training",
+        "Liu, Li, Hall, Liang and Ma",
+        2023,
+        "2305.14342",
+    )
+
+    def second_pass(self, batch, ws, gs, s, h, t):
+        def estimated():
+            diagonals = hessian_diagonal(batch, ws, h.seed, t)
+            return [
+                ema(x.hessian, d, h.beta_2) for x, d in zip(s, diagonals, strict=True)
+            ]
+
+        hessians = renewed(is_due(t, h.period), estimated, [x.hessian for x in s])
+        return gs, [x.next(hessian=d) for x, d in zip(s, hessians, strict=True)]
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, g, h.beta_1)
+        step = m / maximum(h.gamma * s.hessian, h.epsilon)
+        clipped = maximum(minimum(step, h.clip_threshold), -h.clip_threshold)
+        return -h.learning_rate * clipped, s.next(m=m)
