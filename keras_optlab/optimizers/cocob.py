@@ -1,0 +1,61 @@
+"""COCOB-Backprop."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import maximum
+from keras_optlab.engine import Optimizer
+
+
+class COCOB(Optimizer):
+    r"""COCOB: no learning rate; each weight bets on the sign of its next gradient.
+
+    $$L_t = \max(L_{t-1}, |g_t|), \qquad G_t = G_{t-1} + |g_t|, \qquad
+      R_t = \max(R_{t-1} - g_t (\theta_{t-1} - \theta_0), 0),$$
+    $$c_t = c_{t-1} - g_t, \qquad
+      \theta_t = \theta_0 + \frac{c_t}{L_t \max(G_t + L_t, \alpha L_t)}
+      (L_t + R_t)$$
+
+    Args:
+        learning_rate: A factor >= 0 on the way from the last weights to the new ones, 1
+            in the paper; there for schedules and groups.
+        alpha: $\alpha$ > 0; larger makes the first steps shorter.
+        epsilon: $L_0$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Orabona and Tommasi, 2017, arXiv:1705.07795, Algorithm 2, with gradients
+    where the paper has their negatives.
+
+    >>> optimizer = COCOB()
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    alpha: Driven = Hyper(default=100.0, doc="caution α of the first steps")
+    epsilon: float = Hyper(default=1e-8, doc="start of L", adjustable=False)
+
+    slots = (
+        Slot("largest", init="epsilon"),
+        Slot("total"),
+        Slot("reward"),
+        Slot("wealth"),
+        Slot("start", init="weight", constant=True),
+    )
+    finds_rate = True
+    paper = Paper(
+        "Training deep networks without learning rates through coin betting",
+        "Orabona and Tommasi",
+        2017,
+        "1705.07795",
+    )
+
+    def update(self, w, g, s, h, t):
+        size = ops.abs(g)
+        largest = maximum(size, s.largest)
+        total = s.total + size
+        reward = maximum(s.reward - g * (w - s.start), 0.0)
+        wealth = s.wealth - g
+        share = wealth / (largest * maximum(total + largest, h.alpha * largest))
+        new = s.start + share * (largest + reward)
+        return h.learning_rate * (new - w), s.next(
+            largest=largest, total=total, reward=reward, wealth=wealth
+        )

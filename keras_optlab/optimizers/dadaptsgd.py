@@ -1,0 +1,70 @@
+"""D-Adaptation for gradient descent."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core.numerics import maximum, minimum
+from keras_optlab.engine import Optimizer
+
+
+class DAdaptSGD(Optimizer):
+    r"""D-Adaptation for SGD: it finds its rate from a bound on the distance to go.
+
+    With norms and inner products over all weights of the model, $g_1$ the first
+    gradients, and $\eta_t = \eta\, d_{t-1} / \|g_1\|$,
+
+    $$r_t = r_{t-1} + \eta_t \langle g_t, s_{t-1} \rangle, \qquad
+      s_t = s_{t-1} + \eta_t\, g_t, \qquad
+      d_t = \max\Bigl(d_{t-1}, \frac{2 r_t}{\|s_t\|}\Bigr),$$
+    $$\theta_t = \beta\, \theta_{t-1} + (1 - \beta)\, (\theta_0 - s_t)$$
+
+    Args:
+        learning_rate: $\eta$ >= 0, a factor on the rate that is found; leave it at 1,
+            or let a schedule bring it from 1 to 0.
+        momentum: $\beta$ in [0, 1).
+        d0: $d_0$ > 0, the first estimate, which must be too small.
+        growth_rate: Largest $d_t / d_{t-1}$ > 1; `None` is no bound.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Defazio and Mishchenko, 2023, arXiv:2301.07733, Algorithm 4, with the
+    numerator of the authors' code since version 3.
+
+    >>> optimizer = DAdaptSGD(momentum=0.9)
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    momentum: Driven = Decay(default=0.0, doc="momentum β")
+    d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
+    growth_rate: Driven | None = Hyper(
+        default=None, within="> 1", doc="largest growth of the estimate"
+    )
+
+    slots = (Slot("s"), Slot("start", init="weight", constant=True))
+    shared = (Slot("numerator"), Slot("first_norm"), Slot("d", init="d0"))
+    finds_rate = True
+    paper = Paper(
+        "Learning-rate-free learning by D-adaptation",
+        "Defazio and Mishchenko",
+        2023,
+        "2301.07733",
+    )
+
+    def measure(self, w, g, s, h, t):
+        return Record(
+            ss=ops.sum(ops.square(s.s)), sg=ops.sum(s.s * g), gg=ops.sum(ops.square(g))
+        )
+
+    def conclude(self, h, t, z, sums):
+        first = ops.where(z.first_norm > 0, z.first_norm, ops.sqrt(sums.gg))
+        rate = z.d * h.learning_rate / ops.where(first > 0, first, 1.0)
+        numerator = z.numerator + rate * sums.sg
+        squared = sums.ss + 2 * rate * sums.sg + ops.square(rate) * sums.gg
+        found = 2 * numerator / ops.sqrt(ops.where(squared > 0, squared, 1.0))
+        if h.growth_rate is not None:
+            found = minimum(found, z.d * h.growth_rate)
+        d = ops.where(h.learning_rate > 0, maximum(found, z.d), z.d)
+        return h.extend(rate=rate), z.next(numerator=numerator, first_norm=first, d=d)
+
+    def update(self, w, g, s, h, t):
+        total = s.s + h.rate * g
+        return (1 - h.momentum) * (s.start - total - w), s.next(s=total)

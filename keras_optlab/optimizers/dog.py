@@ -1,0 +1,63 @@
+"""DoG."""
+
+from keras import ops
+
+from keras_optlab.core import Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core.numerics import maximum
+from keras_optlab.engine import Optimizer
+
+
+class DoG(Optimizer):
+    r"""DoG: no learning rate; the distance come so far over the gradients met.
+
+    With norms over all weights of the model,
+
+    $$r_t = \max(r_{t-1}, \|\theta_{t-1} - \theta_0\|), \qquad
+      G_t = G_{t-1} + \|g_t\|^2, \qquad
+      \theta_t = \theta_{t-1} - \eta\, \frac{r_t}{\sqrt{G_t + \epsilon}}\, g_t$$
+
+    and $r_0 = \rho\, (1 + \|\theta_0\|)$. The theory is about an average of the
+    weights, which `use_ema` makes.
+
+    Args:
+        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        reps_rel: $\rho$ > 0, the first step relative to the weights; lower it if
+            training diverges at once.
+        epsilon: $\epsilon$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Ivgi, Hinder and Carmon, 2023, arXiv:2302.12022, Algorithm 1.
+
+    >>> optimizer = DoG(use_ema=True)
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    reps_rel: float = Hyper(default=1e-6, doc="relative first step ρ")
+    epsilon: float = Hyper(default=1e-8, doc="stabilizer ε")
+
+    slots = (Slot("start", init="weight", constant=True),)
+    shared = (Slot("r"), Slot("total"))
+    finds_rate = True
+    paper = Paper(
+        "DoG is SGD's best friend: A parameter-free dynamic step size schedule",
+        "Ivgi, Hinder and Carmon",
+        2023,
+        "2302.12022",
+    )
+
+    def measure(self, w, g, s, h, t):
+        return Record(
+            start=ops.sum(ops.square(s.start)),
+            moved=ops.sum(ops.square(w - s.start)),
+            gradient=ops.sum(ops.square(g)),
+        )
+
+    def conclude(self, h, t, z, sums):
+        first = h.reps_rel * (1 + ops.sqrt(sums.start))
+        r = maximum(maximum(ops.sqrt(sums.moved), z.r), first)
+        total = z.total + sums.gradient
+        rate = h.learning_rate * r / ops.sqrt(total + h.epsilon)
+        return h.extend(rate=rate), z.next(r=r, total=total)
+
+    def update(self, w, g, s, h, t):
+        return -h.rate * g, s

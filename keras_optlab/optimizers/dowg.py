@@ -1,0 +1,58 @@
+"""DoWG."""
+
+from keras import ops
+
+from keras_optlab.core import Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core.numerics import maximum
+from keras_optlab.engine import Optimizer
+
+
+class DoWG(Optimizer):
+    r"""DoWG: no learning rate; DoG with gradients weighted by the distance.
+
+    With norms over all weights of the model,
+
+    $$r_t^2 = \max(r_{t-1}^2, \|\theta_{t-1} - \theta_0\|^2), \qquad
+      v_t = v_{t-1} + r_t^2 \|g_t\|^2, \qquad
+      \theta_t = \theta_{t-1} - \eta\, \frac{r_t^2}{\sqrt{v_t} + \epsilon}\, g_t$$
+
+    Args:
+        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        initial_distance: $r_0$ > 0.
+        epsilon: $\epsilon$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Khaled, Mishchenko and Jin, 2023, arXiv:2305.16284, Algorithm 1; the
+    authors' code has 1e-4 for both $r_0^2$ and $\epsilon$.
+
+    >>> optimizer = DoWG()
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    initial_distance: float = Hyper(default=1e-2, doc="first distance r₀")
+    epsilon: float = Hyper(default=1e-4, doc="stabilizer ε")
+
+    slots = (Slot("start", init="weight", constant=True),)
+    shared = (Slot("squared_distance"), Slot("v"))
+    finds_rate = True
+    paper = Paper(
+        "DoWG unleashed: An efficient universal parameter-free gradient descent method",
+        "Khaled, Mishchenko and Jin",
+        2023,
+        "2305.16284",
+    )
+
+    def measure(self, w, g, s, h, t):
+        return Record(
+            moved=ops.sum(ops.square(w - s.start)), gradient=ops.sum(ops.square(g))
+        )
+
+    def conclude(self, h, t, z, sums):
+        first = ops.square(h.initial_distance)
+        squared = maximum(maximum(sums.moved, z.squared_distance), first)
+        v = z.v + squared * sums.gradient
+        rate = h.learning_rate * squared / (ops.sqrt(v) + h.epsilon)
+        return h.extend(rate=rate), z.next(squared_distance=squared, v=v)
+
+    def update(self, w, g, s, h, t):
+        return -h.rate * g, s

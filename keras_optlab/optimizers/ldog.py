@@ -1,0 +1,50 @@
+"""L-DoG."""
+
+from keras import ops
+
+from keras_optlab.core import Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core.numerics import maximum, norm
+from keras_optlab.engine import Optimizer
+
+
+class LDoG(Optimizer):
+    r"""L-DoG: DoG with a rate for each tensor.
+
+    The formulas are those of `DoG`, with the norms of one tensor in place of the
+    model's.
+
+    Args:
+        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        reps_rel: $\rho$ > 0, the first step relative to the weights.
+        epsilon: $\epsilon$ > 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Ivgi, Hinder and Carmon, 2023, arXiv:2302.12022, section 3.
+
+    >>> optimizer = LDoG(use_ema=True)
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    reps_rel: float = Hyper(default=1e-6, doc="relative first step ρ")
+    epsilon: float = Hyper(default=1e-8, doc="stabilizer ε")
+
+    elementwise = False
+    slots = (
+        Slot("start", init="weight", constant=True),
+        Slot("r", shape="scalar"),
+        Slot("total", shape="scalar"),
+    )
+    finds_rate = True
+    paper = Paper(
+        "DoG is SGD's best friend: A parameter-free dynamic step size schedule",
+        "Ivgi, Hinder and Carmon",
+        2023,
+        "2302.12022",
+    )
+
+    def update(self, w, g, s, h, t):
+        first = h.reps_rel * (1 + norm(s.start))
+        r = maximum(maximum(norm(w - s.start), s.r), first)
+        total = s.total + ops.sum(ops.square(g))
+        rate = h.learning_rate * r / ops.sqrt(total + h.epsilon)
+        return -rate * g, s.next(r=r, total=total)

@@ -1,0 +1,53 @@
+"""MADGRAD."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class MADGRAD(Optimizer):
+    r"""MADGRAD: dual averaging with a cube root for a denominator, and momentum.
+
+    With $\lambda_t = (\eta + \epsilon) \sqrt t$,
+
+    $$s_t = s_{t-1} + \lambda_t g_t, \qquad n_t = n_{t-1} + \lambda_t g_t^2, \qquad
+      z_t = \theta_0 - \frac{s_t}{\sqrt[3]{n_t} + \epsilon},$$
+    $$\theta_t = \beta\, \theta_{t-1} + (1 - \beta)\, z_t$$
+
+    The step starts from the first weights each time, so weight decay works against it;
+    the authors advise to do without or with far less.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        momentum: $\beta$ in [0, 1).
+        epsilon: $\epsilon$ >= 0; it is part of the rate, as in the authors' code.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Defazio and Jelassi, 2021, arXiv:2101.11075, Algorithm 1; its $c$ is
+    $1 - \beta$.
+
+    >>> optimizer = MADGRAD(0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    momentum: Driven = Decay(default=0.9, doc="momentum β")
+    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+
+    slots = (Slot("s"), Slot("n"), Slot("start", init="weight", constant=True))
+    paper = Paper(
+        "Adaptivity without compromise: A momentumized, adaptive, dual averaged "
+        "gradient method for stochastic optimization",
+        "Defazio and Jelassi",
+        2021,
+        "2101.11075",
+    )
+
+    def prepare(self, h, t, z):
+        return h.extend(lambda_t=(h.learning_rate + h.epsilon) * ops.sqrt(t)), z
+
+    def update(self, w, g, s, h, t):
+        total = s.s + h.lambda_t * g
+        n = s.n + h.lambda_t * ops.square(g)
+        z = s.start - total / (ops.power(n, 1 / 3) + h.epsilon)
+        return (1 - h.momentum) * (z - w), s.next(s=total, n=n)

@@ -1,0 +1,123 @@
+"""Prodigy."""
+
+from keras import ops
+
+from keras_optlab.core import (
+    Decay,
+    Driven,
+    Flag,
+    Hyper,
+    Paper,
+    Rate,
+    Record,
+    Slot,
+    StepSize,
+)
+from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, root
+from keras_optlab.engine import Optimizer
+
+
+class Prodigy(Optimizer):
+    r"""Prodigy: Adam that finds its rate from how far the weights have come.
+
+    With $\beta_3 = \sqrt{\beta_2}$, $\eta_t = \eta\, d_{t-1}$, and sums over all
+    weights of the model,
+
+    $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, d_{t-1} g_t, \qquad
+      v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, d_{t-1}^2 g_t^2,$$
+    $$r_t = \beta_3 r_{t-1} + \frac{d_{t-1}}{d_0} \eta_t
+      \langle g_t, \theta_0 - \theta_{t-1} \rangle, \qquad
+      s_t = \beta_3 s_{t-1} + \frac{d_{t-1}}{d_0} \eta_t\, g_t,$$
+    $$d_t = \max\Bigl(d_{t-1}, c\, \frac{r_t}{\|s_t\|_1}\Bigr), \qquad
+      \theta_t = \theta_{t-1} - \eta_t \lambda \theta_{t-1}
+      - \eta_t \frac{m_t}{\sqrt{v_t} + d_t \epsilon}$$
+
+    Args:
+        learning_rate: $\eta$ >= 0, a factor on the rate that is found; leave it at 1,
+            or let a schedule bring it from 1 to 0.
+        beta_1: $\beta_1$ in [0, 1).
+        beta_2: $\beta_2$ in [0, 1).
+        d0: $d_0$ > 0, the first estimate, which must be too small.
+        d_coef: $c$ > 0, the factor to try if the rate that is found does not suit.
+        growth_rate: Largest $d_t / d_{t-1}$ > 1; `None` is no bound.
+        bias_correction: Whether $\eta_t$ has Adam's corrections, as in optax.
+        safeguard_warmup: Whether $s_t$ takes $d_{t-1}$ in place of $\eta_t$, for a
+            schedule that starts near 0.
+        epsilon: $\epsilon$ > 0.
+        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+
+    Source: Mishchenko and Defazio, 2023, arXiv:2306.06101, Algorithm 4, as the authors'
+    code scales it.
+
+    >>> optimizer = Prodigy(weight_decay=0.01)
+    """
+
+    learning_rate: Rate = StepSize(default=1.0)
+    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
+    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
+    d_coef: Driven = Hyper(default=1.0, doc="factor c on the estimate")
+    growth_rate: Driven | None = Hyper(
+        default=None, within="> 1", doc="largest growth of the estimate"
+    )
+    bias_correction: bool = Flag(default=False, doc="Adam's corrections")
+    safeguard_warmup: bool = Flag(default=False, doc="estimate without the rate")
+    epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+
+    decays_in_rule = True
+    slots = (
+        Slot("m"),
+        Slot("v"),
+        Slot("s"),
+        Slot("start", init="weight", constant=True),
+    )
+    shared = (Slot("numerator"), Slot("d", init="d0"), Slot("d_max", init="d0"))
+    finds_rate = True
+    paper = Paper(
+        "Prodigy: An expeditiously adaptive parameter-free learner",
+        "Mishchenko and Defazio",
+        2023,
+        "2306.06101",
+    )
+
+    def prepare(self, h, t, z):
+        rate = z.d * h.learning_rate
+        if h.bias_correction:
+            bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
+            rate = rate * ops.sqrt(bias_2) / bias_1
+        scale = z.d / h.d0
+        return h.extend(
+            d=z.d,
+            rate=rate,
+            beta_3=root(h.beta_2),
+            scale_r=scale * rate,
+            scale_s=scale * (z.d if h.safeguard_warmup else rate),
+        ), z
+
+    def measure(self, w, g, s, h, t):
+        return Record(
+            r=h.scale_r * ops.sum(g * (s.start - w)),
+            s=ops.sum(ops.abs(h.beta_3 * s.s + h.scale_s * g)),
+        )
+
+    def conclude(self, h, t, z, sums):
+        numerator = h.beta_3 * z.numerator + sums.r
+        known = ops.logical_and(sums.s > 0, h.learning_rate > 0)
+        found = h.d_coef * numerator / ops.where(sums.s > 0, sums.s, 1.0)
+        found = ops.where(known, found, z.d)
+        d_max = maximum(found, z.d_max)
+        d = d_max
+        if h.growth_rate is not None:
+            last = ops.where(z.d > h.d0, z.d, maximum(found, z.d))
+            d = minimum(d_max, last * h.growth_rate)
+        z = z.next(numerator=numerator, d=d, d_max=d_max)
+        return h.extend(epsilon_t=d * h.epsilon), z
+
+    def update(self, w, g, s, h, t):
+        m = ema(s.m, h.d * g, h.beta_1)
+        v = ema(s.v, ops.square(h.d * g), h.beta_2)
+        u = m / (ops.sqrt(v) + h.epsilon_t)
+        if h.weight_decay is not None:
+            u = u + h.weight_decay * w
+        s = s.next(m=m, v=v, s=h.beta_3 * s.s + h.scale_s * g)
+        return -h.rate * u, s
