@@ -1,0 +1,50 @@
+"""Gradient descent on its own learning rate."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.engine import Optimizer
+
+
+class HypergradientSGD(Optimizer):
+    r"""SGD-HD: the rate grows while gradients agree, and falls when they do not.
+
+    With the inner product over all weights of the model,
+
+    $$\eta_t = \eta_{t-1} + \beta\, \langle g_t, g_{t-1} \rangle, \qquad
+      \theta_t = \theta_{t-1} - \eta_t\, g_t$$
+
+    Args:
+        learning_rate: $\eta_0$ >= 0. A schedule gives the rate to which what has been
+            learned is added.
+        hypergradient_learning_rate: $\beta$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Baydin et al., 2017, arXiv:1703.04782, Algorithm 4.
+
+    >>> optimizer = HypergradientSGD(0.01, hypergradient_learning_rate=1e-4)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    hypergradient_learning_rate: Driven = Hyper(
+        default=1e-3, within=">= 0", doc="rate β of the rate"
+    )
+
+    slots = (Slot("g"),)
+    shared = (Slot("learned"),)
+    paper = Paper(
+        "Online learning rate adaptation with hypergradient descent",
+        "Baydin et al.",
+        2017,
+        "1703.04782",
+    )
+
+    def measure(self, w, g, s, h, t):
+        return Record(agreement=ops.sum(g * s.g))
+
+    def conclude(self, h, t, z, sums):
+        learned = z.learned + h.hypergradient_learning_rate * sums.agreement
+        return h.extend(rate=h.learning_rate + learned), z.next(learned=learned)
+
+    def update(self, w, g, s, h, t):
+        return -h.rate * g, s.next(g=g)

@@ -1,0 +1,47 @@
+"""Proximal gradient descent."""
+
+from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core.numerics import soft_threshold
+from keras_optlab.engine import Optimizer
+
+
+class ProximalSGD(Optimizer):
+    r"""Proximal gradient descent: penalties act after the step, with exact zeros.
+
+    $$p_t = \theta_{t-1} - \eta\, g_t, \qquad
+      \theta_t = \frac{\operatorname{sign}(p_t) \max(|p_t| - \eta \lambda_1, 0)}
+                      {1 + \eta \lambda_2}$$
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        l1_regularization_strength: $\lambda_1$ >= 0.
+        l2_regularization_strength: $\lambda_2$ >= 0.
+        **kwargs: What every `Optimizer` takes.
+
+    Source: Duchi and Singer (2009), section 5, as TensorFlow's ProximalGradientDescent.
+
+    >>> lasso = ProximalSGD(0.01, l1_regularization_strength=0.1)
+    """
+
+    learning_rate: Rate = StepSize(default=0.01)
+    l1_regularization_strength: Driven = Hyper(
+        default=0.0, within=">= 0", doc="strength λ₁"
+    )
+    l2_regularization_strength: Driven = Hyper(
+        default=0.0, within=">= 0", doc="strength λ₂"
+    )
+
+    rests_at_zero = True
+    paper = Paper(
+        "Efficient online and batch learning using forward backward splitting",
+        "Duchi and Singer",
+        2009,
+    )
+
+    def update(self, w, g, s, h, t):
+        return self.proximal(w - h.learning_rate * g, h.learning_rate, h) - w, s
+
+    def proximal(self, p, rate, h):
+        """Return where the penalties take a point."""
+        shrunk = soft_threshold(p, rate * h.l1_regularization_strength)
+        return shrunk / (1 + rate * h.l2_regularization_strength)
