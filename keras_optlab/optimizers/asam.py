@@ -1,0 +1,44 @@
+"""Adaptive sharpness-aware minimization."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper
+from keras_optlab.core.numerics import global_norm
+from keras_optlab.engine.wrapper import Wrapper
+
+
+class ASAM(Wrapper):
+    r"""ASAM: SAM whose neighbourhood grows with each weight, whatever its scale.
+
+    $$\epsilon = \rho\, \frac{\theta^2 g}{\|\,|\theta|\, g\,\|_2}, \qquad
+      \hat g = \nabla L(\theta + \epsilon)$$
+
+    entry by entry, with the norm over all weights; otherwise as `SAM`.
+
+    Args:
+        optimizer: The inner optimizer, any of ours.
+        sam_rho: $\rho$ >= 0, the radius; about ten times that of `SAM`.
+
+    Source: Kwon, Kim, Park and Choi, 2021, arXiv:2102.11600, Algorithm 1 with $p = 2$
+    and $\eta = 0$.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizer = ASAM(optimizers.SGD(0.1, momentum=0.9), sam_rho=0.5)
+    """
+
+    sam_rho: Driven = Hyper(default=0.5, within=">= 0", doc="radius ρ")
+
+    paper = Paper(
+        "ASAM: Adaptive sharpness-aware minimization for scale-invariant learning of "
+        "deep neural networks",
+        "Kwon, Kim, Park and Choi",
+        2021,
+        "2102.11600",
+    )
+
+    def second_pass(self, batch, ws, gs, s, h, t):
+        scaled = [ops.abs(w) * g for w, g in zip(ws, gs, strict=True)]
+        scale = h.sam_rho / (global_norm(scaled) + 1e-12)
+        rows = zip(ws, scaled, strict=True)
+        worst = [w + scale * ops.abs(w) * x for w, x in rows]
+        return batch.gradients_at(worst), s

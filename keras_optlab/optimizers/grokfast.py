@@ -1,0 +1,51 @@
+"""Grokfast."""
+
+from keras import ops
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper, Slot
+from keras_optlab.core.numerics import ema
+from keras_optlab.engine.wrapper import Wrapper
+
+
+class Grokfast(Wrapper):
+    r"""Grokfast: what is slow in the gradients counts more.
+
+    $$e_t = \alpha e_{t-1} + (1 - \alpha)\, g_t, \quad e_1 = g_1, \qquad
+      \hat g_t = g_t + \lambda\, e_t$$
+
+    and the inner optimizer takes $\hat g_t$ for the gradient.
+
+    Args:
+        optimizer: The inner optimizer, any of ours.
+        grokfast_alpha: $\alpha$ in [0, 1).
+        grokfast_lambda: $\lambda$ >= 0.
+
+    Source: Lee et al., 2024, arXiv:2405.20233, Grokfast-EMA.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizer = Grokfast(optimizers.AdamW(1e-3), grokfast_lambda=2.0)
+    """
+
+    grokfast_alpha: Driven = Decay(default=0.98, doc="decay α of the slow gradient")
+    grokfast_lambda: Driven = Hyper(default=2.0, within=">= 0", doc="its weight λ")
+
+    slots = (Slot("grokfast_mean"),)
+    paper = Paper(
+        "Grokfast: Accelerated grokking by amplifying slow gradients",
+        "Lee et al.",
+        2024,
+        "2405.20233",
+    )
+
+    def measure(self, w, g, s, h, t):
+        return super().measure(w, self.amplified(g, s, h, t)[0], s, h, t)
+
+    def update(self, w, g, s, h, t):
+        g, slow = self.amplified(g, s, h, t)
+        u, s = super().update(w, g, s, h, t)
+        return u, s.next(grokfast_mean=slow)
+
+    def amplified(self, g, s, h, t):
+        """Return what the inner optimizer takes for the gradient, and its slow part."""
+        slow = ops.where(t > 1, ema(s.grokfast_mean, g, h.grokfast_alpha), g)
+        return g + h.grokfast_lambda * slow, slow

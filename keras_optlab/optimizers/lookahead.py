@@ -1,0 +1,47 @@
+"""Lookahead."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.engine.wrapper import Wrapper
+
+
+class Lookahead(Wrapper):
+    r"""Lookahead: slow weights follow those that another optimizer moves.
+
+    The inner optimizer moves the fast weights $\theta$. Every $k$ updates
+
+    $$\phi \leftarrow \phi + \alpha\, (\theta - \phi), \qquad \theta \leftarrow \phi$$
+
+    with $\phi$ the slow weights; the inner one keeps its state.
+
+    Args:
+        optimizer: The inner optimizer, any of ours.
+        sync_period: $k$ >= 1 updates.
+        slow_step_size: $\alpha$ in (0, 1].
+
+    Source: Zhang, Lucas, Hinton and Ba, 2019, arXiv:1907.08610, Algorithm 1.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizer = Lookahead(optimizers.Adam(1e-3), sync_period=5)
+    """
+
+    sync_period: int = Hyper(
+        default=5, within=">= 1", integer=True, doc="updates k between two steps"
+    )
+    slow_step_size: Driven = Hyper(default=0.5, within="(0, 1]", doc="slow step α")
+
+    slots = (Slot("lookahead_slow", init="weight"),)
+    paper = Paper(
+        "Lookahead optimizer: k steps forward, 1 step back",
+        "Zhang, Lucas, Hinton and Ba",
+        2019,
+        "1907.08610",
+    )
+
+    def update(self, w, g, s, h, t):
+        u, s = super().update(w, g, s, h, t)
+        slow = s.lookahead_slow + h.slow_step_size * (w + u - s.lookahead_slow)
+        due = t - h.sync_period * ops.floor(t / h.sync_period) < 0.5
+        s = s.next(lookahead_slow=ops.where(due, slow, s.lookahead_slow))
+        return ops.where(due, slow - w, u), s

@@ -1,0 +1,58 @@
+"""Schedule-free learning with any optimizer."""
+
+from keras_optlab.core import Decay, Driven, Hyper, Paper
+from keras_optlab.core import schedule_free as free
+from keras_optlab.engine.wrapper import Wrapper
+
+
+class ScheduleFree(Wrapper):
+    r"""Schedule-free: an average of another optimizer's path instead of a schedule.
+
+    With $u_t$ the step that the inner optimizer takes by the gradient at $y_t$,
+
+    $$z_{t+1} = z_t + u_t - \eta_t \lambda y_t, \qquad
+      x_{t+1} = (1 - c_t)\, x_t + c_t\, z_{t+1}, \qquad
+      y_{t+1} = (1 - \beta)\, z_{t+1} + \beta\, x_{t+1}$$
+
+    and $c_t$, $\eta_t$ and where the weights are as in `ScheduleFreeSGD`. The
+    interpolation takes the part of momentum; the inner optimizer should have none.
+
+    Args:
+        optimizer: The inner optimizer, any of ours that takes one step at a time.
+        interpolation: $\beta$ in (0, 1).
+        average_warmup: $T$ >= 0 updates.
+        average_power: $r$ >= 0.
+
+    Source: Defazio et al., 2024, arXiv:2405.15682. optax' `schedule_free` takes the
+    first step of a warm-up with a rate of 0.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizer = ScheduleFree(optimizers.RMSprop(1e-3), average_warmup=100)
+    """
+
+    interpolation: Driven = Decay(default=0.9, within="(0, 1)", doc="interpolation β")
+    average_warmup: Driven = Hyper(default=0, within=">= 0", doc="updates T of warm-up")
+    average_power: Driven = Hyper(
+        default=2.0, within=">= 0", doc="power r of the rate in the average"
+    )
+
+    slots = (free.STEPS,)
+    shared = free.SHARED
+    decays_in_rule = True
+    paper = Paper("The road less scheduled", "Defazio et al.", 2024, "2405.15682")
+
+    def prepare(self, h, t, z):
+        h, z = free.with_average_weight(h, t, z, h.average_warmup, h.average_power)
+        return super().prepare(h, t, z)
+
+    def update(self, w, g, s, h, t):
+        u, s = super().update(w, g, s, h, t)
+        if h.weight_decay is not None and not self.inner.decays_in_rule:
+            u = u - h.learning_rate * h.weight_decay * w
+        return free.moved(w, u, s, h, h.interpolation)
+
+    def to_evaluation(self, w, s, h):
+        return free.average(w, s, h.interpolation), s
+
+    def to_training(self, w, s, h):
+        return free.interpolation(w, s, h.interpolation), s

@@ -1,0 +1,58 @@
+"""Stochastic weight averaging."""
+
+from keras import ops
+
+from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.engine.wrapper import Wrapper
+
+
+class SWA(Wrapper):
+    r"""SWA: the plain average of the weights along the last part of the way.
+
+    From update $t_0$ on, every $c$ updates, with $n$ the number of weights averaged
+    before,
+
+    $$a \leftarrow \frac{n\, a + \theta_t}{n + 1}$$
+
+    until then $a = \theta_t$. The inner optimizer goes on from $\theta_t$, best with a
+    constant or cyclical rate; the weights are $a$ where those of `EMA` are.
+
+    Args:
+        optimizer: The inner optimizer, any of ours.
+        average_from: $t_0$ >= 1, an update.
+        average_period: $c$ >= 1 updates, often those of an epoch.
+
+    Source: Izmailov et al., 2018, arXiv:1803.05407, Algorithm 1.
+
+    >>> from keras_optlab import optimizers
+    >>> optimizer = SWA(optimizers.SGD(0.05), average_from=1_000, average_period=100)
+    """
+
+    average_from: Driven = Hyper(
+        default=1, within=">= 1", integer=True, doc="first update t₀ of the average"
+    )
+    average_period: Driven = Hyper(
+        default=1, within=">= 1", integer=True, doc="updates c between two weights"
+    )
+
+    slots = (Slot("weight_average", init="weight"),)
+    paper = Paper(
+        "Averaging weights leads to wider optima and better generalization",
+        "Izmailov et al.",
+        2018,
+        "1803.05407",
+    )
+
+    def follow(self, w, s, h, t):
+        n = ops.floor((t - h.average_from) / h.average_period)
+        due = t - h.average_from - n * h.average_period < 0.5
+        mean = s.weight_average + (w - s.weight_average) / (n + 1)
+        average = ops.where(
+            t > h.average_from, ops.where(due, mean, s.weight_average), w
+        )
+        return s.next(weight_average=average)
+
+    def to_evaluation(self, w, s, h):
+        return s.weight_average, s.next(weight_average=w)
+
+    to_training = to_evaluation
