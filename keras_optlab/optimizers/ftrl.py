@@ -55,7 +55,7 @@ class Ftrl(Optimizer):
     )
     beta: Driven = Hyper(default=0.0, within=">= 0", doc="smoothing β")
 
-    rebuilds_weights = True
+    rests_at_zero = True
     slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))
     paper = Paper(
         "Ad click prediction: a view from the trenches", "McMahan et al.", 2013
