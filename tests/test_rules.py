@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_optlab import optimizers
-from tests import oracle
+from tests import libraries, oracle
+from tests.comparisons import problem, with_paper
 from tests.problems import (
     ALL,
     SHAPES,
@@ -23,64 +23,12 @@ from tests.problems import (
 STEPS = 30
 
 
-class Halved(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that drops in the middle: it separates rules that keep it in a buffer."""
-
-    def __call__(self, step):
-        return ops.where(ops.cast(step, "float32") < STEPS // 2, 0.02, 0.01)
-
-    def get_config(self):
-        return {}
-
-
-def halved(step):
-    return 0.02 if step < STEPS // 2 else 0.01
-
-
+@pytest.mark.settings
 @pytest.mark.parametrize("case", ALL, ids=label)
-def test_equals_its_paper_in_float64(case, float64):
-    name, kwargs = case
-    ours = optimizers.create(
-        name, learning_rate=halved_rate(), weight_decay=0.1, **kwargs
-    )
-    start, grads = weights(), gradients(steps=STEPS)
-    end = trajectory(ours, start, grads)
-    assert distance(end, expected(name, start, grads, kwargs), start) < 1e-10
-
-
-@pytest.mark.parametrize("case", ALL, ids=label)
-def test_equals_its_paper_in_float32(case):
-    name, kwargs = case
-    ours = optimizers.create(
-        name, learning_rate=halved_rate(), weight_decay=0.1, **kwargs
-    )
-    start = weights(size=0.0)  # so that storing a weight rounds below its step
-    grads = [
-        [np.asarray(g, "float32").astype("float64") for g in step]
-        for step in gradients(steps=STEPS)
-    ]
-    end = trajectory(ours, start, grads)
-    assert distance(end, expected(name, start, grads, kwargs), start) < 2e-6
-
-
-def halved_rate():
-    floatx = keras.config.floatx()
-
-    def rate(step):
-        early = ops.cast(step, "int32") < STEPS // 2
-        high, low = (ops.convert_to_tensor(x, floatx) for x in (0.02, 0.01))
-        return ops.where(early, high, low)
-
-    return rate
-
-
-def expected(name, start, grads, kwargs):
-    return [
-        oracle.run(name, w, [g[i] for g in grads], halved, weight_decay=0.1, **kwargs)[
-            -1
-        ]
-        for i, w in enumerate(start)
-    ]
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_equals_its_paper(case, dtype):
+    comparison = with_paper(*case, dtype)
+    assert comparison.difference(STEPS) < comparison.tolerance
 
 
 @pytest.mark.parametrize("name", optimizers.names())
@@ -91,11 +39,12 @@ def test_every_optimizer_has_an_oracle(name):
 TWINS = [
     (name, kwargs)
     for name, kwargs in ALL
-    if optimizers.info(name).keras_twin
-    and not {"epsilon_placement", "momentum_decay"} & kwargs.keys()
+    if (twin := optimizers.info(name).keras_twin)
+    and kwargs.keys() <= getattr(keras.optimizers, twin)().get_config().keys()
 ]
 
 
+@pytest.mark.settings
 @pytest.mark.parametrize("case", TWINS, ids=label)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_its_keras_twin(case, dtype, request):
@@ -160,106 +109,42 @@ def test_exclude_from_weight_decay_means_what_it_means_in_keras():
     assert distance(ours, theirs, [np.float32(w) for w in start]) < 1e-5
 
 
-OPTAX = {
-    "sgd": ("sgd", {}, {}),
-    "momentum": ("sgd", {"momentum": 0.9}, {}),
-    "adagrad": ("adagrad", {}, {}),
-    "rmsprop": ("rmsprop", {"eps": 1e-7}, {}),
-    "adadelta": ("adadelta", {"rho": 0.95, "eps": 1e-7}, {}),
-    "adam": ("adam", {"eps": 1e-3}, {"epsilon": 1e-3, "epsilon_placement": "outside"}),
-    "adamw": ("adamw", {"eps": 0.0, "weight_decay": 0.004}, {"epsilon": 0.0}),
-    "adamax": ("adamax", {"eps": 0.0}, {"epsilon": 0.0}),
-    "lion": ("lion", {"weight_decay": 0.0}, {}),
-}
-
-
-@pytest.mark.parametrize("name", OPTAX)
-def test_equals_optax(name, float64):
-    optax = pytest.importorskip("optax")
+@pytest.mark.parametrize("comparison", libraries.OPTAX, ids=str)
+def test_equals_optax(comparison):
+    pytest.importorskip("optax")
     if keras.backend.backend() != "jax":
-        pytest.skip("optax computes in float64 only where JAX is the backend")
-    twin, theirs, ours = OPTAX[name]
-    start, grads = weights(), gradients()
-    end = trajectory(optimizers.create(name, learning_rate=0.01, **ours), start, grads)
-    rule = getattr(optax, twin)(0.01, **theirs)
-    params = [ops.convert_to_tensor(w) for w in start]
-    state = rule.init(params)
-    for g in grads:
-        step, state = rule.update([ops.convert_to_tensor(x) for x in g], state, params)
-        params = optax.apply_updates(params, step)
-    assert distance(end, [np.asarray(p) for p in params], start) < 1e-7
+        pytest.skip("JAX is loaded only where it is the backend")
+    assert comparison.difference(STEPS) < comparison.tolerance
 
 
-TORCH = {
-    "sgd": (
-        "SGD",
-        {"momentum": 0.9, "nesterov": True},
-        {"momentum": 0.9, "nesterov": True},
-    ),
-    "momentum": ("SGD", {"momentum": 0.9}, {}),
-    "adagrad": (
-        "Adagrad",
-        {"eps": 1e-3, "initial_accumulator_value": 0.1},
-        {"epsilon": 1e-3, "epsilon_placement": "outside"},
-    ),
-    "rmsprop": (
-        "RMSprop",
-        {"alpha": 0.9, "eps": 1e-3, "momentum": 0.9, "centered": True},
-        {
-            "epsilon": 1e-3,
-            "epsilon_placement": "outside",
-            "momentum": 0.9,
-            "centered": True,
-        },
-    ),
-    "adadelta": ("Adadelta", {"rho": 0.95, "eps": 1e-7}, {}),
-    "adam": (
-        "Adam",
-        {"eps": 1e-3, "amsgrad": True},
-        {"epsilon": 1e-3, "epsilon_placement": "outside", "amsgrad": True},
-    ),
-    "adamw": (
-        "AdamW",
-        {"eps": 1e-3, "weight_decay": 0.004},
-        {"epsilon": 1e-3, "epsilon_placement": "outside"},
-    ),
-    "adamax": ("Adamax", {"eps": 0.0}, {"epsilon": 0.0}),
-    "nadam": ("NAdam", {"eps": 1e-7}, {"momentum_decay": 0.004}),
-}
-
-
-@pytest.mark.parametrize("name", TORCH)
-def test_equals_torch(name, float64):
+@pytest.mark.parametrize("comparison", libraries.TORCH + libraries.PACKAGES, ids=str)
+def test_equals_torch_and_packages_for_it(comparison):
     if keras.backend.backend() != "torch":
         pytest.skip("torch is loaded only where it is the backend")
-    import torch
+    if not libraries.is_installed(comparison.oracle):
+        pytest.skip(f"{comparison.oracle} is not installed")
+    assert comparison.difference(STEPS) < comparison.tolerance
 
-    twin, theirs, ours = TORCH[name]
-    shapes = {k: s for k, s in SHAPES.items() if k != "empty"}
-    start, grads = weights(shapes), gradients(shapes)
-    end = trajectory(optimizers.create(name, learning_rate=0.01, **ours), start, grads)
-    params = [torch.nn.Parameter(torch.tensor(w)) for w in start]
-    rule = getattr(torch.optim, twin)(params, lr=0.01, **theirs)
-    for g in grads:
-        for p, x in zip(params, g, strict=True):
-            p.grad = torch.tensor(x)
-        rule.step()
-    # torch keeps NAdam's product of momenta in float32
-    assert distance(end, [p.detach().numpy() for p in params], start) < 1e-8
+
+def test_a_distance_hides_no_nan():
+    bad = [np.array(1.0), np.array([np.nan, 1.0]), np.zeros((0, 3))]
+    start = [np.zeros(w.shape) for w in bad]
+    assert np.isnan(distance(bad, start, start))
+    assert np.isnan(distance(start, bad, start))
 
 
 def test_momentum_forms_part_when_the_rate_changes(float64):
     """Velocity keeps each step's rate in its buffer, the average does not."""
-    start, grads = weights(), gradients(steps=STEPS)
+    posed = problem(SHAPES, STEPS)
 
     def run(form, scale):
-        rate = halved_rate()
+        rate = posed.schedule()
         ours = optimizers.Momentum(lambda step: scale * rate(step), form=form)
-        return trajectory(ours, start, grads)
+        return trajectory(ours, posed.start, posed.grads)
 
     heavy, velocity, ema = run("heavy_ball", 1), run("velocity", 1), run("ema", 10)
-    assert distance(heavy, velocity, start) < 1e-12
-    assert distance(ema, velocity, start) > 0.05
+    assert distance(heavy, velocity, posed.start) < 1e-12
+    assert distance(ema, velocity, posed.start) > 0.05
 
 
 def test_ftrl_makes_exact_zeros():
