@@ -15,8 +15,17 @@ README = Path(__file__).parents[1] / "README.md"
 
 def optimizers() -> str:
     """Return the table of the registry."""
+    return _table(kol.optimizers.names())
+
+
+def wrappers() -> str:
+    """Return the table of what is wrapped around an optimizer."""
+    return _table(kol.optimizers.wrappers())
+
+
+def _table(names: list[str]) -> str:
     rows = ["| name | what it is | source | bytes per weight |", "|---|---|---|---|"]
-    for name in kol.optimizers.names():
+    for name in names:
         about = kol.optimizers.info(name)
         if not about.cls.__module__.startswith("keras_optlab.optimizers."):
             continue  # a class that somebody defined beside the package
@@ -51,7 +60,7 @@ def _base(room: ModuleType, name: str) -> bool:
 
 def fresh(text: str) -> str:
     """Return the README with its tables made anew."""
-    for table in (optimizers, companions):
+    for table in (optimizers, wrappers, companions):
         text = re.sub(
             rf"(<!-- {table.__name__} -->\n).*?(<!-- end -->)",
             lambda found, table=table: f"{found[1]}{table()}\n{found[2]}",

@@ -5,8 +5,8 @@
 
 Each has its default learning rate, which falls to 0 along a cosine, and the same first
 weights and batches. Wrappers are around Adam. It is no contest, since nothing is tuned:
-it shows that each trains, how long it takes, and what its state needs. Set KERAS_BACKEND
-to tensorflow (the default), jax or torch.
+it shows that each trains, how long it takes, and what its state needs. Set
+KERAS_BACKEND to tensorflow (the default), jax or torch.
 """
 
 import argparse

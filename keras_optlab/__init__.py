@@ -11,6 +11,7 @@ from keras_optlab import (
 )
 from keras_optlab._version import __version__
 from keras_optlab.core import Group, layerwise_decay
+from keras_optlab.full_batch import fit_full_batch
 
 __all__ = [
     "Group",
@@ -18,6 +19,7 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "fit_full_batch",
     "layerwise_decay",
     "optimizers",
     "regularizers",

@@ -9,7 +9,12 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 import keras
 import pytest
 
+from tests.comparisons import precision
+from tests.problems import REPRESENTATIVES, optimizers
+
 BACKEND = keras.backend.backend()
+NAMES = set(optimizers.names())
+FEW = set(sorted(REPRESENTATIVES)[::5])  # for what takes long
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -17,6 +22,27 @@ if BACKEND == "tensorflow":
     cpu = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items):
+    """Leave to `pytest -m every` what is tested on another rule of the same kind.
+
+    The same goes for other settings of a rule, where they make no difference in kind.
+    """
+    for item in items:
+        chosen = FEW if item.get_closest_marker("long") else REPRESENTATIVES
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        for value in parameters.values():
+            name, settings = value if is_case(value) else (value, {})
+            varied = settings and not item.get_closest_marker("settings")
+            if isinstance(name, str) and (varied or name in NAMES - chosen):
+                item.add_marker(pytest.mark.every)
+
+
+def is_case(value):
+    """Return whether a parameter is an optimizer's name with its settings."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict)
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +55,5 @@ def seeded():
 @pytest.fixture
 def float64():
     """Compute in double precision, as far as the backend can."""
-    keras.config.set_floatx("float64")
-    if BACKEND != "jax":
+    with precision("float64"):
         yield
-    else:
-        import jax
-
-        with jax.enable_x64(True):
-            yield
-    keras.config.set_floatx("float32")

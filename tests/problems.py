@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_optlab import optimizers
 from keras_optlab.core import Hyper, Paper, Slot, StepSize
+from keras_optlab.engine import passes
 from keras_optlab.engine.backends import read
 
 
@@ -54,10 +55,106 @@ VARIANTS = {
         {"l2_shrinkage_regularization_strength": 0.1, "beta": 0.1},
         {"learning_rate_power": -0.3, "initial_accumulator_value": 0.5},
     ],
+    "qhadam": [{"nu_2": 0.9}],
+    "aggmo": [{"beta_1": 0.5}],
+    "radam": [{"beta_2": 0.9}],
+    "ademamix": [{"warmup_steps": 20}],
+    "mars": [{"matrices_only": False}],
+    "lamb": [{"keras_compatible": True}],
+    "spam": [{"reset_every": 8, "warmup_steps": 5, "clip_after": 2, "threshold": 2.0}],
+    "proximalsgd": [
+        {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.1}
+    ],
+    "proximaladagrad": [
+        {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.1}
+    ],
+    "conditionalgradient": [{"norm": "nuclear"}],
+    "adafactor": [{"relative_step": False}],
+    "prodigy": [
+        {"d0": 0.01},
+        {"d0": 0.01, "bias_correction": True},
+        {"d0": 0.01, "safeguard_warmup": True},
+        {"d0": 0.01, "growth_rate": 1.1},
+    ],
+    "dadaptadam": [
+        {"d0": 0.01, "bias_correction": True},
+        {"d0": 0.01, "growth_rate": 1.1},
+    ],
+    "dadaptsgd": [{"d0": 0.01, "momentum": 0.9}, {"d0": 0.01, "growth_rate": 1.1}],
+    "shampoo": [{"period": 3}, {"max_size": 3}],
+    "galore": [{"rank": 2}],
+    "apollo": [
+        {"projection": "svd", "rank": 2},
+        {"projection": "svd", "rank": 2, "scaling": "tensor", "scale": 4.0},
+    ],
+    "muon": [
+        {"flatten_kernels": True, "scaling": "jordan"},
+        {"nesterov": False, "period": 3},
+        {"rms_rate": None},
+    ],
+    "soap": [{"period": 3}],
+    "sophia": [{"period": 3, "gamma": 1.0}],
+    "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
+    "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
+    "kron": [{"period": 3, "max_size": 3}],
+}
+
+# Settings without which the small networks of the tests diverge.
+TAMED = {"schedulefreesgd": {"learning_rate": 0.1}}
+
+BY_PATH = {"exclude_embeddings"}  # hyperparameters that look at names
+
+# Settings without which some of an optimizer's hyperparameters do not act.
+NEEDED = {
+    "ademamix": {"warmup_steps": 5},
+    "apollo": {"rank": 1, "period": 2},
+    "cocob": {"epsilon": 1000.0},
+    "dadaptadam": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "dadaptsgd": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "dog": {"epsilon": 1.0, "reps_rel": 0.1},
+    "galore": {"rank": 1, "period": 2},
+    "kron": {"period": 2, "max_size": 4},
+    "lamb": {"weight_decay": 0.1},
+    "ldog": {"epsilon": 1.0, "reps_rel": 0.1},
+    "muon": {"period": 2},
+    "prodigy": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "rprop": {"max_step": 0.1},
+    "shampoo": {"period": 2, "max_size": 3},
+    "soap": {"period": 2, "max_size": 4},
+    "spam": {"reset_every": 4, "warmup_steps": 3, "clip_after": 1, "threshold": 0.5},
+    "sophia": {"period": 2, "gamma": 1.0},
+    "schedulefreesgd": {"warmup_steps": 5},
+    "schedulefreeadamw": {"warmup_steps": 5},
+    ("sophia", "epsilon"): {"epsilon": 1.0},
+    ("adopt", "epsilon"): {"epsilon": 1000.0},
+    ("muon", "max_size"): {"max_size": 2},
+    ("adafactor", "relative_step"): {"learning_rate": 1.0},
+    ("prodigy", "d_coef"): {"growth_rate": None},
+    ("prodigy", "safeguard_warmup"): {"growth_rate": None, "learning_rate": 0.5},
 }
 
 ALL = [(name, {}) for name in optimizers.names()]
 ALL += [(name, kw) for name, kws in VARIANTS.items() for kw in kws]
+
+
+def kind(name):
+    """Return what the engine does for a rule, in which those of a kind agree."""
+    cls = optimizers.info(name).cls
+    slots = cls.slots
+    methods = "conclude", "second_pass", "to_evaluation", "follow"
+    return (
+        *(getattr(cls, m) is not getattr(optimizers.Optimizer, m) for m in methods),
+        *(cls.elementwise, cls.rests_at_zero, cls.decays_in_rule, cls.spectral),
+        *(cls.needs_full_rank, cls.may_fail, cls.finds_rate, bool(cls.shared)),
+        any(callable(slot.shape) for slot in slots),
+        any(slot.init == "weight" for slot in slots),
+        any(slot.constant for slot in slots),
+        any(slot.when for slot in slots),
+    )
+
+
+# The first of each kind. Tests of the others are left to `pytest -m every`.
+REPRESENTATIVES = set({kind(name): name for name in optimizers.names()[::-1]}.values())
 
 
 def label(case):
@@ -92,7 +189,32 @@ def variables(arrays, dtype=None):
 def apply(optimizer, grads, ws):
     """Apply one step of NumPy gradients to Keras variables."""
     dtype = keras.backend.standardize_dtype(ws[0].dtype)
-    optimizer.apply([ops.convert_to_tensor(g, dtype) for g in grads], ws)
+    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws)
+
+
+def step(optimizer, grads, ws):
+    """Apply one step of gradients, those of a parabola to who asks for more."""
+    if not getattr(optimizer, "looks_again", False):  # as none of Keras does
+        optimizer.apply(grads, ws)
+        return
+    here = [read(w) for w in ws]
+    curvatures = [curvature(g) for g in grads]
+
+    def gradients_at(there):
+        rows = zip(grads, curvatures, there, here, strict=True)
+        return [g + c * (x - w) for g, c, x, w in rows]
+
+    def hessian_times(zs):
+        return [c * z for c, z in zip(curvatures, zs, strict=True)]
+
+    if not optimizer.built:
+        optimizer.build(ws)
+    passes.apply(optimizer, passes.Batch(gradients_at, hessian_times), grads, ws)
+
+
+def curvature(g):
+    """Return the second derivatives of a step's loss; there are none across entries."""
+    return 0.5 + abs(g)
 
 
 def trajectory(optimizer, start, grads, dtype=None):
@@ -106,26 +228,41 @@ def trajectory(optimizer, start, grads, dtype=None):
     return values(ws)
 
 
+def few_steps(optimizer, start, grads):
+    """Return the weights after steps that are too few to be compiled, but on JAX."""
+    if keras.backend.backend() == "jax":
+        return trajectory(optimizer, start, grads)
+    ws = variables(start)
+    for g in grads:
+        apply(optimizer, g, ws)
+    return values(ws)
+
+
 def compiled(optimizer, ws, **how):
     """Return a compiled function of the gradients that applies one step."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(lambda grads: optimizer.apply(grads, ws), **how)
+        return tf.function(lambda grads: step(optimizer, grads, ws), **how)
     if keras.backend.backend() == "torch":
-        return lambda grads: optimizer.apply(grads, ws)
+        return lambda grads: step(optimizer, grads, ws)
     import jax
 
-    pure = jax.jit(optimizer.stateless_apply)
+    held = [*ws, *optimizer.variables]
 
-    def step(grads):
-        now = [v.value for v in optimizer.variables], grads, [v.value for v in ws]
-        new_weights, new_state = pure(*now)
-        held, new = [*ws, *optimizer.variables], [*new_weights, *new_state]
-        for variable, value in zip(held, new, strict=True):
+    @jax.jit
+    def pure(values, grads):
+        mapping = list(zip(held, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            step(optimizer, grads, ws)
+        return [scope.get_current_value(v) for v in held]
+
+    def stateful(grads):
+        values = pure([v.value for v in held], grads)
+        for variable, value in zip(held, values, strict=True):
             variable.assign(value)
 
-    return step
+    return stateful
 
 
 def values(variables):
@@ -134,13 +271,12 @@ def values(variables):
 
 
 def distance(a, b, start):
-    """Return the largest difference of two ends over the distance moved."""
+    """Return the largest difference of two ends over the longer way to one of them."""
     ratios = [0.0]
     for x, y, z in zip(a, b, start, strict=True):
-        moved = max(np.abs(y - z).max(initial=0.0), 1e-30)
-        if np.size(x):
-            ratios.append(np.abs(x - y).max() / moved)
-    return max(ratios)
+        moved = np.max(np.abs([x - z, y - z]), initial=1e-30)
+        ratios.append(np.max(np.abs(x - y), initial=0.0) / moved)
+    return float(np.max(ratios))  # which is NaN if one of them is
 
 
 def mlp(**kwargs):

@@ -221,15 +221,22 @@ class TestGroups:
 
 
 class TestAccumulation:
+    @pytest.mark.long
     @pytest.mark.parametrize("name", optimizers.names())
     def test_equals_the_large_batch(self, name):
-        start, grads = weights(SHAPES), gradients(SHAPES, 12)
+        shapes = SHAPES
+        if optimizers.info(name).cls.needs_full_rank:
+            shapes = {key: shape[:1] * len(shape) for key, shape in SHAPES.items()}
+        start, grads = weights(shapes), gradients(shapes, 12)
         means = [
             [np.mean([grads[i + k][j] for k in range(3)], axis=0) for j in range(2)]
             for i in range(0, 12, 3)
         ]
         options = {"weight_decay": 0.1, "global_clipnorm": 0.5, "use_ema": True}
-        split = optimizers.create(name, gradient_accumulation_steps=3, **options)
+        try:
+            split = optimizers.create(name, gradient_accumulation_steps=3, **options)
+        except ValueError as refusal:
+            pytest.skip(str(refusal))
         whole = optimizers.create(name, **options)
         a, b = trajectory(split, start, grads), trajectory(whole, start, means)
         assert distance(a, b, [np.float32(w) for w in start]) < 1e-4

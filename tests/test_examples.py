@@ -100,6 +100,13 @@ def test_schedules(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_every_optimizer(run):
+    said = run("every_optimizer.py", "lion", "sam", "ftrl", "--examples=1280")
+    for name in "lion", "sam", "ftrl":
+        assert 0 < number(rf"{name} +[\d.]+ +([\d.]+)", said) <= 100
+
+
+@pytest.mark.slow
 def test_companions(run, tmp_path):
     said = run("companions.py", "--epochs=2", "--examples=512", "--log-dir=logs")
     assert number(r"Test accuracy: ([\d.]+) %", said) > 15

@@ -70,6 +70,7 @@ def test_a_slow_mean_moves():
     np.testing.assert_allclose(v.mean(), 1 - 0.99**400, rtol=0.01)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_every_rule_stays_close(case):
     name, kwargs = case

@@ -24,6 +24,7 @@ ROOMS = {
     "constraints": {"core"},
     "transforms": {"core"},
     "engine": {"core", "transforms"},
+    "full_batch": {"core", "engine"},
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
@@ -92,7 +93,7 @@ def readme_blocks(language):
 
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick_start, companions, refusals, _ = readme_blocks("python")
+    quick_start, companions, wrapped, full_batch, refusals, _ = readme_blocks("python")
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -102,6 +103,9 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     )
     assert list((tmp_path / "runs/quick_start/train").iterdir())
     exec(companions, names)
+    exec(wrapped, names)
+    exec(full_batch, names)
+    assert names["history"].history["loss"][-1] < 1e-3
     parsed = doctest.DocTestParser().get_doctest(refusals, names, "README", None, 0)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.DocTestRunner(optionflags=flags).run(parsed).failed == 0
@@ -109,10 +113,10 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
 
 def test_the_optimizer_in_the_readme_works():
     names = {"kol": keras_optlab, "__name__": "readme"}
-    exec(readme_blocks("python")[3], names)
-    signum = keras_optlab.optimizers.create("signum", beta=0.95)
-    assert type(signum) is names["Signum"]
-    assert signum.beta == 0.95
+    exec(readme_blocks("python")[-1], names)
+    softsign = keras_optlab.optimizers.create("softsign", beta=0.95)
+    assert type(softsign) is names["SoftSign"]
+    assert softsign.beta == 0.95
 
 
 def test_the_tables_in_the_readme_are_fresh():

@@ -70,7 +70,7 @@ def with_papers():
     simple = [
         comparisons.with_paper(name, {}, "float32")
         for name in optimizers.names()
-        if optimizers.info(name).cls.__module__.startswith("keras_optlab.")
+        if optimizers.info(name).cls.__module__.startswith("keras_optlab.optimizers.")
     ]
     known = {it.name for it in simple}
     return [it for it in comparisons.papers() if it.name in known] + simple
