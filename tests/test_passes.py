@@ -1,5 +1,8 @@
 """Rules that look at a batch more than once: the same batch, and nothing else moves."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -313,6 +316,19 @@ class Own(keras.Model):
 
     def train_step(self, *args):
         return ({}, args[0]) if keras.backend.backend() == "jax" else {}
+
+
+def test_the_first_may_be_made_within_the_call_of_compile():
+    """Python looks `compile` up before it makes the optimizer."""
+    code = (
+        "import keras, numpy as np; from keras_optlab import optimizers;"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]);"
+        "model.compile(optimizers.SAM(optimizers.SGD(0.1)), 'mse');"
+        "model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0);"
+        "print(int(model.optimizer.updates))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.strip() == "1", ran.stderr
 
 
 def test_a_train_step_that_never_applies_is_refused():

@@ -2,10 +2,12 @@
 
 from keras_optlab.engine.adjustable import make_adjustable
 from keras_optlab.engine.histograms import Histogram, Histograms
+from keras_optlab.engine.host import join
 from keras_optlab.engine.lookup import engine_of, find_engine
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.recorder import CAPACITY
+from keras_optlab.engine.seam import on_compile
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
 
 __all__ = [
@@ -20,3 +22,7 @@ __all__ = [
     "find_engine",
     "make_adjustable",
 ]
+
+# Not when an optimizer is made that needs it: in `model.compile(SAM(...))` Python looks
+# the method up before it makes the optimizer.
+on_compile(join)

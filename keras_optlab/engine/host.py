@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_optlab.engine import points
 from keras_optlab.engine.passes import with_passes
-from keras_optlab.engine.seam import inner_optimizer, on_compile
+from keras_optlab.engine.seam import inner_optimizer
 
 TRAINING = "fit", "train_on_batch"
 EVALUATING = (
@@ -27,11 +27,6 @@ EVALUATING = (
     "get_weights",
 )
 REPLACING = "load_weights", "set_weights"
-
-
-def ask_for_models() -> None:
-    """From now on let `compile` show a model to the optimizer it is given."""
-    on_compile(join)
 
 
 def join(model: Any) -> None:
@@ -50,7 +45,8 @@ def join(model: Any) -> None:
             (REPLACING, _replacing),
         ):
             methods |= {k: partial(form, optimizer, getattr(model, k)) for k in names}
-    vars(model).update(methods, _methods_of_optimizer=list(methods))
+    if methods:
+        vars(model).update(methods, _methods_of_optimizer=list(methods))
 
 
 def leave(model: Any) -> None:

@@ -19,7 +19,6 @@ from keras_optlab.engine import points, state
 from keras_optlab.engine.backends import eagerly, read, unshare
 from keras_optlab.engine.driving import Driving
 from keras_optlab.engine.histograms import Histograms
-from keras_optlab.engine.host import ask_for_models
 from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED
 from keras_optlab.engine.parameter import Parameter
 from keras_optlab.engine.passes import Batch
@@ -101,8 +100,6 @@ class Optimizer(Driving):
         self.pending_state: Any = None
         self.at_evaluation_point = False
         self._looked_again = False
-        if self.looks_again or self.has_two_points:
-            ask_for_models()
         if self.looks_again and self.accumulates:
             self._check_accumulation()
         self._reported_skips = 0

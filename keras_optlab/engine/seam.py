@@ -24,7 +24,7 @@ Names used, and why no public one serves:
 - `_seed_generators` of a model: state of its step that is none of its weights.
 
 One public method is wrapped, `compile`, since nothing else shows a model to its
-optimizer; and only once an optimizer is made that has to see it.
+optimizer.
 """
 
 from __future__ import annotations
