@@ -157,6 +157,16 @@ def kind(name):
 REPRESENTATIVES = set({kind(name): name for name in optimizers.names()[::-1]}.values())
 
 
+def accumulating(name, **options):
+    """Return an optimizer that accumulates, or `None` if it says that it cannot."""
+    try:
+        return optimizers.create(name, **options)
+    except ValueError as refusal:
+        if "Received: gradient accumulation" not in str(refusal):
+            raise
+        return None
+
+
 def label(case):
     """Return a readable test id."""
     name, kwargs = case
