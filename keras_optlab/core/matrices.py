@@ -96,3 +96,10 @@ def is_due(t: Tensor, period: int) -> Tensor:
     """Return whether an update, counted from 1, is the first of a period."""
     since = t - 1
     return since - period * ops.floor(since / period) < 0.5
+
+
+def spectral_norm(matrix: Tensor) -> Tensor:
+    """Return a bound, from below, for a matrix that is positive semidefinite."""
+    longest = ops.argmax(ops.sum(ops.square(matrix), 0))
+    x = matrix @ ops.take(matrix, longest, axis=1)[:, None]
+    return norm(matrix @ (x / norm(x)))

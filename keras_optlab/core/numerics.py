@@ -111,6 +111,14 @@ def rms(x: Tensor) -> Tensor:
     return ops.sqrt(mean(ops.square(x)))
 
 
+def safe_rms(x: Tensor) -> Tensor:
+    """Return the root mean square, of numbers too whose squares are out of range."""
+    most = ops.max(ops.abs(x))
+    shrink = ops.where(most > 1, 2.0**-64, 1.0)  # lest its reciprocal be subnormal
+    x, most = x * shrink, most * shrink
+    return most * rms(x / ops.where(most > 0, most, 1.0)) / shrink
+
+
 def factored_root(rows: Tensor, columns: Tensor) -> Tensor:
     r"""Root of the matrix $R C / \mathrm{mean}(R)$ from row means and column means."""
     share = rows / ops.expand_dims(mean(rows, -1), -1)

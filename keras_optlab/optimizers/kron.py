@@ -7,15 +7,15 @@ import keras
 from keras import ops
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.matrices import is_due, times_along, unfold
+from keras_optlab.core.factors import along, solved, turned
+from keras_optlab.core.matrices import is_due, spectral_norm, unfold
 from keras_optlab.core.numerics import (
     ema,
     maximum,
     mean,
     minimum,
-    norm,
     one_minus_power,
-    rms,
+    safe_rms,
 )
 from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.slots import Shape, Weight
@@ -171,43 +171,3 @@ def step(q, a, b, h):
     n = ops.arange(q.shape[0])  # on torch, `triu` waits for all threads
     upper = ops.where(n[:, None] <= n, a - b, 0.0)
     return q - h.fit_rate / spectral_norm(a + b) * (upper @ q)
-
-
-def safe_rms(x):
-    """Return the root mean square, of numbers too whose squares are out of range."""
-    most = ops.max(ops.abs(x))
-    shrink = ops.where(most > 1, 2.0**-64, 1.0)  # lest its reciprocal be subnormal
-    x, most = x * shrink, most * shrink
-    return most * rms(x / ops.where(most > 0, most, 1.0)) / shrink
-
-
-def spectral_norm(matrix):
-    """Return a bound, from below, for a matrix that is positive semidefinite."""
-    longest = ops.argmax(ops.sum(ops.square(matrix), 0))
-    x = matrix @ ops.take(matrix, longest, axis=1)[:, None]
-    return norm(matrix @ (x / norm(x)))
-
-
-def along(x, q, axis):
-    """Multiply the vectors along an axis by a factor."""
-    return times_along(x, q, axis) if len(q.shape) == 2 else x * spread(q, x, axis)
-
-
-def solved(x, q, axis):
-    """Multiply the vectors along an axis by the inverse of a factor's transpose."""
-    if len(q.shape) == 1:
-        return x / spread(q, x, axis)
-    rows = unfold(x, axis)
-    found = ops.solve_triangular(ops.transpose(q), rows, lower=True)
-    moved = tuple(n for i, n in enumerate(x.shape) if i != axis)
-    return ops.moveaxis(ops.reshape(found, (q.shape[0], *moved)), 0, axis)
-
-
-def turned(q):
-    """Return the transpose of a factor."""
-    return ops.transpose(q) if len(q.shape) == 2 else q
-
-
-def spread(q, x, axis):
-    """Return a diagonal in a shape that is multiplied along an axis."""
-    return ops.reshape(q, [-1 if i == axis else 1 for i in range(len(x.shape))])
