@@ -179,19 +179,21 @@ def test_products_go_through_normalization():
         np.testing.assert_allclose(p, (a - b) / (2 * h), rtol=0.02, atol=0.02)
 
 
-def dropped():
+def dropped(seed):
     """Return a model of one weight a unit, whose gradient is the dropout mask."""
     keras.utils.set_random_seed(5)
-    layers = [keras.layers.Dropout(0.5, seed=1), keras.layers.Dense(1, use_bias=False)]
+    dropout = keras.layers.Dropout(0.5, seed=seed)
+    layers = [dropout, keras.layers.Dense(1, use_bias=False)]
     return keras.Sequential([keras.Input((64,)), *layers])
 
 
-def test_both_passes_have_the_same_dropout_mask():
+@pytest.mark.parametrize("seed", [1, None])
+def test_both_passes_have_the_same_dropout_mask(seed):
     """The gradient of a linear loss is the same everywhere, given the mask."""
     ends = []
     for optimizer in (SGD(0.1), optimizers.SAM(SGD(0.1), sam_rho=10.0)):
         model = compiled_model(
-            dropped(), optimizer, loss=lambda y, y_pred: ops.mean(y_pred)
+            dropped(seed), optimizer, loss=lambda y, y_pred: ops.mean(y_pred)
         )
         model.fit(np.ones((4, 64)), np.ones((4, 1)), batch_size=1, verbose=0)
         ends.append(values(model.weights) + values(model.non_trainable_variables))

@@ -353,6 +353,32 @@ def twice_differentiable() -> Iterator[None]:
         tf.nn.moments = given
 
 
+def random_numbers() -> list[tuple[Any, Tensor]]:
+    """Return torch's own generators and where they stand; no other backend has any.
+
+    Keras draws from them what an unseeded `Dropout` drops.
+    """
+    if keras.backend.backend() != "torch":
+        return []
+    torch = torch_module()
+    accelerator = torch.accelerator.current_accelerator()
+    owners = [torch, torch.get_device_module(accelerator)] if accelerator else [torch]
+    return [(owner, owner.get_rng_state()) for owner in owners]
+
+
+@contextlib.contextmanager
+def drawn_again(numbers: list[tuple[Any, Tensor]]) -> Iterator[None]:
+    """Draw the same random numbers as from then on, and go on from now afterwards."""
+    now = random_numbers()
+    for owner, where in numbers:
+        owner.set_rng_state(where)
+    try:
+        yield
+    finally:
+        for owner, where in now:
+            owner.set_rng_state(where)
+
+
 def jax_module() -> Any:
     """Return `jax`, imported only where it is the backend."""
     import jax

@@ -2,9 +2,9 @@
 
 A train step ends in `apply`. It is run with that replaced by what hands the gradients
 out, and once more for everything else that the rule asks of the same batch: at other
-weights, or with a product with the Hessian. Seeds are what they were, so the dropout
-masks are the same; metrics and the statistics of normalization move once, as the first
-run left them. Any `train_step` will do that calls `apply`, a user's own too.
+weights, or with a product with the Hessian. Random numbers are what they were, so the
+dropout masks are the same; metrics and the statistics of normalization move once, as
+the first run left them. Any `train_step` will do that calls `apply`, a user's own too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from keras_optlab.engine.backends import (
     commit,
     dense,
     distributed,
+    drawn_again,
     jax_module,
+    random_numbers,
     raw,
     read,
     torch_module,
@@ -144,7 +146,7 @@ def _step(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
             "on JAX with `keras.distribution`."
         )
     moving = [*model.non_trainable_variables, *model.metrics_variables]
-    before = _values(moving)
+    before, numbers = _values(moving), random_numbers()
     logs, gradients, weights = _gradients(model, train_step, data)
     after = _values(moving)
     rows = _rows(optimizer, gradients, weights)
@@ -152,7 +154,8 @@ def _step(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
 
     def again(look: Callable[[], Tensors]) -> Tensors:
         _assign(moving, before)
-        found = look()
+        with drawn_again(numbers):
+            found = look()
         _assign(moving, after)
         return found
 
