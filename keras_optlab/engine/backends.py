@@ -47,6 +47,12 @@ def raw(variable: Variable) -> Variable:
 
 def read(variable: Variable) -> Tensor:
     """Return a variable's value as a plain tensor of its own type."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Keras leaves a variable unread until it is used, but not one that is made
+        # within the function; their graphs would round differently
+        return tf.convert_to_tensor(raw(variable))
     return ops.convert_to_tensor(raw(variable))
 
 
