@@ -99,11 +99,10 @@ def test_every_declared_slot_is_written(optimizer):
 
 def test_permuting_the_weights_permutes_the_result(optimizer):
     again = type(optimizer).from_config(optimizer.get_config())
-    ws, backwards = variables(weights()), variables(weights()[::-1])
-    for g in gradients(steps=3):
-        apply(optimizer, g, ws)
-        apply(again, g[::-1], backwards)
-    for a, b in zip(values(ws), values(backwards)[::-1], strict=True):
+    start, grads = weights(), gradients(steps=3)
+    ends = few_steps(optimizer, start, grads)
+    backwards = few_steps(again, start[::-1], [g[::-1] for g in grads])
+    for a, b in zip(ends, backwards[::-1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
