@@ -4,11 +4,13 @@ A rule is the same on every backend, which other tests show, so one backend is e
 torch, where nothing has to be compiled.
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 
-from keras_optlab import optimizers, schedules
+from keras_optlab import datasets, optimizers, schedules
 from tests.functions import logistic, quadratic, rosenbrock
 from tests.problems import apply, values, variables
 
@@ -22,6 +24,8 @@ RATES = 0.1, 1.0, 0.01, 10.0, 0.001, 100.0  # of which one has to do
 SETTINGS = {
     # its gradients are a thousand times those it is made for
     ("hypergradientsgd", "rosenbrock"): {"hypergradient_learning_rate": 1e-9},
+    # its first step takes weights to zero whose gradients are small beside this
+    ("ftrl", "digits"): {"initial_accumulator_value": 1e-6},
 }
 
 # A function, the number of steps, and what may be left of the loss at the start.
@@ -70,6 +74,33 @@ def test_comes_near_the_minimum_at_some_rate(name, problem):
         optimizer = optimizers.create(name, learning_rate=rate, **settings)
         left.append(function.left(descended(optimizer, function, steps)))
         if left[-1] < close:
+            return
+    pytest.fail(f"left at each rate: {left}")
+
+
+def cnn():
+    """Return a small network for digits, always with the same weights."""
+    keras.utils.set_random_seed(0)
+    convolution = partial(keras.layers.Conv2D, activation="relu")
+    layers = [convolution(8, 5, 3), convolution(16, 3, 2), keras.layers.Flatten()]
+    return keras.Sequential([keras.Input((28, 28, 1)), *layers, keras.layers.Dense(10)])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", optimizers.names())
+def test_learns_digits_by_heart_at_some_rate(name):
+    """The least loss of a network with more weights than images is 0."""
+    (x, y), _ = datasets.mnist()
+    x, y, left = x[:256, ..., None] / 255.0, y[:256], []
+    settings = SETTINGS.get((name, "digits"), {})
+    for rate in rates(name, steps=240):
+        model = cnn()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizers.create(name, learning_rate=rate, **settings), loss)
+        start = model.evaluate(x, y, verbose=0)
+        model.fit(x, y, batch_size=64, epochs=60, verbose=0)
+        left.append(model.evaluate(x, y, verbose=0) / start)
+        if left[-1] < 0.1:
             return
     pytest.fail(f"left at each rate: {left}")
 

@@ -18,8 +18,9 @@ class Ftrl(Optimizer):
     $$\theta_t = \frac{\operatorname{clip}(z_t, -\lambda_1, \lambda_1) - z_t}
                       {n_t^p / \eta + 2 \lambda_2 + \beta / \eta}$$
 
-    The weights are rebuilt from $z_t$ at every step, so their initial values are
-    forgotten after the first: it is meant for linear models that start at zero.
+    The weights are rebuilt from $z_t$ at every step. Of their initial values the first
+    leaves the share $1 - (n_0 / n_1)^p$, next to nothing where gradients are small: it
+    is meant for linear models that start at zero. A deep network needs a small $n_0$.
 
     Args:
         learning_rate: $\eta$ > 0, the paper's $\alpha$.
