@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_optlab import Group, optimizers, schedules
 from tests import oracle
+from tests.comparisons import tolerance_of
 from tests.problems import (
     apply,
     distance,
@@ -115,7 +116,8 @@ def test_equals_its_paper_in_float64(name, around, float64):
 @by_rule
 def test_equals_its_paper_in_float32(name, around):
     # a product of steps and gradients, which Mechanic's is, may be small by cancelling
-    close = 2e-5 if "mechanic" in around else 3e-6
+    usual = tolerance_of(optimizers.info(name).cls, "float32")
+    close = 2e-5 if "mechanic" in around else usual
     assert_equals_its_paper(name, around, weights(size=0.0), close)
 
 
