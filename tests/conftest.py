@@ -31,15 +31,14 @@ if BACKEND == "tensorflow":
 def pytest_collection_modifyitems(items):
     """Leave to `pytest -m every` what is tested on another rule of the same kind.
 
-    The same goes for other settings of a rule, where they make no difference in kind.
+    The same goes for other settings of a rule.
     """
     for item in items:
         chosen = FEW if item.get_closest_marker("long") else REPRESENTATIVES
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         for value in parameters.values():
             name, settings = value if is_case(value) else (value, {})
-            varied = settings and not item.get_closest_marker("settings")
-            if isinstance(name, str) and (varied or name in NAMES - chosen):
+            if isinstance(name, str) and (settings or name in NAMES - chosen):
                 item.add_marker(pytest.mark.every)
 
 

@@ -56,6 +56,7 @@ def number(pattern, text):
     return float(found[1])
 
 
+@pytest.mark.slow
 def test_mnist(run, tmp_path):
     said = run("mnist.py", "--epochs=1", "--examples=640", "--log-dir=my runs")
     assert 0 < number(r"Test accuracy: ([\d.]+) %", said) < 99.2

@@ -23,7 +23,6 @@ from tests.problems import (
 STEPS = 30
 
 
-@pytest.mark.settings
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_equals_its_paper(case):
     comparison = with_paper(*case)
@@ -49,7 +48,6 @@ TWINS = [
 ]
 
 
-@pytest.mark.settings
 @pytest.mark.parametrize("case", TWINS, ids=label)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_its_keras_twin(case, dtype, request):

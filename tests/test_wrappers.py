@@ -12,6 +12,7 @@ from tests import oracle
 from tests.comparisons import tolerance_of
 from tests.problems import (
     apply,
+    compiled,
     distance,
     fit,
     gradients,
@@ -356,8 +357,10 @@ def test_mechanic_finds_the_scale_of_a_rate():
     def end(rate):
         w = variables([np.zeros(5)])
         optimizer = optimizers.Mechanic(optimizers.SGD(rate), mechanic_decay=0.0)
+        optimizer.build(w)
+        step = compiled(optimizer, w)
         for _ in range(400):
-            apply(optimizer, [values(w)[0] - target], w)
+            step([ops.convert_to_tensor(values(w)[0] - target, "float32")])
         return values(w)[0]
 
     for rate in 1e-3, 1.0, 1e3:
