@@ -201,6 +201,18 @@ def test_both_passes_have_the_same_dropout_mask(seed):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of torch alone")
+def test_a_build_of_torch_for_an_accelerator_may_run_without_one(monkeypatch):
+    import torch
+
+    about = torch.accelerator
+    monkeypatch.setattr(about, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(about, "is_available", lambda: False)
+    model = compiled_model(dropped(None), optimizers.SAM(SGD(0.1)))
+    model.fit(np.ones((4, 64)), np.ones((4, 1)), verbose=0)
+    assert int(model.optimizer.updates) == 1
+
+
 @looker
 def test_metrics_and_normalization_move_once(name):
     logs, statistics = [], []
