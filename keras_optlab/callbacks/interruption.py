@@ -1,22 +1,21 @@
 """The base of all callbacks: told when an exception ends `fit`, and of one another.
 
 Keras calls `on_train_end` only when training ends in order: after an exception or
-Ctrl-C no hook of a callback runs on TensorFlow and torch. Nothing that Keras calls
-during `fit` encloses all of it (the batches, the validation, the data, the other
-callbacks), so `keras.Model.fit` itself is enclosed, once, when this module is imported.
+Ctrl-C no hook of a callback runs on TensorFlow and torch. So `fit` itself is enclosed.
 A fit whose callbacks do not derive from `Callback` below behaves as before.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import keras
 
 from keras_optlab.callbacks.serializable import Serializable
+from keras_optlab.engine import around_fit
 
 _in_this_fit: ContextVar[list[Callback]] = ContextVar("callbacks of the running fit")
 
@@ -61,23 +60,22 @@ class Callback(Serializable, keras.callbacks.Callback):
         """
 
 
-def _telling(fit: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `fit` so that it tells its callbacks of an exception, then lets it pass."""
+@contextlib.contextmanager
+def _telling(
+    model: keras.Model,  # noqa: ARG001
+    callbacks: list[keras.callbacks.Callback],  # noqa: ARG001
+) -> Iterator[None]:
+    """Tell the callbacks of a `fit` of an exception, then let it pass."""
+    joined: list[Callback] = []
+    token = _in_this_fit.set(joined)
+    try:
+        yield
+    except BaseException:
+        for callback in joined:
+            callback.on_train_interrupted()
+        raise
+    finally:
+        _in_this_fit.reset(token)
 
-    @functools.wraps(fit)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        callbacks: list[Callback] = []
-        token = _in_this_fit.set(callbacks)
-        try:
-            return fit(*args, **kwargs)
-        except BaseException:
-            for callback in callbacks:
-                callback.on_train_interrupted()
-            raise
-        finally:
-            _in_this_fit.reset(token)
 
-    return wrapper
-
-
-keras.Model.fit = _telling(keras.Model.fit)
+around_fit(_telling)

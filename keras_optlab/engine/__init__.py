@@ -7,7 +7,7 @@ from keras_optlab.engine.lookup import engine_of, find_engine
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.recorder import CAPACITY
-from keras_optlab.engine.seam import on_compile
+from keras_optlab.engine.seam import around_fit, on_compile
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "LayerStatistics",
     "Optimizer",
     "Statistics",
+    "around_fit",
     "engine_of",
     "find_engine",
     "make_adjustable",

@@ -23,14 +23,16 @@ Names used, and why no public one serves:
   `value` looks for another for longer than the update of a small weight takes.
 - `_seed_generators` of a model: state of its step that is none of its weights.
 
-One public method is wrapped, `compile`, since nothing else shows a model to its
-optimizer.
+Two public methods are wrapped, once: `compile`, since nothing else shows a model to its
+optimizer, and `fit`, since nothing that Keras calls within it encloses all of it (the
+batches, the validation, the data, the callbacks).
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -168,6 +170,61 @@ def on_compile(hook: Callable[[keras.Model], None]) -> None:
 
     compile_and_show.hook = hook  # type: ignore[attr-defined]
     owner.compile = compile_and_show
+
+
+FitHook = Callable[
+    [keras.Model, list[keras.callbacks.Callback]],
+    contextlib.AbstractContextManager[None],
+]
+
+
+def around_fit(hook: FitHook) -> None:
+    """Enter a context around every `fit` of every model, from now on.
+
+    Args:
+        hook: Makes the context from the model and the list of the callbacks that `fit`
+            was given. What the hook adds to the list runs after those.
+    """
+    if not hasattr(keras.Model.fit, "hooks"):
+        keras.Model.fit = _hooked(keras.Model.fit)
+    hooks: dict[str, FitHook] = keras.Model.fit.hooks
+    hooks[f"{hook.__module__}.{hook.__qualname__}"] = hook  # one more on no reload
+
+
+def _hooked(fit: Callable[..., Any]) -> Callable[..., Any]:
+    hooks: dict[str, FitHook] = {}
+    signature = inspect.signature(fit)
+
+    @functools.wraps(fit)
+    def fit_within_hooks(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        model, callbacks = bound.arguments["self"], _list(bound.arguments)
+        before = len(callbacks)
+        with contextlib.ExitStack() as stack:
+            for hook in hooks.values():
+                stack.enter_context(hook(model, callbacks))
+            added = callbacks[before:]
+            given = bound.arguments.get("callbacks")
+            if isinstance(given, keras.callbacks.CallbackList):
+                for callback in added:
+                    callback.set_model(model)
+                    given.append(callback)
+            elif added:
+                bound.arguments["callbacks"] = callbacks
+            return fit(*bound.args, **bound.kwargs)
+
+    fit_within_hooks.hooks = hooks  # type: ignore[attr-defined]
+    return fit_within_hooks
+
+
+def _list(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that `fit` was given as a list of our own."""
+    given = arguments.get("callbacks")
+    if isinstance(given, keras.callbacks.CallbackList):
+        return list(given.callbacks)
+    if isinstance(given, list | tuple):
+        return list(given)
+    return [] if given is None else [given]
 
 
 def inner_optimizer(optimizer: Any) -> Any:
