@@ -8,6 +8,7 @@ from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.recorder import CAPACITY
 from keras_optlab.engine.seam import around_fit, on_compile
+from keras_optlab.engine.skip_warnings import watch_skips
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
 
 __all__ = [
@@ -27,3 +28,4 @@ __all__ = [
 # Not when an optimizer is made that needs it: in `model.compile(SAM(...))` Python looks
 # the method up before it makes the optimizer.
 on_compile(join)
+around_fit(watch_skips)

@@ -35,7 +35,7 @@ class Driving(Options, Seam):
         @property
         def learning_rate(self) -> Any:
             """The rate as given: the variable, or the schedule's present value."""
-            rate = self._rate_driver or self.base_learning_rate
+            rate = self.rate_driver
             if isinstance(rate, keras.Variable):
                 return rate
             if isinstance(rate, LearningRateSchedule) or takes_step(rate):
@@ -45,7 +45,7 @@ class Driving(Options, Seam):
         @learning_rate.setter
         def learning_rate(self, value: Any) -> None:
             value = check_rate(value)
-            rate = self._rate_driver or self.base_learning_rate
+            rate = self.rate_driver
             if isinstance(value, float) and not isinstance(rate, keras.Variable):
                 raise TypeError(
                     f"The learning rate is driven by {rate!r}. "
@@ -53,6 +53,11 @@ class Driving(Options, Seam):
                     "move it, or construct the optimizer with a number."
                 )
             Seam.learning_rate.fset(self, value)
+
+    @property
+    def rate_driver(self) -> Any:
+        """What gives the rate now: a variable, a schedule or a function."""
+        return self._rate_driver or self.base_learning_rate
 
     @property
     def current_learning_rate(self) -> float:
@@ -150,7 +155,7 @@ class Driving(Options, Seam):
     # Small things the above is made of.
 
     def _current_rate(self) -> float:
-        rate = self._rate_driver or self.base_learning_rate
+        rate = self.rate_driver
         if isinstance(rate, LearningRateSchedule):  # of a Python number: no device work
             rate = rate(int(ops.convert_to_numpy(self.updates)))
         else:

@@ -1,4 +1,4 @@
-"""The guard: whether gradients hold a NaN or an infinity."""
+"""The guard: whether a step by these gradients leaves weights and state usable."""
 
 from __future__ import annotations
 
@@ -8,40 +8,32 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optlab.engine.backends import branches, jax_module
-from keras_optlab.engine.norms import global_norm, vectors
+from keras_optlab.engine.norms import global_norm
 
 Tensor = Any
 
+# Most rules sum up squares of gradients. Below this norm, the sum over 1e8 steps is
+# finite; a sum that is infinite once stays so, and stops its weight for good.
+LARGEST_NORM = {"float32": 1e15, "float64": 1e150}
+HALF = {"float16", "bfloat16"}
 
-def all_finite(xs: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
-    """Return whether no entry is a NaN or an infinity, and the norm of all if known.
 
-    A norm is finite only if all entries are, and takes one pass without a temporary;
-    XLA's maximum on a CPU may overlook a NaN. If it is not, it may have overflowed;
-    where branching costs nothing, each entry is looked at only then.
+def check_gradients(gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return whether to step by these gradients, and their norm.
+
+    Reasons not to are a NaN, an infinity, and a norm above `LARGEST_NORM`. The norm
+    shows all three, in one pass and without a temporary.
     """
-
-    def each() -> Tensor:
-        return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))
-
-    backend = keras.backend.backend()
-    if backend == "jax":
-        jax = jax_module()
-        if jax.default_backend() != "cpu":
-            return each(), None
-        xs = vectors(xs)  # to hand each tensor to a branch would take longer
-        norm = global_norm(xs)
-        finite = ops.isfinite(norm)
-        if isinstance(finite, jax.core.Tracer):
-            return jax.lax.cond(finite, lambda: jax.numpy.array(True), each), norm
-        return finite if finite else each(), norm
-    if not branches(xs[0]):
-        return each(), None
+    dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
+    xs = [
+        ops.cast(g, "float32") if dtype in HALF else g
+        for g, dtype in zip(gradients, dtypes, strict=True)
+    ]
     norm = global_norm(xs)
-    finite = ops.isfinite(norm)
-    if backend == "torch":
-        return finite if finite else each(), norm
-    import tensorflow as tf
+    widest = "float64" if set(dtypes) == {"float64"} else "float32"
+    return norm <= LARGEST_NORM[widest], norm
 
-    return tf.cond(finite, lambda: tf.constant(True), each), norm
+
+def all_finite(xs: Sequence[Tensor]) -> Tensor:
+    """Return whether no entry is a NaN or an infinity."""
+    return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from keras_optlab.engine import points
+from keras_optlab.engine.model_statistics import with_statistics_kept
 from keras_optlab.engine.passes import with_passes
 from keras_optlab.engine.seam import inner_optimizer
 
@@ -45,6 +46,11 @@ def join(model: Any) -> None:
             (REPLACING, _replacing),
         ):
             methods |= {k: partial(form, optimizer, getattr(model, k)) for k in names}
+    if getattr(optimizer, "skip_non_finite", False):
+        step = methods.get("train_step", model.train_step)
+        methods["train_step"] = with_statistics_kept(model, step)
+        once = methods.get("train_on_batch", model.train_on_batch)
+        methods["train_on_batch"] = partial(_counted, optimizer, once)
     if methods:
         vars(model).update(methods, _methods_of_optimizer=list(methods))
 
@@ -58,6 +64,12 @@ def leave(model: Any) -> None:
 def _training(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     with points.training_point(optimizer):
         return method(*args, **kw)
+
+
+def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    result = method(*args, **kw)
+    optimizer.loop.count()
+    return result
 
 
 def _evaluating(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_optlab.core import Record
 from keras_optlab.engine.backends import Pairs, read
 from keras_optlab.engine.fused import as_kernels_see
+from keras_optlab.engine.ranges import all_legal, as_scalar
 from keras_optlab.engine.scalars import as_tensor, scalar_dtype
 
 
@@ -26,26 +28,34 @@ class Hyperparameters:
     Attributes:
         done: Number of updates before this one.
         t: Number of this one, counted from 1.
+        rate: The learning rate before its scale and the factors of groups.
         base: What is in no group has these.
-        h: What the rule derived, by group; -1 is everything in no group.
+        own: The values of each group; -1 is everything in no group.
+        transforms: The arguments of each transform.
+        legal: Whether all that schedules and functions gave is in range; `None` if
+            they give nothing.
+        h: What the rule derived, by group.
         cast: The same in the types of the weights, by group and type.
-        kernels: The same for kernels, where they see decay factors otherwise.
         z: The next values of the rule's shared state, by group.
     """
 
     def __init__(self, optimizer: Any) -> None:
         self.done = read(optimizer.updates)
         self.t = ops.cast(self.done + 1, scalar_dtype())
+        self.rate = read_rate(optimizer)
         base = optimizer.live.tensors(self.done)
-        rate = ops.cast(optimizer.learning_rate, scalar_dtype())
-        self.base = base.extend(learning_rate=rate * base.learning_rate_scale)
+        self.base = base.extend(learning_rate=self.rate * base.learning_rate_scale)
+        self.transforms = [x.live.tensors(self.done) for x in optimizer.transforms]
+        groups = optimizer.plan.shared
+        self.own = {group: self._own(optimizer, group) for group in groups}
+        self.legal = all_legal(optimizer, self)
         self.h: dict[int, Record] = {}
         self.kernels: dict[int, Record] = {}
         self.z: dict[int, Record] = {}
         change = as_kernels_see(optimizer)
-        for group, shared in optimizer.plan.shared.items():
-            own = self._own(optimizer, group)
+        for group, shared in groups.items():
             z = Record(**{name: read(v) for name, v in shared.items()})
+            own = self.own[group]
             self.h[group], self.z[group] = optimizer.prepare(own, self.t, z)
             if change:
                 h, _ = optimizer.prepare(change(own), self.t, z)
@@ -73,8 +83,19 @@ class Hyperparameters:
         ]
 
     def _cast(self, optimizer: Any) -> dict[tuple[int, str], Record]:
+        """Return what the rule derived in the types of the weights.
+
+        Where kernels round decay factors, every form of the update rounds them alike,
+        so that state goes from one form to another.
+        """
         keys = {(p.group, p.dtype) for p in optimizer.plan.live}
-        return {key: self.h[key[0]].cast(key[1]) for key in keys}
+        rounded = self.kernels
+        return {
+            (group, dtype): rounded[group]
+            if dtype == "float32" and group in rounded
+            else self.h[group].cast(dtype)
+            for group, dtype in keys
+        }
 
     def _own(self, optimizer: Any, group: int) -> Record:
         """Return the values of a group, or else those of what is in none."""
@@ -87,3 +108,11 @@ class Hyperparameters:
         }
         rate = self.base.learning_rate * chosen.learning_rate
         return self.base.extend(learning_rate=rate, **own)
+
+
+def read_rate(optimizer: Any) -> Any:
+    """Return the rate of the update that comes next, before its scale, as a scalar."""
+    rate, driver = optimizer.learning_rate, optimizer.rate_driver
+    if not isinstance(rate, keras.Variable):
+        rate = as_scalar("learning_rate", rate, driver)
+    return ops.cast(rate, scalar_dtype())

@@ -26,8 +26,11 @@ from keras_optlab.engine.plan import Plan, make_plan
 from keras_optlab.engine.recorder import Recorder
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
 from keras_optlab.engine.seam import Seam, concrete, constant
+from keras_optlab.engine.skip_warnings import SkipWatch
+from keras_optlab.engine.skips import Skips
 from keras_optlab.engine.statistics import Statistics
 from keras_optlab.engine.step import take_step
+from keras_optlab.engine.window import Window
 from keras_optlab.transforms import Transform
 
 Tensor = Any
@@ -95,14 +98,14 @@ class Optimizer(Driving):
             add = functools.partial(self._add_scalar, owner=type(transform).__name__)
             transform.live = Scalars(type(transform), transform._values, add)
         self.updates = self._add_counter("updates")
-        self.skipped_steps = self._add_counter("skipped_steps")
+        self.skips = Skips(self._add_counter)
+        self.loop = SkipWatch(self)
         self.recorder = Recorder()
         self.pending_state: Any = None
         self.at_evaluation_point = False
         self._looked_again = False
         if self.looks_again and self.accumulates:
             self._check_accumulation()
-        self._reported_skips = 0
         self.exclude: Callable[[Any], None] | None = None
 
     # What an algorithm implements.
@@ -249,11 +252,16 @@ class Optimizer(Driving):
         super().build(variables)
         self.plan: Plan = make_plan(self, variables)
         if self.accumulates:
-            self.accumulated = self._add_counter("accumulated")
+            self.window = Window(self._add_record, len(variables))
         self._tell_of_large_weights()
         self.recorder.build(self._add_record, [p.path for p in self.plan.live])
         with eagerly():
             state.load_pending(self)
+
+    def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
+        """Update weights by their gradients, as Keras' optimizers do."""
+        super().apply(grads, trainable_variables)
+        self.loop.count()
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -304,10 +312,16 @@ class Optimizer(Driving):
         """Return whether a micro-batch is the last before an update.
 
         Args:
-            count: The number of finite ones since the last update, with this one.
+            count: The number of good ones since the last update, with this one.
         """
         del count
-        return (read(self.micro_steps) + 1) % self.gradient_accumulation_steps == 0
+        received = read(self.window.received) + 1
+        return received % self.gradient_accumulation_steps == 0
+
+    @property
+    def skipped_steps(self) -> Variable:
+        """The number of (micro-)steps skipped."""
+        return self.skips.total
 
     @property
     def transforms(self) -> list[Transform]:
@@ -346,21 +360,12 @@ class Optimizer(Driving):
         return self.recorder.histograms()
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """End training: write the average, and say if steps were skipped."""
-        skipped, steps = concrete(self.skipped_steps), concrete(self.micro_steps)
-        if skipped is None:
+        """End training: write the average."""
+        if concrete(self.updates) is None:
             return  # a failed step took the state with it; let its error be seen
         super().finalize_variable_values(var_list)
         if self.use_ema:
             unshare(var_list)
-        if skipped > self._reported_skips:
-            self._reported_skips = int(skipped)
-            warnings.warn(
-                f"{self.name} skipped {skipped} of {steps} steps, because their "
-                "gradients held a NaN or an infinity; the weights are unharmed. Look "
-                "for bad rows in the data, or lower the learning rate.",
-                stacklevel=3,
-            )
 
     # Keeping and restoring.
 

@@ -54,9 +54,13 @@ class Options(Declared):
         groups: `Group`s of weights with hyperparameters of their own.
         gradient_transforms: From `keras_optlab.transforms`; they follow the clipping.
         update_transforms: From `keras_optlab.transforms`; they precede the decay.
-        skip_non_finite: Skip a step whose gradients hold a NaN or an infinity: nothing
-            changes but `skipped_steps`. Under accumulation such a micro-batch is left
-            out of the average.
+        skip_non_finite: Skip a step whose gradients hold a NaN or an infinity, or have
+            a norm above 1e15 (float64: 1e150), whose squares would soon overflow.
+            Nothing changes but `skipped_steps`. In `fit` and `train_on_batch` the
+            running statistics of normalization stay as before, too. Under accumulation
+            such a micro-batch is left out of the average.
+        stop_after_skips: Steps >= 1 skipped one after the other at which `fit` stops,
+            and a loop of one's own is warned; `None` is never.
         sparse: What a gradient with rows, as an embedding has it, leads to. `"dense"`
             is what the algorithm says: all rows are updated, also those without a
             gradient. `"lazy"` updates the touched rows alone, with their state and
@@ -165,6 +169,15 @@ class Options(Declared):
     )
     skip_non_finite: bool = Flag(
         default=True, doc="skip steps with NaN or infinite gradients", kw_only=True
+    )
+    stop_after_skips: int | None = Hyper(
+        default=100,
+        within=">= 1",
+        doc="skipped steps at which to stop",
+        adjustable=False,
+        integer=True,
+        optional=True,
+        kw_only=True,
     )
     sparse: str = Choice(
         default="dense",

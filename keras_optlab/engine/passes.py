@@ -84,7 +84,7 @@ def second_pass(
         if getattr(new, name) is not old
     ]
     if rows:
-        finite, _ = all_finite([*gs, *(new for _, _, new in rows)])
+        finite = all_finite([*gs, *(new for _, _, new in rows)])
         commit([(v, ops.where(finite, new, old)) for v, old, new in rows])
         gs = [ops.where(finite, g, float("nan") * ops.ones_like(g)) for g in gs]
     return gs

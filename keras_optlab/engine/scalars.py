@@ -14,6 +14,7 @@ from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import DecayField, Field
 from keras_optlab.core.numerics import DecayRate
 from keras_optlab.core.records import Record
+from keras_optlab.engine.ranges import as_scalar
 from keras_optlab.engine.seam import concrete, is_purged
 
 Tensor = Any
@@ -169,7 +170,8 @@ class Scalars:
 def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
     """Return what a rule reads of a value that no variable holds."""
     if isinstance(value, LearningRateSchedule):
-        value = ops.cast(value(step), scalar_dtype())
+        given = as_scalar(field.name, value(step), value)
+        value = ops.cast(given, scalar_dtype())
         return DecayRate(1.0 - value) if isinstance(field, DecayField) else value
     if field.adjustable and value is not None:
         stored = ops.convert_to_tensor(_stored(field, value), scalar_dtype())

@@ -232,6 +232,23 @@ def inner_optimizer(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def optimizers_of(model: keras.Model) -> list[Any]:
+    """Return the optimizers of this package that a model holds, compiled in or not."""
+    waiting = [getattr(model, "optimizer", None), *vars(model).values()]
+    found: dict[int, Any] = {}
+    while waiting:
+        x = inner_optimizer(waiting.pop(0))
+        if isinstance(x, list | tuple):
+            waiting += x
+        elif isinstance(x, dict):
+            waiting += x.values()
+        elif isinstance(x, Seam):
+            found[id(x)] = x
+        elif isinstance(x, keras.optimizers.Optimizer):
+            waiting += getattr(x, "optimizers", [])
+    return list(found.values())
+
+
 def loss_scale(optimizer: Any, dtype: str) -> Tensor:
     """Return the factor on the loss that an optimizer takes out of gradients again."""
     if hasattr(optimizer, "dynamic_scale"):

@@ -80,7 +80,7 @@ def _shared(optimizer: Any) -> dict[str, Variable]:
         for name, variable in variables.items()
     }
     if optimizer.accumulates:
-        found["accumulated"] = optimizer.accumulated
+        found |= optimizer.window.variables
     return found
 
 

@@ -17,7 +17,7 @@ from keras_optlab.engine.backends import (
     sum_over_replicas,
 )
 from keras_optlab.engine.buckets import gather
-from keras_optlab.engine.guard import all_finite
+from keras_optlab.engine.guard import check_gradients
 from keras_optlab.engine.hyperparameters import Hyperparameters
 from keras_optlab.engine.parameter import Parameter
 from keras_optlab.engine.sparse import with_gradients
@@ -43,19 +43,29 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         _accumulate(optimizer, parameters, gradients)
         return
     parameters, gradients = gather(optimizer, parameters, gradients)
-    scalars, guarded = Hyperparameters(optimizer), optimizer.skip_non_finite
-    finite, norm = all_finite(gradients) if guarded else (None, None)
+    scalars = Hyperparameters(optimizer)
+    good, norm = _check(optimizer, gradients, scalars)
 
     def update(record: bool) -> Pairs:
         return Update(optimizer, parameters, gradients, scalars, record, norm).compute()
 
-    def skip() -> Pairs:
-        return [(optimizer.skipped_steps, read(optimizer.skipped_steps) + 1)]
-
-    if finite is None:
+    if good is None:
         commit_first(_updates(optimizer, True, update))
     else:
-        commit_first([*_updates(optimizer, finite, update), (True, skip)])
+        skip = partial(optimizer.skips.skip, scalars.done)
+        commit_first([*_updates(optimizer, good, update), (True, skip)])
+
+
+def _check(
+    optimizer: Any, gradients: list[Tensor], scalars: Hyperparameters
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return whether to take the step, `None` for always, and the gradients' norm."""
+    if not optimizer.skip_non_finite:
+        return scalars.legal, None
+    good, norm = check_gradients(gradients)
+    if scalars.legal is not None:
+        good = ops.logical_and(good, scalars.legal)
+    return good, norm
 
 
 def _updates(
@@ -80,36 +90,43 @@ def _accumulate(
 ) -> None:
     """Add the micro-batch; at the end of a window update by the average.
 
-    A micro-batch that is not finite adds nothing and is not counted, so the average is
-    over the others; a window of bad ones updates nothing.
+    A bad micro-batch adds nothing and is not counted, so the average is over the
+    others; a window of bad ones updates nothing. A weight without a gradient in this
+    micro-batch is updated by what it got from the others of the window.
     """
-    finite = all_finite(gradients)[0] if optimizer.skip_non_finite else None
-    sums = [optimizer.accumulators[p.index] for p in parameters]
+    window, skips = optimizer.window, optimizer.skips
+    scalars = Hyperparameters(optimizer)
+    good, _ = _check(optimizer, gradients, scalars)
+    present = {p.index for p in parameters}
+    absent = [p for p in optimizer.plan.live if p.index not in present]
+    sums = [optimizer.accumulators[p.index] for p in parameters + absent]
+    added = [_zero_unless(good, g) for g in gradients]
     total = [
-        read(a) + ops.cast(_zero_unless(finite, g), a.dtype)
-        for a, g in zip(sums, gradients, strict=True)
+        read(a) + ops.cast(g, a.dtype)
+        for a, g in zip(sums, added, strict=False)  # those of `parameters`
     ]
-    count, skipped = read(optimizer.accumulated), read(optimizer.skipped_steps)
-    good = 1 if finite is None else ops.cast(finite, count.dtype)
-    count = count + good
-    skips = (optimizer.skipped_steps, skipped + 1 - good)
-    last = optimizer.is_complete(count)
+    total += [read(a) for a in sums[len(total) :]]
+    one = 1 if good is None else ops.cast(good, read(optimizer.updates).dtype)
+    counts = window.next(one, present)
+    last = optimizer.is_complete(counts.good)
+    skipped = skips.skip_unless(one, scalars.done)
 
     def update(record: bool) -> Pairs:
-        mean = [x / ops.cast(count, x.dtype) for x in total]
+        mean = [x / ops.cast(counts.good, x.dtype) for x in total]
+        rows = gather(optimizer, parameters, mean[: len(parameters)])
+        there = {p.index: counts.gradients[p.index] > 0 for p in absent}
+        together = rows[0] + absent, rows[1] + mean[len(parameters) :]
+        done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
-        rows = gather(optimizer, parameters, mean)
-        scalars = Hyperparameters(optimizer)
-        done = Update(optimizer, *rows, scalars, record).compute()
-        return [*done, *emptied, (optimizer.accumulated, count * 0), skips]
+        return [*done, *emptied, *window.emptied(counts), *skipped]
 
     def add() -> Pairs:
-        added = list(zip(sums, total, strict=True))
-        return [*added, (optimizer.accumulated, count), skips]
+        kept = list(zip(sums, total, strict=True))[: len(parameters)]
+        return [*kept, *window.kept(counts), *skipped]
 
-    now = ops.logical_and(last, count > 0)
+    now = ops.logical_and(last, counts.good > 0)
     commit_first([*_updates(optimizer, now, update), (True, add)])
 
 
-def _zero_unless(finite: Tensor | None, g: Tensor) -> Tensor:
-    return g if finite is None else ops.where(finite, g, ops.zeros_like(g))
+def _zero_unless(good: Tensor | None, g: Tensor) -> Tensor:
+    return g if good is None else ops.where(good, g, ops.zeros_like(g))

@@ -52,6 +52,7 @@ class Update:
         scalars: The hyperparameters of this update.
         record: Whether to write the records that are due.
         norm: The norm of these gradients together, if it is known.
+        changes_if: By the index of a weight, where it and its slots change at all.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Update:
         scalars: Hyperparameters,
         record: bool,
         norm: Tensor | None = None,
+        changes_if: dict[int, Tensor] | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
         self.gradients = gradients
         self.record = record
         self.norm = norm
+        self.changes_if = changes_if or {}
         self.scalars = scalars
         self.done, self.t, self.cast = scalars.done, scalars.t, scalars.cast
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
@@ -86,11 +89,14 @@ class Update:
         if optimizer.measures:
             self.scalars = self.scalars.concluded(optimizer, self._sums(g))
             self.cast = self.scalars.cast
-        if self.record or optimizer.update_transforms or optimizer.averages:
+        if optimizer.update_transforms or optimizer.averages:
             self._advance_together(unclipped, g)
         else:
+            if self.record:  # beside the update, which stays as it is to the last bit
+                self._record(unclipped, g, self._each(self._change, g))
             self._each(self._advance, g)
             self.fused.finish()
+        self.pairs = self._unchanged_unless(self.pairs)
         self.pairs += self.scalars.pairs(optimizer)
         self.pairs.append((optimizer.updates, self.done + 1))
         return self.pairs
@@ -109,12 +115,17 @@ class Update:
             self.pairs += self._stored(p.slots, values)
         self._write_weights(new)
 
+    def _change(self, p: Parameter, g: Tensor) -> Tensor:
+        """Return what the rule adds to one weight."""
+        return self.rule(p, self.decayed(p, self.weight(p)), g, p.slots)[0]
+
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
-        if self.may_fuse and p.owns_slots and self.fused.advance(p, g):
+        always = p.index not in self.changes_if
+        if always and self.may_fuse and p.owns_slots and self.fused.advance(p, g):
             return
         pairs = self.next_values(p, p.variable, p.slots, g)
-        if writes_at_once(p.members[0].variable):
+        if always and writes_at_once(p.members[0].variable):
             commit(pairs)
         else:
             self.pairs += pairs
@@ -214,7 +225,7 @@ class Update:
         for i, transform in enumerate(chosen, start):
             slots = [p.transform_slots[i] for p in self.parameters]
             shared = self.optimizer.plan.transform_shared[i]
-            h = transform.live.tensors(self.done)
+            h = self.scalars.transforms[i]
             seen = self._each(self._seen, self.w, g or xs)
             before = xs
             xs, s, z = transform.run(
@@ -286,10 +297,13 @@ class Update:
 
     def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
         """Take the step, then soft-threshold if asked: exact zeros."""
-        if not self.shrinks(p):
-            return w + u
-        h = self._h(p)
-        return soft_threshold(w + u, h.learning_rate * h.l1_proximal)
+        new = w + u
+        if self.shrinks(p):
+            h = self._h(p)
+            new = soft_threshold(new, h.learning_rate * h.l1_proximal)
+        if p.index in self.changes_if:
+            return ops.where(self.changes_if[p.index], new, self.weight(p))
+        return new
 
     def _followed(self, p: Parameter, new: Tensor, s: Record) -> Record:
         """Let the slots follow what the weight has become, if the rule wants that."""
@@ -300,6 +314,22 @@ class Update:
     def shrinks(self, p: Parameter) -> bool:
         """Return whether the proximal step applies to a weight."""
         return p.regularized and self._h(p).l1_proximal is not None
+
+    def _unchanged_unless(self, pairs: Pairs) -> Pairs:
+        """Return values that are the present ones of weights that do not change."""
+        if not self.changes_if:
+            return pairs
+        owners = {
+            id(slot): self.changes_if[p.index]
+            for p in self.parameters
+            if p.index in self.changes_if
+            for slots in (p.slots, *p.transform_slots)
+            for slot in slots.values()
+        }
+        return [
+            (v, ops.where(owners[id(v)], x, read(v)) if id(v) in owners else x)
+            for v, x in pairs
+        ]
 
     # Values that follow from the new weights.
 

@@ -16,7 +16,7 @@ from keras import ops
 
 from keras_optlab.engine.backends import commit, in_replica, on_cpu, raw
 from keras_optlab.engine.fused import form
-from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel
+from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.parameter import Parameter, Slots
 
 Tensor = Any
@@ -97,11 +97,13 @@ class OnTensorFlow(form.Form):
 
     def _kernel(self, p: Parameter) -> Kernel | None:
         """Return a kernel that does what this weight needs, if there is one."""
-        h = self.update.scalars.kernels.get(p.group)
+        optimizer = self.update.optimizer
+        known = has_kernel(optimizer.registry_name, optimizer._values)
         single = p.members == [p] and p.all_float32
-        if h is None or not single or self.update.shrinks(p):
+        if not known or not single or self.update.shrinks(p):
             return None
-        return KERNELS[self.update.optimizer.registry_name](h, set(p.slots))
+        h = self.update.cast[p.group, p.dtype]
+        return KERNELS[optimizer.registry_name](h, set(p.slots))
 
 
 def reads_first(function: Callable[..., Any], *args: Tensor) -> bool:

@@ -1,0 +1,136 @@
+"""Whether the values that schedules and functions give a hyperparameter are legal.
+
+A number is checked when it is set. What a schedule gives is known in the step only,
+where nothing can be raised: an illegal value makes it a skipped step, and the
+hyperparameter is named when the host next looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.fields import Interval
+from keras_optlab.core.numerics import DecayRate
+
+Tensor = Any
+
+RATE = Interval(">= 0")
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A hyperparameter that a schedule or a function drives.
+
+    Attributes:
+        label: Its name, with that of the group or transform it belongs to.
+        interval: Its legal range.
+        value_at: From the number of updates so far to its value.
+        in_step: From the hyperparameters of a step to its value.
+    """
+
+    label: str
+    interval: Interval
+    value_at: Callable[[int], Any]
+    in_step: Callable[[Any], Tensor]
+
+
+def driven(optimizer: Any) -> Iterator[Driven]:
+    """Return all that schedules and functions drive in an optimizer now."""
+    if not isinstance(optimizer.rate_driver, keras.Variable):
+        yield Driven(
+            "learning_rate",
+            RATE,
+            lambda step: optimizer.current("learning_rate"),  # noqa: ARG005
+            lambda scalars: scalars.rate,
+        )
+    yield from _scheduled("", optimizer.live.values, optimizer, lambda s: s.base)
+    for i, group in enumerate(optimizer.groups):
+        if i in optimizer.plan.shared:
+            yield from _scheduled(
+                f"{group.match!r}: ",
+                group.hyperparameters,
+                optimizer,
+                lambda s, i=i: s.own[i],
+            )
+    for i, transform in enumerate(optimizer.transforms):
+        yield from _scheduled(
+            f"{type(transform).__name__}.",
+            transform.live.values,
+            transform,
+            lambda s, i=i: s.transforms[i],
+        )
+
+
+def _scheduled(
+    prefix: str, values: dict[str, Any], owner: Any, record: Callable[[Any], Any]
+) -> Iterator[Driven]:
+    for name, value in values.items():
+        if isinstance(value, LearningRateSchedule):
+            yield Driven(
+                prefix + name,
+                owner.fields[name].interval,
+                value,
+                lambda s, name=name: getattr(record(s), name),
+            )
+
+
+def all_legal(optimizer: Any, scalars: Any) -> Tensor | None:
+    """Return whether every driven value of a step is legal; `None` if none is driven.
+
+    Args:
+        optimizer: The optimizer, built.
+        scalars: The hyperparameters of the step.
+    """
+    checks = [_within(d.interval, d.in_step(scalars)) for d in driven(optimizer)]
+    return ops.all(ops.stack(checks)) if checks else None
+
+
+def illegal_now(optimizer: Any) -> list[str]:
+    """Return the driven values that are illegal at the next update, in words."""
+    step = int(ops.convert_to_numpy(optimizer.updates))
+    values = [
+        (d, float(ops.convert_to_numpy(d.value_at(step)))) for d in driven(optimizer)
+    ]
+    return [
+        f"{d.label}={value} at update {step}, expected a number {d.interval.text}"
+        for d, value in values
+        if value not in d.interval
+    ]
+
+
+def as_scalar(name: str, value: Any, driver: Any) -> Tensor:
+    """Return what a schedule or a function gave as a scalar tensor.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is several.
+    """
+    try:
+        x = ops.convert_to_tensor(value)
+    except (TypeError, ValueError):
+        x = None
+    if value is None or x is None:
+        raise TypeError(
+            f"What drives `{name}` must return a number. "
+            f"Received: {value!r} of {driver!r}"
+        )
+    if tuple(x.shape) != ():
+        raise ValueError(
+            f"What drives `{name}` must return one number. "
+            f"Received: a tensor of shape {tuple(x.shape)} of {driver!r}"
+        )
+    return x
+
+
+def _within(interval: Interval, value: Any) -> Tensor:
+    """Return whether a value, a tensor or a decay factor, is in a range."""
+    x = value.keep if isinstance(value, DecayRate) else value
+    above = x >= interval.low if interval.closed[0] else x > interval.low
+    below = x <= interval.high if interval.closed[1] else x < interval.high
+    return ops.logical_and(ops.isfinite(x), ops.logical_and(above, below))
