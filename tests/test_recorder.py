@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_optlab import Group, optimizers
+from keras_optlab import Group, callbacks, optimizers
 from keras_optlab.engine import CAPACITY
-from tests.problems import apply, compiled, fit, values, variables
+from tests.problems import apply, compiled, compiled_model, fit, values, variables
 
 
 class TestStatistics:
@@ -174,7 +174,57 @@ class TestRequests:
         for g in gradients:
             for step in steps:
                 step([ops.convert_to_tensor(g[0], "float32")])
-        np.testing.assert_allclose(*(values(ws)[0] for ws in weights), rtol=1e-6)
+        np.testing.assert_array_equal(*(values(ws)[0] for ws in weights))
         _, records = asked.recorder.statistics_since(0)
         assert [s.step for s in records] == recorded
         assert asked.histograms().step == int(asked.updates.numpy()) // 2 * 2
+
+
+MODES = [{}]
+if keras.backend.backend() == "tensorflow":
+    MODES = [{}, {"jit_compile": True}, {"run_eagerly": True}]
+
+
+class TestWatching:
+    """Weights that are updated one by one, in buckets, and by kernels."""
+
+    X = np.random.default_rng(0).normal(size=(24, 20)).astype("float32")
+
+    def end(self, name, callbacks=(), **compiling):
+        keras.utils.set_random_seed(0)
+        hidden = [keras.layers.Dense(900, "tanh"), keras.layers.Dense(20, "tanh")]
+        narrow = [keras.layers.Dense(4, "tanh") for _ in range(5)]
+        model = keras.Sequential([keras.Input((20,)), *hidden, *narrow])
+        optimizer = optimizers.create(name)
+        compiled_model(model, optimizer, **compiling)
+        model.fit(
+            self.X,
+            self.X[:, :4],
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            verbose=0,
+            callbacks=list(callbacks),
+        )
+        return values(model.trainable_variables) + values(
+            slot for p in optimizer.plan.parameters for slot in p.slots.values()
+        )
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("mode", MODES, ids=str)
+    @pytest.mark.parametrize("name", optimizers.names())
+    def test_changes_no_bit(self, name, mode):
+        watcher = callbacks.Monitor(every=2)
+        for a, b in zip(
+            self.end(name, **mode), self.end(name, [watcher], **mode), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+
+    @pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
+    @pytest.mark.long
+    @pytest.mark.parametrize("name", optimizers.names())
+    def test_eager_and_compiled_agree(self, name):
+        for mode in MODES[1:]:
+            for a, b in zip(self.end(name), self.end(name, **mode), strict=True):
+                scale = max(np.abs(a).max(), 1e-30)
+                np.testing.assert_allclose(a / scale, b / scale, atol=2e-6)

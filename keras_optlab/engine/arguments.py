@@ -46,7 +46,7 @@ def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
                 f"{transform!r} belongs among the {transform.sides[0]}_transforms. "
                 f"Received: {side}_transforms=[{transform!r}]"
             )
-    return tuple(type(x).from_config(x.get_config()) for x in transforms)
+    return tuple(type(x)(**{k: getattr(x, k) for k in x.fields}) for x in transforms)
 
 
 def check_gradient_transforms(value: Any) -> tuple[Transform, ...]:

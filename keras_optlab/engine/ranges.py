@@ -115,7 +115,7 @@ def as_scalar(name: str, value: Any, driver: Any) -> Tensor:
         x = ops.convert_to_tensor(value)
     except (TypeError, ValueError):
         x = None
-    if value is None or x is None:
+    if x is None or "str" in keras.backend.standardize_dtype(x.dtype):
         raise TypeError(
             f"What drives `{name}` must return a number. "
             f"Received: {value!r} of {driver!r}"
