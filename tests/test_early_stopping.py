@@ -1,6 +1,7 @@
 """Early stopping: when it stops, and which weights are left whatever ends training."""
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -299,11 +300,34 @@ def test_the_nearest_metric_is_named():
 
 
 @pytest.mark.filterwarnings("error:EarlyStopping")
-def test_epochs_without_validation_are_not_counted():
+@pytest.mark.parametrize("frequency", [2, [2, 4, 6]])
+def test_epochs_without_validation_are_not_counted(frequency):
     stopping = EarlyStopping("val_loss", patience=2, min_delta=1e9, verbose=0)
-    with pytest.warns(UserWarning, match="validation_freq"):
-        fit(compiled(), [stopping], validation_data=(X, Y), validation_freq=2)
+    fit(compiled(), [stopping], validation_split=0.5, validation_freq=frequency)
     assert (stopping.best_epoch, stopping.stopped_epoch) == (1, 5)
+
+
+@pytest.mark.parametrize("frequency", [9, [9]])
+def test_a_validation_that_never_comes_is_told_at_once(frequency):
+    told = re.escape(f"validation_freq={frequency!r} does not in the 2 epochs")
+    with pytest.warns(UserWarning, match=told):
+        fit(
+            compiled(),
+            [EarlyStopping("val_loss", verbose=0)],
+            epochs=2,
+            validation_data=(X, Y),
+            validation_freq=frequency,
+        )
+
+
+def test_a_metric_that_the_validation_does_not_report_is_told_when_it_ran():
+    with pytest.warns(UserWarning, match="Did you mean 'val_loss'.*Name one of these"):
+        fit(
+            compiled(),
+            [EarlyStopping("val_los", mode="min", verbose=0)],
+            validation_data=(X, Y),
+            validation_freq=2,
+        )
 
 
 def test_a_metric_of_several_values_is_refused():

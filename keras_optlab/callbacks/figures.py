@@ -101,7 +101,7 @@ class Figures(Recording):
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of the next step; by name if the optimizer holds several."""
-        if self.takes_no_step:
+        if self.is_idle:
             return {}
         rates = {}
         for name, optimizer in parts_of(self.optimizer).items():
@@ -121,7 +121,7 @@ class Figures(Recording):
     @property
     def shown_engine(self) -> Optimizer | None:
         """The optimizer, if it is one of ours and trains."""
-        return None if self.takes_no_step else self.engine
+        return None if self.is_idle else self.engine
 
     def _move_point(self, updates: int, skipped: int) -> None:
         before, skipped_before, position = self._point

@@ -77,16 +77,21 @@ class OptimizerAccess:
         return engine
 
     def watch_for_steps(self) -> None:
-        """Find out from here on whether the model's optimizer takes steps."""
-        self._moved = self.given_optimizer is not None
+        """Find out from here on whether the optimizer takes steps."""
+        self._moved = False
         self._at_first = progress(self.optimizer)
 
     @property
     def takes_no_step(self) -> bool:
-        """Whether the model's optimizer has not moved since training began."""
+        """Whether the optimizer has not moved since training began."""
         if not self._moved:
             self._moved = progress(self.optimizer) != self._at_first
         return not self._moved
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this is the model's optimizer, and it takes no step."""
+        return self.given_optimizer is None and self.takes_no_step
 
     def tell_of_no_step(self) -> None:
         """Warn, once, if the optimizer takes no step and that makes this useless."""
@@ -96,6 +101,16 @@ class OptimizerAccess:
             return
         self._told_of_no_step = True
         name = type(self).__name__
+        if self.given_optimizer is not None:
+            warnings.warn(
+                f"{name}: the optimizer that it was given, "
+                f"{type(self.optimizer).__name__}, has taken no step in an epoch. Pass "
+                "the one that trains. On JAX a step of `fit` has the state of "
+                "`model.optimizer` alone: hold several optimizers in a "
+                "keras.optimizers.MultiOptimizer there.",
+                stacklevel=3,
+            )
+            return
         own = [
             f"model.{k}"
             for k, v in vars(self.model).items()

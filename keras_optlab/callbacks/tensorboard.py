@@ -205,7 +205,7 @@ class TensorBoard(Figures):
         if self._described:
             return
         self._described = True
-        idle = self.position > self._began and self.takes_no_step
+        idle = self.position > self._began and self.is_idle
         optimizer = None if idle else self.optimizer
         pages = configuration(self.model, optimizer, self._facts()).items()
         texts = [

@@ -226,17 +226,18 @@ MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_+|_+(?![^\W_])")
 def _cell(text: str) -> str:
     """Return a text that a cell of a table of Markdown shows as it is.
 
-    >>> _cell("two\\nlines | *not* bold <b>")
-    'two<br>lines &#124; &#42;not&#42; bold &lt;b&gt;'
+    >>> _cell("one | *not* bold <b>")
+    'one &#124; &#42;not&#42; bold &lt;b&gt;'
     """
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} ... ({len(text):,} characters)"
-    text = MARKDOWN.sub(
-        lambda found: "".join(f"&#{ord(c)};" for c in found[0]),
-        html.escape(text, False),
-    )
+    text = MARKDOWN.sub(_entities, html.escape(text, quote=False))
     lines = text.splitlines() or [""]
     return "<br>".join("".join(c for c in line if c.isprintable()) for line in lines)
+
+
+def _entities(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(c)};" for c in found[0])
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -70,7 +70,8 @@ def session_start(hparams: Mapping[str, HParam]) -> Values:
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
     info = SessionStartInfo(start_time_secs=time.time())
-    for name, value in hparams.items():
+    for key, value in hparams.items():
+        name = _text(key)
         if isinstance(value, bool):
             info.hparams[name].bool_value = value
         elif isinstance(value, int | float) and math.isfinite(value):
