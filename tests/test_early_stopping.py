@@ -211,6 +211,27 @@ def test_when_and_why_it_stops(values, kwargs, best_epoch, why, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (interrupt, "Training was interrupted. "),
+        (fail, ""),
+    ],
+)
+def test_what_ended_training_is_told_by_its_exception(action, said, capsys):
+    script, at = Script([3.0, 1.0, 2.0]), At(2, action)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        fit(compiled(), [script, EarlyStopping(), at])
+    assert capsys.readouterr().out == (
+        f"EarlyStopping: {said}Restored the weights of the best epoch, 2 "
+        "(val_loss 1).\n"
+    )
+    for stopping in EarlyStopping(restore_best=False), EarlyStopping("loss"):
+        with pytest.raises((KeyboardInterrupt, RuntimeError)):
+            fit(compiled(), [Script([3.0]), stopping, At(0, action, batch=1)])
+    assert capsys.readouterr().out == ""
+
+
 def test_a_metric_that_is_never_finite_restores_nothing(capsys):
     model, script = compiled(), Script([math.nan] * 3)
     fit(model, [script, EarlyStopping()], epochs=3)

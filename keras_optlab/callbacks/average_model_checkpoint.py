@@ -109,7 +109,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         *,
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        if save_freq != "epoch":
+        if not isinstance(save_freq, str) or save_freq != "epoch":
             doc = "batches between two checkpoints, or 'epoch'"
             save_freq = number("save_freq", save_freq, ">= 1", doc, integer=True)
         threshold = "initial_value_threshold", initial_value_threshold
