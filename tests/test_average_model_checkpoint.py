@@ -171,9 +171,7 @@ def trained_apart():
 
 @pytest.mark.parametrize("update_weights", [False, True])
 @pytest.mark.parametrize("at", [0, 1, 3, 4, 6])
-def test_weights_and_averages_are_never_mixed(
-    update_weights, at, tmp_path, monkeypatch
-):
+def test_weights_and_averages_do_not_mix(update_weights, at, tmp_path, monkeypatch):
     """There are four averaged weights; the fifth assignment and on put them back."""
     model = trained_apart()
     before, calls = model.get_weights(), []
