@@ -12,6 +12,7 @@ from keras_optlab.callbacks import EarlyStopping, Monitor, TensorBoard
 from keras_optlab.full_batch import methods
 from keras_optlab.full_batch.data import Data
 from keras_optlab.full_batch.objective import Objective
+from tests.fitting import Script
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(40, 3))
@@ -352,10 +353,13 @@ def test_our_callbacks_show_no_optimizer_and_hear_of_a_failure(tmp_path):
     )
     assert history.history.keys() == {"loss"}
     assert [row["step"] for row in monitor.rows] == [1, 2]
-    stopping, best = EarlyStopping("loss", mode="max", verbose=0), Told(fail_at=2)
+    script, stopping = Script([1.0, 2.0, 3.0]), EarlyStopping(verbose=0)
     with pytest.raises(KeyboardInterrupt):
-        fit_full_batch(model, X, Y - 9, callbacks=[best, stopping], verbose=0)
-    assert same(model.get_weights(), best.weights[0])
+        fit_full_batch(
+            model, X, Y - 9, callbacks=[script, stopping, Told(fail_at=1)], verbose=0
+        )
+    assert same(model.get_weights(), script.weights[0])
+    assert not same(*script.weights)
 
 
 @pytest.mark.parametrize(

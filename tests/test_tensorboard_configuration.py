@@ -70,7 +70,7 @@ TEXTS = {
     "a | b": "a &#124; b",
     "*not* _bold_ `code`": "&#42;not&#42; &#95;bold&#95; &#96;code&#96;",
     "__init__.py of a_b": "&#95;&#95;init&#95;&#95;.py of a_b",
-    "<b>[link](x)</b>": "&lt;b&gt;&#91;link&#93;(x)&lt;/b&gt;",
+    "<b>[link](x)</b>": "&lt;b&gt;[link&#93;(x)&lt;/b&gt;",
     "größer 大 \N{ROCKET}": "größer 大 \N{ROCKET}",
     "\ud800": "",
     "x" * 9999: f"{'x' * 2000} ... (9,999 characters)",

@@ -219,8 +219,8 @@ def _name(name: str) -> str:
     return f"`{name}`" if re.fullmatch(r"[\w ./:-]+", name) else _cell(name)
 
 
-# Where an underscore is within a word, Markdown leaves it alone.
-MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_+|_+(?![^\W_])")
+# Markdown leaves an underscore within a word alone, and brackets that are no link.
+MARKDOWN = re.compile(r"[\\`*|~]|\](?=[(\[:])|(?<![^\W_])_+|_+(?![^\W_])")
 
 
 def _cell(text: str) -> str:
