@@ -147,3 +147,142 @@ def test_an_optimizer_without_averages_is_refused(optimizer, tmp_path):
     checkpoint = AverageModelCheckpoint(False, str(tmp_path / "model.keras"))
     with pytest.raises(ValueError, match=r"averages.*Received: .*`use_ema=True`"):
         model.fit(X, Y, callbacks=[checkpoint], verbose=0)
+
+
+# What ends a checkpoint in the midst of it.
+
+
+def end_in_the_midst(model, checkpoint, error):
+    checkpoint.set_model(model)
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_begin(0)
+    with pytest.raises(error):
+        checkpoint.on_epoch_end(0, {})
+
+
+def trained_apart():
+    """Return a trained model whose weights are not their averages."""
+    model = averaging()
+    fit(model, [], epochs=1)
+    for weight in model.trainable_variables:
+        weight.assign(keras.ops.convert_to_numpy(weight) + 1)
+    return model
+
+
+@pytest.mark.parametrize("update_weights", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 3, 4, 6])
+def test_weights_and_averages_do_not_mix(update_weights, at, tmp_path, monkeypatch):
+    """There are four averaged weights; the fifth assignment and on put them back."""
+    model = trained_apart()
+    before, calls = model.get_weights(), []
+    assign = keras.Variable.assign
+
+    def interrupted(self, value):
+        calls.append(self)
+        if len(calls) == at + 1:
+            raise KeyboardInterrupt
+        return assign(self, value)
+
+    path = str(tmp_path / "model.keras")
+    checkpoint = AverageModelCheckpoint(update_weights, path)
+    monkeypatch.setattr(keras.Variable, "assign", interrupted)
+    if update_weights and at >= 4:  # nothing is put back
+        checkpoint.set_model(model)
+        checkpoint.on_epoch_end(0, {})
+        return
+    end_in_the_midst(model, checkpoint, KeyboardInterrupt)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def half_written(path, overwrite=True):
+    with open(path, "wb") as file:
+        file.write(b"half of it")
+    raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("update_weights", [False, True])
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_a_save_that_fails_leaves_the_last_file(
+    update_weights, weights_only, tmp_path, monkeypatch
+):
+    model, before = trained_apart(), None
+    path = tmp_path / ("model.weights.h5" if weights_only else "model.keras")
+    checkpoint = AverageModelCheckpoint(
+        update_weights, path, save_weights_only=weights_only, save_best_only=True,
+        monitor="loss",
+    )  # fmt: skip
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0, {"loss": 2.0})
+    good, before = path.read_bytes(), model.get_weights()
+    written = path.stat().st_mtime_ns
+    method = "save_weights" if weights_only else "save"
+    monkeypatch.setattr(model, method, half_written)
+    with pytest.raises(OSError, match="the disk is full") as failed:
+        checkpoint.on_epoch_end(1, {"loss": 1.0})
+    assert "is still there" in failed.value.__notes__[0]
+    assert path.read_bytes() == good
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    monkeypatch.undo()
+    assert checkpoint.best == 2.0
+    checkpoint.on_epoch_end(2, {"loss": 1.5})  # better than what is in the file
+    assert path.stat().st_mtime_ns > written
+
+
+def test_shards_take_their_places(tmp_path, monkeypatch):
+    model = trained_apart()
+    whole = model.save_weights
+
+    def sharded(path, overwrite=True):
+        other = path.replace("model", "model_00001")
+        whole(path, overwrite=overwrite)
+        whole(other, overwrite=overwrite)
+
+    monkeypatch.setattr(model, "save_weights", sharded)
+    path = tmp_path / "runs" / "model.weights.h5"
+    checkpoint = AverageModelCheckpoint(False, path, save_weights_only=True)
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0, {})
+    names = sorted(p.name for p in path.parent.iterdir())
+    assert names == ["model.weights.h5", "model_00001.weights.h5"]
+
+
+def test_a_link_is_followed_and_a_directory_refused(tmp_path):
+    model = trained_apart()
+    (tmp_path / "real.keras").write_bytes(b"")
+    (tmp_path / "link.keras").symlink_to(tmp_path / "real.keras")
+    checkpoint = AverageModelCheckpoint(False, tmp_path / "link.keras")
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0, {})
+    assert (tmp_path / "link.keras").is_symlink()
+    assert (tmp_path / "real.keras").stat().st_size
+    (tmp_path / "directory.keras").mkdir()
+    checkpoint = AverageModelCheckpoint(False, tmp_path / "directory.keras")
+    end_in_the_midst(model, checkpoint, IsADirectoryError)
+
+
+def test_the_best_by_batches_before_an_epoch_has_ended(tmp_path):
+    checkpoint = AverageModelCheckpoint(
+        False, tmp_path / "x.keras", save_best_only=True, monitor="loss", save_freq=1
+    )
+    fit(averaging(), [checkpoint], epochs=1)
+    assert (tmp_path / "x.keras").exists()
+
+
+def two_points():
+    return [
+        optimizers.ScheduleFreeAdamW(),
+        optimizers.EMA(optimizers.SGD()),
+        keras.optimizers.LossScaleOptimizer(optimizers.EMA(optimizers.SGD())),
+    ]
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_rule_with_weights_to_evaluate_needs_none(which, tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(two_points()[which], loss="mse")
+    checkpoint = AverageModelCheckpoint(False, str(tmp_path / "model.keras"))
+    with pytest.raises(ValueError, match=r"Use `keras\.callbacks\.ModelCheckpoint`"):
+        model.fit(X, Y, callbacks=[checkpoint], verbose=0)

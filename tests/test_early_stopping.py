@@ -1,6 +1,7 @@
 """Early stopping: when it stops, and which weights are left whatever ends training."""
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -210,6 +211,27 @@ def test_when_and_why_it_stops(values, kwargs, best_epoch, why, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (interrupt, "Training was interrupted. "),
+        (fail, ""),
+    ],
+)
+def test_what_ended_training_is_told_by_its_exception(action, said, capsys):
+    script, at = Script([3.0, 1.0, 2.0]), At(2, action)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        fit(compiled(), [script, EarlyStopping(), at])
+    assert capsys.readouterr().out == (
+        f"EarlyStopping: {said}Restored the weights of the best epoch, 2 "
+        "(val_loss 1).\n"
+    )
+    for stopping in EarlyStopping(restore_best=False), EarlyStopping("loss"):
+        with pytest.raises((KeyboardInterrupt, RuntimeError)):
+            fit(compiled(), [Script([3.0]), stopping, At(0, action, batch=1)])
+    assert capsys.readouterr().out == ""
+
+
 def test_a_metric_that_is_never_finite_restores_nothing(capsys):
     model, script = compiled(), Script([math.nan] * 3)
     fit(model, [script, EarlyStopping()], epochs=3)
@@ -299,11 +321,34 @@ def test_the_nearest_metric_is_named():
 
 
 @pytest.mark.filterwarnings("error:EarlyStopping")
-def test_epochs_without_validation_are_not_counted():
+@pytest.mark.parametrize("frequency", [2, [2, 4, 6]])
+def test_epochs_without_validation_are_not_counted(frequency):
     stopping = EarlyStopping("val_loss", patience=2, min_delta=1e9, verbose=0)
-    with pytest.warns(UserWarning, match="validation_freq"):
-        fit(compiled(), [stopping], validation_data=(X, Y), validation_freq=2)
+    fit(compiled(), [stopping], validation_split=0.5, validation_freq=frequency)
     assert (stopping.best_epoch, stopping.stopped_epoch) == (1, 5)
+
+
+@pytest.mark.parametrize("frequency", [9, [9]])
+def test_a_validation_that_never_comes_is_told_at_once(frequency):
+    told = re.escape(f"validation_freq={frequency!r} does not in the 2 epochs")
+    with pytest.warns(UserWarning, match=told):
+        fit(
+            compiled(),
+            [EarlyStopping("val_loss", verbose=0)],
+            epochs=2,
+            validation_data=(X, Y),
+            validation_freq=frequency,
+        )
+
+
+def test_a_metric_that_the_validation_does_not_report_is_told_when_it_ran():
+    with pytest.warns(UserWarning, match="Did you mean 'val_loss'.*Name one of these"):
+        fit(
+            compiled(),
+            [EarlyStopping("val_los", mode="min", verbose=0)],
+            validation_data=(X, Y),
+            validation_freq=2,
+        )
 
 
 def test_a_metric_of_several_values_is_refused():

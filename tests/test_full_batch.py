@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_optlab import fit_full_batch
+from keras_optlab import callbacks, fit_full_batch, optimizers
+from keras_optlab.callbacks import EarlyStopping, Monitor, TensorBoard
 from keras_optlab.full_batch import methods
 from keras_optlab.full_batch.data import Data
 from keras_optlab.full_batch.objective import Objective
+from tests.fitting import Script
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(40, 3))
@@ -318,3 +320,61 @@ def test_options_reach_scipy():
         model, x, y, "least_squares", options={"max_nfev": 2}, verbose=0
     )
     assert history.result.nfev == 2
+
+
+# What ended it.
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_the_result_tells_what_ended_it(method):
+    model, x, y = curve()
+    over = fit_full_batch(model, x, y, method, epochs=1, verbose=0).result
+    assert over.message == "All epochs are over: epochs=1."
+    least_squares = method == "least_squares"
+    assert (over.success, over.status) == (False, 0 if least_squares else 1)
+    stop = EarlyStopping("loss", target=1e9, verbose=0)
+    stopped = fit_full_batch(model, x, y, method, callbacks=[stop], verbose=0).result
+    assert stopped.message == "A callback stopped the training after epoch 1."
+    assert (stopped.success, stopped.status) == (False, -2 if least_squares else 99)
+
+
+def test_a_method_that_converges_says_so_itself():
+    result = fit_full_batch(linear(), X, Y, "L-BFGS-B", verbose=0).result
+    assert (result.success, result.status) == (True, 0)
+    assert result.message.startswith("CONVERGENCE")
+
+
+@pytest.mark.filterwarnings("error:Monitor", "error:TensorBoard")
+def test_our_callbacks_show_no_optimizer_and_hear_of_a_failure(tmp_path):
+    model, monitor = linear(), Monitor(every=1)
+    shown = TensorBoard(tmp_path, every=1)
+    history = fit_full_batch(
+        model, X, Y, epochs=2, callbacks=[monitor, shown], verbose=0
+    )
+    assert history.history.keys() == {"loss"}
+    assert [row["step"] for row in monitor.rows] == [1, 2]
+    script, stopping = Script([1.0, 2.0, 3.0]), EarlyStopping(verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        fit_full_batch(
+            model, X, Y - 9, callbacks=[script, stopping, Told(fail_at=1)], verbose=0
+        )
+    assert same(model.get_weights(), script.weights[0])
+    assert not same(*script.weights)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        callbacks.GradientClipping(norm=1.0),
+        callbacks.HyperparameterScheduler("weight_decay", lambda epoch: 0.1),
+        callbacks.ReduceOnPlateau("loss"),
+        callbacks.WeightClipping(low=0.0),
+        callbacks.AverageModelCheckpoint(False, "never.keras"),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+def test_callbacks_that_need_an_optimizer_are_refused(callback):
+    model = linear()
+    model.compile(optimizers.SGD(use_ema=True), loss="mse")
+    with pytest.raises((TypeError, ValueError), match="needs|acts at"):
+        fit_full_batch(model, X, Y, callbacks=[callback], verbose=0)

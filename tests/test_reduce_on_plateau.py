@@ -237,3 +237,10 @@ def test_it_says_what_it_did(capsys):
 def test_bad_arguments_are_refused(arguments, error, received):
     with pytest.raises(error, match=f"must .*Received: {received}"):
         ReduceOnPlateau(**arguments)
+
+
+def test_keras_own_callback_is_told_of_this_one():
+    model = falling(optimizers.SGD(schedules.Cosine(0.1, 12)))
+    theirs = keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=1e9)
+    with pytest.raises(TypeError, match=r"(?s)Received: learning_rate=.*ReduceOnPlate"):
+        steps_made(model, theirs, epochs=3)

@@ -24,7 +24,7 @@ ROOMS = {
     "constraints": {"core"},
     "transforms": {"core"},
     "engine": {"core", "transforms"},
-    "full_batch": {"core", "engine"},
+    "full_batch": {"core", "engine", "callbacks"},
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},

@@ -5,6 +5,7 @@ import sys
 
 import keras
 import pytest
+from tensorboard.plugin_util import markdown_to_safe_html
 
 from keras_optlab.callbacks import TensorBoard
 from keras_optlab.optimizers import Adam
@@ -57,11 +58,44 @@ def test_any_loss_is_described(loss, shown):
     inner = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 9))
     model = line("sgd")
     model.compile(keras.optimizers.LossScaleOptimizer(inner), loss=loss)
-    tables = configuration(model, {})
+    tables = configuration(model, model.optimizer, {})
     assert f"| `loss` | {shown}" in tables["training"]
     assert "| `class` | SGD |" in tables["optimizer"]
     assert "| `inside` | LossScaleOptimizer |" in tables["optimizer"]
     assert "CosineDecay(initial_learning_rate=0.1, decay" in tables["optimizer"]
+
+
+TEXTS = {
+    "two\nlines": "two<br>lines",
+    "a | b": "a &#124; b",
+    "*not* _bold_ `code`": "&#42;not&#42; &#95;bold&#95; &#96;code&#96;",
+    "__init__.py of a_b": "&#95;&#95;init&#95;&#95;.py of a_b",
+    "<b>[link](x)</b>": "&lt;b&gt;[link&#93;(x)&lt;/b&gt;",
+    "größer 大 \N{ROCKET}": "größer 大 \N{ROCKET}",
+    "\ud800": "",
+    "x" * 9999: f"{'x' * 2000} ... (9,999 characters)",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_any_text_stays_in_its_cell(text, tmp_path):
+    model = line("sgd")
+    shown = TensorBoard(tmp_path, hparams={"note": text, text: 1, "after": 2})
+    fit(model, [shown], epochs=1)
+    table = read_text(tmp_path / "train", "configuration/training")[0]
+    assert f"| `note` | {TEXTS[text]} |" in table.splitlines()
+    html = markdown_to_safe_html(table)
+    assert html.count("<tr>") == len(table.splitlines()) - 1
+    assert "<td><code>after</code></td>\n<td>2</td>" in html
+
+
+def test_names_of_layers_stay_in_their_cells():
+    dense = keras.layers.Dense(1, name="a|b*c*")
+    model = keras.Sequential([keras.Input((3,)), dense], name="x_y_")
+    model.compile("sgd", loss="mse")
+    rows = configuration(model, model.optimizer, {})["model"].splitlines()
+    assert rows[2].startswith("| a&#124;b&#42;c&#42; | Dense |")
+    assert rows[3].startswith("| **x_y&#95;** | Sequential |")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any
+
+import keras
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.fields import HyperField
 
@@ -22,6 +28,99 @@ def number(name: str, value: Any, within: str, doc: str, integer: bool = False) 
     return field.validate(value)
 
 
+def optional_number(
+    name: str, value: Any, within: str, doc: str, integer: bool = False
+) -> Any:
+    """Return the value as a Python number, or `None`."""
+    return None if value is None else number(name, value, within, doc, integer)
+
+
 def optional_steps(name: str, value: Any, doc: str) -> int | None:
     """Return a number of steps >= 1, or `None` for never."""
-    return None if value is None else number(name, value, ">= 1", doc, integer=True)
+    return optional_number(name, value, ">= 1", doc, integer=True)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `True` or `False`, and nothing that only counts as one of them.
+
+    >>> flag("images", "no")
+    Traceback (most recent call last):
+        ...
+    TypeError: `images` must be True or False. Received: images='no'
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
+def verbosity(value: Any) -> int:
+    """Return 0, 1 or 2; a bool counts."""
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    return number("verbose", value, "[0, 2]", "whether to print", integer=True)
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return one of a few words.
+
+    >>> choice("unit", "batch", ("step", "epoch"))
+    Traceback (most recent call last):
+        ...
+    ValueError: `unit` must be 'step' or 'epoch'. Received: unit='batch'
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    *others, last = map(repr, choices)
+    raise ValueError(
+        f"`{name}` must be {', '.join(others)} or {last}. Received: {name}={value!r}"
+    )
+
+
+def metric_name(value: Any) -> str:
+    """Return the name of a metric."""
+    if not isinstance(value, str) or not value:
+        raise TypeError(
+            "`monitor` must be the name of a metric, such as 'val_loss'. "
+            f"Received: monitor={value!r}"
+        )
+    return value
+
+
+def local_path(name: str, value: Any) -> str:
+    """Return a path as a string."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path:
+        raise TypeError(f"`{name}` must be a path. Received: {name}={value!r}")
+    return path
+
+
+def globs(name: str, value: Any) -> str | list[str]:
+    """Return a glob, or globs as a list."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(g, str) for g in value):
+        return list(value)
+    raise TypeError(
+        f"`{name}` must be a glob on the paths of weights, or a list of globs. "
+        f"Received: {name}={value!r}"
+    )
+
+
+def optional_schedule(value: Any, factor_on: str) -> LearningRateSchedule | None:
+    """Return a schedule, or `None`."""
+    if value is None or isinstance(value, LearningRateSchedule):
+        return value
+    raise TypeError(
+        f"`schedule` must be a schedule of the factor on {factor_on}. "
+        f"Received: schedule={value!r}"
+    )
+
+
+def optional_optimizer(value: Any) -> keras.optimizers.Optimizer | None:
+    """Return an optimizer, or `None` for the model's."""
+    if value is None or isinstance(value, keras.optimizers.Optimizer):
+        return value
+    raise TypeError(
+        "`optimizer` must be an optimizer that trains, such as `model.d_optimizer`, or "
+        f"None for the model's. Received: optimizer={value!r}"
+    )

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
+from keras_optlab.callbacks.arguments import (
+    choice,
+    flag,
+    local_path,
+    metric_name,
+    number,
+    optional_number,
+    verbosity,
+)
+from keras_optlab.callbacks.optimizer_access import OptimizerAccess
 from keras_optlab.callbacks.serializable import Serializable
+from keras_optlab.callbacks.watching import MODES
+from keras_optlab.callbacks.writing import write_beside
 from keras_optlab.engine.seam import Checkpoint, averages_of
 
+Pairs = list[tuple[Any, Any]]
 
-class AverageModelCheckpoint(Serializable, Checkpoint):
+
+class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
     """`keras.callbacks.ModelCheckpoint` of the averages that `use_ema=True` keeps.
 
     What is saved has, in place of every weight w, its average
@@ -24,7 +38,12 @@ class AverageModelCheckpoint(Serializable, Checkpoint):
     they are. The metrics are those of the weights that were evaluated; list
     `keras.callbacks.SwapEMAWeights()`, without `swap_on_epoch`, to evaluate averages.
 
-    Works with every Keras optimizer, also a stock one.
+    A file is written beside the last one and then takes its place, so that a full disk,
+    or an end in the midst of it, costs the new file only.
+
+    Works with every Keras optimizer, also a stock one. Rules and wrappers that train at
+    other weights than those to evaluate, such as `ScheduleFreeAdamW` and `EMA`, do not
+    need it: Keras' own `ModelCheckpoint` saves the weights to evaluate.
 
     Args:
         update_weights: whether training goes on from the averages. `False` puts the
@@ -39,10 +58,16 @@ class AverageModelCheckpoint(Serializable, Checkpoint):
         mode: `"min"`, `"max"` or `"auto"`.
         save_freq: `"epoch"`, or batches between two checkpoints; integer >= 1.
         initial_value_threshold: the metric must be better than this to be the best.
+        optimizer: the optimizer that averages, where a step of your own trains by
+            another one than the model's; `None` is the model's.
 
     Raises:
-        ValueError: if Keras refuses an argument; in `fit`, before training, if the
+        TypeError: if an argument is of a wrong type.
+        ValueError: if an argument is out of range; in `fit`, before training, if the
             optimizer keeps no averages.
+
+    Warns:
+        UserWarning: once, if the model's optimizer takes no step before a checkpoint.
 
     Source:
         Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging",
@@ -64,6 +89,12 @@ class AverageModelCheckpoint(Serializable, Checkpoint):
         ['model-1.keras']
     """
 
+    useless = "the averages are the weights from before the training"
+    hints = {
+        "path": "Write `filepath`.",
+        "period": "Write `save_freq`: 'epoch', or batches between two checkpoints.",
+    }
+
     def __init__(
         self,
         update_weights: bool,
@@ -75,40 +106,87 @@ class AverageModelCheckpoint(Serializable, Checkpoint):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        *,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            filepath,
-            monitor=monitor,
-            verbose=verbose,
-            save_best_only=save_best_only,
-            save_weights_only=save_weights_only,
-            mode=mode,
+        if not isinstance(save_freq, str) or save_freq != "epoch":
+            doc = "batches between two checkpoints, or 'epoch'"
+            save_freq = number("save_freq", save_freq, ">= 1", doc, integer=True)
+        threshold = "initial_value_threshold", initial_value_threshold
+        Checkpoint.__init__(
+            self,
+            local_path("filepath", filepath),
+            monitor=metric_name(monitor),
+            verbose=verbosity(verbose),
+            save_best_only=flag("save_best_only", save_best_only),
+            save_weights_only=flag("save_weights_only", save_weights_only),
+            mode=choice("mode", mode, MODES),
             save_freq=save_freq,
-            initial_value_threshold=initial_value_threshold,
+            initial_value_threshold=optional_number(
+                *threshold, "(-inf, inf)", "value to be better than"
+            ),
         )
-        self.update_weights = update_weights
+        OptimizerAccess.__init__(self, optimizer)
+        self.update_weights = flag("update_weights", update_weights)
+        self._current_epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Refuse an optimizer without averages."""
         super().on_train_begin(logs)
-        optimizer = self.model.optimizer
-        if averages_of(optimizer) is None:
+        self.watch_for_steps()
+        self._current_epoch = 0
+        optimizer = self.optimizer
+        if averages_of(optimizer) is not None:
+            return
+        engine = self.engine
+        if engine is not None and engine.has_two_points:
             raise ValueError(
-                "AverageModelCheckpoint needs an optimizer that averages the weights. "
-                f"Received: {optimizer!r}. Construct it with `use_ema=True`."
+                "AverageModelCheckpoint saves the averages of `use_ema=True`. "
+                f"Received: {optimizer!r}, which puts the weights to evaluate into the "
+                "model by itself. Use `keras.callbacks.ModelCheckpoint`, which saves "
+                "these."
             )
+        raise ValueError(
+            "AverageModelCheckpoint needs an optimizer that averages the weights. "
+            f"Received: {optimizer!r}. Construct it with `use_ema=True`."
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, if it is time to."""
+        super().on_epoch_end(epoch, logs)
+        self._current_epoch = epoch + 1  # unless `on_epoch_begin` tells
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:
-        """Put the averages into the model, and perhaps the weights back."""
-        averages = averages_of(self.model.optimizer) or []
+        """Put the averages into the model, and perhaps the weights back.
+
+        What ends it too early finds all weights as they were before.
+        """
+        self.tell_of_no_step()
+        pairs = averages_of(self.optimizer) or []
         numpy = keras.ops.convert_to_numpy  # JAX donates a buffer that two share
-        weights = [(weight, numpy(weight)) for weight, _ in averages]
-        for weight, average in averages:
-            weight.assign(numpy(average))
+        weights = [(weight, numpy(weight)) for weight, _ in pairs]
+        averages = [(weight, numpy(average)) for weight, average in pairs]
+        stays = False
         try:
+            _assign(averages)
             yield
+            stays = self.update_weights
         finally:
-            if not self.update_weights:
-                for weight, value in weights:
-                    weight.assign(value)
+            if not stays:
+                _assign(weights)
+
+    def write(self, save: Callable[..., None], path: str) -> None:
+        """Write a file beside the last one, then put it in its place."""
+        write_beside(save, path)
+
+
+def _assign(values: Pairs) -> None:
+    """Write all values; if that is interrupted, once more from the beginning."""
+    try:
+        for variable, value in values:
+            variable.assign(value)
+    except BaseException:
+        for variable, value in values:
+            variable.assign(value)
+        raise

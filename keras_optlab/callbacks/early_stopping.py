@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import keras
 import numpy as np
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import (
+    flag,
+    number,
+    optional_number,
+    verbosity,
+)
 from keras_optlab.callbacks.patience import Deadline, Limits
 from keras_optlab.callbacks.watching import MetricCallback
 
@@ -62,11 +69,13 @@ class EarlyStopping(MetricCallback):
             running execution and the validation are over; > 0. `None` is no limit.
         verbose: 1 prints one line that says why training stopped and what was restored;
             0 prints nothing.
+        optimizer: whose steps `best_step` goes on from, where a step of your own trains
+            by another optimizer than the model's; `None` is the model's.
 
     Attributes:
         best: best value so far, or `None`.
         best_epoch: epoch of the best value, counted from 0 as Keras does, or `None`.
-        best_step: step of the best value, as the optimizer counts them, or `None`.
+        best_step: step of the best value, counted on from the optimizer's, or `None`.
         stopped_epoch: epoch in which this criterion stopped training, or `None`.
 
     Raises:
@@ -76,7 +85,8 @@ class EarlyStopping(MetricCallback):
         TypeError: if an argument is of a wrong type.
 
     Warns:
-        UserWarning: once, if the metric is not reported; it lists those that are.
+        UserWarning: once, if the metric is not reported; it lists those that are. Not
+            while a validation is still to come that may report it.
 
     Source:
         Prechelt, "Early Stopping - But When?", 1998, criterion UP.
@@ -96,6 +106,15 @@ class EarlyStopping(MetricCallback):
         (3, 0, 2)
     """
 
+    hints = {
+        "restore_best_weights": "Write `restore_best`, which is on by default.",
+        "baseline": "Write `target` for a value to stop at; there is no other baseline "
+        "than the first value.",
+        "threshold": "Write `target` for a value to stop at.",
+        "metric": "Write `monitor`.",
+        "seconds": "Write `max_seconds`.",
+    }
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -112,22 +131,25 @@ class EarlyStopping(MetricCallback):
         patience_unit: str = "epochs",
         max_seconds: float | None = None,
         verbose: int = 1,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(monitor, patience, min_delta, mode, every, patience_unit)
-        self.restore_best = restore_best
-        self.target = target if target is None else _limit("target", target)
-        self.divergence = (
-            divergence if divergence is None else _limit("divergence", divergence)
+        super().__init__(
+            monitor, patience, min_delta, mode, every, patience_unit, optimizer
         )
-        self.check_finite = check_finite
+        self.restore_best = flag("restore_best", restore_best)
+        self.target = _limit("target", target)
+        self.divergence = _limit("divergence", divergence)
+        self.check_finite = flag("check_finite", check_finite)
         self.start_from_epoch = number(
             "start_from_epoch", start_from_epoch, ">= 0", "first epoch", integer=True
         )
-        self.max_seconds = max_seconds
-        if max_seconds is not None:
-            self.max_seconds = number("max_seconds", max_seconds, "> 0", "time to stop")
-        self.verbose = verbose
-        self._limits = Limits(self.mode, self.target, self.divergence, check_finite)
+        self.max_seconds = optional_number(
+            "max_seconds", max_seconds, "> 0", "time to stop"
+        )
+        self.verbose = verbosity(verbose)
+        self._limits = Limits(
+            self.mode, self.target, self.divergence, self.check_finite
+        )
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -183,9 +205,11 @@ class EarlyStopping(MetricCallback):
         self._finish()
 
     def on_train_interrupted(self) -> None:
-        """Put the best weights back."""
-        self._reason = self._reason or "Training was interrupted."
-        self._finish()
+        """Put the best weights back; what ended training is told by its exception."""
+        by_hand = isinstance(sys.exception(), KeyboardInterrupt)
+        if by_hand and self._best_weights is not None:
+            self._reason = self._reason or "Training was interrupted."
+        self._finish(interrupted=True)
 
     def _watch_the_clock(self) -> None:
         if self._deadline.passed:
@@ -204,7 +228,7 @@ class EarlyStopping(MetricCallback):
         self.stopped_epoch = self.epoch
         self.model.stop_training = True
 
-    def _finish(self) -> None:
+    def _finish(self, interrupted: bool = False) -> None:
         said = [self._reason] if self._reason else []
         if self.best_epoch is not None:
             unit, best = "epoch", self.best_epoch + 1
@@ -212,7 +236,7 @@ class EarlyStopping(MetricCallback):
                 unit, best = "step", self.best_step
             had = f"{best} ({self.monitor} {self.best:.6g})."
             if self._best_weights is None:
-                said.append(f"The best {unit} was {had}")
+                said += [] if interrupted else [f"The best {unit} was {had}"]
             else:
                 self.model.set_weights(self._best_weights)
                 self._best_weights = None
@@ -221,5 +245,6 @@ class EarlyStopping(MetricCallback):
             print("EarlyStopping:", *said)
 
 
-def _limit(name: str, value: float) -> float:
-    return number(name, value, "(-inf, inf)", "value of the metric to stop at")
+def _limit(name: str, value: Any) -> float | None:
+    doc = "value of the metric to stop at"
+    return optional_number(name, value, "(-inf, inf)", doc)

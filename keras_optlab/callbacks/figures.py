@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.moving import Moving
+from keras_optlab.callbacks.optimizer_access import parts_of
 from keras_optlab.callbacks.recording import Recording
-from keras_optlab.engine import Optimizer
+from keras_optlab.engine import Optimizer, find_engine
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
 
@@ -20,20 +21,26 @@ class Figures(Recording):
         every: steps between two points, as of `StepCallback`.
         statistics_every: steps between two records of norms, as of `Recording`.
         histograms_every: steps between two histograms, as of `Recording`.
+        optimizer: whose figures; `None` is the model's.
 
     Attributes:
         position: Steps trained, on an axis that goes on in a second `fit`, also if the
             model has been compiled anew with an optimizer that counts from 0.
     """
 
+    useless = "nothing of it is shown"
+
     def __init__(
         self,
         every: int,
         statistics_every: int | None = None,
         histograms_every: int | None = None,
+        optimizer: Any = None,
     ) -> None:
-        super().__init__(every, statistics_every, histograms_every)
+        super().__init__(every, statistics_every, histograms_every, optimizer)
         self._before = 0  # steps before those that the optimizer counts
+        self._point = 0, 0, 0  # updates, steps skipped, and the position after them
+        self._stride = 1.0  # positions from one update to the next
 
     @property
     def position(self) -> int:
@@ -48,6 +55,7 @@ class Figures(Recording):
         engine = self.engine
         if engine is not None:
             self._moving, self._skips = Moving(engine), _skips(engine)
+            self._point = *_counts(engine), self.position
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Act on the last batches of the epoch, if they are due."""
@@ -64,11 +72,10 @@ class Figures(Recording):
             metrics: Loss and metrics, mean over the epoch so far.
         """
         tags = metric_tags("step", metrics)
-        rate = self.learning_rate()
-        if rate is not None:
-            tags["optimizer/learning_rate"] = rate
+        for name, rate in self.learning_rates().items():
+            tags[f"optimizer/learning_rate/{name}".removesuffix("/")] = rate
         driven = {k: v for c in self.companions for k, v in c.driven().items()}
-        engine = self.engine
+        engine = self.shown_engine
         if engine is not None:
             driven |= self._moving.values(engine)
             tags |= self._skipped(engine)
@@ -80,26 +87,49 @@ class Figures(Recording):
 
     def measured(self) -> dict[int, dict[str, float]]:
         """Return the new norms by tag, for each position that has any."""
-        offset, name = self.offset, self.model.name
-        new = self.new_statistics()
-        return {offset + s.step: statistics_tags(s, name) for s in new}
+        engine = self.shown_engine
+        if engine is None:
+            return {}
+        self._move_point(*_counts(engine))
+        name, new = self.model.name, self.new_statistics()
+        return {self.position_of(s.step): statistics_tags(s, name) for s in new}
 
-    def learning_rate(self) -> float | None:
-        """Return the rate of the next step, if the optimizer has one for all."""
-        if self.engine is not None:
-            return self.engine.current_learning_rate
-        rate = getattr(self.model.optimizer, "learning_rate", None)
-        return None if rate is None else float(keras.ops.convert_to_numpy(rate))
+    def position_of(self, update: int) -> int:
+        """Return where on the axis an update is; a step may make several."""
+        last, _, position = self._point
+        return position - int((last - update) * self._stride + 1e-9)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rate of the next step; by name if the optimizer holds several."""
+        if self.is_idle:
+            return {}
+        rates = {}
+        for name, optimizer in parts_of(self.optimizer).items():
+            engine = find_engine(optimizer)
+            rate = getattr(optimizer, "learning_rate", None)
+            if engine is not None:
+                rates[name] = engine.current_learning_rate
+            elif rate is not None:
+                rates[name] = _number(rate)
+        return rates
 
     def skipped_steps(self) -> int:
         """Return how many steps the optimizer has skipped, if it counts them."""
-        return 0 if self.engine is None else int(_number(self.engine.skipped_steps))
+        engine = self.shown_engine
+        return 0 if engine is None else int(_number(engine.skipped_steps))
 
     @property
-    def offset(self) -> int:
-        """What to add to the number of an update to get its position."""
-        updates = self.step if self.engine is None else _number(self.engine.updates)
-        return self.position - int(updates)
+    def shown_engine(self) -> Optimizer | None:
+        """The optimizer, if it is one of ours and trains."""
+        return None if self.is_idle else self.engine
+
+    def _move_point(self, updates: int, skipped: int) -> None:
+        before, skipped_before, position = self._point
+        if updates > before and self.position > position:
+            self._stride = (self.position - position) / (updates - before)
+            if skipped > skipped_before:  # these have positions, but no number
+                self._stride = min(1.0, self._stride)
+        self._point = updates, skipped, self.position
 
     def _skipped(self, engine: Optimizer) -> dict[str, float]:
         """Return how many steps were skipped, in all and since the last point."""
@@ -107,6 +137,11 @@ class Figures(Recording):
         self._skips = skipped, steps
         new = (skipped - before[0]) / max(1, steps - before[1])
         return {"optimizer/skipped_fraction": new, "optimizer/skipped_steps": skipped}
+
+
+def _counts(engine: Optimizer) -> tuple[int, int]:
+    """Return the numbers of updates, and of steps skipped."""
+    return int(_number(engine.updates)), int(_number(engine.skipped_steps))
 
 
 def _skips(engine: Optimizer) -> tuple[float, float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import number, optional_schedule
 from keras_optlab.callbacks.recording import Recording
-from keras_optlab.engine import CLIPPINGS, engine_of
+from keras_optlab.engine import CLIPPINGS
 from keras_optlab.schedules import Scaled
 
 ARGUMENTS = {
@@ -38,6 +39,8 @@ class GradientClipping(Recording):
             as `transforms.AdaptiveClip`; > 0.
         schedule: a factor on the limit, as a schedule over updates.
         every: steps between two looks at what was clipped; integer >= 1.
+        optimizer: the optimizer whose gradients to clip, where a step of your own
+            trains by another one than the model's; `None` is the model's.
 
     Raises:
         TypeError: if not exactly one limit is given, or an argument is of a wrong kind;
@@ -45,6 +48,9 @@ class GradientClipping(Recording):
         ValueError: if a limit is out of range; in `fit`, if the optimizer clips in
             another way, or another callback drives the same limit.
         AttributeError: in `fit`, if the optimizer's own limit follows a schedule.
+
+    Warns:
+        UserWarning: once, if the model's optimizer takes no step in an epoch.
 
     Source:
         Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063; Brock, De, Smith and
@@ -62,6 +68,15 @@ class GradientClipping(Recording):
         [1.0]
     """
 
+    useless = "clipping its gradients changes nothing"
+    hints = {
+        "clipvalue": "Write `value`.",
+        "clipnorm": "Write `norm`.",
+        "max_norm": "Write `norm`, or `global_norm` for all gradients together.",
+        "global_clipnorm": "Write `global_norm`.",
+        "adaptive_clipnorm": "Write `adaptive`.",
+    }
+
     def __init__(
         self,
         *,
@@ -71,8 +86,9 @@ class GradientClipping(Recording):
         adaptive: float | None = None,
         schedule: LearningRateSchedule | None = None,
         every: int = 50,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(every)
+        super().__init__(every, optimizer=optimizer)
         limits = dict(zip(ARGUMENTS, (value, norm, global_norm, adaptive), strict=True))
         given = {k: v for k, v in limits.items() if v is not None}
         if len(given) != 1:
@@ -82,29 +98,26 @@ class GradientClipping(Recording):
                 f"Received: {received}. To combine several, give the optimizer "
                 "gradient_transforms."
             )
-        if schedule is not None and not isinstance(schedule, LearningRateSchedule):
-            raise TypeError(
-                "`schedule` must be a schedule of the factor on the limit. "
-                f"Received: schedule={schedule!r}"
-            )
         (argument, limit), *_ = given.items()
         self.name = ARGUMENTS[argument]
         self._limit = number(argument, limit, "> 0", "limit of the clipping")
-        self.schedule = schedule
+        self.schedule = optional_schedule(schedule, "the limit")
         self._running = False
+        self._fractions: list[float] = []
 
     @property
     def limit(self) -> float:
         """The present limit; without a schedule it can be set at any time."""
         if self._running:
-            return engine_of(self.model, type(self).__name__).current(self.name)
+            return self.required_engine.current(self.name)
         return self._limit
 
     @limit.setter
     def limit(self, value: float) -> None:
+        value = number("limit", value, "> 0", "limit of the clipping")
         if self._running:
-            engine_of(self.model, type(self).__name__).adjust(self.name, value)
-        self._limit = number("limit", value, "> 0", "limit of the clipping")
+            self.required_engine.adjust(self.name, value)
+        self._limit = value
 
     def driven(self) -> dict[str, float]:
         """Return the optimizer's limit."""
@@ -112,7 +125,7 @@ class GradientClipping(Recording):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Switch the clipping on."""
-        engine = engine_of(self.model, type(self).__name__)
+        engine = self.required_engine
         super().on_train_begin(logs)
         others = [k for k in CLIPPINGS if k != self.name]
         for name in others:
@@ -130,7 +143,7 @@ class GradientClipping(Recording):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the mean over the epoch."""
         super().on_epoch_begin(epoch, logs)
-        self._fractions: list[float] = []
+        self._fractions = []
 
     def on_steps(self, metrics: Any) -> None:  # noqa: ARG002
         """Look at what was clipped."""
@@ -141,6 +154,7 @@ class GradientClipping(Recording):
         super().on_epoch_end(epoch, logs)
         if logs is not None and self._fractions:
             logs["clipped_fraction"] = float(np.mean(self._fractions))
+        self._fractions = []
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Let the optimizer clip as before."""
@@ -155,5 +169,5 @@ class GradientClipping(Recording):
     def _end(self) -> None:
         if self._running:
             self._running = False
-            engine_of(self.model, type(self).__name__).release(self.name)
+            self.required_engine.release(self.name)
             self.model.train_function = None

@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.callbacks.arguments import choice
 from keras_optlab.callbacks.steps import StepCallback
-from keras_optlab.callbacks.targets import Target, find_target
+from keras_optlab.callbacks.targets import OfRegularizer, Target, find_target
 from keras_optlab.core import Declared
 from keras_optlab.core.fields import as_number
 
@@ -37,6 +39,8 @@ class HyperparameterScheduler(StepCallback):
         unit: what `t` counts, `"step"` or `"epoch"`.
         of: whose number it is, if not the optimizer's: a transform of the optimizer
             (`optimizer.gradient_transforms[0]`) or a regularizer of the model.
+        optimizer: the optimizer to drive, where a step of your own trains by another
+            one than the model's; `None` is the model's.
 
     Raises:
         TypeError: if an argument is of a wrong kind; in `fit`, if the optimizer has to
@@ -45,6 +49,9 @@ class HyperparameterScheduler(StepCallback):
             same, or a value is out of range.
         AttributeError: in `fit`, if there is no such hyperparameter, or it is fixed, or
             follows a schedule already.
+
+    Warns:
+        UserWarning: once, if the model's optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np
@@ -59,14 +66,22 @@ class HyperparameterScheduler(StepCallback):
         0.3
     """
 
+    useless = "driving it changes nothing"
+    hints = {
+        "hyperparameter": "Write `name`.",
+        "frequency": "Write `unit`: 'step' or 'epoch'.",
+    }
+
     def __init__(
         self,
         name: str,
         schedule: LearningRateSchedule | Callable[..., float],
         unit: str = "step",
         of: Declared | None = None,
+        *,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(every=None)
+        super().__init__(every=None, optimizer=optimizer)
         if not isinstance(name, str):
             raise TypeError(
                 "`name` must be that of a hyperparameter, such as 'weight_decay'. "
@@ -77,27 +92,26 @@ class HyperparameterScheduler(StepCallback):
                 "`schedule` must be a schedule or a function of the step or epoch. "
                 f"Received: schedule={schedule!r}"
             )
-        if unit not in ("step", "epoch"):
-            raise ValueError(f"`unit` must be 'step' or 'epoch'. Received: {unit=!r}")
-        self.name, self.schedule, self.unit, self.of = name, schedule, unit, of
+        self.name, self.schedule, self.of = name, schedule, _owner(of)
+        self.unit = choice("unit", unit, ("step", "epoch"))
         self._takes_value = _takes_value(schedule)
         self._target: Target | None = None
 
     def driven(self) -> dict[str, float]:
         """Return the hyperparameter and its value at the next step."""
-        target = find_target(self.model, self.name, self.of)
+        target = self._find()
         value = target.get()
         return {target.label: float("nan") if value is None else value}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the hyperparameter over."""
         super().on_train_begin(logs)
-        target = find_target(self.model, self.name, self.of)
+        target = self._find()
         scheduled = isinstance(self.schedule, LearningRateSchedule)
         self._compiled = scheduled and self.unit == "step" and target.in_step
         driver = self.schedule if self._compiled else None
         if driver is None and target.get() is None:  # to be switched on
-            driver = self._value_at(0 if self.unit == "epoch" else self.step, None)
+            driver = self._value_at(0 if self.unit == "epoch" else self._updates, None)
         if target.begin(driver):
             self.model.make_train_function(force=True)
         self._target = target
@@ -114,7 +128,7 @@ class HyperparameterScheduler(StepCallback):
         """Set the value of the step, unless the compiled step does."""
         super().on_train_batch_begin(batch, logs)
         if self.unit == "step" and not self._compiled:
-            self._set(self.step)
+            self._set(self._updates)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Give the hyperparameter back."""
@@ -129,8 +143,24 @@ class HyperparameterScheduler(StepCallback):
         if target is not None and target.end():
             self.model.train_function = None
 
+    def tell_of_no_step(self) -> None:
+        """Warn if an optimizer is driven that takes no step."""
+        if not isinstance(self._target, OfRegularizer):
+            super().tell_of_no_step()
+
+    def _find(self) -> Target:
+        return find_target(self, self.name, self.of)
+
+    @property
+    def _updates(self) -> int:
+        """What the optimizer counts; a step that was skipped is none."""
+        engine = self.engine
+        if engine is None:
+            return self.step
+        return int(keras.ops.convert_to_numpy(engine.updates))
+
     def _set(self, t: int) -> None:
-        target = find_target(self.model, self.name, self.of)
+        target = self._find()
         target.set(self._value_at(t, target.get()))
 
     def _value_at(self, t: int, present: float | None) -> float:
@@ -142,6 +172,21 @@ class HyperparameterScheduler(StepCallback):
                 f"{t}."
             )
         return number
+
+
+def _owner(of: Any) -> Declared | None:
+    """Return what has a number to drive, if it may have one."""
+    if isinstance(of, keras.optimizers.Optimizer):
+        raise TypeError(
+            "`of` must be a transform or a regularizer. Received: "
+            f"of={of!r}. Pass an optimizer by `optimizer=`."
+        )
+    if of is not None and not isinstance(of, Declared):
+        raise TypeError(
+            "`of` must be a transform or a regularizer of keras_optlab, or None for "
+            f"the optimizer. Received: of={of!r}"
+        )
+    return of
 
 
 def _takes_value(schedule: Any) -> bool:

@@ -61,7 +61,7 @@ class Callback(Serializable, keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def _telling(
+def telling(
     model: keras.Model,  # noqa: ARG001
     callbacks: list[keras.callbacks.Callback],  # noqa: ARG001
 ) -> Iterator[None]:
@@ -78,4 +78,4 @@ def _telling(
         _in_this_fit.reset(token)
 
 
-around_fit(_telling)
+around_fit(telling)

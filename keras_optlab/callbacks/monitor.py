@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from keras_optlab.callbacks.figures import Figures
 from keras_optlab.tensorboard.tags import metric_tags
 
@@ -33,13 +35,18 @@ class Monitor(Figures):
     the norm of the last gradient that was looked at. So the progress bar shows them,
     `History` keeps them, and a `CSVLogger` listed after this callback writes them.
 
-    With a stock Keras optimizer there is no `grad_norm`. A second `fit` adds to the
-    table. Costs one wait for the device every `every` steps.
+    With a stock Keras optimizer there is no `grad_norm`. Of a
+    `keras.optimizers.MultiOptimizer` there are the rates, as `lr_<name>`; `optimizer`
+    may be one of those that it holds. A second `fit` adds to the table. Costs one wait
+    for the device every `every` steps.
 
     Args:
         every: steps between two rows, after one at the first step; integer >= 1.
         statistics_every: steps between two rows that hold norms alone; integer >= 1
             and >= `every` / 64. Defaults to `every`.
+        optimizer: the optimizer to show, where a step of your own trains by another one
+            than the model's: `model.d_optimizer`. `None` is the model's, of which
+            nothing is shown while it takes no step.
 
     Attributes:
         rows: A dict for each row: `step`, `epoch` (from 0) and numbers by tag.
@@ -47,6 +54,9 @@ class Monitor(Figures):
     Raises:
         TypeError: if an argument is no integer.
         ValueError: if one is out of range.
+
+    Warns:
+        UserWarning: once, if the model's optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np
@@ -63,9 +73,22 @@ class Monitor(Figures):
         ([0.5], [0.0])
     """
 
-    def __init__(self, every: int = 50, statistics_every: int | None = None) -> None:
-        super().__init__(every, statistics_every)
+    hints = {
+        "freq": "Write `every`: steps between two rows.",
+        "frequency": "Write `every`: steps between two rows.",
+        "log_every": "Write `every`: steps between two rows.",
+    }
+
+    def __init__(
+        self,
+        every: int = 50,
+        statistics_every: int | None = None,
+        *,
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ) -> None:
+        super().__init__(every, statistics_every, optimizer=optimizer)
         self.rows: list[dict[str, float]] = []
+        self._epoch = 0
 
     @property
     def columns(self) -> list[str]:
@@ -85,15 +108,16 @@ class Monitor(Figures):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the epoch to the table, and the figures to the logs."""
+        self._epoch = epoch
         super().on_epoch_end(epoch, logs)
         for position, tags in self.measured().items():  # those after the last point
             self._row(position).update(tags)
         logs = {} if logs is None else logs
         self._row(self.position).update(metric_tags("epoch", logs))
-        rate = self.learning_rate()
-        if rate is not None:
-            logs["lr"] = rate
-        statistics = None if self.engine is None else self.engine.statistics()
+        for name, rate in self.learning_rates().items():
+            logs[f"lr_{name}".removesuffix("_")] = rate
+        engine = self.shown_engine
+        statistics = None if engine is None else engine.statistics()
         if statistics is not None:
             logs["grad_norm"] = statistics.gradient_norm
 
@@ -149,8 +173,9 @@ class Monitor(Figures):
 
     def _row(self, position: int) -> dict[str, float]:
         """Return the row of a step, the last one or a new one."""
-        if not self.rows or self.rows[-1]["step"] != position:
-            self.rows.append({"step": position, "epoch": self._epoch})
+        at = {"step": position, "epoch": self._epoch}
+        if not self.rows or not at.items() <= self.rows[-1].items():
+            self.rows.append(dict(at))
         return self.rows[-1]
 
     def _lines(self, labels: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:

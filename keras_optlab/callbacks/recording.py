@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
-from keras_optlab.callbacks.arguments import optional_steps
+import keras
+
+from keras_optlab.callbacks.arguments import number, optional_steps
 from keras_optlab.callbacks.steps import StepCallback
-from keras_optlab.engine import (
-    CAPACITY,
-    Histograms,
-    Optimizer,
-    Statistics,
-    find_engine,
-)
+from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
 
 
 class Recording(StepCallback):
@@ -26,6 +25,7 @@ class Recording(StepCallback):
             for `every`.
         histograms_every: steps between two histograms; integer >= 1, or `None` for
             none.
+        optimizer: what to ask; `None` is the model's.
     """
 
     def __init__(
@@ -33,8 +33,10 @@ class Recording(StepCallback):
         every: int,
         statistics_every: int | None = None,
         histograms_every: int | None = None,
+        optimizer: Any = None,
     ) -> None:
-        super().__init__(every)
+        every = number("every", every, ">= 1", "steps between two points", integer=True)
+        super().__init__(every, optimizer)
         given = optional_steps(
             "statistics_every", statistics_every, "steps between two records"
         )
@@ -49,11 +51,6 @@ class Recording(StepCallback):
             "histograms_every", histograms_every, "steps between two histograms"
         )
 
-    @property
-    def engine(self) -> Optimizer | None:
-        """The optimizer, if it is one of ours; also from inside a loss scaling one."""
-        return find_engine(self.model.optimizer)
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ask, before the step is traced."""
         super().on_train_begin(logs)
@@ -66,11 +63,11 @@ class Recording(StepCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Ask for no more."""
-        self._ask(None, None)
+        self._stop_asking()
 
     def on_train_interrupted(self) -> None:
         """Ask for no more."""
-        self._ask(None, None)
+        self._stop_asking()
 
     def new_statistics(self) -> list[Statistics]:
         """Return the records since the last call, oldest first."""
@@ -93,6 +90,30 @@ class Recording(StepCallback):
             return False
         who = f"{type(self).__name__} {id(self)}"
         return self.engine.collect_statistics(every, histograms_every, who)
+
+    def _stop_asking(self) -> None:
+        if self._ask(None, None):
+            _recorded.add(self.model)
+
+
+_recorded: WeakSet[keras.Model] = WeakSet()  # whose step records for nobody now
+
+
+@contextlib.contextmanager
+def _without_old_records(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> Iterator[None]:
+    """Have a step that still records traced anew in a `fit` where nobody asks.
+
+    Where somebody asks for the same again, it need not be.
+    """
+    if model in _recorded and not any(isinstance(c, Recording) for c in callbacks):
+        _recorded.discard(model)
+        model.train_function = None
+    yield
+
+
+around_fit(_without_old_records)
 
 
 def _due(step: int, every: int | None) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import number, verbosity
+from keras_optlab.callbacks.targets import RateScale, StockRate, find_rates
 from keras_optlab.callbacks.watching import MetricCallback
-from keras_optlab.engine import find_engine
 
 
 class ReduceOnPlateau(MetricCallback):
@@ -29,7 +29,8 @@ class ReduceOnPlateau(MetricCallback):
     the optimizer. The best value and the wait start afresh.
 
     A stock Keras optimizer has no scale: its rate itself is multiplied, and `min_scale`
-    is in units of its rate at the start of `fit`.
+    is in units of its rate at the start of `fit`. A `keras.optimizers.MultiOptimizer`
+    has the rates of all that it holds reduced.
 
     With `every`, a value is the mean over the epoch so far, as Keras reports it: after
     the first steps of an epoch it comes from few batches.
@@ -52,16 +53,19 @@ class ReduceOnPlateau(MetricCallback):
         patience_unit: `"epochs"`, `"steps"` or `"seconds"`. Epochs are judged at their
             end, also with `every`: one in which a value improved ends the wait.
         verbose: 1 prints one line for each reduction; 0 prints nothing.
+        optimizer: the optimizer to slow down, where a step of your own trains by
+            another one than the model's; `None` is the model's.
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
             name, or is `"auto"` and the name does not tell; if `every` is set for a
             metric of the validation.
         TypeError: if an argument is of a wrong type; in `fit`, before training, if a
-            stock Keras optimizer follows a schedule.
+            stock Keras optimizer follows a schedule, or there is no optimizer.
 
     Warns:
-        UserWarning: once, if the metric is not reported; once, if it is NaN.
+        UserWarning: once, if the metric is not reported; once, if it is NaN; once, if
+            the model's optimizer takes no step in an epoch.
 
     Source:
         He et al., 2015, arXiv:1512.03385, section 3.4, divide the rate by 10 "when the
@@ -86,6 +90,15 @@ class ReduceOnPlateau(MetricCallback):
         0.0005
     """
 
+    useless = "reducing its learning rate changes nothing"
+    hints = {
+        "min_lr": "Write `min_scale`: the smallest factor on the rate, `min_lr` over "
+        "the rate that the optimizer was made with.",
+        "epsilon": "Write `min_delta`.",
+        "threshold": "Write `min_delta`.",
+        "metric": "Write `monitor`.",
+    }
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -99,34 +112,30 @@ class ReduceOnPlateau(MetricCallback):
         every: int | None = None,
         patience_unit: str = "epochs",
         verbose: int = 0,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(monitor, patience, min_delta, mode, every, patience_unit)
+        super().__init__(
+            monitor, patience, min_delta, mode, every, patience_unit, optimizer
+        )
         self.factor = number("factor", factor, "(0, 1)", "factor on the rate")
         self.cooldown = self.in_unit("cooldown", cooldown)
         self.min_scale = number("min_scale", min_scale, ">= 0", "smallest scale")
-        self.verbose = verbose
+        self.verbose = verbosity(verbose)
         self._warned_of_nan = False
+        self._floors: dict[str, float] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the fit before, but for the scale."""
-        optimizer = self.model.optimizer
-        stock = find_engine(optimizer) is None
-        rate = getattr(optimizer, "learning_rate", None) if stock else None
-        if stock and not isinstance(rate, keras.Variable):
-            raise TypeError(
-                "ReduceOnPlateau cannot scale this optimizer, since it follows a "
-                f"schedule or has no one learning rate. Received: {optimizer!r}. Take "
-                "the same optimizer from keras_optlab.optimizers, whose schedules can "
-                "be scaled, or construct it with a number."
-            )
+        rates = self._rates()
         super().on_train_begin(logs)
-        self._floor = self.min_scale * (self._factor() if stock else 1.0)
+        self._floors = {
+            k: self.min_scale * (x.get() or 0.0 if isinstance(x, StockRate) else 1.0)
+            for k, x in rates.items()
+        }
 
     def driven(self) -> dict[str, float]:
         """Return the scale of the rate; with a stock optimizer, the rate."""
-        engine = find_engine(self.model.optimizer)
-        name = "learning_rate" if engine is None else "learning_rate_scale"
-        return {name: self._factor()}
+        return {k: x.get() or 0.0 for k, x in self._rates().items()}
 
     def on_value(self, value: float) -> None:
         """Compare a value with the best one."""
@@ -142,28 +151,33 @@ class ReduceOnPlateau(MetricCallback):
 
     def on_patience_end(self) -> None:
         """Reduce, if that is still possible."""
-        before = self._factor()
-        after = max(self.factor * before, self._floor)
-        if after >= before:
+        reduced = []
+        for name, rate in self._rates().items():
+            before = rate.get() or 0.0
+            after = max(self.factor * before, self._floors[name])
+            if after < before:
+                rate.set(after)
+                reduced.append(f"{name} {before:.6g} -> {after:.6g}")
+        if not reduced:
             return
-        optimizer = self.model.optimizer
-        engine = find_engine(optimizer)
-        if engine is None:
-            optimizer.learning_rate = after
-        else:
-            engine.learning_rate_scale = after
         if self.verbose:
-            (name,) = self.driven()
-            print(
-                f"ReduceOnPlateau: {self.place()}, {self.waited()}: "
-                f"{name} {before:.6g} -> {after:.6g}."
-            )
+            why = f"{self.place()}, {self.waited()}"
+            print(f"ReduceOnPlateau: {why}: {', '.join(reduced)}.")
         self.wait.restart(self.cooldown)
 
-    def _factor(self) -> float:
-        """Return the present scale, or a stock optimizer's rate."""
-        optimizer = self.model.optimizer
-        engine = find_engine(optimizer)
-        if engine is not None:
-            return engine.learning_rate_scale
-        return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    def _rates(self) -> dict[str, RateScale | StockRate]:
+        optimizer = self.optimizer
+        if optimizer is None:
+            raise TypeError(
+                "ReduceOnPlateau needs an optimizer to slow down. Received: a training "
+                "without one. Pass the one that trains by `optimizer=`."
+            )
+        try:
+            return find_rates(optimizer)
+        except AttributeError:
+            raise TypeError(
+                "ReduceOnPlateau cannot scale this optimizer, since it follows a "
+                f"schedule or has no one learning rate. Received: {optimizer!r}. Take "
+                "the same optimizer from keras_optlab.optimizers, whose schedules can "
+                "be scaled, or construct it with a number."
+            ) from None

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import keras
 
 from keras_optlab.core.declared import plain
+from keras_optlab.core.errors import suggest
+
+NOT_SAVED = "optimizer"  # trains now: a copy of it would train nothing
 
 
 class Serializable:
     """Keeps the arguments of the constructor, which make an equal callback.
 
-    What happened in a `fit` is not part of the configuration.
+    What happened in a `fit` is not part of the configuration, nor is an `optimizer`:
+    the callback that is made anew reads the model's unless it is given another.
+
+    Attributes:
+        hints: What to write for names that Keras or others have for an argument.
 
     >>> from keras_optlab.callbacks import TimeStopping
     >>> config = keras.saving.serialize_keras_object(TimeStopping(seconds=60))
@@ -23,6 +31,8 @@ class Serializable:
     >>> keras.saving.deserialize_keras_object(config).seconds
     60.0
     """
+
+    hints: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -35,7 +45,9 @@ class Serializable:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the arguments before the constructor changes them."""
         callback = super().__new__(cls)
-        bound = inspect.signature(cls).bind_partial(*args, **kwargs)
+        signature = inspect.signature(cls)
+        _check_names(cls, signature, args, kwargs)
+        bound = signature.bind_partial(*args, **kwargs)
         callback._arguments = bound.arguments  # pyright: ignore[reportAttributeAccessIssue]
         return callback
 
@@ -45,6 +57,7 @@ class Serializable:
         return {
             k: os.fspath(v) if isinstance(v, os.PathLike) else plain(v)
             for k, v in given.items()
+            if k != NOT_SAVED
         }
 
     @classmethod
@@ -52,3 +65,28 @@ class Serializable:
         """Make a callback from what `get_config` returned."""
         load = keras.saving.deserialize_keras_object
         return cls(**{k: load(v) for k, v in config.items()})
+
+
+def _check_names(
+    cls: type[Serializable],
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """Raise what is wrong with the names or the number of the arguments."""
+    kinds = {k: p.kind for k, p in signature.parameters.items()}
+    if inspect.Parameter.VAR_KEYWORD not in kinds.values():
+        for name in kwargs.keys() - kinds.keys():
+            hint = cls.hints.get(name) or suggest(name, kinds)
+            raise TypeError(
+                f"{cls.__name__} has no argument `{name}`. "
+                f"Received: {name}={kwargs[name]!r}. {hint}"
+            )
+    ordered = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    positional = [k for k, kind in kinds.items() if kind in ordered]
+    several = inspect.Parameter.VAR_POSITIONAL in kinds.values()
+    if not several and len(args) > len(positional):
+        raise TypeError(
+            f"{cls.__name__} takes {', '.join(positional) or 'nothing'} in order, and "
+            f"all else by name. Received: {', '.join(map(repr, args))}"
+        )

@@ -9,28 +9,47 @@ import keras
 
 from keras_optlab.callbacks.arguments import optional_steps
 from keras_optlab.callbacks.interruption import Callback
+from keras_optlab.callbacks.optimizer_access import OptimizerAccess
+from keras_optlab.engine import find_engine
+from keras_optlab.engine.seam import gradients_received, inner_optimizer
 
 
-class StepCallback(Callback):
+class StepCallback(OptimizerAccess, Callback):
     """Calls `on_steps` after every so many steps, and counts them.
 
-    A step is a batch, or an update with `gradient_accumulation_steps`. Steps are
-    counted here, since to ask the optimizer would be to wait for the device. With
-    `steps_per_execution` a point follows the execution in which a multiple of `every`
-    was passed.
+    A step is a batch, or an update with `gradient_accumulation_steps`. Batches are
+    counted here: to ask the optimizer would be to wait for the device, and on
+    TensorFlow an optimizer of Keras counts the end of data of unknown length, too. The
+    optimizer is asked where training begins, and in a loop that does not report its
+    batches. With `steps_per_execution` a point follows the execution in which a
+    multiple of `every` was passed.
+
+    In a loop of one's own any of the methods may be left out but `on_train_begin` and
+    `on_epoch_end`.
 
     Args:
         every: steps between two points, after one at the first step; integer >= 1.
             `None` makes no points.
+        optimizer: whose steps to go on from; `None` is the model's.
 
     Attributes:
         step: steps trained, as the optimizer counts them.
     """
 
-    def __init__(self, every: int | None) -> None:
-        super().__init__()
+    def __init__(self, every: int | None, optimizer: Any = None) -> None:
+        Callback.__init__(self)
+        OptimizerAccess.__init__(self, optimizer)
         self.every = optional_steps("every", every, "steps between two points")
         self.step = 0
+        self._window = 1
+        self._gradients = 0  # at the begin of the epoch, of which windows make a step
+        self._received = 0  # by the optimizer until then
+        self._begin_epoch()
+
+    @property
+    def async_safe(self) -> bool:
+        """Whether Keras need not wait for every batch to call `on_train_batch_end`."""
+        return type(self).on_train_batch_end is StepCallback.on_train_batch_end
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Act after step `self.step`; a subclass implements this.
@@ -42,8 +61,10 @@ class StepCallback(Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Go on from where the optimizer is."""
         super().on_train_begin(logs)
-        self._window = _batches_per_step(self.model.optimizer)
-        self.step = self._steps_trained()
+        inner = inner_optimizer(self.optimizer)
+        self._window = getattr(inner, "gradient_accumulation_steps", None) or 1
+        self.watch_for_steps()
+        self._go_on()
 
     def on_epoch_begin(
         self,
@@ -51,21 +72,30 @@ class StepCallback(Callback):
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
         """Count the batches from here."""
-        self._step_of_epoch, self._batches = self.step, 0
+        self._go_on()
 
     def on_train_batch_begin(
         self,
         batch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Act on the batches before this one, if a multiple of `every` was passed.
+        """Act on the batches before this one, if a multiple of `every` was passed."""
+        if self._begun is None:
+            self._first = batch
+        self._begun = batch
+        if self._reach(self._step_after(batch - self._first)):
+            self.on_steps(self._metrics())
 
-        Had this class an `on_train_batch_end`, Keras would wait for the device after
-        every batch to bring it the metrics.
+    def on_train_batch_end(
+        self,
+        batch: int,
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Count the batch; that begins, too, where there turns out to be no more data.
+
+        Keras may call this from another thread, so it does nothing else.
         """
-        self._batches = batch
-        if self._reach(self._step_after(batch)):
-            self.on_steps(self.model.get_metrics_result())
+        self._ended = max(self._ended, batch + 1)
 
     def on_epoch_end(
         self,
@@ -73,17 +103,53 @@ class StepCallback(Callback):
         logs: dict[str, Any] | None = None,
     ) -> None:
         """Act on the last batches of the epoch, if they are due."""
-        if self._reach(max(self._steps_trained(), self._step_after(self._batches + 1))):
+        batches = self._batches_of_epoch()
+        due = self._reach(self._step_after(batches))
+        self._gradients += batches
+        self._received = _received(self.optimizer)
+        self._begin_epoch()
+        if batches:
+            self.tell_of_no_step()
+        if due:
             metrics = logs or {}
             self.on_steps({k: v for k, v in metrics.items() if k[:4] != "val_"})
 
-    def _steps_trained(self) -> int:
-        if self.model.optimizer is None:  # a `train_step` of one's own needs none
-            return self.step
-        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+    def _go_on(self) -> None:
+        """Count from what the optimizer has received, less what was no batch."""
+        received = _received(self.optimizer)
+        new = received - self._received
+        self._gradients = self._gradients + new if new >= 0 else received
+        self._received = received
+        self.step = self._step_after(0)
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._first, self._begun, self._ended = 0, None, 0
+
+    def _batches_of_epoch(self) -> int:
+        new = max(0, _received(self.optimizer) - self._received)
+        if self._ended:
+            most = self._ended - self._first
+            at_once = self.model.steps_per_execution
+            if not isinstance(at_once, int) or at_once == 1:
+                return most
+            least = most - at_once + 1  # the last execution may have had less data
+            size = (self.params or {}).get("steps") or 0
+            exact = size if least <= size <= most else new
+            return exact if least <= exact <= most else most
+        return new if self._begun is None else self._begun - self._first + 1
+
+    def _metrics(self) -> dict[str, Any]:
+        """Return the means so far, without a loss that nothing has been added to."""
+        metrics = self.model.get_metrics_result()
+        for metric in self.model.metrics:
+            count = getattr(metric, "count", None)
+            if metric.name in metrics and count is not None and _number(count) == 0:
+                metrics = {k: v for k, v in metrics.items() if k != metric.name}
+        return metrics
 
     def _step_after(self, batches: int) -> int:
-        return self._step_of_epoch + batches // self._window
+        return (self._gradients + batches) // self._window
 
     def _reach(self, step: int) -> bool:
         """Move on to a step; return whether a point is due there."""
@@ -93,6 +159,13 @@ class StepCallback(Callback):
         return before == 0 < step or before // self.every < step // self.every
 
 
-def _batches_per_step(optimizer: Any) -> int:
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    return getattr(optimizer, "gradient_accumulation_steps", None) or 1
+def _received(optimizer: Any) -> int:
+    """Return how many gradients an optimizer says that it has received."""
+    engine = find_engine(optimizer)
+    if engine is None or engine.accumulates:
+        return gradients_received(optimizer) or 0
+    return int(_number(engine.updates) + _number(engine.skipped_steps))
+
+
+def _number(variable: Any) -> float:
+    return float(keras.ops.convert_to_numpy(variable))

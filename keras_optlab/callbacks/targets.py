@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 import keras
 
+from keras_optlab.callbacks.optimizer_access import OptimizerAccess, parts_of
 from keras_optlab.core import Declared
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import leaves
-from keras_optlab.engine import Optimizer, engine_of, find_engine, make_adjustable
+from keras_optlab.engine import Optimizer, find_engine, make_adjustable
 
 
 class Target(Protocol):
@@ -47,25 +48,25 @@ class Target(Protocol):
         ...
 
 
-def find_target(model: keras.Model, name: str, of: Declared | None) -> Target:
+def find_target(callback: OptimizerAccess, name: str, of: Declared | None) -> Target:
     """Return the number of this name, or raise what there is instead.
 
     Args:
-        model: A compiled model.
+        callback: Who drives it in its model, or in the optimizer that it was given.
         name: Name of the number.
         of: A transform or a regularizer; `None` is the optimizer.
     """
-    who = f"HyperparameterScheduler({name!r})"
-    engine = find_engine(model.optimizer)
+    who = f"{type(callback).__name__}({name!r})"
+    model, engine = callback.model, callback.engine
     if of is None:
-        if engine is None and name == "learning_rate":
-            return StockRate(model.optimizer)
-        return OfOptimizer(engine_of(model, who), name)
-    if not isinstance(of, Declared) or name not in of.fields:
-        known = of.fields if isinstance(of, Declared) else ()
+        stock = engine is None and callback.optimizer is not None
+        if stock and name == "learning_rate":
+            return StockRate(callback.optimizer)
+        return OfOptimizer(callback.required_engine, name)
+    if name not in of.fields:
         raise AttributeError(
             f"{of!r} has no such hyperparameter. Received: {name!r}. "
-            + suggest(name, known)
+            + suggest(name, of.fields)
         )
     if engine is not None and any(of is x for x in engine.transforms):
         return OfTransform(engine, of, of.fields[name])
@@ -180,12 +181,18 @@ class StockRate:
     label = "learning_rate"
     in_step = False
 
-    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+    def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
         if not isinstance(getattr(optimizer, "learning_rate", None), keras.Variable):
+            several = "optimizers" in dir(optimizer)
             raise AttributeError(
                 "The optimizer follows a schedule, or has no one learning rate. "
-                f"Received: {optimizer!r}. Construct it with a number."
+                f"Received: {optimizer!r}. "
+                + (
+                    "Pass one of its `optimizers` by `optimizer=`."
+                    if several
+                    else "Construct it with a number."
+                )
             )
 
     def get(self) -> float | None:
@@ -203,6 +210,37 @@ class StockRate:
     def end(self) -> bool:
         """Leave it at its last value."""
         return False
+
+
+class RateScale:
+    """The factor on the rate of an optimizer of ours, which may follow a schedule."""
+
+    label = "learning_rate_scale"
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def get(self) -> float:
+        """Return the present value."""
+        return self.optimizer.learning_rate_scale
+
+    def set(self, value: float) -> None:
+        """Move it."""
+        self.optimizer.learning_rate_scale = value
+
+
+def find_rates(optimizer: Any) -> dict[str, RateScale | StockRate]:
+    """Return what scales the rate, by label: of each optimizer that one holds.
+
+    Raises:
+        AttributeError: if one of them has no one rate that can be set.
+    """
+    rates: dict[str, RateScale | StockRate] = {}
+    for name, part in parts_of(optimizer).items():
+        engine = find_engine(part)
+        rate = StockRate(part) if engine is None else RateScale(engine)
+        rates[f"{name}.{rate.label}" if name else rate.label] = rate
+    return rates
 
 
 def _regularizers(model: keras.Model) -> Iterator[Any]:

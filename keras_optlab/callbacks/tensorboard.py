@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
+from keras_optlab.callbacks.arguments import flag
 from keras_optlab.callbacks.figures import Figures
 from keras_optlab.tensorboard import (
     Log,
@@ -63,9 +66,10 @@ class TensorBoard(Figures):
     that `log_dir` alone, TensorBoard 2.21 finds the row, but not the metrics.
 
     With a stock Keras optimizer there are the metrics, the learning rate, what
-    callbacks move, the histograms of the weights, and the images. Values that a
-    `train_step` of one's own returns and that are no metrics of the model are logged
-    per epoch only.
+    callbacks move, the histograms of the weights, and the images; with a
+    `keras.optimizers.MultiOptimizer`, the rates as `optimizer/learning_rate/<name>`.
+    Values that a `train_step` of one's own returns and that are no metrics of the model
+    are logged per epoch only.
 
     Costs one wait for the device every `every` steps. The norms, which are those of
     weights, gradients and updates and what was clipped, are measured inside the
@@ -89,6 +93,9 @@ class TensorBoard(Figures):
             on a picture.
         hparams: what else the HPARAMS page shall show of this training, such as
             `{"batch_size": 128}`; each a bool, a number or a string.
+        optimizer: the optimizer to show, where a step of your own trains by another one
+            than the model's: `model.d_optimizer`. `None` is the model's, of which
+            nothing is shown while it takes no step.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -96,7 +103,8 @@ class TensorBoard(Figures):
 
     Warns:
         UserWarning: once, when a step was skipped; once, when `log_dir` cannot be
-            written; once, when there are no `images` to show.
+            written; once, when there are no `images` to show; once, if the model's
+            optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -110,6 +118,19 @@ class TensorBoard(Figures):
         ['train']
     """
 
+    hints = {
+        "histogram_freq": "Write `histograms_every`: steps, not epochs, between two.",
+        "update_freq": "Write `every`: steps between two points.",
+        "write_images": "Write `images`: it shows the first kernel.",
+        "write_graph": "The graph is not logged: leave it out; `configuration/model` "
+        "lists the layers.",
+        "write_steps_per_second": "Times are not logged: leave it out.",
+        "profile_batch": "There is no profiler: leave it out, or add Keras' own "
+        "TensorBoard on TensorFlow.",
+        "embeddings_freq": "Embeddings are not logged: leave it out.",
+        "embeddings_metadata": "Embeddings are not logged: leave it out.",
+    }
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str],
@@ -119,27 +140,31 @@ class TensorBoard(Figures):
         histograms_every: int | None = None,
         images: bool = False,
         hparams: Mapping[str, bool | int | float | str] | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__(every, statistics_every, histograms_every)
+        super().__init__(every, statistics_every, histograms_every, optimizer)
         self.log_dir = log_dir
-        if not isinstance(images, bool):
-            raise TypeError(f"`images` must be True or False. Received: {images=}")
-        self.images = images
-        self.hparams = check_hparams(hparams or {})
+        self.images = flag("images", images)
+        self.hparams = check_hparams({} if hparams is None else hparams)
         self._log = Log(log_dir)
         self._next_epoch = self._weights_at = 0
         self._warned: set[str] = set()
+        self._described = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the log and describe the training."""
         super().on_train_begin(logs)
         self._log.open(TRAIN)
-        self._describe()
+        self._described, self._began = False, self.position
+        own_step = type(self.model).train_step is not keras.Model.train_step
+        if self.given_optimizer is not None or not own_step:
+            self._describe()  # else once it is known whether the model's trains
         if self.model.built:
             self._log_images()
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Log a point."""
+        self._describe()
         for position, tags in self.figures(metrics).items():
             self._log.write(TRAIN, summaries.scalars(tags), position)
         self._log_histograms()
@@ -148,6 +173,7 @@ class TensorBoard(Figures):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
         super().on_epoch_end(epoch, logs)
+        self._describe()
         for position, tags in self.measured().items():  # those after the last point
             self._log.write(TRAIN, summaries.scalars(tags), position)
         self._warn_skipped()
@@ -170,25 +196,32 @@ class TensorBoard(Figures):
         self._close(success=False)
 
     def _close(self, success: bool) -> None:
+        self._describe()
         self._log.write(SESSION, summaries.session_end(success), self.position)
         self._log.close()
 
     def _describe(self) -> None:
-        pages = configuration(self.model, self._facts()).items()
+        """Log what is trained and how, once in a fit."""
+        if self._described:
+            return
+        self._described = True
+        idle = self.position > self._began and self.is_idle
+        optimizer = None if idle else self.optimizer
+        pages = configuration(self.model, optimizer, self._facts()).items()
         texts = [
             v for k, page in pages for v in summaries.text(f"configuration/{k}", page)
         ]
-        self._log.write(TRAIN, texts, self.position)
-        hparams = hyperparameters(self.model.optimizer)
+        self._log.write(TRAIN, texts, self._began)
+        hparams = hyperparameters(optimizer)
         hparams |= {"epochs": (self.params or {}).get("epochs") or 1} | self.hparams
-        self._log.write(SESSION, summaries.session_start(hparams), self.position)
+        self._log.write(SESSION, summaries.session_start(hparams), self._began)
 
     def _log_histograms(self) -> None:
         record = self.new_histograms()
         if record is not None:
             values = recorded_histograms(record, self.model.name)
-            self._log.write(TRAIN, values, self.offset + record.step)
-        elif self.engine is None and self._weights_due():
+            self._log.write(TRAIN, values, self.position_of(record.step))
+        elif self.shown_engine is None and self._weights_due():
             self._log.write(TRAIN, weight_histograms(self.model), self.position)
 
     def _weights_due(self) -> bool:
@@ -221,7 +254,7 @@ class TensorBoard(Figures):
             self._warn(
                 "skipped",
                 f"by step {self.position} the optimizer has skipped {skipped}, because "
-                "a gradient held a NaN or an infinity; the weights are unharmed. Look "
+                "a gradient held a NaN or an infinity; these changed nothing. Look "
                 "for bad rows in the data, or lower the learning rate. The tag "
                 "`optimizer/skipped_steps` goes on counting.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import number, verbosity
 from keras_optlab.callbacks.interruption import Callback
 from keras_optlab.callbacks.patience import Deadline
 
@@ -45,18 +45,24 @@ class TimeStopping(Callback):
     """
 
     clock = staticmethod(time.monotonic)
+    hints = {
+        "max_seconds": "Write `seconds`.",
+        "minutes": "Write `seconds`.",
+        "hours": "Write `seconds`.",
+    }
 
     def __init__(self, seconds: float = 86_400, verbose: int = 0) -> None:
         super().__init__()
         self.seconds = number("seconds", seconds, "> 0", "time to stop")
-        self.verbose = verbose
+        self.verbose = verbosity(verbose)
         self.stopped_epoch: int | None = None
+        self._epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         super().on_train_begin(logs)
         self._deadline = Deadline(self.seconds, self.clock)
-        self.stopped_epoch = None
+        self.stopped_epoch, self._epoch = None, 0
 
     def on_epoch_begin(
         self,
@@ -76,10 +82,11 @@ class TimeStopping(Callback):
 
     def on_epoch_end(
         self,
-        epoch: int,  # noqa: ARG002
+        epoch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
         """Look at the clock."""
+        self._epoch = epoch
         self._look()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -9,11 +9,13 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import choice, metric_name, number
 from keras_optlab.callbacks.patience import Patience, check_mode
 from keras_optlab.callbacks.steps import StepCallback
+from keras_optlab.callbacks.validation import Validation
 from keras_optlab.core.errors import suggest
 
+MODES = ("auto", "min", "max")
 UNITS = ("epochs", "steps", "seconds")
 
 
@@ -33,6 +35,7 @@ class MetricCallback(StepCallback):
         mode: `"min"`, `"max"` or `"auto"`.
         every: steps between two looks; `None` looks at the end of epochs.
         patience_unit: `"epochs"`, `"steps"` or `"seconds"`.
+        optimizer: whose steps to go on from; `None` is the model's.
 
     Attributes:
         epoch: the running epoch, counted from 0.
@@ -49,33 +52,25 @@ class MetricCallback(StepCallback):
         mode: str,
         every: int | None,
         patience_unit: str,
+        optimizer: Any = None,
     ) -> None:
-        super().__init__(every)
-        if not isinstance(monitor, str):
-            raise TypeError(
-                "`monitor` must be the name of a metric, such as 'val_loss'. "
-                f"Received: monitor={monitor!r}"
-            )
+        super().__init__(every, optimizer)
+        monitor = metric_name(monitor)
         if every is not None and monitor.startswith("val_"):
             raise ValueError(
                 "`monitor` must be a metric of the training data where `every` is set, "
                 "since validation runs at the end of epochs only. "
                 f"Received: monitor={monitor!r}, every={every}. Leave `every` out."
             )
-        if patience_unit not in UNITS:
-            raise ValueError(
-                f"`patience_unit` must be one of {', '.join(map(repr, UNITS))}. "
-                f"Received: patience_unit={patience_unit!r}"
-            )
         self.monitor = monitor
-        self.mode = check_mode(monitor, mode)
-        self.patience_unit = patience_unit
+        self.mode = check_mode(monitor, choice("mode", mode, MODES))
+        self.patience_unit = choice("patience_unit", patience_unit, UNITS)
         self.patience = self.in_unit("patience", patience)
         self.min_delta = number(
             "min_delta", min_delta, ">= 0", "smallest improvement that counts"
         )
         self.epoch = self._epochs = 0
-        self._warned = False
+        self._warned = self._reported = False
 
     def in_unit(self, name: str, value: Any) -> float:
         """Check a time >= 0 in the unit of the patience."""
@@ -104,7 +99,7 @@ class MetricCallback(StepCallback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the fit before."""
         super().on_train_begin(logs)
-        self._epochs = 0
+        self._epochs, self._reported = 0, False
         self.start_waiting()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -119,11 +114,13 @@ class MetricCallback(StepCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the epoch."""
+        self.epoch = epoch
         super().on_epoch_end(epoch, logs)
         if self.every is None:
             self._look(logs or {})
         if self._reported and self.patience_unit == "epochs":
             self._judge()
+        self._reported = False
 
     def place(self) -> str:
         """Say where training is."""
@@ -158,6 +155,11 @@ class MetricCallback(StepCallback):
             self.on_patience_end()
 
     def _warn_missing(self, metrics: Mapping[str, Any]) -> None:
+        validated = any(name.startswith("val_") for name in metrics)
+        expected = self.monitor.startswith("val_") and not validated
+        coming = Validation.of_this_fit()
+        if expected and coming is not None and coming.after(self.epoch):
+            return
         if self._warned or self._epochs:
             return
         self._warned = True
@@ -167,11 +169,15 @@ class MetricCallback(StepCallback):
                 "metric of the model is reported at the end of epochs only, so leave "
                 "`every` out for that."
             )
-        else:
+        elif expected and coming is not None:
+            hint = f"Name one of these, or {coming.missing}."
+        elif expected:
             hint = (
-                "Name one of these, or pass `validation_data` to `fit`; if validation "
-                "only runs every few epochs (`validation_freq`), all is well."
+                "Name one of these, or report it in the `logs`; if validation only "
+                "runs every few epochs, all is well."
             )
+        else:
+            hint = "Name one of these."
         warnings.warn(
             f"{type(self).__name__} waits for a metric that `fit` did not report. "
             f"Received: monitor={self.monitor!r}. {suggest(self.monitor, metrics)} "

@@ -10,17 +10,26 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.arguments import number
-from keras_optlab.callbacks.interruption import Callback
+from keras_optlab.callbacks.arguments import (
+    globs,
+    number,
+    optional_number,
+    optional_schedule,
+)
+from keras_optlab.callbacks.steps import StepCallback
 from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
 from keras_optlab.core.groups import path_matches, path_of
+from keras_optlab.engine import find_engine
+from keras_optlab.engine.seam import inner_optimizer
 
 Tensor = Any
 
+_DRIFTS = keras.backend.backend() == "tensorflow"
 
-class WeightClipping(Callback):
+
+class WeightClipping(StepCallback):
     r"""Keeps the weights within limits during a part of a training.
 
     From the `start`th to before the `stop`th step, every step ends with a projection of
@@ -28,7 +37,8 @@ class WeightClipping(Callback):
     With a `schedule` $f$ the limits at step $t$ are $f(t)$ times those given. When
     training ends, the layers are as they were before, and the weights are where they
     are. Works with every Keras optimizer; a step is an update, counted by the
-    optimizer, so that it goes on in a second `fit` and after resuming.
+    optimizer, so that it goes on in a second `fit` and after resuming. Whatever
+    optimizer moves a weight, its step ends with the projection.
 
     The model must have its weights before `fit`, for instance by an Input layer.
     `constraints.constrain` is for limits that hold from beginning to end.
@@ -45,6 +55,8 @@ class WeightClipping(Callback):
         schedule: a factor on the limits, as a schedule over steps.
         start: first step that is clipped, counted from 0; integer >= 0.
         stop: first step that is not clipped any more; integer > `start`, or `None`.
+        optimizer: what counts the steps, where a step of your own trains by another
+            optimizer than the model's; `None` is the model's.
 
     Raises:
         TypeError: if none or several of `low`/`high`, `max_norm` and `spectral_norm`
@@ -69,6 +81,16 @@ class WeightClipping(Callback):
         0.01
     """
 
+    hints = {
+        "min_value": "Write `low`.",
+        "max_value": "Write `high`.",
+        "clip_value": "Write `low` and `high`.",
+        "value": "Write `low` and `high`.",
+        "norm": "Write `max_norm`.",
+        "skip_layers": "Write `skip`: globs on the paths of weights.",
+    }
+    useless = "`start`, `stop` and `schedule` act as at step 0 all the time"
+
     def __init__(
         self,
         *,
@@ -81,30 +103,28 @@ class WeightClipping(Callback):
         schedule: LearningRateSchedule | None = None,
         start: int = 0,
         stop: int | None = None,
+        optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(every=None, optimizer=optimizer)
         kinds = ("low", "high", "max_norm", "spectral_norm")
         given = zip(kinds, (low, high, max_norm, spectral_norm), strict=True)
         self.limits = _check_limits(dict(given))
-        if schedule is not None and not isinstance(schedule, LearningRateSchedule):
-            raise TypeError(
-                "`schedule` must be a schedule of the factor on the limits. "
-                f"Received: schedule={schedule!r}"
-            )
-        self.match, self.skip, self.schedule = match, skip, schedule
+        self.match, self.skip = globs("match", match), globs("skip", skip)
+        self.schedule = optional_schedule(schedule, "the limits")
         self.start = number("start", start, ">= 0", "first step", integer=True)
-        self.stop = stop
-        if stop is not None:
-            after = f"> {self.start}"
-            self.stop = number("stop", stop, after, "step of the end", integer=True)
+        after, doc = f"> {self.start}", "step of the end"
+        self.stop = optional_number("stop", stop, after, doc, integer=True)
+        self._counts = bool(self.start or self.stop or self.schedule)
         self._before: list[tuple[keras.Variable, Any]] = []
+        self._drift: Any = None
 
     def driven(self) -> dict[str, float]:
         """Return the limits at the next step."""
         factor = 1.0
         if self.schedule is not None:
-            step = int(ops.convert_to_numpy(_counting(self.model.optimizer).iterations))
-            factor = float(ops.convert_to_numpy(self.schedule(step)))
+            engine = self.engine
+            step = self.step if engine is None else ops.convert_to_numpy(engine.updates)
+            factor = float(ops.convert_to_numpy(self.schedule(int(step))))
         globs = [self.match] if isinstance(self.match, str) else self.match
         which = "" if self.match == "*" else f" of {', '.join(globs)}"
         limits = self.limits.items()
@@ -113,10 +133,27 @@ class WeightClipping(Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the projections into the step."""
         super().on_train_begin(logs)
+        if self.trains_without_steps or (self._counts and self.optimizer is None):
+            raise ValueError(
+                "WeightClipping acts at the steps of an optimizer. Received: a "
+                "training without one. Pass the one that trains by `optimizer=`, or "
+                "leave the callback out."
+            )
+        self._count()
         for variable in self._found():
             self._before.append((variable, variable.constraint))
             variable.constraint = self._constraint(variable.constraint)
         self.model.make_train_function(force=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count from here."""
+        super().on_epoch_begin(epoch, logs)
+        self._count()
+
+    def tell_of_no_step(self) -> None:
+        """Warn if steps are counted that nobody takes."""
+        if self._counts:
+            super().tell_of_no_step()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Take them out again."""
@@ -132,6 +169,22 @@ class WeightClipping(Callback):
         if self._before:
             self.model.train_function = None
         self._before = []
+
+    def _count(self) -> None:
+        """Find out by how much an optimizer of Keras' own is ahead of its steps.
+
+        On TensorFlow it also counts the ends of data of unknown length.
+        """
+        if self._counts and self.engine is None and _DRIFTS:
+            if self._drift is None:
+                self._drift = keras.Variable(0, dtype="int64", trainable=False)
+            counted = int(ops.convert_to_numpy(self._counting.iterations))
+            self._drift.assign(counted - self.step)
+
+    @property
+    def _counting(self) -> Any:
+        """The optimizer that counts the steps."""
+        return inner_optimizer(self.optimizer)
 
     def _found(self) -> list[keras.Variable]:
         variables = self.model.trainable_variables
@@ -156,11 +209,14 @@ class WeightClipping(Callback):
 
     def _constraint(self, own: Callable[[Tensor], Tensor] | None) -> Any:
         """Return the projection as Keras applies it at the end of every step."""
-        optimizer = _counting(self.model.optimizer)
+        optimizer = self._counting if self._counts else None
 
         def constraint(w: Tensor) -> Tensor:
             w = ops.convert_to_tensor(w if own is None else own(w))
-            step = ops.convert_to_tensor(optimizer.iterations)
+            if optimizer is None:
+                limits = {k: ops.cast(v, w.dtype) for k, v in self.limits.items()}
+                return _project(w, limits)
+            step = self._step(optimizer)
             factor = 1.0 if self.schedule is None else self.schedule(step)
             limits = {k: ops.cast(v * factor, w.dtype) for k, v in self.limits.items()}
             clipped = step >= self.start
@@ -169,6 +225,16 @@ class WeightClipping(Callback):
             return ops.where(clipped, _project(w, limits), w)
 
         return constraint
+
+    def _step(self, optimizer: Any) -> Tensor:
+        """Return the number of the step that ends here, counted from 0."""
+        engine = find_engine(optimizer)
+        if engine is not None:  # which has counted it by now
+            return ops.maximum(ops.convert_to_tensor(engine.updates) - 1, 0)
+        step = ops.convert_to_tensor(optimizer.iterations)
+        if self._drift is None:
+            return step
+        return step - ops.cast(self._drift, step.dtype)
 
 
 def _project(w: Tensor, limits: dict[str, Tensor]) -> Tensor:
@@ -199,8 +265,3 @@ def _check_limits(limits: dict[str, float | None]) -> dict[str, float]:
             f"Received: low={given['low']}, high={given['high']}"
         )
     return given
-
-
-def _counting(optimizer: Any) -> Any:
-    """Return the optimizer that counts the steps."""
-    return getattr(optimizer, "inner_optimizer", optimizer)

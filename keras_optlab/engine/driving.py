@@ -50,7 +50,9 @@ class Driving(Options, Seam):
                 raise TypeError(
                     f"The learning rate is driven by {rate!r}. "
                     f"Received: learning_rate={value}. Set `learning_rate_scale` to "
-                    "move it, or construct the optimizer with a number."
+                    "move it, or construct the optimizer with a number. The callback "
+                    "ReduceOnPlateau of keras_optlab moves the scale, where Keras' "
+                    "ReduceLROnPlateau and LearningRateScheduler set the rate itself."
                 )
             Seam.learning_rate.fset(self, value)
 

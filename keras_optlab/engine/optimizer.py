@@ -361,8 +361,8 @@ class Optimizer(Driving):
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """End training: write the average."""
-        if concrete(self.updates) is None:
-            return  # a failed step took the state with it; let its error be seen
+        if concrete(self.updates) is None or not self.built:
+            return  # a failed step took the state with it, or another one has trained
         super().finalize_variable_values(var_list)
         if self.use_ema:
             unshare(var_list)

@@ -13,7 +13,8 @@ Names used, and why no public one serves:
   other variable objects than those that `build` saw.
 - `_trainable_variables`, `_model_variables_moving_average`, `_accumulated_gradients`:
   what the base class created in `build`; `SwapEMAWeights` reads the first two.
-- `_save_model` of `ModelCheckpoint`: nothing public encloses what it saves.
+- `_save_model`, `_should_save_model`, `_get_file_path` and `_set_monitor_op` of
+  `ModelCheckpoint`: nothing public encloses what it saves, nor writes it elsewhere.
 - `_use_weight_decay`: honours `exclude_from_weight_decay`.
 - `_overwrite_variable_with_gradient`: float8 weights that no rule may touch.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
@@ -35,6 +36,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -172,6 +174,14 @@ def on_compile(hook: Callable[[keras.Model], None]) -> None:
     owner.compile = compile_and_show
 
 
+_fit_arguments: ContextVar[dict[str, Any]] = ContextVar("arguments of the running fit")
+
+
+def fit_arguments() -> dict[str, Any]:
+    """Return the arguments that the running `fit` was called with; `{}` outside."""
+    return _fit_arguments.get({})
+
+
 FitHook = Callable[
     [keras.Model, list[keras.callbacks.Callback]],
     contextlib.AbstractContextManager[None],
@@ -211,7 +221,11 @@ def _hooked(fit: Callable[..., Any]) -> Callable[..., Any]:
                     given.append(callback)
             elif added:
                 bound.arguments["callbacks"] = callbacks
-            return fit(*bound.args, **bound.kwargs)
+            token = _fit_arguments.set(bound.arguments)
+            try:
+                return fit(*bound.args, **bound.kwargs)
+            finally:
+                _fit_arguments.reset(token)
 
     fit_within_hooks.hooks = hooks  # type: ignore[attr-defined]
     return fit_within_hooks
@@ -256,16 +270,53 @@ def loss_scale(optimizer: Any, dtype: str) -> Tensor:
     return keras.ops.cast(optimizer.loss_scale_factor or 1.0, dtype)
 
 
+def gradients_received(optimizer: Any) -> int | None:
+    """Return how many gradients an optimizer has received; `None` without one.
+
+    On TensorFlow the end of data of unknown length counts as one more.
+    """
+    if optimizer is None:
+        return None
+    return int(keras.ops.convert_to_numpy(inner_optimizer(optimizer)._iterations))
+
+
+def progress(optimizer: Any) -> tuple[float, ...] | None:
+    """Return numbers of which every gradient moves one; `None` without an optimizer."""
+    if optimizer is None:
+        return None
+    scale = getattr(optimizer, "dynamic_scale", 0.0)  # moves if a step is skipped
+    return gradients_received(optimizer), float(keras.ops.convert_to_numpy(scale))
+
+
 class Checkpoint(keras.callbacks.ModelCheckpoint):
-    """`keras.callbacks.ModelCheckpoint` with a context around what it saves."""
+    """`keras.callbacks.ModelCheckpoint` that a subclass encloses, and writes for."""
 
     def saving(self) -> contextlib.AbstractContextManager[None]:
         """Return a context for one checkpoint; a subclass implements this."""
         raise NotImplementedError
 
+    def write(self, save: Callable[..., None], path: str) -> None:
+        """Have the model saved to a path; a subclass implements this."""
+        raise NotImplementedError
+
     def _save_model(self, epoch: int, batch: int | None, logs: Any) -> None:
+        logs = logs or {}
+        path = self._get_file_path(epoch, batch, logs)
+        if self.save_best_only and self.monitor_op is None:
+            self._set_monitor_op()
+        best = self.best
         with self.saving():
-            super()._save_model(epoch, batch, logs)
+            if not self._should_save_model(epoch, batch, logs, path):
+                return
+            model = self.model
+            save = model.save_weights if self.save_weights_only else model.save
+            try:
+                self.write(save, path)
+            except BaseException:
+                self.best = best  # it is in no file
+                raise
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
 
 
 def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:

@@ -34,6 +34,7 @@ class Epochs:
         self.objective, self.model = objective, objective.model
         self.callbacks, self.limit, self.validation = callbacks, limit, validation
         self.done, self.running = 0, False
+        self.ended: str | None = None  # by whom, if not by the method
         self.logs: dict[str, float] = {}
 
     def evaluating(self) -> None:
@@ -57,7 +58,11 @@ class Epochs:
             self.logs |= self._validated(self.validation)
         self.callbacks.on_epoch_end(self.done, self.logs)
         self.done, self.running = self.done + 1, False
-        if self.model.stop_training or self.done >= self.limit:
+        if self.model.stop_training:
+            self.ended = f"A callback stopped the training after epoch {self.done}."
+        elif self.done >= self.limit:
+            self.ended = f"All epochs are over: epochs={self.limit}."
+        if self.ended:
             raise StopIteration
 
     def checked(self, loss: float, *others: np.ndarray) -> None:

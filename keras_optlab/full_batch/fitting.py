@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.interruption import telling
 from keras_optlab.full_batch.data import Data
 from keras_optlab.full_batch.epochs import Epochs
 from keras_optlab.full_batch.methods import (
@@ -66,7 +68,8 @@ def fit_full_batch(
         sample_weight: A weight for each sample, or `None`.
         validation_data: `(x, y)` or `(x, y, sample_weight)`, for the `val_` logs.
         callbacks: Callbacks of Keras. `EarlyStopping` and others may stop the training
-            and write weights at the end of it, not in between.
+            and write weights at the end of it, not in between. Those that drive or clip
+            what an optimizer does are refused, since none takes part.
         verbose: 0 is silent, 1 or `"auto"` a progress bar, 2 a line for each epoch.
         tol: Tolerance for convergence in SciPy's sense; `None` is the method's own.
         options: SciPy's `options` of `scipy.optimize.minimize` for the method, or
@@ -74,8 +77,11 @@ def fit_full_batch(
 
     Returns:
         A `keras.callbacks.History` with the loss, metrics and `val_` logs after each
-        iteration, as from `fit`. Its attribute `result` is SciPy's result; `message`
-        in it tells why it ended.
+        iteration, as from `fit`. Its attribute `result` is SciPy's result: `message`
+        tells why it ended, and `success` whether because the method converged.
+        `status` is SciPy's number for that method; when all `epochs` are over it is
+        the one for too many iterations (1, of `least_squares` 0), when a callback has
+        stopped the training 99 (-2).
 
     All data go through the model at once, and must fit in memory with what its layers
     make of them. SciPy computes in float64, but a model in float32 gives a loss that is
@@ -110,21 +116,22 @@ def fit_full_batch(
     """
     method = find_method(method)
     _check_model(model)
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
-        raise ValueError(f"`epochs` must be an integer >= 1. Received: epochs={epochs}")
+    epochs = number("epochs", epochs, ">= 1", "iterations at most", integer=True)
     scipy_optimize()  # to miss it before anything is done
     data = Data.of(x, y, sample_weight)
     objective = Objective(model, data)
     history = keras.callbacks.History()
     if isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
+    given = list(callbacks or ())
     told = keras.callbacks.CallbackList(
-        [*(callbacks or ()), history],
+        [*given, history],
         add_progbar=verbose != 0,
         model=model,
         verbose=verbose,
         epochs=epochs,
         steps=1,
+        optimizer=None,  # none takes part
     )
     validation = None if validation_data is None else Data.of(*validation_data)
     run = Epochs(objective, told, epochs, validation)
@@ -133,11 +140,12 @@ def fit_full_batch(
     if method == LEAST_SQUARES:
         check_least_squares(objective)
     model.stop_training = False
-    told.on_train_begin()
-    if method == LEAST_SQUARES:
-        history.result = least_squares(objective, run, tol, options or {})
-    else:
-        history.result = minimize(objective, run, method, tol, options or {})
+    with telling(model, given):
+        told.on_train_begin()
+        if method == LEAST_SQUARES:
+            history.result = least_squares(objective, run, tol, options or {})
+        else:
+            history.result = minimize(objective, run, method, tol, options or {})
     told.on_train_end(run.logs)
     return history
 

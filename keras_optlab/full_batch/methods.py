@@ -61,7 +61,7 @@ def minimize(
     def iterated(intermediate_result: Any) -> None:
         epochs.iterated(intermediate_result.x, float(intermediate_result.fun))
 
-    return scipy_optimize().minimize(
+    result = scipy_optimize().minimize(
         loss_and_gradient,
         objective.present(),
         jac=True,
@@ -71,6 +71,7 @@ def minimize(
         options=dict(options),
         callback=iterated,
     )
+    return _told(result, epochs, limit_reached=1)
 
 
 def least_squares(
@@ -91,13 +92,23 @@ def least_squares(
         epochs.iterated(intermediate_result.x, float(intermediate_result.cost))
 
     tolerances = {} if tol is None else dict.fromkeys(("ftol", "xtol", "gtol"), tol)
-    return scipy_optimize().least_squares(
+    result = scipy_optimize().least_squares(
         residuals,
         objective.present(),
         jac=objective.jacobian,
         callback=iterated,
         **{**tolerances, **options},
     )
+    return _told(result, epochs, limit_reached=0)
+
+
+def _told(result: Any, epochs: Epochs, limit_reached: int) -> Any:
+    """Say in SciPy's result what ended it, if that was not the method itself."""
+    if epochs.ended:
+        result.message, result.success = epochs.ended, False
+        if not epochs.model.stop_training:
+            result.status = limit_reached
+    return result
 
 
 def check_least_squares(objective: Objective) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import inspect
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -21,14 +22,19 @@ from keras_optlab._version import __version__
 from keras_optlab.core import Declared
 from keras_optlab.engine import find_engine
 
+LONGEST = 2000  # characters of a value that are shown
 
-def configuration(model: keras.Model, fit: Mapping[str, Any]) -> dict[str, str]:
-    """Describe a compiled model, its optimizer and how it is trained.
+
+def configuration(
+    model: keras.Model, optimizer: Any, fit: Mapping[str, Any]
+) -> dict[str, str]:
+    """Describe a model, its optimizer and how it is trained.
 
     Arguments that are `None` or empty are left out.
 
     Args:
-        model: the model, compiled and built.
+        model: the model.
+        optimizer: what trains it, or `None` if that is not known.
         fit: further facts about the training, by name.
 
     Returns:
@@ -37,7 +43,7 @@ def configuration(model: keras.Model, fit: Mapping[str, Any]) -> dict[str, str]:
     started = time.strftime("%Y-%m-%d %H:%M:%S %z")
     return {
         "training": _facts({"started": started, **fit, **_compiled(model)}),
-        "optimizer": _facts(_optimizer(model.optimizer)),
+        "optimizer": _facts(_optimizer(optimizer)),
         "model": _layers(model),
         "versions": _facts(_versions()),
     }
@@ -46,12 +52,16 @@ def configuration(model: keras.Model, fit: Mapping[str, Any]) -> dict[str, str]:
 def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
     """Return an optimizer's class, its rate, and what else is not as by default.
 
+    Of `None` nothing is known.
+
     >>> from keras_optlab import optimizers, schedules
     >>> decay = schedules.Cosine(0.02, steps=100)
     >>> hyperparameters(optimizers.Adam(weight_decay=decay, beta_1=0.8))
     {'optimizer': 'Adam', 'learning_rate': 0.001,
      'weight_decay': 'Cosine(initial=0.02, steps=100, final=0)', 'beta_1': 0.8}
     """
+    if optimizer is None:
+        return {}
     facts = _optimizer(optimizer)
     name, _, _ = facts.pop("class"), facts.pop("inside"), facts.pop("name", None)
     inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -84,13 +94,20 @@ def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
                 "`hparams` must hold bools, numbers and strings, by name. "
                 f"Received: hparams={{{name!r}: {value!r}}}"
             )
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise ValueError(
+                "`hparams` must hold numbers that a float can hold. "
+                f"Received: {name!r}: an integer of {value.bit_length()} bits"
+            )
     return plain
 
 
 def _simple(value: Any) -> bool | int | float | str:
     if isinstance(value, float):
         return float(describe(value))  # as it was before it became a float32
-    return value if isinstance(value, bool | int) else describe(value)
+    if isinstance(value, bool | int):
+        return value
+    return describe(value)[:LONGEST]
 
 
 def describe(value: Any) -> str:
@@ -129,6 +146,8 @@ def _config(value: Any) -> dict[str, Any]:
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
+    if optimizer is None:
+        return {"class": "not known: the model's own takes no step"}
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     outer = None if inner is optimizer else type(optimizer).__name__
     facts = {"class": type(inner).__name__, "inside": outer}
@@ -143,7 +162,7 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
 
 def _compiled(model: keras.Model) -> dict[str, Any]:
     return {
-        "loss": model.loss,
+        "loss": getattr(model, "loss", None),
         "steps_per_execution": model.steps_per_execution,
         "jit_compile": model.jit_compile,
         "run_eagerly": model.run_eagerly,
@@ -155,8 +174,12 @@ def _layers(model: keras.Model) -> str:
         (layer.name, type(layer).__name__, _shape(layer), _parameters(layer))
         for layer in model.layers
     ]
-    total = (f"**{model.name}**", type(model).__name__, "", _parameters(model))
-    return _table(("layer", "type", "output", "parameters"), [*rows, total])
+    total = (model.name, type(model).__name__, "", _parameters(model))
+    name, *rest = map(_cell, total)
+    cells = [list(map(_cell, row)) for row in rows]
+    return _table(
+        ("layer", "type", "output", "parameters"), [*cells, [f"**{name}**", *rest]]
+    )
 
 
 def _parameters(layer: keras.Layer) -> str:
@@ -182,15 +205,42 @@ def _versions() -> dict[str, str]:
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    given = {k: v for k, v in facts.items() if v is not None and v not in ([], ())}
-    rows = [(f"`{k}`", html.escape(describe(v))) for k, v in given.items()]
+    given = {k: v for k, v in facts.items() if v is not None and not _is_empty(v)}
+    rows = [(_name(k), _cell(describe(v))) for k, v in given.items()]
     return _table(("argument", "value"), rows)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list | tuple) and not value
+
+
+def _name(name: str) -> str:
+    """Return a name as code, if that can be; entities mean nothing in code."""
+    return f"`{name}`" if re.fullmatch(r"[\w ./:-]+", name) else _cell(name)
+
+
+# Markdown leaves an underscore within a word alone, and brackets that are no link.
+MARKDOWN = re.compile(r"[\\`*|~]|\](?=[(\[:])|(?<![^\W_])_+|_+(?![^\W_])")
+
+
+def _cell(text: str) -> str:
+    """Return a text that a cell of a table of Markdown shows as it is.
+
+    >>> _cell("one | *not* bold <b>")
+    'one &#124; &#42;not&#42; bold &lt;b&gt;'
+    """
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} ... ({len(text):,} characters)"
+    text = MARKDOWN.sub(_entities, html.escape(text, quote=False))
+    lines = text.splitlines() or [""]
+    return "<br>".join("".join(c for c in line if c.isprintable()) for line in lines)
+
+
+def _entities(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(c)};" for c in found[0])
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     header = list(header)
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |"
-        for line in lines
-    )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

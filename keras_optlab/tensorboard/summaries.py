@@ -31,7 +31,7 @@ def text(tag: str, markdown: str) -> Values:
     from tensorboard.plugins.text.metadata import create_summary_metadata
 
     about = create_summary_metadata(display_name=tag, description="")
-    return [_value(tag, about, np.array(markdown.encode(), "object"))]
+    return [_value(tag, about, np.array(markdown.encode(errors="replace"), "object"))]
 
 
 def histogram(tag: str, entries: Histogram) -> Values:
@@ -70,13 +70,14 @@ def session_start(hparams: Mapping[str, HParam]) -> Values:
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
     info = SessionStartInfo(start_time_secs=time.time())
-    for name, value in hparams.items():
+    for key, value in hparams.items():
+        name = _text(key)
         if isinstance(value, bool):
             info.hparams[name].bool_value = value
         elif isinstance(value, int | float) and math.isfinite(value):
             info.hparams[name].number_value = value
         else:  # the page cannot show an infinite number
-            info.hparams[name].string_value = str(value)
+            info.hparams[name].string_value = _text(value)
     return _session(SESSION_START_INFO_TAG, session_start_info=info)
 
 
@@ -89,6 +90,11 @@ def session_end(success: bool) -> Values:
     status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
     info = SessionEndInfo(status=status, end_time_secs=time.time())
     return _session(SESSION_END_INFO_TAG, session_end_info=info)
+
+
+def _text(value: Any) -> str:
+    """Return a value in characters that a file can hold."""
+    return str(value).encode(errors="replace").decode()
 
 
 def _session(tag: str, **info: Any) -> Values:

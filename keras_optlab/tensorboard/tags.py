@@ -24,16 +24,26 @@ def split_logs(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 def metric_tags(group: str, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return a tag and a number for each value of each metric.
+    """Return a tag and a number for each value of each metric; for text there is none.
 
     >>> metric_tags("epoch", {"loss": 0.5, "f1": np.array([0.25, 1.0])})
     {'epoch/loss': 0.5, 'epoch/f1/0': 0.25, 'epoch/f1/1': 1.0}
     """
     tags = {}
     for name, value in metrics.items():
-        for index, number in np.ndenumerate(keras.ops.convert_to_numpy(value)):
+        for index, number in np.ndenumerate(_numbers(value)):
             tags["/".join([group, name, *map(str, index)])] = float(number)
     return tags
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """Return an array of numbers, empty if the value is something else."""
+    array = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value
+    try:
+        array = np.asarray(array)
+    except ValueError:  # lists of different lengths
+        return np.zeros(0)
+    return np.zeros(0) if array.dtype.kind in "USOMmc" else array  # V is bfloat16
 
 
 def weight_tag(group: str, path: str, model: str) -> str:
