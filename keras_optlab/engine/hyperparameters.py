@@ -38,7 +38,9 @@ class Hyperparameters:
         self.t = ops.cast(self.done + 1, scalar_dtype())
         base = optimizer.live.tensors(self.done)
         rate = ops.cast(optimizer.learning_rate, scalar_dtype())
-        self.base = base.extend(learning_rate=rate * base.learning_rate_scale)
+        self.base = base.extend(
+            learning_rate=rate * base.learning_rate_scale, count=self.done + 1
+        )
         self.h: dict[int, Record] = {}
         self.kernels: dict[int, Record] = {}
         self.z: dict[int, Record] = {}
