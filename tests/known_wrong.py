@@ -13,7 +13,7 @@ import keras
 from keras_optlab import optimizers
 from tests.comparisons import Comparison, precision, problem, transcribed
 from tests.libraries import by_optax, by_torch, of_rank
-from tests.problems import distance, trajectory
+from tests.problems import distance, trajectory, values, variables
 
 STEPS = 20
 SHAPES = {"matrix": (6, 4), "vector": (4,), "stack": (3, 2, 5)}
@@ -67,6 +67,34 @@ def by_keras(name, oracle, theirs=None, ours=None, **how):
             return trajectory(optimizer, posed.start, posed.grads)
 
     return Comparison(name, oracle, run, ours or {}, **how)
+
+
+def by_keras_in_halves(name, oracle, theirs=None, ours=None, **how):
+    """Return the same for gradients of rows, as an embedding has them, each twice."""
+
+    def run(posed):
+        make = getattr(keras.optimizers, oracle.rpartition(".")[2])
+        with precision("float64"):
+            optimizer, ws = (
+                make(posed.schedule(), **theirs or {}),
+                variables(posed.start),
+            )
+            for gradients in posed.grads:
+                optimizer.apply([in_halves(g) for g in gradients], ws)
+            return values(ws)
+
+    return Comparison(name, oracle, run, ours or {}, **how)
+
+
+def in_halves(gradient):
+    """Return a gradient with each row as the sum of two; Keras has it in TensorFlow."""
+    if keras.backend.backend() != "tensorflow" or gradient.ndim < 2:
+        return keras.ops.convert_to_tensor(gradient, "float64")
+    import tensorflow as tf
+
+    rows, n = tf.constant(gradient / 2, "float64"), len(gradient)
+    twice = tf.concat([rows, rows], 0), tf.concat([tf.range(n), tf.range(n)], 0)
+    return tf.IndexedSlices(*twice, dense_shape=tf.constant(gradient.shape))
 
 
 def wrong(make: Callable[..., Comparison], *names, what, figure, backends=None, **how):
@@ -129,6 +157,26 @@ KNOWN_WRONG = sorted(
             ours=DECAY,
             what="the norm of g + decay w in place of two norms' sum",
             figure=0.034,
+        ),
+        wrong(
+            by_keras_in_halves,
+            "adamw",
+            "keras.optimizers.AdamW",
+            theirs=OURS | DECAY | {"epsilon": 0.0},
+            ours=OURS | DECAY | {"epsilon": 0.0},
+            what="of an embedding's row that occurs twice, squares each part",
+            figure=0.29,
+            backends=("tensorflow",),
+        ),
+        wrong(
+            by_keras,
+            "adafactor",
+            "keras.optimizers.Adafactor",
+            theirs={"relative_step": False},
+            ours={"relative_step": False, "keras_compatible": False},
+            what="a rate of 1/sqrt(t) at most: `keras_compatible=True` of ours",
+            figure=1.0,
+            learning_rate=1.0,
         ),
         wrong(
             by_keras,

@@ -407,7 +407,7 @@ PACKAGES = [
         "adafactor",
         "pytorch_optimizer.AdaFactor",
         {"betas": (None, 0.999), "relative_step": False},
-        {"relative_step": False},
+        {"relative_step": False, "keras_compatible": False},
     ),
     by_torch(
         "sm3", "pytorch_optimizer.SM3", {"momentum": 0.9, "eps": 1e-8}, shapes=AXES

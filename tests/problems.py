@@ -69,7 +69,10 @@ VARIANTS = {
         {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.1}
     ],
     "conditionalgradient": [{"norm": "nuclear"}],
-    "adafactor": [{"relative_step": False}],
+    "adafactor": [
+        {"relative_step": False},
+        {"relative_step": False, "keras_compatible": False},
+    ],
     "prodigy": [
         {"d0": 0.01},
         {"d0": 0.01, "bias_correction": True},
@@ -128,7 +131,8 @@ NEEDED = {
     ("sophia", "epsilon"): {"epsilon": 1.0},
     ("adopt", "epsilon"): {"epsilon": 1000.0},
     ("muon", "max_size"): {"max_size": 2},
-    ("adafactor", "relative_step"): {"learning_rate": 1.0},
+    ("adafactor", "relative_step"): {"learning_rate": 1.0, "keras_compatible": False},
+    ("adafactor", "keras_compatible"): {"learning_rate": 1.0, "relative_step": False},
     ("prodigy", "d_coef"): {"growth_rate": None},
     ("prodigy", "safeguard_warmup"): {"growth_rate": None, "learning_rate": 0.5},
 }

@@ -6,7 +6,7 @@ import pytest
 
 from keras_optlab import optimizers
 from tests import libraries, oracle
-from tests.comparisons import problem, with_paper
+from tests.comparisons import MATRICES, problem, with_paper
 from tests.problems import (
     ALL,
     SHAPES,
@@ -63,6 +63,21 @@ def test_equals_its_keras_twin(case, dtype, request):
     # Keras on TensorFlow takes its betas through float32, also in float64
     exact = dtype == "float64" and keras.backend.backend() != "tensorflow"
     assert distance(ours, theirs, start) < (1e-6 if exact else 1e-5)
+
+
+def test_adafactor_caps_a_large_rate_as_its_twin_does():
+    """For Keras, `relative_step` changes nothing."""
+    start, grads = weights(MATRICES), gradients(MATRICES, steps=9)
+
+    def end(module, **kwargs):
+        return trajectory(module.Adafactor(2.0, **kwargs), start, grads)
+
+    expected = end(keras.optimizers)
+    for kwargs in {}, {"relative_step": False}, {"relative_step": True}:
+        assert distance(end(keras.optimizers, **kwargs), expected, start) < 1e-6
+        assert distance(end(optimizers, **kwargs), expected, start) < 1e-5
+    fixed = end(optimizers, relative_step=False, keras_compatible=False)
+    assert distance(fixed, expected, start) > 0.1
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def noisy(xs, ws, gs, t, lr, eta, gamma, seed):
     """Neelakantan et al. (2015), arXiv:1511.06807, from the numbers that are drawn."""
     floatx = keras.config.floatx()
     tensors = [ops.convert_to_tensor(x, floatx) for x in xs]
-    drawn = standard_normal(tensors, seed, ops.convert_to_tensor(float(t), floatx))
+    drawn = standard_normal(tensors, seed, ops.convert_to_tensor(t))
     sigma = np.sqrt(eta / t**gamma)
     return [x + sigma * z for x, z in zip(xs, values(drawn), strict=True)]
 
@@ -124,6 +124,7 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
             w=tensor(w),
             g=tensor(x),
             t=tensor(t),
+            count=ops.convert_to_tensor(t),
             learning_rate=tensor(learning_rate),
             decays=True,
         )

@@ -13,7 +13,7 @@ Tensor = Any
 
 
 def hessian_diagonal(
-    batch: Any, ws: Sequence[Tensor], seed: int, t: Tensor
+    batch: Any, ws: Sequence[Tensor], seed: int, count: Tensor
 ) -> list[Tensor]:
     r"""Hutchinson's estimate of the diagonal, $z \odot H z$ with $z_i = \pm 1$.
 
@@ -21,9 +21,9 @@ def hessian_diagonal(
         batch: What may be asked about the loss of the present batch.
         ws: The weights, whose shapes and types the estimate has.
         seed: A number that, with the update's, determines the directions.
-        t: The number of the update.
+        count: The number of the update, an integer.
     """
-    signs = [ops.where(z > 0, 1.0, -1.0) for z in standard_normal(ws, seed, t)]
+    signs = [ops.where(z > 0, 1.0, -1.0) for z in standard_normal(ws, seed, count)]
     zs = [ops.cast(z, w.dtype) for z, w in zip(signs, ws, strict=True)]
     products = batch.hessian_times(zs)
     return [z * ops.cast(x, z.dtype) for z, x in zip(zs, products, strict=True)]

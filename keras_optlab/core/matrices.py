@@ -92,12 +92,6 @@ def renewed(due: Tensor, make: Callable[[], Tensor], old: Tensor) -> Tensor:
     return ops.cond(due, make, lambda: old)
 
 
-def is_due(t: Tensor, period: int) -> Tensor:
-    """Return whether an update, counted from 1, is the first of a period."""
-    since = t - 1
-    return since - period * ops.floor(since / period) < 0.5
-
-
 def spectral_norm(matrix: Tensor) -> Tensor:
     """Return a bound, from below, for a matrix that is positive semidefinite."""
     longest = ops.argmax(ops.sum(ops.square(matrix), 0))

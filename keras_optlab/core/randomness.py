@@ -25,7 +25,7 @@ class _Seed(keras.random.SeedGenerator):
         return self.pair
 
 
-def seed_at(seed: int, t: Tensor) -> keras.random.SeedGenerator:
+def seed_at(seed: int, count: Tensor) -> keras.random.SeedGenerator:
     """Return a seed for `keras.random` made of a number and an update's.
 
     It has no state, so that a run which is resumed draws the same.
@@ -33,18 +33,20 @@ def seed_at(seed: int, t: Tensor) -> keras.random.SeedGenerator:
     key = np.random.SeedSequence(seed).generate_state(1)
     # JAX takes unsigned integers only; the seeds of the others are signed.
     integer = "uint32" if keras.backend.backend() == "jax" else "int64"
-    pair = ops.stack([ops.convert_to_tensor(key[0], integer), ops.cast(t, integer)])
+    pair = ops.stack([ops.convert_to_tensor(key[0], integer), ops.cast(count, integer)])
     return _Seed(pair)
 
 
-def standard_normal(xs: Sequence[Tensor], seed: int, t: Tensor) -> list[Tensor]:
+def standard_normal(xs: Sequence[Tensor], seed: int, count: Tensor) -> list[Tensor]:
     """Return noise of the tensors' shapes and types that only the numbers determine.
 
     It is one draw for all of them, since a compiler takes long over each.
     """
     sizes = [math.prod(x.shape) for x in xs]
-    floating = keras.backend.standardize_dtype(t.dtype)
-    drawn = keras.random.normal((sum(sizes),), dtype=floating, seed=seed_at(seed, t))
+    floating = "float64" if keras.config.floatx() == "float64" else "float32"
+    drawn = keras.random.normal(
+        (sum(sizes),), dtype=floating, seed=seed_at(seed, count)
+    )
     rows = zip(xs, sizes, accumulate(sizes), strict=True)
     return [
         ops.cast(ops.reshape(drawn[end - n : end], x.shape), x.dtype)

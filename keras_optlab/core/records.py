@@ -49,12 +49,13 @@ class Record:
         return Record(**(vars(self) | values))
 
     def cast(self, dtype: str) -> "Record":
-        """Return the record with its tensors and decay factors in another type."""
+        """Return the record with its floats and decay factors in another type."""
 
         def cast(x: Any) -> Any:
             if isinstance(x, DecayRate):
                 return x.cast(dtype)
-            return ops.cast(x, dtype) if ops.is_tensor(x) else x
+            floating = ops.is_tensor(x) and "float" in str(x.dtype)
+            return ops.cast(x, dtype) if floating else x
 
         return Record(**{name: cast(x) for name, x in self.items()})
 

@@ -65,7 +65,10 @@ def _example_scalars(
 ) -> tuple[Record, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
     h = optimizer.live.tensors(ops.convert_to_tensor(2))
-    h = h.extend(learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()))
+    h = h.extend(
+        learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()),
+        count=ops.convert_to_tensor(3),
+    )
     once = Weight((), "", optimizer._values)
     start = {
         s.name: s.start(optimizer._values) * np.ones(s.shape_for(once) or ())

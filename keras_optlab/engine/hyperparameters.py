@@ -44,7 +44,9 @@ class Hyperparameters:
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.rate = read_rate(optimizer)
         base = optimizer.live.tensors(self.done)
-        self.base = base.extend(learning_rate=self.rate * base.learning_rate_scale)
+        self.base = base.extend(
+            learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
+        )
         self.transforms = [x.live.tensors(self.done) for x in optimizer.transforms]
         groups = optimizer.plan.shared
         self.own = {group: self._own(optimizer, group) for group in groups}

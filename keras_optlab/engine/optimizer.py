@@ -114,8 +114,10 @@ class Optimizer(Driving):
         """Derive, once a step, the scalars that all tensors share.
 
         Args:
-            h: The hyperparameters, as scalar tensors or `DecayRate`s.
-            t: The number of this update, counted from 1.
+            h: The hyperparameters, as scalar tensors or `DecayRate`s; and `count`, the
+                number of this update as an integer, for what happens every so many
+                updates: as a float it would not be exact beyond 2**24.
+            t: The number of this update, counted from 1, as a float.
             z: The `shared` state.
 
         Returns:

@@ -240,7 +240,14 @@ class Update:
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Record:
         """Return what a transform may know of a tensor beside its own state."""
         rate = self._h(p).learning_rate
-        return Record(w=w, g=g, t=self.t, learning_rate=rate, decays=p.regularized)
+        return Record(
+            w=w,
+            g=g,
+            t=self.t,
+            count=self.done + 1,
+            learning_rate=rate,
+            decays=p.regularized,
+        )
 
     def decayed(self, p: Parameter, w: Tensor) -> Tensor:
         """Decoupled weight decay, before the step as Keras has it."""
@@ -289,9 +296,9 @@ class Update:
         pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
         if self.optimizer.slot_dtype is None:
             return pairs
-        t, several = ops.cast(self.t, "int32"), len(slots)
+        count, several = ops.cast(self.done + 1, "int32"), len(slots)
         return [
-            (slot, _rounded(x, slot.dtype, t * several + i))
+            (slot, _rounded(x, slot.dtype, count * several + i))
             for i, (slot, x) in enumerate(pairs)
         ]
 

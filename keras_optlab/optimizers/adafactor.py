@@ -41,7 +41,10 @@ class Adafactor(Optimizer):
         epsilon_1: $\epsilon_1$ > 0.
         epsilon_2: $\epsilon_2$ >= 0, least length of a tensor's weights.
         clip_threshold: $d$ > 0, largest root mean square of an update.
-        relative_step: Whether the rate is at most $t^{-1/2}$.
+        relative_step: Whether the rate is at most $t^{-1/2}$, as in the paper.
+        keras_compatible: Whether that holds for `relative_step=False` too, as it does
+            in Keras, where that argument changes nothing. Without both, the rate is
+            what it is set to.
         **kwargs: What every `Optimizer` takes.
 
     Source: Shazeer and Stern, 2018, arXiv:1804.04235, Algorithms 4 and 5. Keras' class
@@ -49,6 +52,7 @@ class Adafactor(Optimizer):
     nothing.
 
     >>> optimizer = Adafactor(0.01)
+    >>> fixed = Adafactor(0.5, relative_step=False, keras_compatible=False)
     """
 
     learning_rate: Rate = StepSize(default=0.001)
@@ -57,6 +61,9 @@ class Adafactor(Optimizer):
     epsilon_2: Driven = Hyper(default=1e-3, within=">= 0", doc="least length ε₂")
     clip_threshold: Driven = Hyper(default=1.0, doc="largest length d of an update")
     relative_step: bool = Flag(default=True, doc="let the rate fall with time")
+    keras_compatible: bool = Flag(
+        default=True, doc="let the rate fall in any case", kw_only=True
+    )
 
     elementwise = False
     slots = (
@@ -74,7 +81,7 @@ class Adafactor(Optimizer):
 
     def prepare(self, h, t, z):
         rate = h.learning_rate
-        if h.relative_step:
+        if h.relative_step or h.keras_compatible:
             rate = minimum(rate, 1 / ops.sqrt(t))
         return h.extend(rate=rate, beta_t=DecayRate(ops.power(t, h.beta_2_decay))), z
 

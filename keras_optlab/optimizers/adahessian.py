@@ -69,7 +69,7 @@ class AdaHessian(Optimizer):
             d = mean(ops.abs(d), kernel, keepdims=True) if kernel else d
             return ops.square(d)
 
-        diagonals = hessian_diagonal(batch, ws, h.seed, t)
+        diagonals = hessian_diagonal(batch, ws, h.seed, h.count)
         return gs, [
             x.next(v=ema(x.v, squared(d), h.beta_2))
             for x, d in zip(s, diagonals, strict=True)

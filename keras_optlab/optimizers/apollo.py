@@ -13,8 +13,9 @@ from keras_optlab.core import (
     Slot,
     StepSize,
 )
-from keras_optlab.core.matrices import is_due, matrix_shape, renewed
+from keras_optlab.core.matrices import matrix_shape, renewed
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
@@ -111,7 +112,7 @@ class Apollo(Optimizer):
         turned = matrix.shape[0] <= matrix.shape[1]
         long = ops.transpose(matrix) if turned else matrix
         p = renewed(
-            is_due(t, h.period), lambda: self.basis(long, s.basis, h, t), s.basis
+            is_due(h.count, h.period), lambda: self.basis(long, s.basis, h), s.basis
         )
         low = long @ p
         s = self.averaged(low, s.next(basis=p), h)
@@ -129,11 +130,12 @@ class Apollo(Optimizer):
         """Return the slots with the next means."""
         return s.next(m=ema(s.m, g, h.beta_1), v=ema(s.v, ops.square(g), h.beta_2))
 
-    def basis(self, matrix, old, h, t):
+    def basis(self, matrix, old, h):
         """Return a new projector, in the shape of the old one."""
         if h.projection == "svd":
             return leading_vectors(matrix, old.shape[1])
-        drawn = keras.random.normal(old.shape, dtype="float32", seed=seed_at(0, t))
+        key = seed_at(0, h.count)
+        drawn = keras.random.normal(old.shape, dtype="float32", seed=key)
         return ops.cast(drawn, matrix.dtype) / old.shape[1] ** 0.5
 
 

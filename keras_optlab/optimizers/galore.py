@@ -3,8 +3,9 @@
 from keras import ops
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.matrices import is_due, matrix_shape, renewed
+from keras_optlab.core.matrices import matrix_shape, renewed
 from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
@@ -99,7 +100,7 @@ class GaLore(Optimizer):
         matrix = ops.reshape(g, matrix_shape(w.shape))
         turned = matrix.shape[0] <= matrix.shape[1]
         long = ops.transpose(matrix) if turned else matrix
-        due = is_due(t, h.period)
+        due = is_due(h.count, h.period)
         p = renewed(due, lambda: leading_vectors(long, s.basis.shape[1]), s.basis)
         s = self.averaged(long @ p, s.next(basis=p), h)
         back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ ops.transpose(p)

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
 from keras_optlab.core.factors import along, solved, turned
-from keras_optlab.core.matrices import is_due, spectral_norm, unfold
+from keras_optlab.core.matrices import spectral_norm, unfold
 from keras_optlab.core.numerics import (
     ema,
     maximum,
@@ -17,6 +17,7 @@ from keras_optlab.core.numerics import (
     one_minus_power,
     safe_rms,
 )
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
@@ -24,6 +25,7 @@ from keras_optlab.engine import Optimizer
 AXES = 6  # of a weight, at most
 DAMPING = 2.0**-13  # noise in a gradient, in parts of its mean size
 FLAT, FALL, LAST = 500, 1000, 0.03  # updates, updates, share of updates
+SETTLED = 5000  # updates; from then on the same 3 of 100 are due
 
 
 def factor(axis: int, weight: Weight) -> Shape | None:
@@ -107,7 +109,11 @@ class Kron(Optimizer):
         return len(shape) > 1 and max(shape) > values.max_size
 
     def prepare(self, h, t, z):
-        due = is_due(t, h.period) if h.period else fits(t) > fits(t - 1)
+        if h.period:
+            due = is_due(h.count, h.period)
+        else:
+            x = ops.cast(recurrent(h.count), t.dtype)
+            due = fits(x) > fits(x - 1)
         due = ops.cast(due, t.dtype)
         return h.extend(due=due, bias=one_minus_power(h.beta_1, t)), z
 
@@ -122,13 +128,19 @@ class Kron(Optimizer):
         size = safe_rms(m)
         q = [started(getattr(s, name), size, len(names)) for name in names]
         due = ops.logical_and(h.due > 0, size > 0)
-        q = ops.cond(due, lambda: fitted(q, m, h, t), lambda: q)
+        q = ops.cond(due, lambda: fitted(q, m, h), lambda: q)
         u = m
         for i, x in enumerate(q):
             u = along(along(u, x, i), turned(x), i)
         size = safe_rms(u)
         u = u * minimum(h.max_rms / ops.where(size > 0, size, 1.0), 1.0)
         return -h.learning_rate * u, s.next(**dict(zip(names, q, strict=True)))
+
+
+def recurrent(count):
+    """Return an update, not far beyond `SETTLED`, in which as much is due."""
+    late = SETTLED + (count - SETTLED) % 100
+    return ops.where(count > SETTLED, late, count)
 
 
 def fits(t):
@@ -147,9 +159,9 @@ def started(q, size, count):
     return ops.where(ops.max(ops.abs(q)) > 0, q, scale * one)
 
 
-def fitted(factors, m, h, t):
+def fitted(factors, m, h):
     """Return the factors one step nearer to those that whiten."""
-    drawn = keras.random.normal(m.shape, dtype="float32", seed=seed_at(0, t))
+    drawn = keras.random.normal(m.shape, dtype="float32", seed=seed_at(0, h.count))
     v = ops.cast(drawn, m.dtype)
     a, b = m + DAMPING * mean(ops.abs(m)) * v, v
     for i, q in enumerate(factors):

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -42,6 +43,6 @@ class Lookahead(Wrapper):
     def update(self, w, g, s, h, t):
         u, s = super().update(w, g, s, h, t)
         slow = s.lookahead_slow + h.slow_step_size * (w + u - s.lookahead_slow)
-        due = t - h.sync_period * ops.floor(t / h.sync_period) < 0.5
+        due = h.count % whole(h.sync_period, h.count) == 0
         s = s.next(lookahead_slow=ops.where(due, slow, s.lookahead_slow))
         return ops.where(due, slow - w, u), s

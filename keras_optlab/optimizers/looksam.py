@@ -3,8 +3,8 @@
 from keras import ops
 
 from keras_optlab.core import Driven, Hyper, Paper, Slot
-from keras_optlab.core.matrices import is_due
 from keras_optlab.core.numerics import global_norm, wide_sum
+from keras_optlab.core.periods import is_due
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -62,5 +62,5 @@ class LookSAM(Wrapper):
             scale = h.sam_alpha * length / (global_norm(across) + 1e-12)
             return [g + scale * x for g, x in zip(gs, across, strict=True)], across
 
-        gs, across = ops.cond(is_due(t, h.sam_period), looked, remembered)
+        gs, across = ops.cond(is_due(h.count, h.sam_period), looked, remembered)
         return gs, [x.next(sharpness=v) for x, v in zip(s, across, strict=True)]

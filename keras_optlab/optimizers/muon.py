@@ -17,13 +17,13 @@ from keras_optlab.core import (
     StepSize,
 )
 from keras_optlab.core.matrices import (
-    is_due,
     matrix_shape,
     newton_schulz,
     orthogonal_length,
     renewed,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
@@ -181,7 +181,7 @@ class Muon(Optimizer):
             return ops.reshape(made, w.shape)
 
         if "direction" in s:
-            o = renewed(is_due(t, h.period), orthogonal, s.direction)
+            o = renewed(is_due(h.count, h.period), orthogonal, s.direction)
             s = s.next(direction=o)
         else:
             o = orthogonal()

@@ -7,11 +7,11 @@ from keras import ops
 from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
 from keras_optlab.core.matrices import (
     inverse_root,
-    is_due,
     renewed,
     times_along,
     unfold,
 )
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
@@ -95,14 +95,14 @@ class Shampoo(Optimizer):
             return g, s
         u = g
         for i in range(axes):
-            s, root = self.root(i, unfold(g, i), s, h, t, 2 * axes)
+            s, root = self.root(i, unfold(g, i), s, h, 2 * axes)
             if len(root.shape) == 2:
                 u = times_along(u, root, i)
             else:
                 u = u * ops.reshape(root, [-1 if j == i else 1 for j in range(axes)])
         return -h.learning_rate * u, s
 
-    def root(self, i, rows, s, h, t, order):
+    def root(self, i, rows, s, h, order):
         """Return the slots with an axis' sums, and the inverse root of these."""
         name, held = f"l_{i}", f"root_{i}"
         old = getattr(s, name)
@@ -113,6 +113,6 @@ class Shampoo(Optimizer):
         matrix = total + h.epsilon * ops.eye(rows.shape[0], dtype=rows.dtype)
         if held not in s:
             return s.next(**{name: total}), inverse_root(matrix, order)
-        due = is_due(t, h.period)
+        due = is_due(h.count, h.period)
         root = renewed(due, lambda: inverse_root(matrix, order), getattr(s, held))
         return s.next(**{name: total, held: root}), root

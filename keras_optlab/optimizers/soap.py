@@ -7,6 +7,7 @@ from keras import ops
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
 from keras_optlab.core.matrices import eigh, renewed, times_along, unfold
 from keras_optlab.core.numerics import ema, one_minus_power
+from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
@@ -94,10 +95,9 @@ class SOAP(Optimizer):
         bias_1 = one_minus_power(h.beta_1, steps)
         bias_2 = one_minus_power(h.beta_2, steps)
         rate = h.learning_rate * ops.sqrt(bias_2) / bias_1
-        refresh = steps - h.period * ops.floor(steps / h.period) < 0.5
         return h.extend(
             alpha_t=ops.where(t > 1, rate, 0.0),
-            due=ops.where(ops.logical_and(t > 1, refresh), 1.0, 0.0),
+            due=ops.where(ops.logical_and(t > 1, is_due(h.count, h.period)), 1.0, 0.0),
         ), z
 
     def update(self, w, g, s, h, t):

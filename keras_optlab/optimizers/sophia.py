@@ -2,8 +2,9 @@
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
 from keras_optlab.core.curvature import hessian_diagonal
-from keras_optlab.core.matrices import is_due, renewed
+from keras_optlab.core.matrices import renewed
 from keras_optlab.core.numerics import ema, maximum, minimum
+from keras_optlab.core.periods import is_due
 from keras_optlab.engine import Optimizer
 
 
@@ -65,12 +66,12 @@ class Sophia(Optimizer):
 
     def second_pass(self, batch, ws, gs, s, h, t):
         def estimated():
-            diagonals = hessian_diagonal(batch, ws, h.seed, t)
+            diagonals = hessian_diagonal(batch, ws, h.seed, h.count)
             return [
                 ema(x.hessian, d, h.beta_2) for x, d in zip(s, diagonals, strict=True)
             ]
 
-        hessians = renewed(is_due(t, h.period), estimated, [x.hessian for x in s])
+        hessians = renewed(is_due(h.count, h.period), estimated, [x.hessian for x in s])
         return gs, [x.next(hessian=d) for x, d in zip(s, hessians, strict=True)]
 
     def update(self, w, g, s, h, t):

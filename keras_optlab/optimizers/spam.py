@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
 from keras_optlab.core.numerics import cosine, ema, minimum, one_minus_power
+from keras_optlab.core.periods import whole
 from keras_optlab.engine import Optimizer
 
 
@@ -65,7 +66,7 @@ class SPAM(Optimizer):
     )
 
     def prepare(self, h, t, z):
-        k = t - h.reset_every * ops.floor(t / h.reset_every)
+        k = ops.cast(h.count % whole(h.reset_every, h.count), t.dtype)
         warming = ops.logical_and(t >= h.reset_every, k < h.warmup_steps)
         wave = (1 + cosine(math.pi * k / (h.warmup_steps + 1))) / 2
         alpha_t = (

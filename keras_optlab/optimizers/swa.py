@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -44,12 +45,12 @@ class SWA(Wrapper):
     )
 
     def follow(self, w, s, h, t):
-        n = ops.floor((t - h.average_from) / h.average_period)
-        due = t - h.average_from - n * h.average_period < 0.5
+        since = h.count - whole(h.average_from, h.count)
+        period = whole(h.average_period, h.count)
+        n = ops.cast(since // period, w.dtype)
         mean = s.weight_average + (w - s.weight_average) / (n + 1)
-        average = ops.where(
-            t > h.average_from, ops.where(due, mean, s.weight_average), w
-        )
+        later = ops.where(since % period == 0, mean, s.weight_average)
+        average = ops.where(since > 0, later, w)
         return s.next(weight_average=average)
 
     def to_evaluation(self, w, s, h):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.records import Record
 from keras_optlab.schedules.arguments import count
+from keras_optlab.schedules.curves import as_float
 from keras_optlab.schedules.plot import draw
 
 ENDLESS = 100  # updates to show of what has neither an end nor a unit of time
@@ -28,6 +29,9 @@ class Schedule(Declared, LearningRateSchedule):
 
     A schedule times a number is a `Scaled` schedule.
 
+    Attributes:
+        integer_steps: Whether `formula` takes integer steps as such.
+
     Example:
         >>> from keras_optlab.schedules.arguments import rate
         >>> class Harmonic(Schedule):
@@ -41,8 +45,15 @@ class Schedule(Declared, LearningRateSchedule):
         3.0
     """
 
+    integer_steps: ClassVar[bool] = False
+
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`, a float array or tensor; `ops` is `numpy` or `keras.ops`."""
+        """Value at `step`; `ops` is `numpy` or `keras.ops`.
+
+        The step is a float array or tensor. Where the class sets `integer_steps`, a
+        tensor is an integer one, if the caller's is: float32 cannot count beyond
+        2**24. The functions of `curves` take it.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} must define `formula(self, step, ops)`."
         )
@@ -60,12 +71,9 @@ class Schedule(Declared, LearningRateSchedule):
             steps = np.asarray(step, "float64")
             if not np.all(steps >= 0):
                 raise ValueError(f"`step` must be >= 0. Received: step={step!r}")
-            value = self.formula(steps, np)
+            value = value_of(self, steps, np)
             return value if np.ndim(step) else float(value)
-        # A half-precision floatx could not even count the steps.
-        dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-        value = self.formula(keras_ops.cast(step, dtype), keras_ops)
-        return keras_ops.cast(value, dtype)  # a cosine of Keras may be float32
+        return as_float(value_of(self, _counted(step), keras_ops), keras_ops)
 
     def __mul__(self, factor: float) -> Any:
         """Return this schedule with all its values multiplied by a number."""
@@ -74,6 +82,15 @@ class Schedule(Declared, LearningRateSchedule):
         return Scaled(self, factor)
 
     __rmul__ = __mul__
+
+    @property
+    def end(self) -> int | None:
+        """Step from which on the value stays where it has been led; `None` without.
+
+        What goes on for ever has no end, nor has what stays at a level that was given
+        to train at: the number behind a warm-up, the last level of `Piecewise`.
+        """
+        return None
 
     @property
     def horizon(self) -> int:
@@ -113,6 +130,9 @@ class Timed(Schedule):
         steps_per_epoch: Updates in an epoch: batches, if gradients are not accumulated;
             integer > 0.
 
+    Attributes:
+        ends: Whether its value stays the same from step `steps` on.
+
     Raises:
         TypeError: if the length is given in both ways or in none.
 
@@ -129,6 +149,8 @@ class Timed(Schedule):
         >>> Fall(0.1, epochs=2, steps_per_epoch=469)
         Fall(initial=0.1, steps=938)
     """
+
+    ends: ClassVar[bool] = False
 
     epochs: float | None = Hyper(
         default=None, doc="length in epochs", adjustable=False, kw_only=True
@@ -168,6 +190,11 @@ class Timed(Schedule):
         )
 
     @property
+    def end(self) -> int | None:
+        """Step from which on the value stays where it has been led; `None` without."""
+        return self._values.steps if self.ends else None
+
+    @property
     def horizon(self) -> int:
         """How many updates show what there is to see of it."""
         return self._values.steps
@@ -179,16 +206,40 @@ def value_of(schedule: Any, step: Any, ops: Any) -> Any:
     A formula calls this for what it wraps; `step` and `ops` are the formula's own.
     """
     if isinstance(schedule, Schedule):
-        return schedule.formula(step, ops)
+        time = step if schedule.integer_steps else as_float(step, ops)
+        return schedule.formula(time, ops)
     if not isinstance(schedule, LearningRateSchedule):
-        return ops.full_like(step, schedule)
+        return ops.full_like(as_float(step, ops), schedule)
     if ops is not np:
-        return schedule(step)
+        return as_float(_value_of_keras(schedule, step), ops)
+
     # Keras' own schedules promise nothing for more than one step at a time.
-    one_by_one = np.vectorize(
-        lambda s: keras_ops.convert_to_numpy(schedule(s)), otypes=["float64"]
-    )
-    return one_by_one(step)
+    def one(s: np.float64) -> np.ndarray:
+        counts = s.is_integer() and s < 2**31  # all that JAX takes
+        return keras_ops.convert_to_numpy(schedule(int(s) if counts else s))
+
+    return np.vectorize(one, otypes=["float64"])(step)
+
+
+def _value_of_keras(schedule: LearningRateSchedule, step: Any) -> Any:
+    """Value of a schedule that was written for the counter of an optimizer of Keras.
+
+    That is an integer variable, which may be multiplied by 0.1; an integer tensor of
+    TensorFlow may not.
+    """
+    try:
+        return schedule(step)
+    except (TypeError, ValueError):
+        return schedule(as_float(step, keras_ops))
+
+
+def _counted(step: Any) -> Any:
+    """Return a step as a tensor of a type that is wide enough to count."""
+    step = keras_ops.convert_to_tensor(step)
+    dtype = keras.backend.standardize_dtype(step.dtype)
+    if dtype in ("int32", "int64", "float32", "float64"):
+        return step
+    return keras_ops.cast(step, "float32" if "float" in dtype else "int32")
 
 
 def horizon_of(schedule: Any) -> int:

@@ -29,6 +29,8 @@ class Constant(Schedule):
         array([0.1, 0.1, 0.1])
     """
 
+    integer_steps = True
+
     value: float = rate("value at every step")
 
     def formula(self, step: Any, ops: Any) -> Any:

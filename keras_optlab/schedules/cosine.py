@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+from keras_optlab.schedules.curves import cosine_ramp, shares
 
 
 class Cosine(Timed):
@@ -40,11 +40,15 @@ class Cosine(Timed):
         array([0.1   , 0.0854, 0.05  , 0.0146, 0.    , 0.    ])
     """
 
+    integer_steps = True
+    ends = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("length")
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        remaining = progress(self.steps - step, self.steps, ops)
-        return mix(self.final, self.initial, cosine_ramp(remaining, ops))
+        remaining, elapsed = shares(0, self.steps, step, ops)
+        high, low = cosine_ramp(remaining, ops), cosine_ramp(elapsed, ops)
+        return self.initial * high + self.final * low

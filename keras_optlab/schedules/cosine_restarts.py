@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_optlab.schedules.arguments import factor, rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import cosine_ramp, mix, periods, progress
-
-LAST_STEP = 2**31  # Keras counts updates in an int32
+from keras_optlab.schedules.curves import (
+    COUNTS,
+    as_float,
+    cosine_ramp,
+    last_of,
+    number_begun,
+    parts,
+    periods,
+    power,
+    shares,
+    until_each,
+)
 
 
 class CosineRestarts(Timed):
@@ -54,6 +62,8 @@ class CosineRestarts(Timed):
         array([0.1   , 0.05  , 0.1   , 0.0854, 0.05  , 0.0146, 0.1   , 0.0962])
     """
 
+    integer_steps = True
+
     initial: float = rate("largest value of the first cycle")
     steps: int = steps("length of the first cycle")
     t_mul: float = factor("growth of the length", default=2.0, within=">= 1")
@@ -62,34 +72,35 @@ class CosineRestarts(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        height, position, length = self.cycle(step, ops)
-        remaining = progress(length - position, length, ops)
-        return mix(self.final, self.initial, height * cosine_ramp(remaining, ops))
+        height, remaining, elapsed = self.cycle(step, ops)
+        high, low = cosine_ramp(remaining, ops), cosine_ramp(elapsed, ops)
+        high, low = height * high, low + (1.0 - height) * high
+        return self.initial * high + self.final * low
 
     def cycle(self, step: Any, ops: Any) -> tuple[Any, Any, Any]:
-        """Height of the present cycle, step within it, and its length."""
+        """Height of the present cycle, and its shares that remain and are over."""
         if self.t_mul == 1:
-            index, position = periods(step, self.steps, ops)
-            return self.m_mul**index, position, self.steps
-        dtype = keras.backend.standardize_dtype(step.dtype)
-        number = np.arange(self.number_of_cycles())
+            index, position = periods(self.steps, step, ops)
+            return self.height(index, ops), *shares(0, self.steps, position, ops)
+        number = np.arange(self.number_of_cycles(last_of(step)) + 1)
         lengths = self.steps * self.t_mul**number
         begins = self.steps * (self.t_mul**number - 1) / (self.t_mul - 1)
 
         # Looked up, since a quotient or a logarithm may just miss the next integer.
-        # TensorFlow looks up vectors only.
-        ends = ops.array(begins[1:], dtype=dtype)
-        index = ops.searchsorted(ends, ops.reshape(step, (-1,)), side="right")
-        index = ops.reshape(index, ops.shape(step))
-        heights, begins, lengths = (
-            ops.take(ops.array(table, dtype=dtype), index)
-            for table in (self.m_mul**number, begins, lengths)
-        )
-        return heights, step - begins, lengths
+        index = number_begun(begins[1:-1], step, ops)
+        over = -until_each(begins, index, step, ops)
+        ahead = until_each(begins, index + 1, step, ops)
+        length = ops.take(ops.array(lengths, dtype=ahead.dtype), index)
+        height = self.height(as_float(index, ops), ops)
+        return height, *parts(ahead, over, length, ops)
 
-    def number_of_cycles(self) -> int:
-        """How many cycles begin before the last step that Keras can count."""
-        grown = math.log1p((self.t_mul - 1) * LAST_STEP / self.steps)
+    def height(self, cycle: Any, ops: Any) -> Any:
+        """Height of a cycle, where that of the first is 1."""
+        return power(self.m_mul, cycle, ops)
+
+    def number_of_cycles(self, last: float) -> int:
+        """How many cycles begin before the last step that can be counted."""
+        grown = math.log1p((self.t_mul - 1) * min(last, COUNTS) / self.steps)
         return 1 + math.ceil(grown / math.log(self.t_mul))
 
     @property

@@ -8,7 +8,7 @@ from keras_optlab.core import Choice, Hyper
 from keras_optlab.core.records import Record
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import mix, periods, power, progress
+from keras_optlab.schedules.curves import as_float, periods, power, shares
 
 
 class Cyclical(Timed):
@@ -51,6 +51,8 @@ class Cyclical(Timed):
         array([0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3])
     """
 
+    integer_steps = True
+
     initial: float = rate("value where a cycle begins")
     peak: float = rate("value in the middle of the first cycle")
     steps: int = steps("length of a cycle")
@@ -79,16 +81,17 @@ class Cyclical(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        cycle, position = periods(step, self.steps, ops)
-        half = self.steps / 2
-        from_valley = ops.where(position < half, position, self.steps - position)
-        triangle = progress(from_valley, half, ops)
-        return mix(self.initial, self.peak, self.height(step, cycle, ops) * triangle)
+        cycle, position = periods(self.steps, step, ops)
+        below, up = shares(0, self.steps / 2, position, ops)
+        down, fallen = shares(self.steps / 2, self.steps, position, ops)
+        wave = self.initial * (below + fallen) + self.peak * (up * down)
+        height = self.height(step, cycle, ops)
+        return self.initial * (1.0 - height) + wave * height
 
     def height(self, step: Any, cycle: Any, ops: Any) -> Any:
         """Height of the triangle, which was 1 at first."""
         if self.gamma is not None:
-            return power(self.gamma, step, ops)
+            return power(self.gamma, as_float(step, ops), ops)
         return 0.5**cycle if self.mode == "triangular2" else 1.0
 
     @property

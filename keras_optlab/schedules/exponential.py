@@ -7,7 +7,7 @@ from typing import Any
 from keras_optlab.core import Flag
 from keras_optlab.schedules.arguments import factor, rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import elapsed, power
+from keras_optlab.schedules.curves import in_periods, power
 
 
 class Exponential(Timed):
@@ -42,6 +42,8 @@ class Exponential(Timed):
         array([0.8 , 0.8 , 0.2 , 0.2 , 0.05])
     """
 
+    integer_steps = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("time for the factor")
     decay_rate: float = factor("factor", default=0.1)
@@ -49,7 +51,7 @@ class Exponential(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        time = elapsed(step, self.steps, self.staircase, ops)
+        time = in_periods(self.steps, self.staircase, step, ops)
         return self.initial * power(self.decay_rate, time, ops)
 
     @property

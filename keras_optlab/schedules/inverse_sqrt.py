@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
+from keras_optlab.schedules.curves import in_periods
 
 
 class InverseSqrt(Timed):
@@ -36,12 +37,15 @@ class InverseSqrt(Timed):
         array([0.6   , 0.4243, 0.3464, 0.3   , 0.2683, 0.2449, 0.2268, 0.2121, 0.2   ])
     """
 
+    integer_steps = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("unit of time")
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        return self.initial / ops.sqrt(1.0 + step / self.steps)
+        time = in_periods(self.steps, False, step, ops)
+        return self.initial / ops.sqrt(1.0 + time)
 
     @property
     def horizon(self) -> int:

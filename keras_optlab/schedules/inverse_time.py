@@ -7,7 +7,7 @@ from typing import Any
 from keras_optlab.core import Flag
 from keras_optlab.schedules.arguments import factor, rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import elapsed
+from keras_optlab.schedules.curves import in_periods
 
 
 class InverseTime(Timed):
@@ -43,6 +43,8 @@ class InverseTime(Timed):
         array([0.6 , 0.4 , 0.3 , 0.24, 0.2 ])
     """
 
+    integer_steps = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("unit of time")
     decay_rate: float = factor("growth of the divisor in that time", default=1.0)
@@ -50,7 +52,7 @@ class InverseTime(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        time = elapsed(step, self.steps, self.staircase, ops)
+        time = in_periods(self.steps, self.staircase, step, ops)
         return self.initial / (1.0 + self.decay_rate * time)
 
     @property

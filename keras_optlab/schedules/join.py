@@ -7,10 +7,11 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.core.ends import end_of
 from keras_optlab.core.records import Record
 from keras_optlab.schedules.arguments import boundaries, check_pieces, rates
 from keras_optlab.schedules.base import Schedule, horizon_of, value_of
-from keras_optlab.schedules.curves import since
+from keras_optlab.schedules.curves import before, since
 
 
 class Join(Schedule):
@@ -40,6 +41,8 @@ class Join(Schedule):
         array([0.1  , 0.1  , 0.1  , 0.075, 0.05 , 0.025, 0.   ])
     """
 
+    integer_steps = True
+
     schedules: tuple[float | LearningRateSchedule, ...] = rates(
         "parts", or_schedule=True
     )
@@ -57,6 +60,12 @@ class Join(Schedule):
         return in_turn(self.schedules, self.boundaries, step, ops)
 
     @property
+    def end(self) -> int | None:
+        """Step from which on the value stays where it has been led; `None` without."""
+        end = end_of(self.schedules[-1])
+        return None if end is None else max(self.boundaries, default=0) + end
+
+    @property
     def horizon(self) -> int:
         """How many updates show what there is to see of it."""
         return max(self.boundaries, default=0) + horizon_of(self.schedules[-1])
@@ -69,5 +78,5 @@ def in_turn(
     value = value_of(pieces[0], step, ops)
     for begin, piece in zip(boundaries, pieces[1:], strict=True):
         following = value_of(piece, since(begin, step, ops), ops)
-        value = ops.where(step < begin, value, following)
+        value = ops.where(before(begin, step, ops), value, following)
     return value

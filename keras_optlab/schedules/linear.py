@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import mix, progress
+from keras_optlab.schedules.curves import shares
 
 
 class Linear(Timed):
@@ -42,10 +42,14 @@ class Linear(Timed):
         array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
     """
 
+    integer_steps = True
+    ends = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("length")
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        return mix(self.initial, self.final, progress(step, self.steps, ops))
+        remaining, elapsed = shares(0, self.steps, step, ops)
+        return self.initial * remaining + self.final * elapsed

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import rate, share, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+from keras_optlab.schedules.curves import before, cosine_ramp, shares
 
 
 class OneCycle(Timed):
@@ -47,6 +47,9 @@ class OneCycle(Timed):
         array([0.004, 0.052, 0.1  , 0.075, 0.025, 0.   , 0.   ])
     """
 
+    integer_steps = True
+    ends = True
+
     peak: float = rate("largest value")
     steps: int = steps("length of the cycle")
     warmup: float = share("share of the steps spent rising", 0.3, within="(0, 1)")
@@ -58,10 +61,10 @@ class OneCycle(Timed):
         start = self.peak * self.initial_factor
         end = start * self.final_factor
         top = self.warmup * self.steps
-        rising = progress(step, top, ops)
-        remaining = progress(self.steps - step, self.steps - top, ops)
+        rise = [cosine_ramp(x, ops) for x in shares(0, top, step, ops)]
+        fall = [cosine_ramp(x, ops) for x in shares(top, self.steps, step, ops)]
         return ops.where(
-            step < top,
-            mix(start, self.peak, cosine_ramp(rising, ops)),
-            mix(end, self.peak, cosine_ramp(remaining, ops)),
+            before(top, step, ops),
+            start * rise[0] + self.peak * rise[1],
+            self.peak * fall[0] + end * fall[1],
         )

@@ -39,6 +39,8 @@ class Piecewise(Schedule):
         array([0.1  , 0.1  , 0.01 , 0.01 , 0.01 , 0.001, 0.001])
     """
 
+    integer_steps = True
+
     boundaries: tuple[int, ...] = boundaries("steps at which the value changes")
     levels: tuple[float, ...] = rates("values between the boundaries")
 

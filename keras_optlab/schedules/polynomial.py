@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import factor, rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import mix, progress
+from keras_optlab.schedules.curves import shares
 
 
 class Polynomial(Timed):
@@ -44,6 +44,9 @@ class Polynomial(Timed):
         array([0.16, 0.09, 0.04, 0.01, 0.  , 0.  ])
     """
 
+    integer_steps = True
+    ends = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("length")
     power: float = factor("power of the remaining time", default=2.0)
@@ -51,5 +54,6 @@ class Polynomial(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        remaining = progress(self.steps - step, self.steps, ops)
-        return mix(self.final, self.initial, remaining**self.power)
+        remaining, _ = shares(0, self.steps, step, ops)
+        left = remaining**self.power
+        return self.initial * left + self.final * (1 - left)

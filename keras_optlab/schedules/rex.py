@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import mix, progress
+from keras_optlab.schedules.curves import shares
 
 
 class Rex(Timed):
@@ -40,11 +40,16 @@ class Rex(Timed):
         array([0.3   , 0.2571, 0.2   , 0.12  , 0.    , 0.    ])
     """
 
+    integer_steps = True
+    ends = True
+
     initial: float = rate("value at step 0")
     steps: int = steps("length")
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        remaining = progress(self.steps - step, self.steps, ops)
-        return mix(self.final, self.initial, remaining / (0.5 + 0.5 * remaining))
+        remaining, elapsed = shares(0, self.steps, step, ops)
+        divisor = 0.5 + 0.5 * remaining
+        left, gone = remaining / divisor, 0.5 * elapsed / divisor
+        return self.initial * left + self.final * gone

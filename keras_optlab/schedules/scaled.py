@@ -6,6 +6,7 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.core.ends import end_of
 from keras_optlab.schedules.arguments import factor, rate
 from keras_optlab.schedules.base import Schedule, horizon_of, value_of
 
@@ -34,12 +35,19 @@ class Scaled(Schedule):
         array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
     """
 
+    integer_steps = True
+
     schedule: float | LearningRateSchedule = rate("what is scaled", or_schedule=True)
     factor: float = factor("what it is multiplied by", within=">= 0")
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
         return value_of(self.schedule, step, ops) * self.factor
+
+    @property
+    def end(self) -> int | None:
+        """Step from which on the value stays where it has been led; `None` without."""
+        return end_of(self.schedule)
 
     @property
     def horizon(self) -> int:

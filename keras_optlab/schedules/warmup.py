@@ -6,9 +6,10 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.core.ends import end_of
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed, horizon_of, value_of
-from keras_optlab.schedules.curves import mix, progress, since
+from keras_optlab.schedules.curves import shares, since
 
 
 class Warmup(Timed):
@@ -50,6 +51,8 @@ class Warmup(Timed):
         array([0.  , 0.05, 0.1 , 0.05, 0.  ])
     """
 
+    integer_steps = True
+
     schedule: float | LearningRateSchedule = rate("what follows", or_schedule=True)
     steps: int = steps("length of the warm-up")
     initial: float = rate("value at step 0", default=0.0)
@@ -57,7 +60,14 @@ class Warmup(Timed):
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
         following = value_of(self.schedule, since(self.steps, step, ops), ops)
-        return mix(self.initial, following, progress(step, self.steps, ops))
+        remaining, elapsed = shares(0, self.steps, step, ops)
+        return self.initial * remaining + following * elapsed
+
+    @property
+    def end(self) -> int | None:
+        """Step from which on the value stays where it has been led; `None` without."""
+        end = end_of(self.schedule)
+        return None if end is None else self.steps + end
 
     @property
     def horizon(self) -> int:

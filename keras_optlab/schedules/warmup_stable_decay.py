@@ -8,7 +8,7 @@ from keras_optlab.core import Choice
 from keras_optlab.core.records import Record
 from keras_optlab.schedules.arguments import rate, share, steps
 from keras_optlab.schedules.base import Timed
-from keras_optlab.schedules.curves import cosine_ramp, mix, progress
+from keras_optlab.schedules.curves import cosine_ramp, shares
 
 
 class WarmupStableDecay(Timed):
@@ -54,6 +54,9 @@ class WarmupStableDecay(Timed):
                0.   , 0.   ])
     """
 
+    integer_steps = True
+    ends = True
+
     peak: float = rate("value of the plateau")
     steps: int = steps("length of all three parts")
     warmup: float = share("share of the steps spent rising", 0.05, within="(0, 1)")
@@ -78,13 +81,16 @@ class WarmupStableDecay(Timed):
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Value at `step`."""
-        rising = progress(step, self.warmup * self.steps, ops)
-        remaining = progress(self.steps - step, self.decay * self.steps, ops)
-        falling = mix(self.final, self.peak, self.curve(remaining, ops))
-        return ops.where(rising < 1.0, self.peak * rising, falling)
+        _, risen = shares(0, self.warmup * self.steps, step, ops)
+        begin = self.steps - self.decay * self.steps
+        left, gone = self.curve(*shares(begin, self.steps, step, ops), ops)
+        return risen * (self.peak * left + self.final * gone)
 
-    def curve(self, remaining: Any, ops: Any) -> Any:
-        """How much is left at a remaining share of the decay."""
+    def curve(self, remaining: Any, elapsed: Any, ops: Any) -> tuple[Any, Any]:
+        """How much of the peak is left and gone at these shares of the decay."""
         if self.shape == "1-sqrt":
-            return 1.0 - ops.sqrt(1.0 - remaining)
-        return cosine_ramp(remaining, ops) if self.shape == "cosine" else remaining
+            gone = ops.sqrt(elapsed)
+            return remaining / (1.0 + gone), gone
+        if self.shape == "cosine":
+            return cosine_ramp(remaining, ops), cosine_ramp(elapsed, ops)
+        return remaining, elapsed

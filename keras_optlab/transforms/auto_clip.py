@@ -61,9 +61,8 @@ class AutoClip(Transform):
     )
 
     def run(self, xs, seen, s, z, h):
-        since = seen[0].t - 1  # the same for all
-        oldest = since - h.length * ops.floor(since / h.length)
-        here = ops.arange(h.length, dtype=since.dtype) == oldest
+        since = seen[0].count - 1  # the same for all
+        here = ops.arange(h.length, dtype=since.dtype) == since % h.length
         total = global_norm(xs)
         norms = ops.where(here, ops.cast(total, z.norms.dtype), z.norms)
         limit = finite_percentile(norms, h.percentile)

@@ -43,7 +43,8 @@ class Transform(Declared):
                 usually points against the gradient.
             seen: For each tensor `w`, the weight, `g`, its gradient as the rule
                 receives it (on the gradient side, as it is now), `t`, the number of
-                this update, counted from 1, `learning_rate`, the present rate of its
+                this update, counted from 1, `count`, the same as an integer (float32
+                cannot count beyond 2**24), `learning_rate`, the present rate of its
                 group, and `decays`, whether `decay_mask` and
                 `exclude_from_weight_decay` leave the weight in.
             s: For each tensor the declared slots.

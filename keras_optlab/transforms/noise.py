@@ -42,8 +42,8 @@ class AddNoise(Transform):
     )
 
     def run(self, xs, seen, s, z, h):
-        t = seen[0].t  # the same for all
+        t, count = seen[0].t, seen[0].count  # the same for all
         sigma = ops.sqrt(h.eta / t**h.gamma)
-        noise = standard_normal(xs, h.seed, t)
+        noise = standard_normal(xs, h.seed, count)
         rows = zip(xs, noise, strict=True)
         return [x + ops.cast(sigma, x.dtype) * n for x, n in rows], s, z

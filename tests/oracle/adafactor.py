@@ -13,6 +13,7 @@ def adafactor(
     epsilon_2=1e-3,
     clip_threshold=1.0,
     relative_step=True,
+    keras_compatible=True,
 ):
     """Adafactor; what has more than two axes is a stack of matrices.
 
@@ -21,7 +22,7 @@ def adafactor(
     beta = 1 - t**beta_2_decay
     u = g / np.sqrt(second_moment(s, "v", g**2 + epsilon_1, beta))
     u = u / max(1.0, rms(u) / clip_threshold)
-    if relative_step:
+    if relative_step or keras_compatible:
         lr = min(lr, 1 / np.sqrt(t))
     return w - lr * max(epsilon_2, rms(w)) * u
 

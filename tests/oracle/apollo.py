@@ -31,7 +31,7 @@ def apollo(
     if (t - 1) % period == 0:
         s["P"] = first_vectors(x, rank)
         if projection == "random":
-            seed = seed_at(0, keras.ops.convert_to_tensor(float(t)))
+            seed = seed_at(0, keras.ops.convert_to_tensor(t))
             drawn = keras.random.normal(s["P"].shape, dtype="float32", seed=seed)
             s["P"] = keras.ops.convert_to_numpy(drawn) / np.sqrt(s["P"].shape[1])
     low = x @ s["P"]

@@ -32,7 +32,7 @@ def kron(
         s["q"] = [start * np.eye(n) for n in m.shape]
     full = [m.ndim > 1 and 1 < n <= max_size for n in m.shape]
     if (t - 1) % period == 0 if period else due(t):
-        seed = seed_at(0, keras.ops.convert_to_tensor(float(t)))
+        seed = seed_at(0, keras.ops.convert_to_tensor(t))
         drawn = keras.random.normal(g.shape, dtype="float32", seed=seed)
         v = np.reshape(keras.ops.convert_to_numpy(drawn), m.shape).astype("float64")
         s["q"] = fitted(s["q"], full, m + 2.0**-13 * np.abs(m).mean() * v, v, fit_rate)

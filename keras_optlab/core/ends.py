@@ -1,0 +1,27 @@
+"""When a schedule is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras.optimizers import schedules
+
+
+def end_of(schedule: Any) -> int | None:
+    """Return the step from which on a schedule's value stays where it has been led.
+
+    `None` if there is no such step, or none that is known. Schedules of ours say it by
+    their property `end`; of Keras' own, two have one.
+
+    >>> end_of(schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10))
+    110
+    >>> end_of(schedules.ExponentialDecay(0.1, 100, 0.5)) is None
+    True
+    """
+    if isinstance(schedule, schedules.CosineDecay):
+        rise = 0 if schedule.warmup_target is None else schedule.warmup_steps
+        return int(schedule.decay_steps + rise)
+    if isinstance(schedule, schedules.PolynomialDecay):
+        return None if schedule.cycle else int(schedule.decay_steps)
+    end = getattr(schedule, "end", None)
+    return end if isinstance(end, int) else None

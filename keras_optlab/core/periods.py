@@ -1,0 +1,25 @@
+"""What happens every so many updates.
+
+Updates are counted in integers here: float32, in which a rule computes, cannot count
+beyond 2**24.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+def whole(x: Tensor | int, count: Tensor) -> Tensor | int:
+    """Return a number of updates >= 1, which a schedule may drive, as an integer."""
+    if not ops.is_tensor(x):
+        return x
+    return ops.cast(ops.round(ops.where(x < 1, 1.0, x)), count.dtype)
+
+
+def is_due(count: Tensor, period: Tensor | int) -> Tensor:
+    """Return whether an update, counted from 1, is the first of a period."""
+    return (count - 1) % whole(period, count) == 0
