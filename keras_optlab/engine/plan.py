@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core import Slot
-from keras_optlab.core.groups import assign_groups, path_of
+from keras_optlab.core.groups import assign_groups, unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.engine.arguments import not_lazy
 from keras_optlab.engine.backends import eagerly, read
@@ -48,7 +48,7 @@ class Plan:
 def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     """Assign groups and create every slot."""
     placed = assign_groups(optimizer.groups, variables)
-    paths = _unique([path_of(v) for v in variables])
+    paths = unique_paths(variables)
     parameters = [
         _parameter(optimizer, i, variable, path, group)
         for i, (variable, path, group) in enumerate(
@@ -160,12 +160,3 @@ def _is_short(owner: Any, slot: Slot) -> bool:
 
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
     return constant(slot.start(owner._values))
-
-
-def _unique(paths: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for path in paths:
-        seen[path] = seen.get(path, 0) + 1
-        result.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
-    return result

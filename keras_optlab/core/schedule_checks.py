@@ -1,0 +1,148 @@
+"""Whether a schedule keeps to a range, looked up before training begins.
+
+Steps are those up to the schedule's horizon: both ends, every number of steps among its
+arguments, and points between, a thousand where a value costs no work on a device. What
+the horizon of somebody else's schedule is tell its numbers of steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.number_checks import Interval, as_number
+
+MANY = 1000  # points of what NumPy or Python computes
+FEW = 8  # of what a backend computes, which may compile for each
+UNKNOWN_HORIZON = 100
+FAILED = object()
+
+
+def first_illegal(
+    schedule: LearningRateSchedule, interval: Interval, integer: bool = False
+) -> tuple[int, Any] | None:
+    """Return a step at which the value is illegal, with the value, or `None`.
+
+    A schedule that cannot be evaluated here counts as legal.
+
+    Args:
+        schedule: Any schedule.
+        interval: The legal range.
+        integer: Whether values are rounded to integers.
+    """
+    if _is_of_keras(schedule) and all(x in interval for x in _numbers(schedule)):
+        return None  # each is a mean or a product of its numbers
+    found = {}
+    for step, value in _samples(schedule):
+        number = as_number(value)
+        if number is None:
+            return (step, value) if _is_no_number(value) else None
+        found[step] = round(number) if integer and np.isfinite(number) else number
+    size = max((abs(x) for x in found.values() if np.isfinite(x)), default=0.0)
+    for step, number in sorted(found.items()):
+        if not interval.nearly_holds(number, size):
+            return step, number
+    return None
+
+
+def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
+    """Yield steps and values, as many as may be had at little cost."""
+    if not any(map(_is_foreign, _with_inner(schedule))):
+        steps = _steps(schedule, MANY)
+        values = _evaluated(schedule, np.array(steps, "float64"))
+        if np.shape(values) == (len(steps),):
+            yield from zip(steps, values, strict=True)
+            return
+    start = _evaluated(schedule, 0)
+    cheap = isinstance(start, int | float | np.generic | np.ndarray)
+    for step in _steps(schedule, MANY if cheap else FEW):
+        value = _evaluated(schedule, step)
+        if value is FAILED:
+            return
+        yield step, value
+
+
+def _evaluated(schedule: Any, step: Any) -> Any:
+    """Return the value of a step, or `FAILED` if there is none."""
+    for argument in (lambda: step, lambda: ops.convert_to_tensor(step)):
+        with contextlib.suppress(Exception):  # of code that is somebody else's
+            return schedule(argument())
+    return FAILED
+
+
+def _steps(schedule: Any, most: int) -> list[int]:
+    """Return the steps to look at, at most so many and a few."""
+    marks = {n for part in _with_inner(schedule) for n in _lengths(part)}
+    horizon = int(getattr(schedule, "horizon", max(marks, default=UNKNOWN_HORIZON)))
+    if most >= MANY:
+        sums = {a + b for a in marks for b in marks} if len(marks) < 30 else set()
+        marks |= sums | {n - 1 for n in marks} | {n + 1 for n in marks}
+    between = np.linspace(0, horizon, min(most, horizon + 1)).astype(int).tolist()
+    marks = {n for n in marks if 0 <= n <= horizon}
+    return sorted({*between, *sorted(marks)[:most]})
+
+
+def _lengths(schedule: Any) -> Iterator[int]:
+    """Yield the numbers of steps among the arguments of one schedule."""
+    for name, value in _arguments(schedule).items():
+        if _counts_steps(name):
+            for n in value if isinstance(value, list | tuple) else [value]:
+                number = as_number(n)
+                if number is not None and np.isfinite(number):
+                    yield int(number)
+
+
+def _numbers(schedule: Any) -> list[float]:
+    """Return the other numbers among the arguments of a schedule."""
+    given = [
+        entry
+        for name, value in _arguments(schedule).items()
+        if not _counts_steps(name)
+        for entry in (value if isinstance(value, list | tuple) else [value])
+    ]
+    return [x for x in map(as_number, given) if x is not None]
+
+
+def _arguments(schedule: Any) -> dict[str, Any]:
+    """Return what a schedule was made with, as far as it tells."""
+    values = vars(schedule)
+    return vars(values["_values"]) if "_values" in values else values
+
+
+def _with_inner(schedule: Any) -> Iterator[Any]:
+    """Yield a schedule and all that it wraps."""
+    yield schedule
+    for value in _arguments(schedule).values():
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(inner, LearningRateSchedule):
+                yield from _with_inner(inner)
+
+
+def _counts_steps(name: str) -> bool:
+    return "step" in name or "boundar" in name
+
+
+def _is_foreign(schedule: Any) -> bool:
+    return not hasattr(schedule, "formula")
+
+
+def _is_of_keras(schedule: Any) -> bool:
+    return type(schedule).__module__.startswith("keras.")
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether a value can be none, also in the end of a trace."""
+    if value is None or isinstance(value, str | bool | complex | list | tuple):
+        return True
+    shape = getattr(value, "shape", None)
+    return (
+        shape is not None
+        and len(shape) > 0
+        and not isinstance(value, keras.KerasTensor)
+    )
