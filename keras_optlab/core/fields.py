@@ -114,9 +114,8 @@ class HyperField(Field):
 
     def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
         """Return the schedule, or raise if it leaves the range."""
-        check_schedule(
-            f"`{self.name}` ({self.doc})", schedule, self.interval, self.integer
-        )
+        must = f"`{self.name}` ({self.doc}) must be"
+        check_schedule(self.name, must, schedule, self.interval, self.integer)
         return schedule
 
 
@@ -182,12 +181,17 @@ class OptionField(Field):
 
 
 def check_schedule(
-    what: str, schedule: LearningRateSchedule, interval: Interval, integer: bool = False
+    name: str,
+    expected: str,
+    schedule: LearningRateSchedule,
+    interval: Interval,
+    integer: bool = False,
 ) -> None:
     """Raise if a schedule is seen to leave a range.
 
     Args:
-        what: What it drives.
+        name: What it drives.
+        expected: What that must be, in words.
         schedule: The schedule.
         interval: The legal range.
         integer: Whether its values are rounded.
@@ -197,9 +201,8 @@ def check_schedule(
         return
     step, value = found
     error = TypeError if as_number(value) is None else ValueError
-    name = what.split("`")[1]
     raise error(
-        f"{what} must be a number {interval.text} at every step. "
+        f"{expected} a number {interval.text} at every step. "
         f"Received: {name}={shown(schedule)}, which is {shown(value)} at step {step}."
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import fnmatch
 import glob
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +12,7 @@ import keras
 
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.number_checks import Interval, as_a_step_sees, as_number
+from keras_optlab.core.paths import path_matches, path_of, tail_of, unique_paths
 from keras_optlab.core.registry import fields_named, known_fields
 
 Variable = Any
@@ -81,7 +82,9 @@ class Group:
             name: check_hyperparameter(name, value)
             for name, value in hyperparameters.items()
         }
-        self._paths: dict[int, str] = {}  # by the id of a weight, once built
+        self._paths: dict[int, str] = {}  # by the id of a weight, once known
+        self._found: dict[str, Any] | None = None  # which weights they were, if saved
+        self._restored = False
 
     def matches(self, variable: Variable) -> bool:
         """Say whether a variable belongs to the group."""
@@ -105,6 +108,23 @@ class Group:
             or path_matches(path, from_start)
         )
 
+    def find(self, variables: Sequence[Variable]) -> list[bool]:
+        """Say of each weight of an optimizer whether it belongs to the group.
+
+        What the configuration of a group says is remembered.
+        """
+        paths = unique_paths(variables)
+        finds = self.finder()
+        hits = [finds(v, path) for v, path in zip(variables, paths, strict=True)]
+        if self._restored and self._found is not None:
+            hits = found_again(self._found, paths) or hits
+        of_objects = any(not isinstance(part, str) for part in self._parts)
+        if (of_objects or self._found) and any(hits):
+            at = [i for i, hit in enumerate(hits) if hit]
+            self._found = {"paths": [paths[i] for i in at], "at": at, "of": len(hits)}
+        self._paths = {id(v): path for v, path in zip(variables, paths, strict=True)}
+        return hits
+
     @property
     def label(self) -> str | None:
         """A short name, where `match` has one."""
@@ -117,21 +137,23 @@ class Group:
         """Return a group that may be changed without this one."""
         new = copy.copy(self)
         new.hyperparameters = dict(self.hyperparameters)
-        new._paths = {}
         return new
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal group."""
-        values = dict(self.hyperparameters)
         config = {"match": self._globs(), "learning_rate": self.learning_rate}
-        return keras.saving.serialize_keras_object(
-            config | {"frozen": self.frozen} | values
-        )
+        config |= {"frozen": self.frozen} | self.hyperparameters
+        config |= {} if self._found is None else {"found": self._found}
+        return keras.saving.serialize_keras_object(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Group:
         """Make a group from what `get_config` returned."""
-        return cls(**keras.saving.deserialize_keras_object(config))
+        arguments = keras.saving.deserialize_keras_object(config)
+        found = arguments.pop("found", None)
+        group = cls(**arguments)
+        group._found, group._restored = found, True
+        return group
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Group) and self._compared() == other._compared()
@@ -216,32 +238,6 @@ def weights_of(part: Any) -> list[Variable]:
     return [part] if isinstance(part, keras.Variable) else []
 
 
-def path_of(variable: Variable) -> str:
-    """Return a variable's path; a raw backend variable has only a name."""
-    return getattr(variable, "path", None) or str(variable.name)
-
-
-def unique_paths(variables: Sequence[Variable]) -> list[str]:
-    """Return the paths, with `#2` and so on where several weights have the same."""
-    seen: dict[str, int] = {}
-    result = []
-    for path in map(path_of, variables):
-        seen[path] = seen.get(path, 0) + 1
-        result.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
-    return result
-
-
-def path_matches(path: str, globs: Any) -> bool:
-    """Say whether a path is found by a glob, or by one of several.
-
-    A glob matches whole components, anywhere in the path unless it begins with `/`.
-    """
-    return any(
-        fnmatch.fnmatchcase(f"/{path}/", f"{g}/*" if g.startswith("/") else f"*/{g}/*")
-        for g in _list(globs)
-    )
-
-
 def check_groups(groups: Any) -> tuple[Group, ...]:
     """Return groups as copies that no one else holds, or raise if one is no group."""
     if groups is None:
@@ -260,25 +256,47 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
     """Return for each variable the index of the first group it matches, or -1.
 
     Raises:
-        ValueError: if a group matches no variable.
+        ValueError: if a group matches no variable. A group that was saved only warns:
+            its weights may have been frozen since.
     """
-    paths = unique_paths(variables)
-    by_id = {id(v): path for v, path in zip(variables, paths, strict=True)}
-    placed = [-1] * len(paths)
+    placed = [-1] * len(variables)
     for i, group in enumerate(groups):
-        finds = group.finder()
-        hits = [finds(v, path) for v, path in zip(variables, paths, strict=True)]
-        if paths and not any(hits):
-            raise ValueError(
+        hits = group.find(variables)
+        if variables and not any(hits):
+            paths = "\n  ".join(unique_paths(variables))
+            message = (
                 "A group matches no trainable weight (those of frozen layers are not "
                 f"seen by an optimizer). Received: match={group.match_in_words()}. "
-                "The weights are:\n  " + "\n  ".join(paths)
+                f"The weights are:\n  {paths}"
             )
-        group._paths = by_id
+            if not group._restored:
+                raise ValueError(message)
+            warnings.warn(message, stacklevel=2)
         placed = [
             i if hit and now < 0 else now for hit, now in zip(hits, placed, strict=True)
         ]
     return placed
+
+
+def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | None:
+    """Return which weights a saved group is of, or `None` if they are not known.
+
+    A loaded model may have other paths than the one that was saved, where layers were
+    built by their parents. Then weights are known by their places, or if their number
+    has changed by the names of layer and weight.
+    """
+    saved, tails = found["paths"], [tail_of(path) for path in paths]
+    if set(saved) <= set(paths):
+        return [path in saved for path in paths]
+    at = found["at"]
+    if len(paths) == found["of"] and [tails[i] for i in at] == list(
+        map(tail_of, saved)
+    ):
+        return [i in at for i in range(len(paths))]
+    wanted = set(map(tail_of, saved))
+    return (
+        [tail in wanted for tail in tails] if any(t in wanted for t in tails) else None
+    )
 
 
 def leaves(layer: Any) -> Iterable[Any]:

@@ -16,9 +16,8 @@ from keras_optlab.core.number_checks import Interval, as_number
 
 FACTOR = Interval("(0, 1]")
 # conv2_block1_1_conv, block_3_expand_BN, block2a_dwconv, stage_0_block_1_layer_scale
-NUMBERED = re.compile(
-    r"(.*(?:block|stage|stack|layer|cell|unit|module)s?_?\d+[a-z]?)(?![a-z\d])", re.I
-)
+WORDS = "block|stage|stack|layer|cell|unit|module|encoder|decoder|expanded_conv"
+NUMBERED = re.compile(rf"(.*(?:{WORDS})_?\d+[a-z]?)(?![a-z\d])", re.IGNORECASE)
 
 
 @dataclass
@@ -61,7 +60,7 @@ def layerwise_decay(
     - If there are blocks of these kinds, all that comes before the first one is one
       block, the stem: an embedding with its positions and class token, say.
     - Any other layer is a block by itself, with all that it holds. But one that has
-      only vectors, such as a normalization, joins the layer before it; a depthwise
+      only vectors, such as a normalization, or PReLU, joins the layer before it; a depthwise
       convolution is joined with the layer after it; and weights that a model made
       itself join its first layer.
 
@@ -141,7 +140,7 @@ def find_blocks(model: Any) -> list[list[Any]]:
         name = piece.name if several[piece.name] > 1 else None
         if name in by_name:
             block = by_name[name]
-        elif last and (last.joins_next or (piece.joins_last and name is None)):
+        elif last and not (piece.is_block or name) and _belong(last, piece):
             block = last
         else:
             block = Piece([], joins_next=piece.joins_last and name is None)
@@ -155,6 +154,10 @@ def find_blocks(model: Any) -> list[list[Any]]:
     first = next((i for i, b in enumerate(blocks) if b.is_block), 0)
     stem = [[w for b in blocks[:first] for w in b.weights]] if first else []
     return _each_once(stem + [b.weights for b in blocks[first:]])
+
+
+def _belong(block: Piece, piece: Piece) -> bool:
+    return block.joins_next or piece.joins_last
 
 
 def pieces_of(layer: Any, is_block: bool, parent: int = 0) -> list[Piece]:
@@ -176,7 +179,8 @@ def pieces_of(layer: Any, is_block: bool, parent: int = 0) -> list[Piece]:
                 weights,
                 name=(parent, found[1]) if found else None,
                 is_block=is_block,
-                joins_last=all(len(w.shape) < 2 for w in weights),
+                joins_last=isinstance(layer, keras.layers.PReLU)
+                or all(len(w.shape) < 2 for w in weights),
                 joins_next="DepthwiseConv" in type(layer).__name__,
             )
         ]

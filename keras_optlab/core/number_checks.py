@@ -92,4 +92,4 @@ def as_a_step_sees(number: float) -> float:
     limits = np.finfo(dtype)
     if abs(number) > float(limits.max):
         return math.copysign(math.inf, number)
-    return number if abs(number) >= float(limits.tiny) else 0.0
+    return 0.0 if abs(number) < float(limits.tiny) else number

@@ -33,7 +33,7 @@ def check_rate(value: Any) -> Any:
             )
         return number
     if isinstance(value, LearningRateSchedule):
-        check_schedule("`learning_rate`", value, LEGAL)
+        check_schedule("learning_rate", "expected", value, LEGAL)
         return value
     if not callable(value) or isinstance(value, type):
         raise TypeError(

@@ -79,8 +79,9 @@ def _evaluated(schedule: Any, step: Any) -> Any:
 def _steps(schedule: Any, most: int) -> list[int]:
     """Return the steps to look at, at most so many and a few."""
     marks = {n for part in _with_inner(schedule) for n in _lengths(part)}
-    horizon = int(getattr(schedule, "horizon", max(marks, default=UNKNOWN_HORIZON)))
-    if most >= MANY:
+    last = max(marks, default=UNKNOWN_HORIZON)
+    horizon = int(getattr(schedule, "horizon", last + _is_of_keras(schedule)))
+    if most >= MANY or _is_of_keras(schedule):
         sums = {a + b for a in marks for b in marks} if len(marks) < 30 else set()
         marks |= sums | {n - 1 for n in marks} | {n + 1 for n in marks}
     between = np.linspace(0, horizon, min(most, horizon + 1)).astype(int).tolist()

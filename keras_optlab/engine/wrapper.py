@@ -93,9 +93,14 @@ class Wrapper(Base):
                     f"Received: {key}={shown(value)}. Give it to {kind}."
                 )
             if key not in known:
+                advice = advise(key, value, optimizer.fields)
+                if advice.startswith("Write"):
+                    advice = f"{advice[:-1]} in {kind}(...)."
+                else:
+                    advice = advise(key, value, known)
                 raise TypeError(
-                    f"{name} has no such argument. Received: {key}={shown(value)}. "
-                    f"{advise(key, value, known)}"
+                    f"{name} has no such argument. "
+                    f"Received: {key}={shown(value)}. {advice}"
                 )
         if isinstance(optimizer, cls):
             raise ValueError(f"This is a {name} already. Received: {optimizer!r}")

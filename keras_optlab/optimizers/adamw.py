@@ -15,10 +15,10 @@ class AdamW(Adam):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate as in Keras, torch
-            and optax; the paper, and TensorFlow Addons, multiply by a schedule alone,
-            so their number is $\eta$ times ours. 0.004 as in Keras, where torch has
-            0.01.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate as in Keras,
+            torch and optax; the paper, and TensorFlow Addons, multiply by a schedule
+            alone, so their number is $\eta$ times ours. 0.004 as in Keras, where torch
+            has 0.01.
         beta_1: As in `Adam`.
         beta_2: As in `Adam`.
         epsilon: As in `Adam`.
