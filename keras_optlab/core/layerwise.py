@@ -60,9 +60,9 @@ def layerwise_decay(
     - If there are blocks of these kinds, all that comes before the first one is one
       block, the stem: an embedding with its positions and class token, say.
     - Any other layer is a block by itself, with all that it holds. But one that has
-      only vectors, such as a normalization, or PReLU, joins the layer before it; a depthwise
-      convolution is joined with the layer after it; and weights that a model made
-      itself join its first layer.
+      only vectors, such as a normalization, joins the layer before it, and so does
+      `PReLU`; a depthwise convolution is joined with the layer after it; and weights
+      that a model made itself join its first layer.
 
     Nested models are taken apart into their layers, and so are layers that hold several
     blocks of your own. The order is that of `model.layers`; in a subclassed model, that

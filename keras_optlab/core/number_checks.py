@@ -79,6 +79,8 @@ def as_number(value: Any) -> float | None:
     ):
         return None
     try:
+        if dtype is not None and not isinstance(value, np.generic | np.ndarray):
+            value = keras.ops.convert_to_numpy(value)
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf

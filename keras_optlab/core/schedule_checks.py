@@ -36,8 +36,8 @@ def first_illegal(
         interval: The legal range.
         integer: Whether values are rounded to integers.
     """
-    if _is_of_keras(schedule) and all(x in interval for x in _numbers(schedule)):
-        return None  # each is a mean or a product of its numbers
+    if _is_surely_legal(schedule, interval):
+        return None
     found = {}
     for step, value in _samples(schedule):
         number = as_number(value)
@@ -51,6 +51,20 @@ def first_illegal(
     return None
 
 
+def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
+    """Whether what only Keras knows need not be evaluated, which may take long.
+
+    Keras' schedules make means and products of their numbers. So do ours of those they
+    wrap, which may then leave a range that has an end above.
+    """
+    foreign = [part for part in _with_inner(schedule) if _is_foreign(part)]
+    alone = foreign == [schedule] or (foreign and interval.text == ">= 0")
+    return bool(alone) and all(
+        _is_of_keras(part) and all(x in interval for x in _numbers(part))
+        for part in foreign
+    )
+
+
 def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
     """Yield steps and values, as many as may be had at little cost."""
     if not any(map(_is_foreign, _with_inner(schedule))):
@@ -59,13 +73,32 @@ def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
         if np.shape(values) == (len(steps),):
             yield from zip(steps, values, strict=True)
             return
-    start = _evaluated(schedule, 0)
+    start = None if _is_of_keras(schedule) else _evaluated(schedule, 0)
     cheap = isinstance(start, int | float | np.generic | np.ndarray)
-    for step in _steps(schedule, MANY if cheap else FEW):
+    steps = _steps(schedule, MANY if cheap else FEW)
+    values = None if cheap else _compiled(schedule, steps)
+    if values is not None:
+        yield from zip(steps, values, strict=True)
+        return
+    for step in steps:
         value = _evaluated(schedule, step)
         if value is FAILED:
             return
         yield step, value
+
+
+def _compiled(schedule: Any, steps: list[int]) -> Any:
+    """Return all values by one compiled loop, or `None` where that is of no use.
+
+    JAX compiles each condition of a schedule anew whenever it is called by itself.
+    """
+    if keras.backend.backend() != "jax":
+        return None
+    with contextlib.suppress(Exception):  # of code that is somebody else's
+        values = ops.map(schedule, ops.convert_to_tensor(steps, "int32"))
+        values = ops.convert_to_numpy(values)
+        return values if values.shape == (len(steps),) else None
+    return None
 
 
 def _evaluated(schedule: Any, step: Any) -> Any:
