@@ -267,16 +267,6 @@ def test_a_weight_decay_of_none_is_none(name):
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
 
-def test_regularizers_take_none_for_their_default_as_keras_does():
-    for ours, theirs in (
-        (regularizers.L1(None), keras.regularizers.L1(None)),
-        (regularizers.L2(l2=None), keras.regularizers.L2(l2=None)),
-        (regularizers.L1L2(None, 0.5), keras.regularizers.L1L2(None, 0.5)),
-    ):
-        for key, value in theirs.get_config().items():
-            assert getattr(ours, key) == pytest.approx(value)
-
-
 # Schedules that leave a range.
 
 
@@ -310,7 +300,7 @@ ILLEGAL_RATES = {
 }
 ILLEGAL_BETAS = {
     "constant": schedules.Constant(1.5),
-    "end": schedules.Linear(0.9, 100, final=1.0),
+    "end": schedules.Linear(0.9, 100, final=1.1),
     "one step": schedules.Piecewise([100_000, 100_001], [0.9, 1.1, 0.9]),
     "in turn": schedules.Join(
         [schedules.Constant(0.9), schedules.Piecewise([7, 8], [0.9, 1.1, 0.9])], [9000]
@@ -375,6 +365,13 @@ def test_a_schedule_that_is_cut_off_before_it_is_illegal_is_taken():
     falling = schedules.Linear(0.9, 100, final=2.0)
     joined = schedules.Join([falling, schedules.Constant(0.9)], [5])
     assert optimizers.Adam(beta_1=joined).beta_1 is joined
+
+
+def test_a_schedule_may_end_at_an_end_of_the_range():
+    limit = schedules.Linear(1.0, 100)
+    assert transforms.ClipByNorm(limit).norm is limit
+    with pytest.raises(ValueError, match="0.0 at step 50"):
+        transforms.ClipByNorm(schedules.Join([limit, schedules.Constant(0.0)], [50]))
 
 
 def test_a_callable_rate_is_not_called_before_training():
@@ -444,7 +441,7 @@ REFUSED = {
     "names": (lambda: optimizers.names(3), "pattern=3"),
     "match": (lambda: regularizers.regularize(mlp(), match=3, kernel=abs), "match=3"),
     "skip": (lambda: constraints.constrain(mlp(), skip=[3], kernel=abs), "skip="),
-    "model": (lambda: regularizers.regularize("model", kernel=abs), "model='model'"),
+    "model": (lambda: regularizers.regularize("model", kernel=abs), "'model'"),
     "builtin": (lambda: optimizers.SGD(max), "learning_rate=<built-in function max>"),
 }
 

@@ -81,7 +81,7 @@ def select(
             `skip` finds nothing.
     """
     if not isinstance(model, keras.Layer):
-        raise TypeError(f"expected a Keras model. Received: model={shown(model)}")
+        raise TypeError(f"expected a Keras model. Received: {shown(model)}")
     for argument, globs in {"match": match, "skip": skip}.items():
         listed = [globs] if isinstance(globs, str) else globs
         if not isinstance(listed, list | tuple) or not all(

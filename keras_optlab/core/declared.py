@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, dataclass_transform
 
 import keras
 
-from keras_optlab.core.errors import advise, shown
+from keras_optlab.core.errors import advise, in_words, shown
 from keras_optlab.core.fields import Choice, Decay, Field, Flag, Hyper, Option
 from keras_optlab.core.rates import StepSize
 from keras_optlab.core.records import Record
@@ -126,7 +126,7 @@ class Declared:
         """
         present = [(self.fields[name], self._present(name)) for name in names]
         return [
-            f"{field.name}={shown(value)}"
+            f"{field.name}={in_words(value)}"
             for field, value in present
             if (self._is_main(field) and _is_number(value))
             or not (value is field.default or value in (field.default, ()))

@@ -82,19 +82,26 @@ PAIRS = {  # torch's tuples
 }
 
 
+def in_words(value: Any) -> str:
+    """Return the `repr` of a value; of a schedule of Keras, how it is constructed."""
+    if type(value) in (list, tuple):
+        left, right = "[]" if isinstance(value, list) else "()"
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"{left}{', '.join(map(in_words, value))}{comma}{right}"
+    plain = type(value).__repr__ is object.__repr__
+    if isinstance(value, LearningRateSchedule) and plain:
+        given = {k: v for k, v in value.get_config().items() if v is not None}
+        arguments = ", ".join(f"{k}={in_words(v)}" for k, v in given.items())
+        return f"{type(value).__name__}({arguments})"
+    return repr(value)
+
+
 def shown(value: Any) -> str:
-    """Return a value as messages show it: its `repr`, cut where that is long."""
-    name = type(value).__name__
+    """Return a value as messages show it: in words, cut where they are many."""
     try:
-        text = repr(value)
-        if (
-            isinstance(value, LearningRateSchedule)
-            and type(value).__repr__ is object.__repr__
-        ):
-            given = {k: v for k, v in value.get_config().items() if v is not None}
-            text = f"{name}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+        text = in_words(value)
     except Exception:  # of an object that is somebody else's
-        text = f"<{name}>"
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

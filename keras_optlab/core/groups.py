@@ -168,9 +168,10 @@ class Group:
 
     def match_in_words(self) -> str:
         """Return `match` for messages: objects by their names."""
-        several = isinstance(self.match, list | tuple)
-        words = [_in_words(p) for p in (self.match if several else [self.match])]
-        return shown_list(words) if several else words[0]
+        match: Any = self.match
+        if isinstance(match, list | tuple):
+            return shown_list([_in_words(part) for part in match])
+        return _in_words(match)
 
     def _compared(self) -> tuple[Any, ...]:
         return self.match, self.learning_rate, self.frozen, self.hyperparameters

@@ -45,17 +45,13 @@ class Interval:
         below = x <= self.high if self.closed[1] else x < self.high
         return math.isfinite(x) and above and below
 
-    def nearly_holds(self, x: float, size: float) -> bool:
-        """Whether a computed value is inside but for rounding, at a closed end.
-
-        Args:
-            x: The value.
-            size: The largest absolute value that went into it.
-        """
-        ends = zip((self.low, self.high), self.closed, strict=True)
-        slack = 1e-6 * size
-        near = any(shut and abs(x - end) <= slack for end, shut in ends)
-        return x in self or (math.isfinite(x) and near)
+    def nearly_hold(self, xs: np.ndarray) -> np.ndarray:
+        """Return which computed values are inside but for rounding, at a closed end."""
+        finite = np.isfinite(xs)
+        slack = 1e-6 * np.max(np.abs(xs[finite]), initial=0.0)
+        above = xs >= self.low - slack if self.closed[0] else xs > self.low
+        below = xs <= self.high + slack if self.closed[1] else xs < self.high
+        return finite & above & below
 
 
 def as_number(value: Any) -> float | None:
@@ -68,6 +64,8 @@ def as_number(value: Any) -> float | None:
     >>> as_number("0.5"), as_number(True), as_number(np.array(0.5j)), as_number([1])
     (None, None, None, None)
     """
+    if type(value) is float:
+        return value
     dtype = getattr(value, "dtype", None)
     if dtype is not None:
         name = getattr(dtype, "name", None) or str(dtype)
@@ -83,7 +81,7 @@ def as_number(value: Any) -> float | None:
             value = keras.ops.convert_to_numpy(value)
         return float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
     except (TypeError, ValueError, RuntimeError):  # a tensor of a trace
         return None
 

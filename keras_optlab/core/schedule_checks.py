@@ -29,7 +29,8 @@ def first_illegal(
 ) -> tuple[int, Any] | None:
     """Return a step at which the value is illegal, with the value, or `None`.
 
-    A schedule that cannot be evaluated here counts as legal.
+    A schedule that cannot be evaluated here counts as legal. So does one that reaches
+    an excluded end of the range when it is over, which is after the last update.
 
     Args:
         schedule: Any schedule.
@@ -38,17 +39,19 @@ def first_illegal(
     """
     if _is_surely_legal(schedule, interval):
         return None
-    found = {}
+    steps, numbers = [], []
     for step, value in _samples(schedule):
         number = as_number(value)
         if number is None:
             return (step, value) if _is_no_number(value) else None
-        found[step] = round(number) if integer and np.isfinite(number) else number
-    size = max((abs(x) for x in found.values() if np.isfinite(x)), default=0.0)
-    for step, number in sorted(found.items()):
-        if not interval.nearly_holds(number, size):
-            return step, number
-    return None
+        steps.append(step)
+        numbers.append(number)
+    values = np.round(numbers) if integer else np.array(numbers, "float64")
+    legal = interval.nearly_hold(values)
+    if values.size and getattr(schedule, "horizon", None) == steps[-1]:
+        legal[-1] |= values[-1] in (interval.low, interval.high)
+    wrong = np.flatnonzero(~legal)
+    return (steps[wrong[0]], float(values[wrong[0]])) if wrong.size else None
 
 
 def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
@@ -70,8 +73,8 @@ def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
     if not any(map(_is_foreign, _with_inner(schedule))):
         steps = _steps(schedule, MANY)
         values = _evaluated(schedule, np.array(steps, "float64"))
-        if np.shape(values) == (len(steps),):
-            yield from zip(steps, values, strict=True)
+        if isinstance(values, np.ndarray) and values.shape == (len(steps),):
+            yield from zip(steps, values.tolist(), strict=True)
             return
     start = None if _is_of_keras(schedule) else _evaluated(schedule, 0)
     cheap = isinstance(start, int | float | np.generic | np.ndarray)

@@ -37,7 +37,7 @@ class L1(Penalty):
         1.5
     """
 
-    l1: float = Factor(doc="factor of the sum of absolute values", or_none=True)
+    l1: float = Factor(doc="factor of the sum of absolute values")
 
     def __call__(self, x: Any) -> Any:
         """Penalty of a tensor, a scalar of its dtype."""

@@ -34,10 +34,8 @@ class L1L2(Penalty):
         4.0
     """
 
-    l1: float = Factor(
-        doc="factor of the sum of absolute values", default=0.0, or_none=True
-    )
-    l2: float = Factor(doc="factor of the sum of squares", default=0.0, or_none=True)
+    l1: float = Factor(doc="factor of the sum of absolute values", default=0.0)
+    l2: float = Factor(doc="factor of the sum of squares", default=0.0)
 
     def __call__(self, x: Any) -> Any:
         """Penalty of a tensor, a scalar of its dtype."""

@@ -39,7 +39,7 @@ class L2(Penalty):
         2.5
     """
 
-    l2: float = Factor(doc="factor of the sum of squares", or_none=True)
+    l2: float = Factor(doc="factor of the sum of squares")
 
     def __call__(self, x: Any) -> Any:
         """Penalty of a tensor, a scalar of its dtype."""

@@ -36,12 +36,8 @@ class Penalty(Declared, keras.regularizers.Regularizer):
 class FactorField(HyperField):
     """A number that may move while training runs, though no schedule says how."""
 
-    or_none = False  # for the default
-
     def validate(self, value: Any) -> Any:
         """Return a float, or raise; a regularizer does not know the step."""
-        if value is None and self.or_none:
-            return self.default
         if as_number(value) is None:
             refusal = self.refuse(f"a number {self.domain}", value, TypeError)
             raise TypeError(
@@ -52,11 +48,6 @@ class FactorField(HyperField):
         return super().validate(value)
 
 
-def Factor(*, doc: str, default: float = 0.01, or_none: bool = False) -> Any:
-    """Declare the factor of a penalty: a finite number >= 0.
-
-    With `or_none`, `None` is the default, as in Keras.
-    """
-    field = FactorField(">= 0", True, False, default=default, doc=doc)
-    field.or_none = or_none
-    return field
+def Factor(*, doc: str, default: float = 0.01) -> Any:
+    """Declare the factor of a penalty: a finite number >= 0."""
+    return FactorField(">= 0", True, False, default=default, doc=doc)
