@@ -214,7 +214,7 @@ def test_what_layers_do_not_keep_is_said_to_be_unsaved():
     model = keras.Model(x, layers.RMSNormalization(name="norm")(y), name="net")
     a = regularize(model, scale=L2(), kernel=L2(), skip="query")
     assert [x.path for x in a if x.saved] == []
-    assert "norm/scale  L2()  (not saved with the model)" in repr(a)
+    assert "norm/scale  L2(l2=0.01)  (not saved with the model)" in repr(a)
     whole = regularize(model, kernel=L2(0.5))
     assert all(x.saved for x in whole)
 

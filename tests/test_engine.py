@@ -215,7 +215,7 @@ class TestGroups:
     def test_layerwise_decay(self):
         model = mlp()
         groups = layerwise_decay(model, 0.5)
-        assert [g.learning_rate for g in groups] == [0.25, 0.5, 1.0]
+        assert [g.learning_rate for g in groups] == [0.5, 1.0]
         fit(optimizers.Adam(groups=groups), model)
         with pytest.raises(ValueError, match="factor=1.5"):
             layerwise_decay(model, 1.5)

@@ -481,8 +481,10 @@ def test_repr_is_how_it_is_constructed():
     optimizer = optimizers.Lookahead(
         optimizers.Grokfast(optimizers.SGD(0.1), grokfast_lambda=1.0), sync_period=2
     )
-    text = "Lookahead(Grokfast(SGD(learning_rate=0.1), grokfast_lambda=1.0), "
-    assert repr(optimizer) == text + "sync_period=2)"
+    assert repr(optimizer) == (
+        "Lookahead(Grokfast(SGD(learning_rate=0.1, momentum=0.0), "
+        "grokfast_alpha=0.98, grokfast_lambda=1.0), sync_period=2, slow_step_size=0.5)"
+    )
     assert eval(repr(optimizer), vars(optimizers)).get_config()
 
 

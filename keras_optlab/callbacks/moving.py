@@ -66,6 +66,6 @@ def _values(optimizer: Optimizer) -> dict[str, Any]:
         if field.adjustable
     }
     for i, group in enumerate(optimizer.groups):
-        pattern = f"group_{i}" if callable(group.match) else group.match
+        pattern = group.label or f"group_{i}"
         values |= {f"{pattern}.{k}": v for k, v in group.hyperparameters.items()}
     return values

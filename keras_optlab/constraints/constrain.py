@@ -58,7 +58,7 @@ def constrain(
         ...                           keras.layers.Dense(1, name="head")], name="net")
         >>> from keras_optlab.constraints import MaxNorm, constrain
         >>> constrain(model, kernel=MaxNorm(3.0), skip="conv")
-        net/head/kernel  MaxNorm(max_value=3.0)
+        net/head/kernel  MaxNorm(max_value=3.0, axis=0)
         >>> constrain(model, kernel=MaxNorm(3.0, axis=[0, 1, 2]), match="conv")
         net/conv/kernel  MaxNorm(max_value=3.0, axis=[0, 1, 2])
     """

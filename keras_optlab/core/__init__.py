@@ -2,7 +2,8 @@
 
 from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import Choice, Decay, Flag, Hyper, Option
-from keras_optlab.core.groups import Group, layerwise_decay
+from keras_optlab.core.groups import Group
+from keras_optlab.core.layerwise import layerwise_decay
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.rates import Driven, Rate, StepSize
 from keras_optlab.core.records import Record
@@ -22,5 +23,6 @@ __all__ = [
     "Record",
     "Slot",
     "StepSize",
+    "layerwise_decay",
     "layerwise_decay",
 ]

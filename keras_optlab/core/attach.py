@@ -10,7 +10,8 @@ from typing import Any, Literal
 import keras
 
 from keras_optlab.core.declared import Declared
-from keras_optlab.core.groups import path_matches, path_of
+from keras_optlab.core.errors import shown
+from keras_optlab.core.paths import path_matches, path_of
 
 Role = Literal["regularizer", "constraint"]
 Globs = str | Sequence[str]
@@ -75,12 +76,21 @@ def select(
         skip: Globs of which none may.
 
     Raises:
-        TypeError: if it is not a model.
+        TypeError: if it is not a model, or `match` or `skip` no glob.
         ValueError: if it has no weights, no rule is given, or a rule or a glob of
             `skip` finds nothing.
     """
     if not isinstance(model, keras.Layer):
-        raise TypeError(f"expected a Keras model. Received: {model!r}")
+        raise TypeError(f"expected a Keras model. Received: {shown(model)}")
+    for argument, globs in {"match": match, "skip": skip}.items():
+        listed = [globs] if isinstance(globs, str) else globs
+        if not isinstance(listed, list | tuple) or not all(
+            isinstance(g, str) for g in listed
+        ):
+            raise TypeError(
+                f"`{argument}` must be a glob on the paths of weights, or a list of "
+                f"them. Received: {argument}={shown(globs)}"
+            )
     paths = {id(v): path_of(v) for v in model.weights}
     if not paths:
         raise ValueError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol, dataclass_transform
 
 import keras
 
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import advise, in_words, shown
 from keras_optlab.core.fields import Choice, Decay, Field, Flag, Hyper, Option
 from keras_optlab.core.rates import StepSize
 from keras_optlab.core.records import Record
@@ -53,7 +53,7 @@ class Declared:
         for name, field in own.items():
             if field.keras_owned:
                 delattr(cls, name)  # leaves Keras' own property or attribute in view
-        cls.__signature__ = signature_of(cls.fields)
+        cls.__signature__ = signature_of(cls.fields, cls.positional())
         # With the room, since a regularizer and a constraint may share a name.
         room = ".".join(cls.__module__.split(".")[:2])
         keras.saving.register_keras_serializable(room)(cls)
@@ -62,22 +62,28 @@ class Declared:
         self._values = self.bind(*args, **kwargs)
 
     @classmethod
+    def positional(cls) -> tuple[str, ...]:
+        """Return the arguments that need no name in a call, in order."""
+        return tuple(name for name, field in cls.fields.items() if not field.kw_only)
+
+    @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Record:
         """Return a checked value for every field from a call's arguments."""
         parameters = inspect.signature(cls).parameters
         for name in kwargs:
             if name not in parameters:
+                value = kwargs[name]
                 raise TypeError(
-                    f"{cls.__name__} has no such argument. "
-                    f"Received: {name}={kwargs[name]!r}. {suggest(name, parameters)}"
+                    f"{cls.__name__} has no such argument. Received: "
+                    f"{name}={shown(value)}. {advise(name, value, parameters)}"
                 )
         try:
             bound = inspect.signature(cls).bind(*args, **kwargs)
         except TypeError as error:
-            known = [k for k, f in cls.fields.items() if not f.kw_only]
+            known = [k for k, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
             raise TypeError(
-                f"{cls.__name__}: {error}. Received: {args!r}. "
-                f"In order, it takes {', '.join(known)}; all others by name."
+                f"{cls.__name__}: {error}. Received: {shown(args)}. "
+                f"In order, it takes {', '.join(known) or 'none'}; all others by name."
             ) from None
         bound.apply_defaults()
         values = bound.arguments
@@ -111,26 +117,54 @@ class Declared:
         return cls(**{k: load(v, custom_objects) for k, v in config.items()})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self._changed(self.fields))})"
+        return f"{type(self).__name__}({', '.join(self._in_words(self.fields))})"
 
-    def _changed(self, names: Iterable[str]) -> list[str]:
-        """Return those arguments in words that are not at their default."""
-        fields = [self.fields[name] for name in names]
-        present = [
-            (f, getattr(self._values if f.keras_owned else self, f.name))
-            for f in fields
+    def _in_words(self, names: Iterable[str]) -> list[str]:
+        """Return arguments as they would be written in a call.
+
+        Numbers and schedules are always among them, all else if it is not the default.
+        """
+        present = [(self.fields[name], self._present(name)) for name in names]
+        return [
+            f"{field.name}={in_words(value)}"
+            for field, value in present
+            if (self._is_main(field) and _is_number(value))
+            or not (value is field.default or value in (field.default, ()))
         ]
-        return [f"{f.name}={v!r}" for f, v in present if v != f.default]
+
+    def _present(self, name: str) -> Any:
+        """Return an argument's value, as it is now."""
+        owner = self._values if self.fields[name].keras_owned else self
+        return getattr(owner, name)
+
+    @classmethod
+    def _is_main(cls, field: Field) -> bool:  # noqa: ARG003
+        """Whether the argument says what the object does, even at its default."""
+        return True
 
 
-def signature_of(fields: dict[str, Field]) -> inspect.Signature:
-    """Return the signature of a constructor that takes these arguments."""
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def signature_of(
+    fields: dict[str, Field], positional: Sequence[str] = ()
+) -> inspect.Signature:
+    """Return the signature of a constructor that takes these arguments.
+
+    Args:
+        fields: All arguments.
+        positional: Those that need no name in a call, in their order.
+    """
+    others = [name for name in fields if name not in positional]
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = [
-        inspect.Parameter(name, kinds[field.kw_only], default=field.default)
-        for name, field in sorted(fields.items(), key=lambda f: f[1].kw_only)
-    ]
-    return inspect.Signature(parameters)
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, kind, default=fields[name].default)
+            for names, kind in zip((positional, others), kinds, strict=True)
+            for name in names
+        ]
+    )
 
 
 def plain(value: Any) -> Any:

@@ -1,7 +1,108 @@
 """How the package words a refusal: what was expected, what came, what to do."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+LONGEST = 300  # characters of a value in a message
+
+# What other libraries, or earlier versions of Keras, call an argument: the names that
+# it may have here. The first that the class has is meant.
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate",),
+    "rate": ("learning_rate",),
+    "step_size": ("learning_rate",),
+    "lr_schedule": ("learning_rate",),
+    "lr_scheduler": ("learning_rate",),
+    "schedule": ("learning_rate",),
+    "scheduler": ("learning_rate",),
+    "wd": ("weight_decay",),
+    "decoupled_weight_decay": ("weight_decay",),
+    "l2_regularization": ("l2",),
+    "eps": ("epsilon", "epsilon_1"),
+    "eps_root": ("epsilon",),
+    "b1": ("beta_1", "adam_beta_1"),
+    "b2": ("beta_2", "adam_beta_2"),
+    "beta": ("momentum", "beta_1"),
+    "momentum": ("beta_1", "beta", "rho"),
+    "mu": ("momentum", "beta_1"),
+    "alpha": ("rho",),
+    "decay_rate": ("rho", "beta_2_decay"),
+    "initial_accumulator": ("initial_accumulator_value",),
+    "clip_norm": ("clipnorm",),
+    "clip_value": ("clipvalue",),
+    "clip_grad": ("clipvalue",),
+    "grad_clip": ("global_clipnorm",),
+    "gradient_clip": ("global_clipnorm",),
+    "max_norm": ("global_clipnorm",),
+    "max_grad_norm": ("global_clipnorm",),
+    "clip_grad_norm": ("global_clipnorm",),
+    "global_clip_norm": ("global_clipnorm",),
+    "ema": ("use_ema",),
+    "ema_decay": ("ema_momentum",),
+    "accumulation_steps": ("gradient_accumulation_steps",),
+    "grad_accumulation_steps": ("gradient_accumulation_steps",),
+    "accumulate_steps": ("gradient_accumulation_steps",),
+    "every_k": ("gradient_accumulation_steps",),
+    "params": ("groups",),
+    "param_groups": ("groups",),
+    "parameter_groups": ("groups",),
+    "mask": ("decay_mask",),
+    "transforms": ("gradient_transforms",),
+    "nesterov_momentum": ("nesterov",),
+}
+
+FALL_OF_KERAS_2 = (
+    "Keras 2 divided the rate by 1 + decay * step; write learning_rate="
+    "schedules.InverseTime(rate, steps=1, decay_rate=decay)."
+)
+# Arguments that no class here has, with what to do instead.
+INSTEAD = {
+    "decay": FALL_OF_KERAS_2,
+    "lr_decay": FALL_OF_KERAS_2,
+    "foreach": "The fast form is chosen by itself; leave it out.",
+    "fused": "The fast form is chosen by itself; leave it out.",
+    "capturable": "A step can always be compiled; leave it out.",
+    "differentiable": "A step cannot be differentiated; leave it out.",
+    "jit_compile": "Give it to `model.compile`.",
+    "maximize": "Change the sign of the loss.",
+    "amsgrad": "Adam and AdamW have it.",
+    "bias_correction": "It is part of the rule; leave it out.",
+    "warmup_steps": "Give `learning_rate` a schedules.Warmup.",
+    "warmup": "Give `learning_rate` a schedules.Warmup.",
+}
+PAIRS = {  # torch's tuples
+    "betas": (("beta_1", "beta_2"), ("beta_1", "beta_2", "beta_3")),
+    "nus": (("nu_1", "nu_2"),),
+    "eps": (("epsilon_1", "epsilon_2"),),
+}
+
+
+def in_words(value: Any) -> str:
+    """Return the `repr` of a value; of a schedule of Keras, how it is constructed."""
+    if type(value) in (list, tuple):
+        left, right = "[]" if isinstance(value, list) else "()"
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"{left}{', '.join(map(in_words, value))}{comma}{right}"
+    plain = type(value).__repr__ is object.__repr__
+    if isinstance(value, LearningRateSchedule) and plain:
+        given = {k: v for k, v in value.get_config().items() if v is not None}
+        arguments = ", ".join(f"{k}={in_words(v)}" for k, v in given.items())
+        return f"{type(value).__name__}({arguments})"
+    return repr(value)
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it: in words, cut where they are many."""
+    try:
+        text = in_words(value)
+    except Exception:  # of an object that is somebody else's
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -15,3 +116,53 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), lowered, n=1)
     hint = f"Did you mean {lowered[near[0]]!r}? " if near else ""
     return f"{hint}Known: {', '.join(map(repr, known)) or 'none'}."
+
+
+def advise(name: str, value: Any, known: Iterable[str]) -> str:
+    """Say what to write in place of an argument that a class does not have.
+
+    Args:
+        name: The argument's name.
+        value: What it was given.
+        known: The arguments that the class has.
+
+    >>> advise("betas", (0.9, 0.99), ["beta_1", "beta_2"])
+    'Write beta_1=0.9, beta_2=0.99.'
+    >>> advise("lr", 0.1, ["learning_rate"])
+    'Write learning_rate=0.1.'
+    >>> advise("beta1", 0.9, ["beta_1"])
+    "Did you mean 'beta_1'? Known: 'beta_1'."
+    """
+    known = list(known)
+    pair = _taken_apart(name, value, known)
+    if pair:
+        return f"Write {pair}."
+    for other in OTHER_NAMES.get(name.lower(), ()):
+        if other in known:
+            return f"Write {other}={shown(value)}."
+    if name.lower() in INSTEAD:
+        return INSTEAD[name.lower()]
+    return suggest(name, known)
+
+
+def advise_name(name: Any, known: Iterable[str]) -> str:
+    """Say which of the known names is meant by one that is unknown.
+
+    >>> advise_name("wd", ["learning_rate", "weight_decay"])
+    "Did you mean 'weight_decay'? Known: 'learning_rate', 'weight_decay'."
+    """
+    known = list(known)
+    others = OTHER_NAMES.get(str(name).lower(), ())
+    meant = next((other for other in others if other in known), None)
+    return suggest(str(name) if meant is None else meant, known)
+
+
+def _taken_apart(name: str, value: Any, known: Container[str]) -> str | None:
+    """Return the arguments that a tuple of torch is here."""
+    if not isinstance(value, list | tuple):
+        return None
+    for names in PAIRS.get(name.lower(), ()):
+        if len(names) == len(value) and all(k in known for k in names):
+            entries = zip(names, value, strict=True)
+            return ", ".join(f"{k}={shown(v)}" for k, v in entries)
+    return None

@@ -7,45 +7,21 @@ search space of a tuner are all read from these declarations.
 
 from __future__ import annotations
 
-import math
-import numbers
-import re
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-
-class Interval:
-    """A legal range, written as in a paper.
-
-    >>> 0.5 in Interval("[0, 1)"), 1.0 in Interval("[0, 1)"), 2.0 in Interval("> 0")
-    (True, False, True)
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        bound = re.fullmatch(r"(>=?|<=?) (\S+)", text)
-        pair = re.fullmatch(r"([\[(])(\S+), (\S+)([\])])", text)
-        if bound:
-            sign, value = bound[1], float(bound[2])
-            self.low, self.high = -math.inf, math.inf
-            if sign[0] == ">":
-                self.low = value
-            else:
-                self.high = value
-            self.closed = ("=" in sign, "=" in sign)
-        elif pair:
-            self.low, self.high = float(pair[2]), float(pair[3])
-            self.closed = (pair[1] == "[", pair[4] == "]")
-        else:
-            raise ValueError(f"A range reads '> 0' or '[0, 1)'. Received: {text!r}")
-
-    def __contains__(self, x: float) -> bool:
-        above = x >= self.low if self.closed[0] else x > self.low
-        below = x <= self.high if self.closed[1] else x < self.high
-        return math.isfinite(x) and above and below
+from keras_optlab.core.errors import shown
+from keras_optlab.core.number_checks import (
+    LARGEST_INTEGER,
+    Interval,
+    as_a_step_sees,
+    as_number,
+)
+from keras_optlab.core.schedule_checks import first_illegal
 
 
 class Field:
@@ -86,7 +62,7 @@ class Field:
         """Word the refusal of a value."""
         return error(
             f"`{self.name}` ({self.doc}) must be {expected}. "
-            f"Received: {self.name}={value!r}"
+            f"Received: {self.name}={shown(value)}"
         )
 
 
@@ -113,19 +89,42 @@ class HyperField(Field):
         if value is None and self.optional:
             return None
         if self.adjustable and isinstance(value, LearningRateSchedule):
-            return value
+            return self.check_schedule(value)
         number = as_number(value)
         kind = "an integer" if self.integer else "a number"
-        if number is None or (self.integer and not number.is_integer()):
+        infinite = number is not None and not np.isfinite(number)
+        if number is None or (
+            self.integer and not infinite and not number.is_integer()
+        ):
             also = " or a schedule" if self.adjustable else ""
             raise self.refuse(f"{kind} {self.domain}{also}", value, TypeError)
-        if number not in self.interval:
+        if not self.holds(number):
             raise self.refuse(f"{kind} {self.domain}", value, ValueError)
-        return int(number) if self.integer else number
+        if not self.integer:
+            return number
+        return operator.index(value) if isinstance(value, int) else int(number)
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is legal, as it is and in the type a step computes in."""
+        if number not in self.interval:
+            return False
+        if self.integer:
+            return abs(number) <= LARGEST_INTEGER
+        return as_a_step_sees(number) in self.interval
+
+    def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
+        """Return the schedule, or raise if it leaves the range."""
+        must = f"`{self.name}` ({self.doc}) must be"
+        check_schedule(self.name, must, schedule, self.interval, self.integer)
+        return schedule
 
 
 class DecayField(HyperField):
     """A factor β that a moving average keeps of its past at every step."""
+
+    def holds(self, number: float) -> bool:
+        """Whether a number is legal; what is kept of it is its complement."""
+        return number in self.interval
 
 
 class FlagField(Field):
@@ -154,6 +153,8 @@ class ChoiceField(Field):
 
     def validate(self, value: Any) -> str:
         """Return the word."""
+        if not isinstance(value, str):
+            raise self.refuse(f"one of {self.domain}", value, TypeError)
         if value not in self.choices:
             raise self.refuse(f"one of {self.domain}", value, ValueError)
         return value
@@ -179,15 +180,31 @@ class OptionField(Field):
             raise type(error)(f"`{self.name}`: {error}") from None
 
 
-def as_number(value: Any) -> float | None:
-    """Return any single real number (Python, NumPy, tensor) as a float, else `None`."""
-    if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
-        return None
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if getattr(value, "shape", None) == () and hasattr(value, "__float__"):
-        return float(value)
-    return None
+def check_schedule(
+    name: str,
+    expected: str,
+    schedule: LearningRateSchedule,
+    interval: Interval,
+    integer: bool = False,
+) -> None:
+    """Raise if a schedule is seen to leave a range.
+
+    Args:
+        name: What it drives.
+        expected: What that must be, in words.
+        schedule: The schedule.
+        interval: The legal range.
+        integer: Whether its values are rounded.
+    """
+    found = first_illegal(schedule, interval, integer)
+    if found is None:
+        return
+    step, value = found
+    error = TypeError if as_number(value) is None else ValueError
+    raise error(
+        f"{expected} a number {interval.text} at every step. "
+        f"Received: {name}={shown(schedule)}, which is {shown(value)} at step {step}."
+    )
 
 
 # The functions below are what a class body calls. They return `Any` so that a type

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-import fnmatch
+import copy
 import glob
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 
-Match = str | Sequence[str] | Callable[[Any], bool]
+from keras_optlab.core.errors import advise, shown
+from keras_optlab.core.number_checks import Interval, as_a_step_sees, as_number
+from keras_optlab.core.paths import path_matches, path_of, tail_of, unique_paths
+from keras_optlab.core.registry import fields_named, known_fields
+
+Variable = Any
+Part = str | keras.Layer | keras.Variable
+Match = Part | Sequence[Part] | Callable[[Any], bool]
+
+FACTOR = Interval(">= 0")
 
 
 @keras.saving.register_keras_serializable(package="keras_optlab.core")
 class Group:
-    """Weights that a pattern finds, and what is different for them.
+    """Some of the weights, and what is different for them.
 
     Args:
-        match: A glob on the variable's path (`"embedding/*"`, `"*/bias"`), several of
-            them, or a function from the variable to bool. A glob matches whole path
-            components anywhere in the path; the name of a layer matches all its
-            weights.
+        match: Which weights: a layer or a model, for all its weights; a variable; a
+            glob on the variable's path (`"embedding/*"`, `"*/bias"`); a list of these;
+            or a function from the variable to bool. A glob matches whole path
+            components anywhere in the path, or from its start if the glob begins with
+            `/`; the name of a layer matches all its weights. A nested model's name may
+            be missing in the paths of its weights, so pass the model itself.
         learning_rate: Factor on the optimizer's learning rate, >= 0.
         frozen: If `True` the weights do not change at all, nor count in any norm.
         **hyperparameters: Values that replace the optimizer's own, such as
             `weight_decay=0.0` or `beta_1=0.95`; numbers or schedules.
 
+    A layer may be passed before it is built; its weights are looked up when the
+    optimizer is built. A configuration holds their paths instead, or of a layer that is
+    not built its name.
+
     Raises:
-        TypeError: if `match` is of none of these kinds.
-        ValueError: if `learning_rate` is negative.
+        TypeError: if `match` is of none of these kinds, another argument is of the
+            wrong kind, or no optimizer has such a hyperparameter.
+        ValueError: if a value is out of range.
 
     >>> Group("head", learning_rate=10.0).matches_path("model/head/kernel")
+    True
+    >>> backbone = keras.layers.Dense(2)
+    >>> backbone.build((None, 3))
+    >>> Group(backbone, learning_rate=0.1).matches(backbone.kernel)
     True
     """
 
@@ -42,133 +63,241 @@ class Group:
         frozen: bool = False,
         **hyperparameters: Any,
     ) -> None:
-        globs = [match] if isinstance(match, str) else match
-        if not callable(match) and not all(isinstance(g, str) for g in _list(globs)):
-            raise TypeError(
-                "`match` must be a glob on the variable's path, a list of globs, or a "
-                f"function of the variable. Received: match={match!r}"
+        self._parts = check_match(match)
+        factor = as_number(learning_rate)
+        if factor is None or as_a_step_sees(factor) not in FACTOR:
+            raise (TypeError if factor is None else ValueError)(
+                "`learning_rate` of a Group is a number >= 0, a factor on the "
+                f"optimizer's. Received: learning_rate={shown(learning_rate)}"
             )
-        if not float(learning_rate) >= 0:
-            raise ValueError(
-                "`learning_rate` of a Group is a factor >= 0 on the optimizer's. "
-                f"Received: learning_rate={learning_rate!r}"
+        if not isinstance(frozen, bool):
+            raise TypeError(
+                "`frozen` of a Group must be True or False. "
+                f"Received: frozen={shown(frozen)}"
             )
         self.match = match
-        self.learning_rate = float(learning_rate)
-        self.frozen = bool(frozen)
-        self.hyperparameters = hyperparameters
+        self.learning_rate = factor
+        self.frozen = frozen
+        self.hyperparameters = {
+            name: check_hyperparameter(name, value)
+            for name, value in hyperparameters.items()
+        }
+        self._paths: dict[int, str] = {}  # by the id of a weight, once known
+        self._found: dict[str, Any] | None = None  # which weights they were, if saved
+        self._restored = False
 
-    def matches(self, variable: Any) -> bool:
+    def matches(self, variable: Variable) -> bool:
         """Say whether a variable belongs to the group."""
-        if callable(self.match):
-            return bool(self.match(variable))
-        return self.matches_path(path_of(variable))
+        return self.finder()(variable, path_of(variable))
 
     def matches_path(self, path: str) -> bool:
         """Say whether a path is found by one of the globs."""
-        return path_matches(path, self.match)
+        return path_matches(path, [p for p in self._parts if isinstance(p, str)])
+
+    def finder(self) -> Callable[[Variable, str], bool]:
+        """Return the function of a variable and its unique path that looks it up."""
+        if not self._parts:
+            return lambda variable, _: bool(self.match(variable))  # type: ignore[operator]
+        ids = {id(v) for part in self._parts for v in weights_of(part)}
+        globs = [part for part in self._parts if isinstance(part, str)]
+        anywhere = [g for g in globs if not g.startswith("/")]
+        from_start = [g for g in globs if g.startswith("/")]
+        return lambda variable, path: (
+            id(variable) in ids
+            or path_matches(path_of(variable), anywhere)
+            or path_matches(path, from_start)
+        )
+
+    def find(self, variables: Sequence[Variable]) -> list[bool]:
+        """Say of each weight of an optimizer whether it belongs to the group.
+
+        What the configuration of a group says is remembered.
+        """
+        paths = unique_paths(variables)
+        finds = self.finder()
+        hits = [finds(v, path) for v, path in zip(variables, paths, strict=True)]
+        if self._restored and self._found is not None:
+            hits = found_again(self._found, paths) or hits
+        of_objects = any(not isinstance(part, str) for part in self._parts)
+        if (of_objects or self._found) and any(hits):
+            at = [i for i, hit in enumerate(hits) if hit]
+            self._found = {"paths": [paths[i] for i in at], "at": at, "of": len(hits)}
+        self._paths = {id(v): path for v, path in zip(variables, paths, strict=True)}
+        return hits
+
+    @property
+    def label(self) -> str | None:
+        """A short name, where `match` has one."""
+        if len(self._parts) != 1:
+            return None
+        (part,) = self._parts
+        return part if isinstance(part, str) else getattr(part, "path", part.name)
+
+    def copy(self) -> Group:
+        """Return a group that may be changed without this one."""
+        new = copy.copy(self)
+        new.hyperparameters = dict(self.hyperparameters)
+        return new
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal group."""
-        values = {k: v for k, v in self.hyperparameters.items()}
-        config = {"match": self.match, "learning_rate": self.learning_rate}
-        return keras.saving.serialize_keras_object(
-            config | {"frozen": self.frozen} | values
-        )
+        config = {"match": self._globs(), "learning_rate": self.learning_rate}
+        config |= {"frozen": self.frozen} | self.hyperparameters
+        config |= {} if self._found is None else {"found": self._found}
+        return keras.saving.serialize_keras_object(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Group:
         """Make a group from what `get_config` returned."""
-        return cls(**keras.saving.deserialize_keras_object(config))
+        arguments = keras.saving.deserialize_keras_object(config)
+        found = arguments.pop("found", None)
+        group = cls(**arguments)
+        group._found, group._restored = found, True
+        return group
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Group) and vars(self) == vars(other)
+        return isinstance(other, Group) and self._compared() == other._compared()
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Group({self.match!r}, learning_rate={self.learning_rate})"
+        given = {"learning_rate": self.learning_rate}
+        given |= {"frozen": True} if self.frozen else {}
+        words = [f"{k}={shown(v)}" for k, v in (given | self.hyperparameters).items()]
+        return f"Group({', '.join([self.match_in_words(), *words])})"
+
+    def match_in_words(self) -> str:
+        """Return `match` for messages: objects by their names."""
+        match: Any = self.match
+        if isinstance(match, list | tuple):
+            return shown_list([_in_words(part) for part in match])
+        return _in_words(match)
+
+    def _compared(self) -> tuple[Any, ...]:
+        return self.match, self.learning_rate, self.frozen, self.hyperparameters
+
+    def _globs(self) -> Any:
+        """Return `match` with the paths of weights in place of objects."""
+        if all(isinstance(part, str) for part in self._parts):
+            return self.match
+        found: list[str] = []
+        for part in self._parts:
+            if isinstance(part, str):
+                found.append(part)
+                continue
+            weights = weights_of(part)
+            paths = [self._paths.get(id(v), path_of(v)) for v in weights]
+            found += [f"/{glob.escape(path)}" for path in paths]
+            found += [] if weights else [glob.escape(part.name)]
+        return found
 
 
-def path_of(variable: Any) -> str:
-    """Return a variable's path; a raw backend variable has only a name."""
-    return getattr(variable, "path", None) or str(variable.name)
+def check_match(match: Any) -> tuple[Part, ...]:
+    """Return globs, layers and variables as a tuple, which is empty for a function."""
+    parts = match if isinstance(match, list | tuple) else [match]
+    if parts and all(isinstance(p, str | keras.Layer | keras.Variable) for p in parts):
+        return tuple(parts)
+    if callable(match) and not isinstance(match, type):
+        return ()
+    hint = ""
+    if isinstance(match, type) and issubclass(match, keras.Layer):
+        hint = " This is the class; pass the layer itself, or its name as a glob."
+    raise TypeError(
+        "`match` must be a layer, a variable, a glob on the variable's path, a list "
+        f"of these, or a function of the variable. Received: match={shown(match)}."
+        f"{hint}"
+    )
 
 
-def path_matches(path: str, globs: Any) -> bool:
-    """Say whether a path is found by a glob, or by one of several.
+def check_hyperparameter(name: str, value: Any) -> Any:
+    """Return a value unless no optimizer takes anything like it.
 
-    A glob matches whole components, anywhere in the path.
+    Which names and which values are legal for an optimizer only that one knows.
     """
-    return any(fnmatch.fnmatchcase(f"/{path}/", f"*/{g}/*") for g in _list(globs))
+    fields = fields_named(name)
+    if not fields:
+        known = {"learning_rate", "frozen", *known_fields()}
+        raise TypeError(
+            "No optimizer has this hyperparameter. "
+            f"Received: {name}={shown(value)}. {advise(name, value, known)}"
+        )
+    errors = []
+    for field in fields:
+        try:
+            field.validate(value)
+        except (TypeError, ValueError) as error:
+            errors.append(error)
+    if len(errors) == len(fields) and all(isinstance(e, TypeError) for e in errors):
+        raise errors[0]
+    return value
+
+
+def weights_of(part: Any) -> list[Variable]:
+    """Return all weights of a layer, or a variable alone; a glob has none."""
+    if isinstance(part, keras.Layer):
+        return list(part.variables)
+    return [part] if isinstance(part, keras.Variable) else []
 
 
 def check_groups(groups: Any) -> tuple[Group, ...]:
-    """Return groups as a tuple, or raise if one is something else."""
-    groups = tuple(_list(groups or []))
-    for group in groups:
+    """Return groups as copies that no one else holds, or raise if one is no group."""
+    if groups is None:
+        return ()
+    found = _list(groups)
+    for group in found:
         if not isinstance(group, Group):
-            raise TypeError(f"expected a list of Group. Received: {group!r}")
-    return groups
+            raise TypeError(
+                f"expected a list of Group. Received: {shown(group)}. "
+                "Make one: Group(layer_or_glob, learning_rate=0.1)."
+            )
+    return tuple(group.copy() for group in found)
 
 
-def assign_groups(groups: Sequence[Group], variables: Sequence[Any]) -> list[int]:
+def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> list[int]:
     """Return for each variable the index of the first group it matches, or -1.
 
     Raises:
-        ValueError: if a group matches no variable.
+        ValueError: if a group matches no variable. A group that was saved only warns:
+            its weights may have been frozen since.
     """
-    table = [[g.matches(v) for v in variables] for g in groups]
-    for group, row in zip(groups, table, strict=True):
-        if variables and not any(row):
-            paths = "\n  ".join(path_of(v) for v in variables)
-            raise ValueError(
+    placed = [-1] * len(variables)
+    for i, group in enumerate(groups):
+        hits = group.find(variables)
+        if variables and not any(hits):
+            paths = "\n  ".join(unique_paths(variables))
+            message = (
                 "A group matches no trainable weight (those of frozen layers are not "
-                f"seen by an optimizer). Received: match={group.match!r}. "
+                f"seen by an optimizer). Received: match={group.match_in_words()}. "
                 f"The weights are:\n  {paths}"
             )
-    columns = zip(*table, strict=True) if groups else ([] for _ in variables)
-    return [next((i for i, hit in enumerate(c) if hit), -1) for c in columns]
+            if not group._restored:
+                raise ValueError(message)
+            warnings.warn(message, stacklevel=2)
+        placed = [
+            i if hit and now < 0 else now for hit, now in zip(hits, placed, strict=True)
+        ]
+    return placed
 
 
-def layerwise_decay(model: keras.Model, factor: float) -> list[Group]:
-    r"""Make groups whose learning rate falls from the last layer to the first.
+def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | None:
+    """Return which weights a saved group is of, or `None` if they are not known.
 
-    A layer that is $k$ layers before the last one with weights gets the multiplier
-    $\text{factor}^k$ (Howard and Ruder, 2018, arXiv:1801.06146, as discriminative
-    fine-tuning; with one factor for every layer, Clark et al., 2020,
-    arXiv:2003.10555).
-
-    Args:
-        model: A built model.
-        factor: In (0, 1].
-
-    Returns:
-        One `Group` for each layer with trainable weights, first layer first.
-
-    Raises:
-        ValueError: if the factor is out of range or the model has no weights yet.
-
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a"),
-    ...                           keras.layers.Dense(1, name="b")])
-    >>> [g.learning_rate for g in layerwise_decay(model, 0.5)]
-    [0.5, 1.0]
+    A loaded model may have other paths than the one that was saved, where layers were
+    built by their parents. Then weights are known by their places, or if their number
+    has changed by the names of layer and weight.
     """
-    if not 0 < factor <= 1:
-        raise ValueError(f"`factor` must be in (0, 1]. Received: factor={factor!r}")
-    layers = [layer for layer in leaves(model) if layer.trainable_variables]
-    if not layers:
-        raise ValueError(
-            "layerwise_decay needs a built model with trainable weights. "
-            f"Received: {model!r}. Build it first, by an Input layer or model.build."
-        )
-    return [
-        Group(
-            [glob.escape(v.path) for v in layer.trainable_variables],
-            learning_rate=factor**depth,
-        )
-        for depth, layer in zip(range(len(layers))[::-1], layers, strict=True)
-    ]
+    saved, tails = found["paths"], [tail_of(path) for path in paths]
+    if set(saved) <= set(paths):
+        return [path in saved for path in paths]
+    at = found["at"]
+    if len(paths) == found["of"] and [tails[i] for i in at] == list(
+        map(tail_of, saved)
+    ):
+        return [i in at for i in range(len(paths))]
+    wanted = set(map(tail_of, saved))
+    return (
+        [tail in wanted for tail in tails] if any(t in wanted for t in tails) else None
+    )
 
 
 def leaves(layer: Any) -> Iterable[Any]:
@@ -177,6 +306,18 @@ def leaves(layer: Any) -> Iterable[Any]:
     if not children:
         return [layer]
     return [leaf for child in children for leaf in leaves(child)]
+
+
+def shown_list(words: list[str], most: int = 6) -> str:
+    """Return a list in words, with a count of those that are left out."""
+    more = [f"... {len(words) - most} more"] if len(words) > most else []
+    return f"[{', '.join(words[:most] + more)}]"
+
+
+def _in_words(part: Any) -> str:
+    if isinstance(part, keras.Variable):
+        return f"<Variable {path_of(part)}>"
+    return shown(part)
 
 
 def _list(x: Any) -> list[Any]:

@@ -8,28 +8,37 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.core.fields import Option, as_number
+from keras_optlab.core.errors import shown
+from keras_optlab.core.fields import Option, as_number, check_schedule
+from keras_optlab.core.number_checks import Interval, as_a_step_sees
 
 Driven = float | LearningRateSchedule
 Rate = float | LearningRateSchedule | Callable[..., Any]
 
 
+LEGAL = Interval(">= 0")
+
+
 def check_rate(value: Any) -> Any:
-    """Return a float, or a schedule or callable as it is."""
+    """Return a float, or a schedule or callable as it is.
+
+    A callable is not called: what it returns may depend on what is made later.
+    """
     number = as_number(value)
     if number is not None:
-        if not 0 <= number < float("inf"):
+        if as_a_step_sees(number) not in LEGAL:
             raise ValueError(
                 "expected a finite number >= 0, a schedule, or a callable. "
-                f"Received: learning_rate={value!r}"
+                f"Received: learning_rate={shown(value)}"
             )
         return number
     if isinstance(value, LearningRateSchedule):
+        check_schedule("learning_rate", "expected", value, LEGAL)
         return value
     if not callable(value) or isinstance(value, type):
         raise TypeError(
             "expected a number, a schedule, or a callable of no argument or of the "
-            f"step. Received: learning_rate={value!r}"
+            f"step. Received: learning_rate={shown(value)}"
         )
     takes_step(value)
     return value
@@ -37,9 +46,16 @@ def check_rate(value: Any) -> Any:
 
 def takes_step(rate: Any) -> bool:
     """Whether a callable rate wants the step; raise if it wants more than that."""
+    try:
+        parameters = inspect.signature(rate).parameters.values()
+    except ValueError:  # of what is written in C
+        raise TypeError(
+            "a callable learning rate must have a signature. "
+            f"Received: learning_rate={shown(rate)}. Wrap it in a lambda."
+        ) from None
     needed = [
         p
-        for p in inspect.signature(rate).parameters.values()
+        for p in parameters
         if p.default is p.empty
         and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]

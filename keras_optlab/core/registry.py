@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.records import Record
 from keras_optlab.core.slots import Weight
@@ -89,9 +89,9 @@ def wrappers(pattern: str = "*") -> list[str]:
     >>> optimizers.wrappers("look*")
     ['lookahead', 'looksam']
     >>> optimizers.create("lookahead", optimizer=optimizers.SGD(), sync_period=3)
-    Lookahead(SGD(), sync_period=3)
+    Lookahead(SGD(learning_rate=0.01, momentum=0.0), sync_period=3, slow_step_size=0.5)
     """
-    return sorted(fnmatch.filter(_wrappers, pattern))
+    return sorted(fnmatch.filter(_wrappers, check_pattern(pattern)))
 
 
 def twin_of(keras_class: str) -> type | None:
@@ -109,18 +109,43 @@ def names(pattern: str = "*") -> list[str]:
     >>> optimizers.names("adam*")
     ['adam', 'adamax', 'adammini', 'adamw']
     """
-    return sorted(fnmatch.filter(_classes, pattern))
+    return sorted(fnmatch.filter(_classes, check_pattern(pattern)))
+
+
+def check_pattern(pattern: Any) -> str:
+    """Return a glob, or raise if it is none."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"expected a glob. Received: pattern={shown(pattern)}")
+    return pattern
 
 
 def find(name: str) -> type:
     """Return the class of a name, or raise with the nearest name."""
     known = _classes | _wrappers
-    if not isinstance(name, str) or name.lower() not in known:
+    if not isinstance(name, str):
+        raise TypeError(f"expected an optimizer's name. Received: name={shown(name)}")
+    if name.lower() not in known:
         raise ValueError(
-            f"No optimizer has this name. Received: {name!r}. "
-            + suggest(str(name), known)
+            f"No optimizer has this name. Received: {name!r}. {suggest(name, known)}"
         )
     return known[name.lower()]
+
+
+def known_fields() -> set[str]:
+    """Return the hyperparameters that weights of a group may have of their own."""
+    return {
+        k
+        for cls in (_classes | _wrappers).values()
+        for k, field in cls.fields.items()  # type: ignore[attr-defined]
+        if field.adjustable or field.by_group
+    }
+
+
+def fields_named(name: str) -> list[Any]:
+    """Return all declarations of one name, of whatever optimizer."""
+    classes: Any = (_classes | _wrappers).values()
+    found = {id(f): f for cls in classes if (f := cls.fields.get(name)) is not None}
+    return list(found.values())
 
 
 def create(name: str, **kwargs: Any) -> Any:
@@ -131,11 +156,12 @@ def create(name: str, **kwargs: Any) -> Any:
         **kwargs: The arguments of its class.
 
     Raises:
+        TypeError: if the name is no word, or an argument is of the wrong kind.
         ValueError: if no optimizer has the name; the message names the nearest.
 
     >>> from keras_optlab import optimizers
-    >>> optimizers.create("adamw", learning_rate=1e-3)
-    AdamW()
+    >>> optimizers.create("sgd", momentum=0.9)
+    SGD(learning_rate=0.01, momentum=0.9)
     >>> optimizers.create("adamv")
     Traceback (most recent call last):
         ...

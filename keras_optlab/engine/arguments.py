@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from keras_optlab.core.errors import shown
 from keras_optlab.transforms import Transform
 
 
 def check_mask(value: Any) -> Any:
     """Return `None`, `"matrices"` or a function of the variable."""
-    if value is None or value == "matrices" or callable(value):
+    words = value is None or (isinstance(value, str) and value == "matrices")
+    if words or (callable(value) and not isinstance(value, type)):
         return value
-    raise ValueError(
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(
         'expected None, "matrices" or a function of the variable. '
-        f"Received: decay_mask={value!r}"
+        f"Received: decay_mask={shown(value)}"
     )
+
+
+def check_name(value: Any) -> str | None:
+    """Return `None` or a word."""
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise TypeError(f"expected None or a word. Received: name={shown(value)}")
 
 
 def check_slot_dtype(value: Any) -> Any:
     """Return `None` or `"bfloat16"`."""
-    if value in (None, "bfloat16"):
+    if value is None or (isinstance(value, str) and value == "bfloat16"):
         return value
-    raise ValueError(
-        f'expected None or "bfloat16". Received: slot_dtype={value!r}. '
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(
+        f'expected None or "bfloat16". Received: slot_dtype={shown(value)}. '
         "float16 is too narrow for squares of gradients."
     )
 
@@ -35,18 +47,50 @@ def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
     if value is None:
         return ()
     transforms = value if isinstance(value, list | tuple) else [value]
+    received = f"Received: {side}_transforms={shown(value)}"
     for transform in transforms:
-        if isinstance(transform, type) or not isinstance(transform, Transform):
+        if isinstance(transform, type) and issubclass(transform, Transform):
             raise TypeError(
-                f"expected a list of transforms. Received: {transform!r}. "
+                f"expected a list of transforms. {received}. This is the class; make "
+                f"an object of it: {transform.__name__}()."
+            )
+        if not isinstance(transform, Transform):
+            raise TypeError(
+                f"expected a list of transforms. {received}. "
                 "See keras_optlab.transforms."
             )
         if side not in transform.sides:
             raise ValueError(
                 f"{transform!r} belongs among the {transform.sides[0]}_transforms. "
-                f"Received: {side}_transforms=[{transform!r}]"
+                f"{received}"
             )
     return tuple(type(x)(**{k: getattr(x, k) for k in x.fields}) for x in transforms)
+
+
+def check_exclusion(var_list: Any, var_names: Any) -> tuple[list[Any], list[str]]:
+    """Return variables and regular expressions as lists, or raise if one is none."""
+    variables, names = _listed(var_list), _listed(var_names)
+    for variable in variables:
+        if isinstance(variable, str) or not hasattr(variable, "shape"):
+            raise TypeError(
+                "`var_list` must be a list of variables. "
+                f"Received: var_list={shown(var_list)}"
+            )
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                "`var_names` must be a list of regular expressions. "
+                f"Received: var_names={shown(var_names)}"
+            )
+        try:
+            re.compile(name)
+        except re.error as error:
+            raise ValueError(
+                "`var_names` must be a list of regular expressions. "
+                f"Received: var_names={shown(var_names)}, of which {name!r} is none: "
+                f"{error}"
+            ) from None
+    return variables, names
 
 
 def check_gradient_transforms(value: Any) -> tuple[Transform, ...]:
@@ -57,6 +101,12 @@ def check_gradient_transforms(value: Any) -> tuple[Transform, ...]:
 def check_update_transforms(value: Any) -> tuple[Transform, ...]:
     """Return the update transforms as a tuple."""
     return check_transforms(value, "update")
+
+
+def _listed(x: Any) -> list[Any]:
+    if isinstance(x, list | tuple | set):
+        return list(x)
+    return [] if x is None else [x]
 
 
 NOT_LAZY = (

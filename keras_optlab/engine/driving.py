@@ -9,11 +9,11 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Slot
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import advise_name, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
 from keras_optlab.engine.options import Options
-from keras_optlab.engine.seam import Seam, is_purged
+from keras_optlab.engine.seam import Seam, concrete, is_purged
 
 
 class Driving(Options, Seam):
@@ -164,6 +164,16 @@ class Driving(Options, Seam):
             rate = self.learning_rate
         return float(ops.convert_to_numpy(rate))
 
+    def _present(self, name: str) -> Any:
+        """Return an argument's value, as it is now."""
+        rate = self.base_learning_rate
+        if name != "learning_rate" or not isinstance(rate, keras.Variable):
+            return super()._present(name)
+        given, now = self._values.learning_rate, concrete(rate)
+        if now is None or (isinstance(given, float) and now == now.dtype.type(given)):
+            return given
+        return float(str(now))  # as short as it can be said in its type
+
     def _drive_rate(self, field: Field, value: Any) -> None:
         rate = self.base_learning_rate
         if field.name != "learning_rate":
@@ -180,10 +190,10 @@ class Driving(Options, Seam):
         self._rate_driver = check_rate(value)
 
     def _field(self, name: str) -> Field:
-        if name not in self.fields:
+        if not isinstance(name, str) or name not in self.fields:
             raise AttributeError(
                 f"{type(self).__name__} has no such hyperparameter. "
-                f"Received: {name!r}. {suggest(name, self.fields)}"
+                f"Received: {shown(name)}. {advise_name(name, self.fields)}"
             )
         return self.fields[name]
 

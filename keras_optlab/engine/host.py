@@ -34,6 +34,8 @@ def join(model: Any) -> None:
     """Put the optimizer of a model that was compiled before its methods."""
     leave(model)
     optimizer = inner_optimizer(model.optimizer)
+    for group in getattr(optimizer, "groups", ()):
+        group.find(model.trainable_variables)  # before it is saved
     methods: dict[str, Callable[..., Any]] = {}
     if getattr(optimizer, "looks_again", False):
         methods["train_step"] = with_passes(model, model.train_step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -13,9 +13,10 @@ import numpy as np
 
 from keras_optlab.core import Paper, Record, Slot
 from keras_optlab.core.declared import plain
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.registry import register
 from keras_optlab.engine import points, state
+from keras_optlab.engine.arguments import check_exclusion
 from keras_optlab.engine.backends import eagerly, read, unshare
 from keras_optlab.engine.driving import Driving
 from keras_optlab.engine.histograms import Histograms
@@ -106,7 +107,7 @@ class Optimizer(Driving):
         self._looked_again = False
         if self.looks_again and self.accumulates:
             self._check_accumulation()
-        self.exclude: Callable[[Any], None] | None = None
+        self.exclude: functools.partial[None] | None = None
 
     # What an algorithm implements.
 
@@ -256,6 +257,7 @@ class Optimizer(Driving):
         if self.accumulates:
             self.window = Window(self._add_record, len(variables))
         self._tell_of_large_weights()
+        self._tell_of_no_exclusion()
         self.recorder.build(self._add_record, [p.path for p in self.plan.live])
         with eagerly():
             state.load_pending(self)
@@ -383,16 +385,19 @@ class Optimizer(Driving):
             var_names: Regular expressions to look for in the variables' names.
 
         Raises:
-            ValueError: if the optimizer has been built.
+            TypeError: if one is neither.
+            ValueError: if the optimizer has been built, or a regular expression is
+                none.
         """
         if self.built:
             raise ValueError(
                 "exclude_from_weight_decay must be called before the optimizer is "
                 f"built. Received: an optimizer built for {len(self.weights)} weights."
             )
-        super().exclude_from_weight_decay(var_list=var_list, var_names=var_names)
+        variables, names = check_exclusion(var_list, var_names)
+        super().exclude_from_weight_decay(var_list=variables, var_names=names or None)
         self.exclude = functools.partial(  # for what is made of this one
-            Optimizer.exclude_from_weight_decay, var_list=var_list, var_names=var_names
+            Optimizer.exclude_from_weight_decay, var_list=variables, var_names=names
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -438,6 +443,16 @@ class Optimizer(Driving):
                 stacklevel=2,
             )
 
+    def _tell_of_no_exclusion(self) -> None:
+        if self.exclude and all(self.decays(p.variable) for p in self.plan.parameters):
+            names = sorted({p.variable.name for p in self.plan.parameters})
+            given = [f"{k}={shown(v)}" for k, v in self.exclude.keywords.items()]
+            warnings.warn(
+                "exclude_from_weight_decay found no weight. Received: "
+                f"{', '.join(given)}. The weights are named: {', '.join(names)}.",
+                stacklevel=2,
+            )
+
     def _check_accumulation(self) -> None:
         owner = next(c for c in type(self).__mro__ if "second_pass" in vars(c))
         if owner.slots:  # type: ignore[attr-defined]
@@ -457,8 +472,8 @@ class Optimizer(Driving):
             for name, value in group.hyperparameters.items():
                 if name not in fields:
                     raise TypeError(
-                        f"A Group of {type(self).__name__} cannot set this. "
-                        f"Received: {name}={value!r}. {suggest(name, fields)}"
+                        f"A Group of {type(self).__name__} cannot set this. Received: "
+                        f"{name}={shown(value)}. {advise(name, value, fields)}"
                     )
                 group.hyperparameters[name] = fields[name].validate(value)
 

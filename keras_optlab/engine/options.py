@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from collections.abc import Sequence
 from typing import Any
+
+import keras
 
 from keras_optlab.core import (
     Choice,
@@ -17,6 +21,7 @@ from keras_optlab.core import (
     Record,
     StepSize,
 )
+from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import check_groups
 from keras_optlab.engine import arguments
 from keras_optlab.transforms import Transform
@@ -135,7 +140,11 @@ class Options(Declared):
         keras_owned=True,
     )
     name: str | None = Option(
-        default=None, doc="name of the optimizer", kw_only=True, keras_owned=True
+        default=None,
+        doc="name of the optimizer",
+        check=arguments.check_name,
+        kw_only=True,
+        keras_owned=True,
     )
     l1: Driven | None = Hyper(
         default=None, within=">= 0", doc="penalty on |w|", kw_only=True
@@ -194,6 +203,25 @@ class Options(Declared):
     learning_rate_scale: float = Hyper(
         default=1.0, within=">= 0", doc="factor on the rate", kw_only=True
     )
+
+    @classmethod
+    def positional(cls) -> tuple[str, ...]:
+        """Return the arguments that need no name in a call, in order.
+
+        Where Keras has a class of the same name they are Keras' own.
+        """
+        theirs = getattr(keras.optimizers, cls.__name__, None)
+        if not isinstance(theirs, type):
+            return super().positional()
+        parameters = inspect.signature(theirs).parameters.values()
+        names = [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
+        return tuple(itertools.takewhile(lambda name: name in cls.fields, names))
+
+    @classmethod
+    def _is_main(cls, field: Field) -> bool:
+        """Whether it is of the rule, or the learning rate."""
+        common = Options.fields.get(field.name)
+        return field is not common or field.name == "learning_rate"
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Record:

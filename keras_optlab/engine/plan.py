@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import keras
 
 from keras_optlab.core import Slot
-from keras_optlab.core.groups import assign_groups, path_of
+from keras_optlab.core.groups import assign_groups
+from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.engine.arguments import not_lazy
 from keras_optlab.engine.backends import eagerly, read
@@ -48,7 +50,7 @@ class Plan:
 def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     """Assign groups and create every slot."""
     placed = assign_groups(optimizer.groups, variables)
-    paths = _unique([path_of(v) for v in variables])
+    paths = unique_paths(variables)
     parameters = [
         _parameter(optimizer, i, variable, path, group)
         for i, (variable, path, group) in enumerate(
@@ -117,7 +119,8 @@ def _slots(
     optimizer: Seam, owner: Any, slots: tuple[Slot, ...], p: Parameter, prefix: str
 ) -> Slots:
     def create(slot: Slot, shape: tuple[int, ...]) -> Variable:
-        name = f"{p.path.replace('/', '_').replace(':', '_')}_{prefix}{slot.name}"
+        path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # all that TensorFlow takes
+        name = f"{path}_{prefix}{slot.name}"
         beside = p.members[0].variable
         dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
         variable = optimizer.add_slot(
@@ -160,12 +163,3 @@ def _is_short(owner: Any, slot: Slot) -> bool:
 
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
     return constant(slot.start(owner._values))
-
-
-def _unique(paths: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for path in paths:
-        seen[path] = seen.get(path, 0) + 1
-        result.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
-    return result

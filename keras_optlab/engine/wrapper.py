@@ -10,7 +10,7 @@ import keras
 
 from keras_optlab.core import Paper, Slot
 from keras_optlab.core.declared import signature_of
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.registry import register_wrapper, twin_of
 from keras_optlab.engine.optimizer import Optimizer
@@ -89,13 +89,18 @@ class Wrapper(Base):
         for key, value in kwargs.items():
             if key in optimizer.fields and key not in known:
                 raise TypeError(
-                    f"`{key}` is the inner optimizer's. Received: {key}={value!r}. "
-                    f"Give it to {kind}."
+                    f"`{key}` is the inner optimizer's. "
+                    f"Received: {key}={shown(value)}. Give it to {kind}."
                 )
             if key not in known:
+                advice = advise(key, value, optimizer.fields)
+                if advice.startswith("Write"):
+                    advice = f"{advice[:-1]} in {kind}(...)."
+                else:
+                    advice = advise(key, value, known)
                 raise TypeError(
-                    f"{name} has no such argument. Received: {key}={value!r}. "
-                    f"{suggest(key, known)}"
+                    f"{name} has no such argument. "
+                    f"Received: {key}={shown(value)}. {advice}"
                 )
         if isinstance(optimizer, cls):
             raise ValueError(f"This is a {name} already. Received: {optimizer!r}")
@@ -159,8 +164,8 @@ def _nested(cls: type[Optimizer], config: dict[str, Any]) -> dict[str, Any]:
 def _words(optimizer: Any, cls: type[Optimizer]) -> str:
     """Return an optimizer, or what is inside of it, as it would be constructed."""
     if not issubclass(cls, Wrapper):
-        return f"{cls.__name__}({', '.join(optimizer._changed(cls.fields))})"
-    own = [_words(optimizer, cls.inner), *optimizer._changed(cls.own_fields)]
+        return f"{cls.__name__}({', '.join(optimizer._in_words(cls.fields))})"
+    own = [_words(optimizer, cls.inner), *optimizer._in_words(cls.own_fields)]
     return f"{cls.wrapper.__name__}({', '.join(own)})"
 
 

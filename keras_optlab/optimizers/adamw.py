@@ -15,9 +15,10 @@ class AdamW(Adam):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0, multiplied by the rate as in Keras, torch and
-            optax; the paper, and TensorFlow Addons, multiply by a schedule alone, so
-            their number is $\eta$ times ours. 0.004 as in Keras, where torch has 0.01.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate as in Keras,
+            torch and optax; the paper, and TensorFlow Addons, multiply by a schedule
+            alone, so their number is $\eta$ times ours. 0.004 as in Keras, where torch
+            has 0.01.
         beta_1: As in `Adam`.
         beta_2: As in `Adam`.
         epsilon: As in `Adam`.
@@ -32,7 +33,7 @@ class AdamW(Adam):
 
     learning_rate: Rate = StepSize(default=0.001)
     weight_decay: Driven | None = Hyper(
-        default=0.004, within=">= 0", doc="decoupled decay λ"
+        default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
     )
 
     paper = Paper(

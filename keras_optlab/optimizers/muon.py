@@ -1,6 +1,7 @@
 """Muon."""
 
 import re
+from collections.abc import Sequence
 
 from keras import ops
 
@@ -16,6 +17,7 @@ from keras_optlab.core import (
     Slot,
     StepSize,
 )
+from keras_optlab.core.errors import shown
 from keras_optlab.core.matrices import (
     matrix_shape,
     newton_schulz,
@@ -51,10 +53,26 @@ def of_period(weight: Weight) -> Shape | None:
 
 def check_patterns(value: object) -> tuple[str, ...]:
     """Return regular expressions as a tuple, or raise if one is none."""
-    patterns = tuple(value or ())  # type: ignore[arg-type]
+    patterns = [value] if isinstance(value, str) else value
+    if patterns is None:
+        return ()
+    if not isinstance(patterns, list | tuple) or not all(
+        isinstance(p, str) for p in patterns
+    ):
+        raise TypeError(
+            "expected a list of regular expressions. "
+            f"Received: exclude_layers={shown(value)}"
+        )
     for pattern in patterns:
-        re.compile(pattern)
-    return patterns
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                "expected regular expressions. "
+                f"Received: exclude_layers={shown(value)}, of which {pattern!r} is "
+                f"none: {error}"
+            ) from None
+    return tuple(patterns)
 
 
 class Muon(Optimizer):
@@ -74,6 +92,8 @@ class Muon(Optimizer):
     An iteration costs four times the product of the longer side and the square of the
     shorter one, which at small batches is far more than the rest of a step. `period`
     spreads it over updates, and `max_size` leaves the largest matrices out.
+
+    Positional arguments are those of Keras' class, in its order.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -130,8 +150,8 @@ class Muon(Optimizer):
         default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
     )
     flatten_kernels: bool = Flag(default=False, doc="take kernels as matrices")
-    exclude_layers: tuple[str, ...] = Option(
-        default=(), check=check_patterns, doc="layers that take AdamW's step"
+    exclude_layers: Sequence[str] | None = Option(
+        default=None, check=check_patterns, doc="layers that take AdamW's step"
     )
     exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
     adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")

@@ -14,7 +14,7 @@ class NAdamW(Nadam):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0, multiplied by the rate.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate.
         beta_1: As in `Nadam`.
         beta_2: As in `Nadam`.
         epsilon: As in `Nadam`.
@@ -30,7 +30,7 @@ class NAdamW(Nadam):
 
     learning_rate: Rate = StepSize(default=0.002)
     weight_decay: Driven | None = Hyper(
-        default=0.01, within=">= 0", doc="decoupled decay λ"
+        default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
     epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
     momentum_decay: Driven = Hyper(default=0.004, doc="speed ψ of the warm-up")

@@ -23,7 +23,7 @@ class StableAdamW(Optimizer):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0, multiplied by the tensor's rate.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the tensor's rate.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ > 0.
@@ -36,7 +36,7 @@ class StableAdamW(Optimizer):
 
     learning_rate: Rate = StepSize(default=0.001)
     weight_decay: Driven | None = Hyper(
-        default=0.01, within=">= 0", doc="decoupled decay λ"
+        default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
     beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
     beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the mean square")

@@ -17,7 +17,7 @@ class Tiger(Signum):
 
     Args:
         learning_rate: $\eta$ >= 0, by how much every weight moves.
-        weight_decay: $\lambda$ >= 0, multiplied by the rate.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate.
         momentum: $\beta$ in [0, 1).
         **kwargs: What every `Optimizer` takes.
 
@@ -29,7 +29,7 @@ class Tiger(Signum):
 
     learning_rate: Rate = StepSize(default=1e-3)
     weight_decay: Driven | None = Hyper(
-        default=0.01, within=">= 0", doc="decoupled decay λ"
+        default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
     momentum: Driven = Decay(default=0.965, doc="decay β of the mean")
 

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Hyper
 from keras_optlab.core.fields import Field, HyperField
@@ -15,7 +16,7 @@ REQUIRED: Any = inspect.Parameter.empty
 
 def rate(doc: str, default: float = REQUIRED, or_schedule: bool = False) -> Any:
     """Declare a value of the schedule: finite, >= 0; perhaps itself a schedule."""
-    return Hyper(default=default, doc=doc, within=">= 0", adjustable=or_schedule)
+    return RateField(">= 0", or_schedule, False, default=default, doc=doc)
 
 
 def factor(doc: str, default: float = REQUIRED, within: str = "> 0") -> Any:
@@ -43,6 +44,18 @@ def boundaries(doc: str) -> Any:
     return BoundariesField(f"{doc}, in updates", "> 0", integer=True)
 
 
+class RateField(HyperField):
+    """A value of a schedule, or a schedule inside of another.
+
+    What is inside may be cut off before it leaves a range, so only the whole is checked
+    by what it drives.
+    """
+
+    def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
+        """Return the schedule."""
+        return schedule
+
+
 class ListField(Field):
     """A list of numbers, or of schedules if so declared; kept as a tuple."""
 
@@ -50,7 +63,7 @@ class ListField(Field):
         self, doc: str, within: str, integer: bool = False, or_schedule: bool = False
     ) -> None:
         super().__init__(default=REQUIRED, doc=doc)
-        self.entry = HyperField(
+        self.entry = RateField(
             within, or_schedule, integer, default=REQUIRED, doc=f"one of: {doc}"
         )
 

@@ -30,7 +30,7 @@ class Scaled(Schedule):
     Example:
         >>> from keras_optlab.schedules import Linear
         >>> 10 * Linear(0.1, steps=4)
-        Scaled(schedule=Linear(initial=0.1, steps=4), factor=10.0)
+        Scaled(schedule=Linear(initial=0.1, steps=4, final=0.0), factor=10.0)
         >>> (10 * Linear(0.1, steps=4)).values(6)
         array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
     """

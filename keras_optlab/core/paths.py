@@ -1,0 +1,40 @@
+"""Paths of weights, and globs on them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from typing import Any
+
+Variable = Any
+
+
+def path_of(variable: Variable) -> str:
+    """Return a variable's path; a raw backend variable has only a name."""
+    return getattr(variable, "path", None) or str(variable.name)
+
+
+def unique_paths(variables: Sequence[Variable]) -> list[str]:
+    """Return the paths, with `#2` and so on where several weights have the same."""
+    seen: dict[str, int] = {}
+    result = []
+    for path in map(path_of, variables):
+        seen[path] = seen.get(path, 0) + 1
+        result.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
+    return result
+
+
+def path_matches(path: str, globs: Any) -> bool:
+    """Say whether a path is found by a glob, or by one of several.
+
+    A glob matches whole components, anywhere in the path unless it begins with `/`.
+    """
+    return any(
+        fnmatch.fnmatchcase(f"/{path}/", f"{g}/*" if g.startswith("/") else f"*/{g}/*")
+        for g in ([globs] if isinstance(globs, str) else globs)
+    )
+
+
+def tail_of(path: str) -> str:
+    """Return the names of the layer and the weight, without what they are nested in."""
+    return "/".join(path.split("/")[-2:])

@@ -1,0 +1,185 @@
+"""Whether a schedule keeps to a range, looked up before training begins.
+
+Steps are those up to the schedule's horizon: both ends, every number of steps among its
+arguments, and points between, a thousand where a value costs no work on a device. What
+the horizon of somebody else's schedule is tell its numbers of steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.number_checks import Interval, as_number
+
+MANY = 1000  # points of what NumPy or Python computes
+FEW = 8  # of what a backend computes, which may compile for each
+UNKNOWN_HORIZON = 100
+FAILED = object()
+
+
+def first_illegal(
+    schedule: LearningRateSchedule, interval: Interval, integer: bool = False
+) -> tuple[int, Any] | None:
+    """Return a step at which the value is illegal, with the value, or `None`.
+
+    A schedule that cannot be evaluated here counts as legal. So does one that reaches
+    an excluded end of the range when it is over, which is after the last update.
+
+    Args:
+        schedule: Any schedule.
+        interval: The legal range.
+        integer: Whether values are rounded to integers.
+    """
+    if _is_surely_legal(schedule, interval):
+        return None
+    steps, numbers = [], []
+    for step, value in _samples(schedule):
+        number = as_number(value)
+        if number is None:
+            return (step, value) if _is_no_number(value) else None
+        steps.append(step)
+        numbers.append(number)
+    values = np.round(numbers) if integer else np.array(numbers, "float64")
+    legal = interval.nearly_hold(values)
+    if values.size and getattr(schedule, "horizon", None) == steps[-1]:
+        legal[-1] |= values[-1] in (interval.low, interval.high)
+    wrong = np.flatnonzero(~legal)
+    return (steps[wrong[0]], float(values[wrong[0]])) if wrong.size else None
+
+
+def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
+    """Whether what only Keras knows need not be evaluated, which may take long.
+
+    Keras' schedules make means and products of their numbers. So do ours of those they
+    wrap, which may then leave a range that has an end above.
+    """
+    foreign = [part for part in _with_inner(schedule) if _is_foreign(part)]
+    alone = foreign == [schedule] or (foreign and interval.text == ">= 0")
+    return bool(alone) and all(
+        _is_of_keras(part) and all(x in interval for x in _numbers(part))
+        for part in foreign
+    )
+
+
+def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
+    """Yield steps and values, as many as may be had at little cost."""
+    if not any(map(_is_foreign, _with_inner(schedule))):
+        steps = _steps(schedule, MANY)
+        values = _evaluated(schedule, np.array(steps, "float64"))
+        if isinstance(values, np.ndarray) and values.shape == (len(steps),):
+            yield from zip(steps, values.tolist(), strict=True)
+            return
+    start = None if _is_of_keras(schedule) else _evaluated(schedule, 0)
+    cheap = isinstance(start, int | float | np.generic | np.ndarray)
+    steps = _steps(schedule, MANY if cheap else FEW)
+    values = None if cheap else _compiled(schedule, steps)
+    if values is not None:
+        yield from zip(steps, values, strict=True)
+        return
+    for step in steps:
+        value = _evaluated(schedule, step)
+        if value is FAILED:
+            return
+        yield step, value
+
+
+def _compiled(schedule: Any, steps: list[int]) -> Any:
+    """Return all values by one compiled loop, or `None` where that is of no use.
+
+    JAX compiles each condition of a schedule anew whenever it is called by itself.
+    """
+    if keras.backend.backend() != "jax":
+        return None
+    with contextlib.suppress(Exception):  # of code that is somebody else's
+        values = ops.map(schedule, ops.convert_to_tensor(steps, "int32"))
+        values = ops.convert_to_numpy(values)
+        return values if values.shape == (len(steps),) else None
+    return None
+
+
+def _evaluated(schedule: Any, step: Any) -> Any:
+    """Return the value of a step, or `FAILED` if there is none."""
+    for argument in (lambda: step, lambda: ops.convert_to_tensor(step)):
+        with contextlib.suppress(Exception):  # of code that is somebody else's
+            return schedule(argument())
+    return FAILED
+
+
+def _steps(schedule: Any, most: int) -> list[int]:
+    """Return the steps to look at, at most so many and a few."""
+    marks = {n for part in _with_inner(schedule) for n in _lengths(part)}
+    last = max(marks, default=UNKNOWN_HORIZON)
+    horizon = int(getattr(schedule, "horizon", last + _is_of_keras(schedule)))
+    if most >= MANY or _is_of_keras(schedule):
+        sums = {a + b for a in marks for b in marks} if len(marks) < 30 else set()
+        marks |= sums | {n - 1 for n in marks} | {n + 1 for n in marks}
+    between = np.linspace(0, horizon, min(most, horizon + 1)).astype(int).tolist()
+    marks = {n for n in marks if 0 <= n <= horizon}
+    return sorted({*between, *sorted(marks)[:most]})
+
+
+def _lengths(schedule: Any) -> Iterator[int]:
+    """Yield the numbers of steps among the arguments of one schedule."""
+    for name, value in _arguments(schedule).items():
+        if _counts_steps(name):
+            for n in value if isinstance(value, list | tuple) else [value]:
+                number = as_number(n)
+                if number is not None and np.isfinite(number):
+                    yield int(number)
+
+
+def _numbers(schedule: Any) -> list[float]:
+    """Return the other numbers among the arguments of a schedule."""
+    given = [
+        entry
+        for name, value in _arguments(schedule).items()
+        if not _counts_steps(name)
+        for entry in (value if isinstance(value, list | tuple) else [value])
+    ]
+    return [x for x in map(as_number, given) if x is not None]
+
+
+def _arguments(schedule: Any) -> dict[str, Any]:
+    """Return what a schedule was made with, as far as it tells."""
+    values = vars(schedule)
+    return vars(values["_values"]) if "_values" in values else values
+
+
+def _with_inner(schedule: Any) -> Iterator[Any]:
+    """Yield a schedule and all that it wraps."""
+    yield schedule
+    for value in _arguments(schedule).values():
+        for inner in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(inner, LearningRateSchedule):
+                yield from _with_inner(inner)
+
+
+def _counts_steps(name: str) -> bool:
+    return "step" in name or "boundar" in name
+
+
+def _is_foreign(schedule: Any) -> bool:
+    return not hasattr(schedule, "formula")
+
+
+def _is_of_keras(schedule: Any) -> bool:
+    return type(schedule).__module__.startswith("keras.")
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether a value can be none, also in the end of a trace."""
+    if value is None or isinstance(value, str | bool | complex | list | tuple):
+        return True
+    shape = getattr(value, "shape", None)
+    return (
+        shape is not None
+        and len(shape) > 0
+        and not isinstance(value, keras.KerasTensor)
+    )
