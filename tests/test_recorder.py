@@ -7,7 +7,16 @@ from keras import ops
 
 from keras_optlab import Group, callbacks, optimizers
 from keras_optlab.engine import CAPACITY
-from tests.problems import apply, compiled, compiled_model, fit, values, variables
+from tests.problems import (
+    apply,
+    compiled,
+    compiled_model,
+    fit,
+    gradients,
+    values,
+    variables,
+    weights,
+)
 
 
 class TestStatistics:
@@ -185,6 +194,13 @@ if keras.backend.backend() == "tensorflow":
     MODES = [{}, {"jit_compile": True}, {"run_eagerly": True}]
 
 
+# Rules of which Keras has the same; others divide by what vanishes at first.
+TWINS = [n for n in optimizers.names() if optimizers.info(n).keras_twin]
+
+
+WIDE = {"big": (200, 100), "small": (7, 3)} | {f"b{i}": (5,) for i in range(12)}
+
+
 class TestWatching:
     """Weights that are updated one by one, in buckets, and by kernels."""
 
@@ -214,17 +230,37 @@ class TestWatching:
     @pytest.mark.parametrize("mode", MODES, ids=str)
     @pytest.mark.parametrize("name", optimizers.names())
     def test_changes_no_bit(self, name, mode):
-        watcher = callbacks.Monitor(every=2)
-        for a, b in zip(
-            self.end(name, **mode), self.end(name, [watcher], **mode), strict=True
-        ):
-            np.testing.assert_array_equal(a, b)
-
-    @pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
-    @pytest.mark.long
-    @pytest.mark.parametrize("name", optimizers.names())
-    def test_eager_and_compiled_agree(self, name):
-        for mode in MODES[1:]:
-            for a, b in zip(self.end(name), self.end(name, **mode), strict=True):
+        ends = zip(
+            self.end(name, **mode),
+            self.end(name, [callbacks.Monitor(every=2)], **mode),
+            strict=True,
+        )
+        for a, b in ends:
+            if "jit_compile" in mode:  # XLA decides anew what it computes together
                 scale = max(np.abs(a).max(), 1e-30)
-                np.testing.assert_allclose(a / scale, b / scale, atol=2e-6)
+                np.testing.assert_allclose(a / scale, b / scale, atol=1e-4)
+            else:
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
+@pytest.mark.parametrize("name", TWINS)
+def test_eager_and_compiled_agree(name):
+    """Whatever form an update takes, a kernel's or not: beta is rounded alike."""
+    grads = [[np.float32(g) for g in step] for step in gradients(WIDE, steps=10)]
+    ends = []
+    for how in None, {}, {"jit_compile": True}:
+        optimizer, ws = optimizers.create(name), variables(weights(WIDE))
+        optimizer.build(ws)
+        step = None if how is None else compiled(optimizer, ws, **how)
+        for g in grads:
+            if step:
+                step([ops.convert_to_tensor(x) for x in g])
+            else:
+                apply(optimizer, g, ws)
+        slots = [v for p in optimizer.plan.parameters for v in p.slots.values()]
+        ends.append(values([*ws, *slots]))
+    for a, b, c in zip(*ends, strict=True):
+        scale = max(np.abs(a).max(), 1e-30)
+        np.testing.assert_allclose(a / scale, b / scale, atol=1e-6)
+        np.testing.assert_allclose(a / scale, c / scale, atol=1e-6)

@@ -300,6 +300,22 @@ def seldom(
     )[0]
 
 
+def apart(compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+    """Compute tensors beside a step, so that its own rounding stays as it is.
+
+    TensorFlow rewrites the arithmetic of a graph by who else uses a value. It does not
+    look into a function that may not be inlined.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return compute()
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return compute()
+    attributes = {"_noinline": True}
+    return tf.function(compute, autograph=False, experimental_attributes=attributes)()
+
+
 def count_each(x: Tensor, n: int) -> Tensor:
     """Return how often each of the numbers 0 to n - 1 occurs in a vector of them."""
     backend = keras.backend.backend()

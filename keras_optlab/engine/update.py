@@ -9,6 +9,7 @@ its new value by itself, which can be compiled and is then written at once.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from keras_optlab.core import Record
 from keras_optlab.core.numerics import soft_threshold, wide_sum
 from keras_optlab.engine.backends import (
     Pairs,
+    apart,
     cast,
     commit,
     in_place,
@@ -89,11 +91,11 @@ class Update:
         if optimizer.measures:
             self.scalars = self.scalars.concluded(optimizer, self._sums(g))
             self.cast = self.scalars.cast
+        if self.record:
+            self._record(unclipped, g)
         if optimizer.update_transforms or optimizer.averages:
-            self._advance_together(unclipped, g)
+            self._advance_together(g)
         else:
-            if self.record:  # beside the update, which stays as it is to the last bit
-                self._record(unclipped, g, self._each(self._change, g))
             self._each(self._advance, g)
             self.fused.finish()
         self.pairs = self._unchanged_unless(self.pairs)
@@ -101,23 +103,23 @@ class Update:
         self.pairs.append((optimizer.updates, self.done + 1))
         return self.pairs
 
-    def _advance_together(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
+    def _advance_together(self, g: list[Tensor]) -> None:
         """Take all weights through each stage together."""
-        w = self._each(self.decayed, self.w)
-        slots = [p.slots for p in self.parameters]
-        u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
-        u = self._transform("update", u, g)
-        if self.record:
-            self._record(unclipped, g, u)
+        w, u, s = self._changes(g)
         new = self._each(self._stepped, w, u)
         s = self._each(self._followed, new, s)
         for p, values in zip(self.parameters, s, strict=True):
             self.pairs += self._stored(p.slots, values)
         self._write_weights(new)
 
-    def _change(self, p: Parameter, g: Tensor) -> Tensor:
-        """Return what the rule adds to one weight."""
-        return self.rule(p, self.decayed(p, self.weight(p)), g, p.slots)[0]
+    def _changes(
+        self, g: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Record]]:
+        """Return the decayed weights, what is added to them, and the next slots."""
+        w = self._each(self.decayed, self.w)
+        slots = [p.slots for p in self.parameters]
+        u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
+        return w, self._transform("update", u, g), s
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
@@ -377,20 +379,31 @@ class Update:
 
     # Records: only if a callback asked, and then only on the updates it asked for.
 
-    def _record(
-        self, unclipped: list[Tensor], g: list[Tensor], u: list[Tensor]
-    ) -> None:
-        optimizer = self.optimizer
+    def _record(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
+        """Queue the records, computed beside the update, which stays as it is."""
+        optimizer, variables = self.optimizer, []
         live = [p.index for p in optimizer.plan.live]
-        self.pairs += optimizer.recorder.record(
-            t=self.done + 1,
-            rows=[live.index(p.index) for p in self._members()],
-            gradient=self._apart(unclipped),
-            transformed=self._apart(g),
-            update=self._apart(u),
-            weight=[self.weight(p) for p in self._members()],
-            clippings=[(self._apart(a), self._apart(b)) for a, b in self.clippings],
-        )
+
+        def compute() -> list[Tensor]:
+            beside = copy.copy(self)
+            beside.pairs, beside.clippings = [], list(self.clippings)
+            _, u, _ = beside._changes(g)
+            pairs = optimizer.recorder.record(
+                t=self.done + 1,
+                rows=[live.index(p.index) for p in self._members()],
+                gradient=self._apart(unclipped),
+                transformed=self._apart(g),
+                update=self._apart(u),
+                weight=[self.weight(p) for p in self._members()],
+                clippings=[
+                    (self._apart(a), self._apart(b)) for a, b in beside.clippings
+                ],
+            )
+            variables.extend(v for v, _ in pairs)
+            return [x for _, x in pairs]
+
+        values = apart(compute)
+        self.pairs += zip(variables, values, strict=True)
 
 
 def _unless_failed(u: Tensor, new: Record, old: Record) -> tuple[Tensor, Record]:
