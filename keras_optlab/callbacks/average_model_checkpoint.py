@@ -113,8 +113,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
             doc = "batches between two checkpoints, or 'epoch'"
             save_freq = number("save_freq", save_freq, ">= 1", doc, integer=True)
         threshold = "initial_value_threshold", initial_value_threshold
-        Checkpoint.__init__(
-            self,
+        super().__init__(
             local_path("filepath", filepath),
             monitor=metric_name(monitor),
             verbose=verbosity(verbose),
@@ -126,7 +125,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
                 *threshold, "(-inf, inf)", "value to be better than"
             ),
         )
-        OptimizerAccess.__init__(self, optimizer)
+        self.take_optimizer(optimizer)
         self.update_weights = flag("update_weights", update_weights)
         self._current_epoch = 0
 

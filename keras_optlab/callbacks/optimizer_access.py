@@ -23,10 +23,8 @@ class OptimizerAccess:
     of another optimizer move only if they are among these, as those of the optimizers
     in a `keras.optimizers.MultiOptimizer` are.
 
-    Args:
-        optimizer: The optimizer to read; `None` is the model's.
-
     Attributes:
+        given_optimizer: The optimizer to read; `None` is the model's.
         useless: What a callback does in vain where the optimizer takes no step;
             `None` if it does not matter.
     """
@@ -35,7 +33,8 @@ class OptimizerAccess:
     model: Any
     params: dict[str, Any] | None
 
-    def __init__(self, optimizer: Any = None) -> None:
+    def take_optimizer(self, optimizer: Any) -> None:
+        """Read this one, or the model's; the constructor calls it."""
         self.given_optimizer = optional_optimizer(optimizer)
         self._at_first: Any = None
         self._moved = True

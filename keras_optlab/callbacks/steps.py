@@ -37,8 +37,8 @@ class StepCallback(OptimizerAccess, Callback):
     """
 
     def __init__(self, every: int | None, optimizer: Any = None) -> None:
-        Callback.__init__(self)
-        OptimizerAccess.__init__(self, optimizer)
+        super().__init__()
+        self.take_optimizer(optimizer)
         self.every = optional_steps("every", every, "steps between two points")
         self.step = 0
         self._window = 1
@@ -163,7 +163,7 @@ def _received(optimizer: Any) -> int:
     """Return how many gradients an optimizer says that it has received."""
     engine = find_engine(optimizer)
     if engine is None or engine.accumulates:
-        return gradients_received(optimizer) or 0
+        return gradients_received(optimizer)
     return int(_number(engine.updates) + _number(engine.skipped_steps))
 
 

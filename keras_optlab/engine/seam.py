@@ -270,13 +270,13 @@ def loss_scale(optimizer: Any, dtype: str) -> Tensor:
     return keras.ops.cast(optimizer.loss_scale_factor or 1.0, dtype)
 
 
-def gradients_received(optimizer: Any) -> int | None:
-    """Return how many gradients an optimizer has received; `None` without one.
+def gradients_received(optimizer: Any) -> int:
+    """Return how many gradients an optimizer has received; 0 without one.
 
     On TensorFlow the end of data of unknown length counts as one more.
     """
     if optimizer is None:
-        return None
+        return 0
     return int(keras.ops.convert_to_numpy(inner_optimizer(optimizer)._iterations))
 
 
