@@ -102,7 +102,12 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
         > 0.9
     )
     assert list((tmp_path / "runs/quick_start/train").iterdir())
+    before = names["model"].evaluate(
+        names["x_test"] / 255.0, names["y_test"], verbose=0
+    )
     exec(companions, names)
+    after = names["model"].evaluate(names["x_test"] / 255.0, names["y_test"], verbose=0)
+    assert after[1] > before[1]
     exec(wrapped, names)
     exec(full_batch, names)
     assert names["history"].history["loss"][-1] < 1e-3

@@ -7,6 +7,7 @@ from keras_optlab.engine.lookup import engine_of, find_engine
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.recorder import CAPACITY
+from keras_optlab.engine.schedule_end import tell_of_schedule_end
 from keras_optlab.engine.seam import around_fit, on_compile
 from keras_optlab.engine.skip_warnings import watch_skips
 from keras_optlab.engine.statistics import LayerStatistics, Statistics
@@ -29,3 +30,4 @@ __all__ = [
 # the method up before it makes the optimizer.
 on_compile(join)
 around_fit(watch_skips)
+around_fit(tell_of_schedule_end)

@@ -101,6 +101,7 @@ class Optimizer(Driving):
         self.updates = self._add_counter("updates")
         self.skips = Skips(self._add_counter)
         self.loop = SkipWatch(self)
+        self.told_of_end = False
         self.recorder = Recorder()
         self.pending_state: Any = None
         self.at_evaluation_point = False
