@@ -8,6 +8,7 @@ from keras import layers
 from keras_optlab import Group, layerwise_decay, optimizers
 from tests.problems import values, variables
 
+EVERY = pytest.mark.every
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
 
 
@@ -53,12 +54,20 @@ MATCHES = {
 @pytest.mark.parametrize(("match", "found"), MATCHES.values(), ids=MATCHES)
 def test_what_a_group_may_match(match, found):
     model, left, right = two_towers()
-    group = Group(match(model, left, right), frozen=True)
-    still = [not x for x in moved(model, optimizers.Adam(0.1, groups=[group]))]
-    assert [i for i, x in enumerate(still) if x] == list(found)
+    optimizer = optimizers.Adam(groups=[Group(match(model, left, right))])
+    optimizer.build(model.trainable_variables)
+    placed = [p.group for p in optimizer.plan.parameters]
+    assert [i for i, group in enumerate(placed) if group == 0] == list(found)
 
 
-@pytest.mark.parametrize("trained", [True, False])
+def test_a_group_acts_on_a_model_inside():
+    """Also where another one's weights have the same paths."""
+    model, _, right = two_towers()
+    optimizer = optimizers.Adam(0.1, groups=[Group(right, frozen=True)])
+    assert moved(model, optimizer) == [True] * 4 + [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize("trained", [True, pytest.param(False, marks=EVERY)])
 def test_a_group_of_a_layer_is_saved_by_place(trained, tmp_path):
     model, _, right = two_towers()
     optimizer = optimizers.SGD(0.1, groups=[Group(right, learning_rate=0.0)])

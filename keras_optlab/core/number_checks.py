@@ -76,12 +76,12 @@ def as_number(value: Any) -> float | None:
         value, numbers.Real | decimal.Decimal
     ):
         return None
+    single: Any = value.value if isinstance(value, keras.Variable) else value
     try:
-        if dtype is not None and not isinstance(value, np.generic | np.ndarray):
-            value = keras.ops.convert_to_numpy(value)
-        return float(value)
+        # torch warns of a tensor that has a gradient
+        return float(single.detach() if hasattr(single, "detach") else single)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
+        return math.inf if single > 0 else -math.inf
     except (TypeError, ValueError, RuntimeError):  # a tensor of a trace
         return None
 

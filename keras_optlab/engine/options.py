@@ -32,6 +32,9 @@ CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
 class Options(Declared):
     r"""What every optimizer can be told, whatever its algorithm.
 
+    Where Keras has a class of the same name, positional arguments are Keras' own, in
+    its order; all others are given by name.
+
     Args:
         learning_rate: Step size $\eta$ >= 0: any number, a schedule, or a callable of
             no argument or of the step. Schedules count updates, from 0.
@@ -56,7 +59,7 @@ class Options(Declared):
         decay_mask: Which weights `weight_decay`, `l1`, `l2` and `l1_proximal` apply to:
             `None` for all, `"matrices"` for those of more than one axis, or a function
             of the variable. `exclude_from_weight_decay` takes out more.
-        groups: `Group`s of weights with hyperparameters of their own.
+        groups: `Group`s of layers or weights with hyperparameters of their own.
         gradient_transforms: From `keras_optlab.transforms`; they follow the clipping.
         update_transforms: From `keras_optlab.transforms`; they precede the decay.
         skip_non_finite: Skip a step whose gradients hold a NaN or an infinity, or have
@@ -77,7 +80,8 @@ class Options(Declared):
 
     Raises:
         TypeError: for an argument of the wrong kind or an unknown name.
-        ValueError: for one out of range, and for more than one of `clipnorm`,
+        ValueError: for one out of range, for a schedule that leaves the range (looked
+            up at its ends, its boundaries and up to 1,000 steps between), and for more than one of `clipnorm`,
             `clipvalue`, `global_clipnorm` and `adaptive_clipnorm`.
 
     >>> from keras_optlab import optimizers
