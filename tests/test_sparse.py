@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_optlab import Group, optimizers
 from keras_optlab.core.registry import find
+from keras_optlab.engine import sparse as engine
+from keras_optlab.engine.sparse import Touched, rests_without_gradient
 from keras_optlab.transforms import Centralize
 from tests.problems import ALL, compiled, fit, label, values, variables
 
@@ -41,10 +43,10 @@ def start(shape=SHAPE):
     return 0.1 * np.random.default_rng(0).normal(size=shape)
 
 
-def run(optimizer, gradient, shape=SHAPE, steps=5):
+def run(optimizer, gradient, shape=SHAPE, steps=5, **how):
     (w,) = variables([start(shape)])
     optimizer.build([w])
-    step = compiled(optimizer, [w])
+    step = compiled(optimizer, [w], **how)
     for _ in range(steps):
         step([gradient])
     return values([w])[0]
@@ -129,6 +131,133 @@ def test_a_small_table_lies_in_a_bucket():
         np.testing.assert_allclose(x, y, rtol=1e-5)  # without decay, SGD has no other
 
 
+# ------------------------------------------- rows that stay as they are anyway
+
+RESTING = [
+    (name, kwargs)
+    for name, kwargs in ALL
+    if rests_without_gradient(optimizers.create(name, **kwargs))
+]
+
+
+@pytest.fixture
+def touched(monkeypatch):
+    """Return a list that grows by each weight whose rows are updated by themselves."""
+    found, of = [], Touched.of
+    monkeypatch.setattr(engine, "SMALL", 0)
+    monkeypatch.setattr(Touched, "of", lambda *args: found.append(args) or of(*args))
+    return found
+
+
+def test_some_rules_move_nothing_without_a_gradient():
+    assert {"sgd", "signsgd", "adagrad"} <= {name for name, _ in RESTING}
+
+
+@pytest.mark.parametrize("case", RESTING, ids=label)
+def test_they_do_not(case):
+    name, kwargs = case
+    optimizer = optimizers.create(name, **kwargs)
+    (w,) = variables([start()])
+    optimizer.apply([ops.convert_to_tensor(full(), "float32")], [w])
+    before = values([w, *optimizer.plan.parameters[0].slots.values()])
+    optimizer.apply([ops.zeros(SHAPE)], [w])
+    after = values([w, *optimizer.plan.parameters[0].slots.values()])
+    for x, y in zip(before, after, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("name", ["sgd", "signsgd", "adagrad"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"clipnorm": 0.5},
+        {"global_clipnorm": 0.5},
+        {"clipvalue": 0.5},
+        {"groups": [Group("*", learning_rate=0.5)]},
+        {"weight_decay": 0.1, "decay_mask": lambda v: False},
+    ],
+    ids=lambda options: next(iter(options), "none"),
+)
+def test_their_touched_rows_are_all_that_is_updated(name, options, touched):
+    dense = ops.convert_to_tensor(full(), "float32")
+    ends = [
+        run(optimizers.create(name, learning_rate=0.1, **options), g)
+        for g in (sparse(), dense)
+    ]
+    assert touched
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+    others = sorted(set(range(SHAPE[0])) - set(AT))
+    np.testing.assert_array_equal(ends[0][others], np.float32(start())[others])
+
+
+class Restless(optimizers.SGD, registered=False):
+    """Derived from a rule that rests, it does not."""
+
+    def update(self, w, g, s, h, t):
+        u, s = super().update(w, g, s, h, t)
+        return u - 0.1 * w, s
+
+
+SEE_ALL = {
+    "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
+    "weight_decay": lambda: optimizers.SGD(0.1, weight_decay=0.1),
+    "l1": lambda: optimizers.SGD(0.1, l1=0.1),
+    "l2": lambda: optimizers.SGD(0.1, l2=0.1),
+    "l1_proximal": lambda: optimizers.SGD(0.1, l1_proximal=0.1),
+    "use_ema": lambda: optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=2),
+    "accumulation": lambda: optimizers.SGD(0.1, gradient_accumulation_steps=2),
+    "adaptive_clipnorm": lambda: optimizers.SGD(0.1, adaptive_clipnorm=0.1),
+    "transforms": lambda: optimizers.SGD(0.1, gradient_transforms=[Centralize()]),
+    "group": lambda: optimizers.SGD(0.1, groups=[Group("*", weight_decay=0.1)]),
+    "Lookahead": lambda: optimizers.Lookahead(optimizers.SGD(0.1), sync_period=2),
+    "EMA": lambda: optimizers.EMA(optimizers.SGD(0.1)),
+    "Grokfast": lambda: optimizers.Grokfast(optimizers.SGD(0.1)),
+    "derived": lambda: Restless(0.1),
+}
+
+
+@pytest.mark.parametrize("make", SEE_ALL.values(), ids=SEE_ALL)
+def test_what_moves_all_rows_sees_them_all(make, touched):
+    dense = ops.convert_to_tensor(full(), "float32")
+    ends = [run(make(), g) for g in (sparse(), dense)]
+    assert not touched
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
+def test_decay_that_is_switched_on_later_moves_them(touched):
+    optimizer = optimizers.SGD(0.1)
+    (w,) = variables([start()])
+    optimizer.apply([sparse()], [w])
+    optimizer.drive("weight_decay", 0.5)
+    before = values([w])[0]
+    optimizer.apply([sparse()], [w])
+    others = sorted(set(range(SHAPE[0])) - set(AT))
+    np.testing.assert_allclose(values([w])[0][others], 0.95 * before[others], rtol=1e-6)
+    assert len(touched) == 1
+
+
+def test_a_small_weight_is_sooner_updated_as_a_whole(touched, monkeypatch):
+    monkeypatch.setattr(engine, "SMALL", np.prod(SHAPE) + 1)
+    run(optimizers.SGD(0.1), sparse())
+    assert not touched
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX is compiled in all tests")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"global_clipnorm": 0.5}, {"sparse": "lazy", "weight_decay": 0.1}],
+    ids=["sgd", "clipped", "lazy"],
+)
+def test_xla_updates_rows_too(options, touched):
+    ends = [
+        run(optimizers.SGD(0.1, **options), sparse(), jit_compile=jit)
+        for jit in (False, True)
+    ]
+    assert touched
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
 def embedding():
     keras.utils.set_random_seed(5)
     return keras.Sequential(
@@ -155,12 +284,16 @@ class TestFit:
     @pytest.mark.skipif(
         BACKEND != "tensorflow", reason="Keras' embedding has a dense gradient"
     )
-    def test_words_that_never_occur_stay_as_they_are(self):
+    @pytest.mark.parametrize(
+        "jit", [False, pytest.param(True, marks=pytest.mark.every)]
+    )
+    def test_words_that_never_occur_stay_as_they_are(self, jit):
         groups = [Group("*embeddings", learning_rate=0.5)]
         options = {"weight_decay": 0.1, "global_clipnorm": 1.0, "groups": groups}
         before = values(embedding().weights)[0]
         adam = optimizers.Adam(0.01, sparse="lazy", **options)
-        after = values(fit(adam, embedding(), data=self.data).weights)[0]
+        model = fit(adam, embedding(), data=self.data, jit_compile=jit)
+        after = values(model.weights)[0]
         np.testing.assert_array_equal(after[10:], before[10:])
         assert (after[:10] != before[:10]).all()
 

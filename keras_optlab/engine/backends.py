@@ -133,56 +133,6 @@ def dense(gradients: list[Tensor]) -> list[Tensor]:
     return [ops.convert_to_tensor(g, sparse=False) for g in gradients]
 
 
-def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return which rows a sparse gradient touches, each once, and its sum in each.
-
-    Under JAX, whose shapes are fixed, there are as many as before: some may lie beyond
-    the last row, where nothing is written. `None` if the gradient is not sparse.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        if not isinstance(gradient, tf.IndexedSlices):
-            return None
-        at, which = tf.unique(gradient.indices)
-        count = tf.size(at)
-        return at, tf.math.unsorted_segment_sum(gradient.values, which, count)
-    if backend == "jax":
-        import jax
-        from jax.experimental.sparse import BCOO
-
-        if not isinstance(gradient, BCOO) or gradient.n_sparse != 1:
-            return None
-        beyond, n = gradient.shape[0], gradient.nse
-        at, which = jax.numpy.unique(
-            gradient.indices[:, 0], return_inverse=True, size=n, fill_value=beyond
-        )
-        return at, jax.ops.segment_sum(gradient.data, which.reshape(-1), n)
-    return None
-
-
-def read_rows(variable: Variable, at: Tensor) -> Tensor:
-    """Return some rows of a variable, without reading the others."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.gather(raw(variable), at)
-    return raw(variable)[at]
-
-
-def write_rows(variable: Variable, at: Tensor, value: Tensor) -> None:
-    """Write some rows of a variable."""
-    if isinstance(variable, View):
-        variable.assign(ops.scatter_update(variable.value, at[:, None], value))
-    elif keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        raw(variable).scatter_update(tf.IndexedSlices(value, at))
-    else:
-        variable.assign(raw(variable).at[at].set(value, mode="drop"))
-
-
 def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
     """Add up the replicas' gradients under a `tf.distribute` strategy."""
     context = _replica_context()

@@ -237,6 +237,14 @@ class Optimizer(Driving):
         raise NotImplementedError
 
     @property
+    def rests_without_gradient(self) -> bool:
+        """Whether an entry whose gradient is 0 keeps its weight and state.
+
+        A rule that says so is spared the rows that a sparse gradient does not touch.
+        """
+        return False
+
+    @property
     def looks_again(self) -> bool:
         """Whether the rule looks at each batch more than once."""
         return type(self).second_pass is not Optimizer.second_pass

@@ -71,9 +71,14 @@ class Options(Declared):
             and a loop of one's own is warned; `None` is never.
         sparse: What a gradient with rows, as an embedding has it, leads to. `"dense"`
             is what the algorithm says: all rows are updated, also those without a
-            gradient. `"lazy"` updates the touched rows alone, with their state and
+            gradient. Where these stay as they are (SGD without momentum, SignSGD and
+            Adagrad, without decay, transforms or averages), only the touched rows are
+            looked at. `"lazy"` updates the touched rows alone, with their state and
             decay, and costs as much as they do; for rules that are elementwise. Of
-            Keras' backends, only TensorFlow gives an `Embedding` such a gradient.
+            Keras' backends, only TensorFlow gives an `Embedding` such a gradient. The
+            parts of a row that occurs twice are added up first; Keras' Adam, RMSprop
+            and others square each part, so their results differ from those of the same
+            gradient in full.
         slot_dtype: `"bfloat16"` halves the memory of a rule's state. It is rounded
             stochastically, so that slow means still move, and the same way in each
             run. `None` is the type that the rule computes in, float32 or wider.

@@ -1,4 +1,8 @@
-"""Lazy updates: of a weight, the rows that a sparse gradient touches."""
+"""Of a weight, the rows that a sparse gradient touches.
+
+Lazy updates leave the others as they are. So does a rule that moves nothing where the
+gradient is 0; then the touched rows are all that has to be looked at, by default too.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,16 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.engine.backends import dense, in_replica, touched_rows
+from keras_optlab.engine.backends import dense, in_replica
+from keras_optlab.engine.buckets import SMALL
 from keras_optlab.engine.parameter import Parameter
+from keras_optlab.engine.rows import touched_rows, with_shapes
 from keras_optlab.engine.views import Rows
 
 Tensor = Any
+
+RULE = "update", "follow", "second_pass", "conclude"  # what may move a weight
+MOVE_ALL_ROWS = "weight_decay", "l1", "l2", "l1_proximal"
 
 
 @dataclass
@@ -53,9 +62,11 @@ def with_gradients(
     optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Return what is updated for these gradients, and the gradients of just that."""
-    if optimizer.sparse != "lazy":
-        return parameters, dense(gradients)
-    rows = [touched_rows(g) for g in gradients]
+    lazy = optimizer.sparse == "lazy"
+    rows = [
+        touched_rows(g) if lazy or _leaves_others(optimizer, p) else None
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
     if in_replica() and any(rows):
         raise NotImplementedError(
             "Under a `tf.distribute` strategy replicas touch different rows. "
@@ -64,4 +75,37 @@ def with_gradients(
     found = zip(parameters, rows, strict=True)
     parameters = [Touched.of(p, row[0]) if row else p for p, row in found]
     whole = zip(gradients, rows, strict=True)
-    return parameters, dense([row[1] if row else g for g, row in whole])
+    gradients = dense([row[1] if row else g for g, row in whole])
+    return parameters, with_shapes(gradients, [p.variable.shape for p in parameters])
+
+
+def _leaves_others(optimizer: Any, p: Parameter) -> bool:
+    """Return whether nothing moves the rows of a big weight without a gradient."""
+    own = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
+    values = optimizer.live.values | own
+    decays = p.regularized and any(values[k] is not None for k in MOVE_ALL_ROWS)
+    sees_all = (
+        optimizer.accumulates
+        or optimizer.use_ema
+        or optimizer.transforms
+        or values["adaptive_clipnorm"] is not None
+        or optimizer.slot_dtype is not None
+    )
+    return (
+        p.size >= SMALL
+        and optimizer.plan.elementwise
+        and rests_without_gradient(optimizer)
+        and not (decays or sees_all or in_replica())
+    )
+
+
+def rests_without_gradient(optimizer: Any) -> bool:
+    """Return whether a rule says so, and none that is derived from it does more."""
+    classes = type(optimizer).__mro__
+
+    def owner(name: str) -> int:
+        return next(i for i, c in enumerate(classes) if name in vars(c))
+
+    said = owner("rests_without_gradient")
+    same = all(said <= owner(name) for name in RULE)
+    return same and optimizer.rests_without_gradient

@@ -14,11 +14,10 @@ from keras_optlab.engine.backends import (
     flat,
     pieces,
     raw,
-    read_rows,
     values_of,
     write,
-    write_rows,
 )
+from keras_optlab.engine.rows import read_rows, write_rows
 
 Tensor = Any
 Variable = Any

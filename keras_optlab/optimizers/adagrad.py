@@ -43,6 +43,10 @@ class Adagrad(Optimizer):
     )
     keras_twin = "Adagrad"
 
+    @property
+    def rests_without_gradient(self):
+        return True
+
     def update(self, w, g, s, h, t):
         total = s.accumulator + ops.square(g)
         if h.epsilon_placement == "inside":

@@ -39,6 +39,10 @@ class SGD(Optimizer):
     )
     keras_twin = "SGD"
 
+    @property
+    def rests_without_gradient(self):
+        return not any(slot.is_on(self._values) for slot in self.slots)
+
     def update(self, w, g, s, h, t):
         step = h.learning_rate * g
         if "v" not in s:

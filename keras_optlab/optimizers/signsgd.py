@@ -30,5 +30,9 @@ class SignSGD(Optimizer):
         "1802.04434",
     )
 
+    @property
+    def rests_without_gradient(self):
+        return True
+
     def update(self, w, g, s, h, t):
         return -h.learning_rate * ops.sign(g), s
