@@ -8,7 +8,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.engine.backends import dense, in_replica, touched_rows
+from keras_optlab.engine.backends import in_replica, touched_rows
+from keras_optlab.engine.gradients import as_gradients, dense
 from keras_optlab.engine.parameter import Parameter
 from keras_optlab.engine.views import Rows
 
@@ -53,8 +54,10 @@ def with_gradients(
     optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Return what is updated for these gradients, and the gradients of just that."""
+    variables = [p.variable for p in parameters]
     if optimizer.sparse != "lazy":
-        return parameters, dense(gradients)
+        return parameters, dense(gradients, variables)
+    gradients = as_gradients(gradients, variables)
     rows = [touched_rows(g) for g in gradients]
     if in_replica() and any(rows):
         raise NotImplementedError(
@@ -64,4 +67,5 @@ def with_gradients(
     found = zip(parameters, rows, strict=True)
     parameters = [Touched.of(p, row[0]) if row else p for p, row in found]
     whole = zip(gradients, rows, strict=True)
-    return parameters, dense([row[1] if row else g for g, row in whole])
+    gradients = [row[1] if row else g for g, row in whole]
+    return parameters, dense(gradients, [p.variable for p in parameters])
