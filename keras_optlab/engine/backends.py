@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -37,6 +37,24 @@ class View:
     def assign(self, value: Tensor) -> None:
         """Write a value."""
         raise NotImplementedError
+
+
+def holds_state(x: Any) -> bool:
+    """Return whether this is a variable of TensorFlow, or a tensor of torch."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return isinstance(x, tf.Variable)
+    return keras.backend.backend() == "torch" and torch_module().is_tensor(x)
+
+
+def modules() -> tuple[type, ...]:
+    """Return the backend's own class of what holds variables, if it has one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return (tf.Module,)
+    return (torch_module().nn.Module,) if keras.backend.backend() == "torch" else ()
 
 
 def raw(variable: Variable) -> Variable:
@@ -76,7 +94,8 @@ def write(variable: Variable, at: slice, value: Tensor) -> None:
         x = variable.value
         variable.assign(ops.concatenate([x[: at.start], value, x[at.stop :]]))
     elif keras.backend.backend() == "torch":
-        held(variable).data[at] = value
+        with torch_module().no_grad():
+            held(variable)[at] = value
     else:
         held(variable)[at].assign(value)
 
@@ -120,17 +139,6 @@ def assign_each(variables: Sequence[Variable], values: Sequence[Tensor]) -> None
         return
     for variable, x in zip(variables, values, strict=True):
         variable.assign(x)
-
-
-def dense(gradients: list[Tensor]) -> list[Tensor]:
-    """Return sparse gradients in full; rows that occur twice are summed."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return [tf.convert_to_tensor(g) for g in gradients]  # Keras' lets slices pass
-    if keras.backend.backend() == "torch":
-        return gradients
-    return [ops.convert_to_tensor(g, sparse=False) for g in gradients]
 
 
 def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
@@ -291,6 +299,15 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     return tf.init_scope()
 
 
+def default_graph() -> Any:
+    """Return the graph that TensorFlow adds operations to, `None` if it runs them."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+
 def unshare(variables: Sequence[Variable]) -> None:
     """Give every variable a buffer of its own.
 
@@ -299,58 +316,6 @@ def unshare(variables: Sequence[Variable]) -> None:
     if keras.backend.backend() == "jax":
         for variable in variables:
             variable.assign(ops.copy(variable.value))
-
-
-@contextlib.contextmanager
-def twice_differentiable() -> Iterator[None]:
-    """Have second derivatives of normalization right in what TensorFlow traces here.
-
-    Its moments stop the gradient of the mean within the variance, which is 0, but whose
-    own gradient is not.
-    """
-    if keras.backend.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    def moments(x: Tensor, axes: Any, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-        mean = tf.reduce_mean(x, axes, keepdims=True)
-        variance = tf.reduce_mean(tf.square(x - mean), axes, keepdims=keepdims)
-        return mean if keepdims else tf.squeeze(mean, axes), variance
-
-    given, tf.nn.moments = tf.nn.moments, moments
-    try:
-        yield
-    finally:
-        tf.nn.moments = given
-
-
-def random_numbers() -> list[tuple[Any, Tensor]]:
-    """Return torch's own generators and where they stand; no other backend has any.
-
-    Keras draws from them what an unseeded `Dropout` drops.
-    """
-    if keras.backend.backend() != "torch":
-        return []
-    torch = torch_module()
-    owners = [torch]
-    if torch.accelerator.is_available():  # a build for one may run where there is none
-        accelerator = torch.accelerator.current_accelerator()
-        owners.append(torch.get_device_module(accelerator))
-    return [(owner, owner.get_rng_state()) for owner in owners]
-
-
-@contextlib.contextmanager
-def drawn_again(numbers: list[tuple[Any, Tensor]]) -> Iterator[None]:
-    """Draw the same random numbers as from then on, and go on from now afterwards."""
-    now = random_numbers()
-    for owner, where in numbers:
-        owner.set_rng_state(where)
-    try:
-        yield
-    finally:
-        for owner, where in now:
-            owner.set_rng_state(where)
 
 
 def jax_module() -> Any:

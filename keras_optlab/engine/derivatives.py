@@ -13,11 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backends import (
-    jax_module,
-    torch_module,
-    twice_differentiable,
-)
+from keras_optlab.engine.backends import jax_module, torch_module
+from keras_optlab.engine.repeat import twice_differentiable
 
 Tensor = Any
 Function = Callable[[Tensor], Tensor]

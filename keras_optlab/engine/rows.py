@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,14 +11,6 @@ from keras_optlab.engine.backends import View, raw
 
 Tensor = Any
 Variable = Any
-
-
-def with_shapes(gradients: list[Tensor], shapes: Sequence[Any]) -> list[Tensor]:
-    """Return dense gradients with these shapes, of which TensorFlow may not know."""
-    if keras.backend.backend() == "tensorflow":
-        for gradient, shape in zip(gradients, shapes, strict=True):
-            gradient.set_shape(shape)
-    return gradients
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:

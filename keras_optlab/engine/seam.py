@@ -11,6 +11,7 @@ Names used, and why no public one serves:
 - `_iterations`: counts micro-batches; the public `iterations` counts windows of them.
 - `_get_variable_index`: gradients arrive filtered, and under a TensorFlow strategy with
   other variable objects than those that `build` saw.
+- `_check_variables_are_known`: what Keras says of weights that are not of them.
 - `_trainable_variables`, `_model_variables_moving_average`, `_accumulated_gradients`:
   what the base class created in `build`; `SwapEMAWeights` reads the first two.
 - `_save_model`, `_should_save_model`, `_get_file_path` and `_set_monitor_op` of
@@ -126,6 +127,7 @@ class Seam(keras.optimizers.Optimizer):
 
     def indices_of(self, variables: Sequence[Variable]) -> list[int]:
         """Return the positions of weights among those that `build` saw."""
+        self._check_variables_are_known(variables)
         return [self._get_variable_index(v) for v in variables]
 
     def is_overwritten(self, variable: Variable) -> bool:

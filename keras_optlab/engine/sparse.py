@@ -12,10 +12,11 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.engine.backends import dense, in_replica
+from keras_optlab.engine.backends import in_replica
 from keras_optlab.engine.buckets import SMALL
+from keras_optlab.engine.gradients import as_gradients, dense
 from keras_optlab.engine.parameter import Parameter
-from keras_optlab.engine.rows import touched_rows, with_shapes
+from keras_optlab.engine.rows import touched_rows
 from keras_optlab.engine.views import Rows
 
 Tensor = Any
@@ -62,6 +63,7 @@ def with_gradients(
     optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Return what is updated for these gradients, and the gradients of just that."""
+    gradients = as_gradients(gradients, [p.variable for p in parameters])
     lazy = optimizer.sparse == "lazy"
     rows = [
         touched_rows(g) if lazy or _leaves_others(optimizer, p) else None
@@ -75,8 +77,8 @@ def with_gradients(
     found = zip(parameters, rows, strict=True)
     parameters = [Touched.of(p, row[0]) if row else p for p, row in found]
     whole = zip(gradients, rows, strict=True)
-    gradients = dense([row[1] if row else g for g, row in whole])
-    return parameters, with_shapes(gradients, [p.variable.shape for p in parameters])
+    gradients = [row[1] if row else g for g, row in whole]
+    return parameters, dense(gradients, [p.variable for p in parameters])
 
 
 def _leaves_others(optimizer: Any, p: Parameter) -> bool:

@@ -1,0 +1,62 @@
+"""Gradients as they come: tensors, sparse or not, arrays, or lists of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+Variable = Any
+
+
+def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> Any:
+    """Return gradients as tensors of the backend, sparse ones as they are.
+
+    What is no tensor gets the type of its weight. TensorFlow loses the shape of some,
+    such as that of a `Dense` on three axes where the batches' size varies.
+
+    Args:
+        gradients: Tensors, arrays, or nested lists of numbers.
+        variables: The weights, each with the shape of its gradient.
+    """
+    pairs = list(zip(gradients, variables, strict=True))
+    if keras.backend.backend() == "tensorflow":
+        return [_on_tensorflow(g, v) for g, v in pairs]
+    return [
+        g if ops.is_tensor(g) else ops.convert_to_tensor(np.asarray(g), v.dtype)
+        for g, v in pairs
+    ]
+
+
+def _on_tensorflow(gradient: Any, variable: Variable) -> Any:
+    import tensorflow as tf
+
+    if isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    if not tf.is_tensor(gradient):
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        gradient = tf.cast(np.asarray(gradient), dtype)
+    gradient = tf.convert_to_tensor(gradient)
+    gradient.set_shape(variable.shape)
+    return gradient
+
+
+def dense(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Tensor]:
+    """Return gradients in full; rows of sparse ones that occur twice are summed.
+
+    Args:
+        gradients: What an optimizer may be given.
+        variables: The weights, each with the shape of its gradient.
+    """
+    gradients = as_gradients(gradients, variables)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # Keras' own conversion lets slices pass
+
+        return as_gradients([tf.convert_to_tensor(g) for g in gradients], variables)
+    if keras.backend.backend() == "torch":
+        return gradients
+    return [ops.convert_to_tensor(g, sparse=False) for g in gradients]
