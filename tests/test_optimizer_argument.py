@@ -195,6 +195,25 @@ def test_one_of_several_can_be_driven_shown_and_clipped():
     assert rate == pytest.approx(0.7)
 
 
+def test_two_optimizers_are_driven_side_by_side(tmp_path):
+    a, b = optimizers.SGD(0.01, name="a"), optimizers.SGD(0.02, name="b")
+    model = several(a, b)
+    half = {"factor": 0.5, "patience": 1, "min_delta": 1e9}
+    driving = [
+        callbacks.ReduceOnPlateau("loss", optimizer=a, **half),
+        callbacks.ReduceOnPlateau("loss", optimizer=b, min_scale=0.9, **half),
+        callbacks.GradientClipping(norm=1.0, optimizer=a),
+        callbacks.GradientClipping(norm=2.0, optimizer=b),
+    ]
+    fit(model, *driving, callbacks.TensorBoard(tmp_path, every=4, optimizer=a))
+    assert (a.learning_rate_scale, b.learning_rate_scale) == (0.5, 0.9)
+    train = read(tmp_path / "train")
+    assert train["hyperparameter/clipnorm"] == {1: 1.0, 4: 1.0, 8: 1.0}
+    assert train["hyperparameter/b.clipnorm"] == {1: 2.0, 4: 2.0, 8: 2.0}
+    with pytest.raises(ValueError, match="Two callbacks drive 'learning_rate_scale'"):
+        fit(model, driving[1], callbacks.ReduceOnPlateau("loss"))
+
+
 @pytest.mark.parametrize(
     "callback",
     [

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_optlab.callbacks.interruption import Callback
 from keras_optlab.callbacks.moving import Moving
 from keras_optlab.callbacks.optimizer_access import parts_of
 from keras_optlab.callbacks.recording import Recording
@@ -74,7 +75,11 @@ class Figures(Recording):
         tags = metric_tags("step", metrics)
         for name, rate in self.learning_rates().items():
             tags[f"optimizer/learning_rate/{name}".removesuffix("/")] = rate
-        driven = {k: v for c in self.companions for k, v in c.driven().items()}
+        driven = {
+            f"{self._whose(c)}{k}": v
+            for c in self.companions
+            for k, v in c.driven().items()
+        }
         engine = self.shown_engine
         if engine is not None:
             driven |= self._moving.values(engine)
@@ -112,6 +117,11 @@ class Figures(Recording):
             elif rate is not None:
                 rates[name] = _number(rate)
         return rates
+
+    def _whose(self, callback: Callback) -> str:
+        """Return what to call another optimizer that a callback drives."""
+        other = getattr(callback, "given_optimizer", None)
+        return "" if other in (None, self.optimizer) else f"{other.name}."
 
     def skipped_steps(self) -> int:
         """Return how many steps the optimizer has skipped, if it counts them."""

@@ -103,6 +103,13 @@ class HyperparameterScheduler(StepCallback):
         value = target.get()
         return {target.label: float("nan") if value is None else value}
 
+    def drives(self) -> set[tuple[int, str]]:
+        """Return what is driven, and whose it is."""
+        target = self._find()
+        if isinstance(target, OfRegularizer):
+            return {(id(target.owner), target.label)}
+        return super().drives()
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Take the hyperparameter over."""
         super().on_train_begin(logs)

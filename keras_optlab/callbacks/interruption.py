@@ -37,7 +37,7 @@ class Callback(Serializable, keras.callbacks.Callback):
         """
         self.companions = companions = _in_this_fit.get([])
         for other in companions:
-            for name in self.driven().keys() & other.driven().keys():
+            for _, name in self.drives() & other.drives():
                 raise ValueError(
                     f"Two callbacks drive {name!r}. Received: "
                     f"{type(other).__name__} and {type(self).__name__}. Leave one out."
@@ -51,6 +51,10 @@ class Callback(Serializable, keras.callbacks.Callback):
         that log show the values.
         """
         return {}
+
+    def drives(self) -> set[tuple[int, str]]:
+        """Return the `id` of whose each is that this callback drives, and its name."""
+        return {(0, name) for name in self.driven()}
 
     def on_train_interrupted(self) -> None:
         """Called in place of `on_train_end` when an exception ends `fit`.

@@ -137,6 +137,10 @@ class ReduceOnPlateau(MetricCallback):
         """Return the scale of the rate; with a stock optimizer, the rate."""
         return {k: x.get() or 0.0 for k, x in self._rates().items()}
 
+    def drives(self) -> set[tuple[int, str]]:
+        """Return what is driven, and whose it is."""
+        return {(id(x.optimizer), x.label) for x in self._rates().values()}
+
     def on_value(self, value: float) -> None:
         """Compare a value with the best one."""
         if math.isnan(value) and not self._warned_of_nan:

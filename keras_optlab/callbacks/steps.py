@@ -51,6 +51,10 @@ class StepCallback(OptimizerAccess, Callback):
         """Whether Keras need not wait for every batch to call `on_train_batch_end`."""
         return type(self).on_train_batch_end is StepCallback.on_train_batch_end
 
+    def drives(self) -> set[tuple[int, str]]:
+        """Return what is driven, and that it is this optimizer's."""
+        return {(id(inner_optimizer(self.optimizer)), name) for name in self.driven()}
+
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Act after step `self.step`; a subclass implements this.
 

@@ -130,6 +130,10 @@ class WeightClipping(StepCallback):
         limits = self.limits.items()
         return {f"WeightClipping.{k}{which}": factor * v for k, v in limits}
 
+    def drives(self) -> set[tuple[int, str]]:
+        """Return the limits, which no other callback may have on the same weights."""
+        return {(0, name) for name in self.driven()}
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the projections into the step."""
         super().on_train_begin(logs)
