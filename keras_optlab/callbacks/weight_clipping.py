@@ -15,7 +15,7 @@ from keras_optlab.callbacks.interruption import Callback
 from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
-from keras_optlab.core.paths import path_matches, path_of
+from keras_optlab.core.groups import path_matches, path_of
 
 Tensor = Any
 

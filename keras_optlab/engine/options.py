@@ -76,9 +76,10 @@ class Options(Declared):
 
     Raises:
         TypeError: for an argument of the wrong kind or an unknown name.
-        ValueError: for one out of range, for a schedule that leaves the range (looked
-            up at its ends, its boundaries and up to 1,000 steps between), and for more than one of `clipnorm`,
-            `clipvalue`, `global_clipnorm` and `adaptive_clipnorm`.
+        ValueError: for one out of range; for a schedule that leaves the range, which is
+            looked up at its ends, its boundaries and up to 1,000 steps between; and for
+            more than one of `clipnorm`, `clipvalue`, `global_clipnorm` and
+            `adaptive_clipnorm`.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.SGD(clipnorm=1.0, clipvalue=0.5)
