@@ -76,7 +76,7 @@ def as_number(value: Any) -> float | None:
         value, numbers.Real | decimal.Decimal
     ):
         return None
-    single: Any = value.value if isinstance(value, keras.Variable) else value
+    single: Any = getattr(value, "value", value)  # of a variable
     try:
         # torch warns of a tensor that has a gradient
         return float(single.detach() if hasattr(single, "detach") else single)
