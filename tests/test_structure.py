@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import keras_optlab
@@ -102,12 +104,14 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
         > 0.9
     )
     assert list((tmp_path / "runs/quick_start/train").iterdir())
-    before = names["model"].evaluate(
-        names["x_test"] / 255.0, names["y_test"], verbose=0
-    )
+    model, data = names["model"], (names["x"], names["y"])
+    before, kernel = model.evaluate(*data, verbose=0), model.get_layer("head").kernel
+    start = np.array(keras.ops.convert_to_numpy(kernel))
     exec(companions, names)
-    after = names["model"].evaluate(names["x_test"] / 255.0, names["y_test"], verbose=0)
+    after, end = model.evaluate(*data, verbose=0), keras.ops.convert_to_numpy(kernel)
+    assert after[0] < before[0]
     assert after[1] > before[1]
+    assert np.linalg.norm(end - start) > 0.01 * np.linalg.norm(start)
     exec(wrapped, names)
     exec(full_batch, names)
     assert names["history"].history["loss"][-1] < 1e-3
