@@ -35,7 +35,7 @@ EVALUATING = (
     "get_state_tree",
     "__reduce__",  # of pickle and deepcopy
 )
-REPLACING = "load_weights", "set_weights", "set_state_tree"
+REPLACING = "load_weights", "set_weights"
 
 ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # those with `attach`
 TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
@@ -208,6 +208,7 @@ def _put_before(model: Any) -> None:
         forms.append((TRAINING, _training))
     if host.optimizers:
         forms += [(EVALUATING, _evaluating), (REPLACING, _replacing)]
+        forms += [(("set_state_tree",), _setting_tree)]
     for names, form in forms:
         methods |= {k: partial(form, host, getattr(model, k)) for k in names}
     vars(model).update(methods)
@@ -234,3 +235,12 @@ def _replacing(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) ->
         for optimizer in host.optimizers:
             stack.enter_context(points.replaced(optimizer))
         return method(*args, **kw)
+
+
+def _setting_tree(host: Host, method: Callable[..., Any], state_tree: Any) -> None:
+    """Write a tree as `get_state_tree` returns it, with or without an optimizer."""
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(points.replaced(optimizer))
+            optimizer.times_loaded += "optimizer_variables" in state_tree
+        method(state_tree)

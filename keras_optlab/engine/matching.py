@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-Shape = tuple[int, ...]
 SHOWN = 12  # names of weights in one line of a message
 
 _strict = ContextVar("strict_loading", default=False)
@@ -60,29 +59,63 @@ def is_strict() -> bool:
 
 
 def matched(
-    theirs: Mapping[str, Shape], own: Mapping[str, Shape], known: set[str]
+    theirs: Sequence[str], own: Sequence[str], weights: Sequence[str]
 ) -> dict[str, str]:
     """Match weights of a file with an optimizer's, as far as that is unambiguous.
 
-    They are matched by path. Where the model has none of that name, since Keras
-    numbers the layers of an equal model anew or they were renamed, by their order.
+    They are matched by path. Keras numbers the layers of an equal model anew, and puts
+    the name of the whole before those of its parts or not; where the model has not all
+    of the file's paths, their order among its weights tells which is which.
 
     Args:
-        theirs: Paths and shapes in the file, in order.
-        own: Those of the optimizer.
-        known: The paths of all weights of the models that the optimizer trains.
+        theirs: Paths in the file, in the order of its weights.
+        own: Those of the optimizer, with `|` for `/` as in the file.
+        weights: Those of all weights of its model, trained or not; if unknown, `own`.
 
     Returns:
-        From paths in the file to those here, of weights whose shapes agree.
+        From paths in the file to those of the optimizer.
     """
-    same = {p: p for p, shape in own.items() if theirs.get(p) == shape}
-    by_order = dict(zip(theirs, own, strict=False))
-    alike = list(theirs.values()) == list(own.values())
-    if theirs.keys() == own.keys() or known.issuperset(theirs):
-        return same
-    if alike and [*map(_unnumbered, theirs)] == [*map(_unnumbered, own)]:
-        return by_order
-    return same if same or not alike else by_order
+    places = {path: _find(path, weights) for path in theirs}
+    if None not in places.values():
+        return {path: q for path, q in places.items() if q in own}
+    found = _embedded(theirs, weights)
+    if found is None:
+        found = {path: _find(path, own) for path in theirs}
+    pairs = {path: q for path, q in found.items() if q in own}
+    if not pairs and len(theirs) == len(own):  # all have been renamed
+        return dict(zip(theirs, own, strict=True))
+    return pairs
+
+
+def _find(path: str, among: Sequence[str]) -> str | None:
+    """Return the one path that names the same weight."""
+    if path in among:
+        return path
+    found = [other for other in among if _agree(path, other)]
+    return found[0] if len(found) == 1 else None
+
+
+def _agree(a: str, b: str) -> bool:
+    """Return whether paths are equal but for names of models that one begins with."""
+    return a == b or a.endswith(f"|{b}") or b.endswith(f"|{a}")
+
+
+def _embedded(theirs: Sequence[str], weights: Sequence[str]) -> dict[str, str] | None:
+    """Match by order what has the same name but for numbers, if in one way only."""
+    first = _leftmost(theirs, weights)
+    last = _leftmost(theirs[::-1], weights[::-1])
+    return first if first == last else None
+
+
+def _leftmost(theirs: Sequence[str], weights: Sequence[str]) -> dict[str, str] | None:
+    rest, found = iter(weights), {}
+    for path in theirs:
+        plain = _unnumbered(path)
+        place = next((w for w in rest if _agree(plain, _unnumbered(w))), None)
+        if place is None:
+            return None
+        found[path] = place
+    return found
 
 
 def _unnumbered(path: str) -> str:

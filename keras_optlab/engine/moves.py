@@ -7,7 +7,7 @@ something else takes the place of a number, such as a schedule, they are compile
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -69,10 +69,11 @@ class Moves:
         found: Pairs = []
         for p in self.parameters:
             w = ops.cast(read(p.variable), p.dtype)
-            was = {k: ops.cast(read(v), p.dtype) for k, v in p.slots.items()}
-            new_w, new_s = rule(w, Record(**was), _Values(self.optimizer, p))
+            s = _Slots(p, self.optimizer.other_set)
+            was = dict(s.items())
+            new_w, new_s = rule(w, s, _Values(self.optimizer, p))
             pairs = [(p.variable, new_w)]
-            pairs += [(p.slots[k], x) for k, x in new_s.items() if x is not was[k]]
+            pairs += [(p.slots[k], x) for k, x in new_s.items() if was.get(k) is not x]
             for variable, x in pairs:
                 found += _apart(variable, x)
         return [(v, ops.cast(x, v.dtype)) for v, x in found]
@@ -87,6 +88,24 @@ class Moves:
         rate = optimizer.base_learning_rate
         once += [rate] if isinstance(rate, keras.Variable) else []
         return [*apart, *once]
+
+
+class _Slots(Record):
+    """A weight's slots: of the other set, and others as soon as the rule asks."""
+
+    __slots__ = ("_others",)
+
+    def __init__(self, p: Parameter, names: Collection[str]) -> None:
+        object.__setattr__(self, "_others", p)
+        super().__init__(**{k: self._read(k) for k in p.slots if k in names})
+
+    def _read(self, name: str) -> Tensor:
+        p: Parameter = self._others
+        return ops.cast(read(p.slots[name]), p.dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        known = name in self._others.slots
+        return self._read(name) if known else super().__getattr__(name)
 
 
 class _Values:
@@ -111,7 +130,8 @@ class _Values:
 def _form(optimizer: Any) -> list[Any]:
     """Return what a compiled call takes for constant: all values that are no numbers."""
     return [
-        None if isinstance(x, float | int) else x for x in optimizer.live.values.values()
+        None if isinstance(x, float | int) else x
+        for x in optimizer.live.values.values()
     ]
 
 
@@ -132,30 +152,43 @@ def _on_tensorflow(moves: Moves, direction: str, keep: bool) -> Call:
 
     variables: list[Variable] = []
 
-    @tf.function(autograph=False)
     def move() -> list[Tensor]:
-        pairs = moves.pairs(direction)
+        pairs = moves.pairs(direction)  # all reads before all writes
         variables[:] = [v for v, _ in pairs]
         old = [tf.identity(read(v)) for v in variables] if keep else []
-        with tf.control_dependencies([*(x for _, x in pairs), *old]):
-            commit(pairs)
+        commit(pairs)
         return old
 
-    return lambda: list(zip(variables, move(), strict=False))
+    # of each optimizer, one: TensorFlow would warn that a function is traced often
+    traced = tf.function(move, autograph=False).get_concrete_function()
+    return lambda: list(zip(variables, traced(), strict=False))
 
 
 def _on_jax(moves: Moves, direction: str, keep: bool) -> Call:
-    held, variables = moves.variables(), []
+    jax, held = jax_module(), moves.variables()
+    variables: list[Variable] = []
 
-    @jax_module().jit
     def compute(values: list[Tensor]) -> list[Tensor]:
         with keras.StatelessScope(list(zip(held, values, strict=True))):
             pairs = moves.pairs(direction)
         variables[:] = [v for v, _ in pairs]
         return [x for _, x in pairs]
 
+    graph = jax.make_jaxpr(compute)([v.value for v in held]).jaxpr
+    read_too = {id(x) for equation in graph.eqns for x in equation.invars}
+    used = {id(x) for x in graph.outvars} | read_too
+    places = {id(x): i for i, x in enumerate(x for x in graph.invars if id(x) in used)}
+    held = [v for v, x in zip(held, graph.invars, strict=True) if id(x) in used]
+    if graph.eqns or keep or len({id(x) for x in graph.outvars}) < len(variables):
+        new_values = jax.jit(compute)  # which copies what it returns as it came
+    else:  # each value gets another place, and needs no copy
+        order = [places[id(x)] for x in graph.outvars]
+
+        def new_values(values: list[Tensor]) -> list[Tensor]:
+            return [values[i] for i in order]
+
     def move() -> Pairs:
-        new = compute([v.value for v in held])
+        new = new_values([v.value for v in held])
         old = [(v, v.value) for v in variables] if keep else []
         for v, x in zip(variables, new, strict=True):
             v.assign(x)

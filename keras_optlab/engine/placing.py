@@ -45,10 +45,13 @@ class Saved:
         self.positional = all(key.isdigit() for key in self.arrays)
         if FORM in self.arrays:
             self.at_evaluation = bool(self.arrays[FORM])
+        order: dict[str, str] = {}
         for key in sorted(self.arrays):
             if key.startswith(("slot|", "kept|")):
-                kind, name, _, path = key.split("|", 3)
+                kind, name, index, path = key.split("|", 3)
                 self.shelf.setdefault(f"{kind}|{name}", {})[path] = self.arrays[key]
+                order[path] = index
+        self.paths = sorted(order, key=lambda path: order[path])
 
     @property
     def fresh(self) -> bool:
@@ -117,21 +120,29 @@ def _by_name(
     for i, e in enumerate(kept):
         if e.path:
             own.setdefault(e.key, {})[e.path] = i
-    known = {
-        v.path.replace("/", "|") for model in optimizer.hosts for v in model.weights
-    }
+    names = _names_here(optimizer, saved)
     found: Found = {}
     rest = _Rest()
     for key, places in own.items():
-        values = theirs.get(key, {})
+        values = {names.get(p, p): x for p, x in theirs.get(key, {}).items()}
         shapes = {p: tuple(kept[i].variable.shape) for p, i in places.items()}
-        pairs = matched({p: x.shape for p, x in values.items()}, shapes, known)
-        found |= {places[mine]: values[p] for p, mine in pairs.items()}
-        rest.note(key, values, shapes, pairs)
-    rest.note_slots(set(theirs) - set(own))
+        fit = {p: x for p, x in values.items() if shapes.get(p) == x.shape}
+        found |= {places[p]: x for p, x in fit.items()}
+        rest.note(key, values, shapes)
+    rest.note_slots({k: theirs[k] for k in sorted(theirs.keys() - own.keys())})
     rest.tell(misfits)
     _find_shared(saved, kept, found, misfits)
     return found
+
+
+def _names_here(optimizer: Any, saved: Saved) -> dict[str, str]:
+    """Return the paths here of weights in the file; others get none of ours."""
+    own = [p.path.replace("/", "|") for p in optimizer.plan.parameters]
+    models = list(optimizer.hosts)
+    weights = [v.path.replace("/", "|") for m in models[:1] for v in m.weights]
+    names = matched(saved.paths, own, weights if set(weights) >= set(own) else own)
+    taken = set(own) - set(names.values())  # by weights of the file that are others
+    return {p: f"{p} (in the file)" for p in saved.paths if p in taken} | names
 
 
 def _with_present_names(shelf: Any, own: set[str]) -> Any:
@@ -163,44 +174,36 @@ class _Rest:
     def __init__(self) -> None:
         self.left: dict[str, list[str]] = {}
         self.missing: dict[str, list[str]] = {}
-        self.shapes: list[tuple[str, str]] = []
-        self.slots: list[tuple[str, str]] = []
+        self.others: list[tuple[str, str]] = []
 
-    def note(self, key: str, theirs: Any, own: Any, pairs: dict[str, str]) -> None:
-        """Note what of one slot remains, after the pairs that fit."""
-        name, matched = _slot_name(key), set(pairs.values())
-        if not theirs:
-            if key != "kept|accumulator":  # which begins anew with each update
-                self.slots.append((f"slot {name}", "not in the file; starts anew"))
-            return
-        for path in theirs.keys() - pairs.keys():
-            if path not in own:
-                self.left.setdefault(path, []).append(name)
+    def note(self, key: str, theirs: Any, own: Any) -> None:
+        """Note what of one slot does not fit, given arrays there and shapes here."""
+        name = _slot_name(key)
+        if not theirs and key == "kept|accumulator":
+            return  # which begins anew with each update
+        for path in theirs.keys() - own.keys():
+            self.left.setdefault(path, []).append(name)
         for path, shape in own.items():
-            if path in matched:
-                continue
-            if path in theirs:
+            if path not in theirs:
+                self.missing.setdefault(path, []).append(name)
+            elif theirs[path].shape != shape:
                 there = theirs[path].shape
                 reason = f"{name} has shape {there} in the file and {shape} here"
-                self.shapes.append((path, f"{reason}, and starts anew"))
-            else:
-                self.missing.setdefault(path, []).append(name)
+                self.others.append((path, f"{reason}, and starts anew"))
 
-    def note_slots(self, keys: set[str]) -> None:
+    def note_slots(self, slots: dict[str, Any]) -> None:
         """Note slots that this optimizer does not have."""
-        self.slots += [
-            (f"slot {_slot_name(key)}", "only in the file; left out")
-            for key in sorted(keys)
-        ]
+        for key, values in slots.items():
+            for path in values:
+                self.left.setdefault(path, []).append(_slot_name(key))
 
     def tell(self, misfits: Misfits) -> None:
         """Hand it over, weight by weight."""
         for path, names in sorted(self.left.items()):
-            there = f"in the file, but not trained here; {', '.join(names)} left out"
-            misfits.add(path, there)
+            misfits.add(path, f"{', '.join(names)} in the file, not here; left out")
         for path, names in self.missing.items():
-            misfits.add(path, f"not in the file; {', '.join(names)} start anew")
-        for what, reason in [*self.shapes, *self.slots]:
+            misfits.add(path, f"{', '.join(names)} not in the file; starts anew")
+        for what, reason in self.others:
             misfits.add(what, reason)
 
 

@@ -62,7 +62,8 @@ def replaced(optimizer: Any) -> Iterator[None]:
         yield
         if optimizer.times_loaded == loaded:
             changed = _changed(before, _weights(optimizer))
-            begin_copies(optimizer, optimizer.other_set, changed)
+            if changed:
+                begin_copies(optimizer, optimizer.other_set, changed)
     finally:
         move_to(optimizer, evaluation=was)
 

@@ -32,9 +32,7 @@ def save(optimizer: Any, store: Any) -> None:
             names = [k for k in ("iteration", "learning_rate") if k in found]
             found = waiting.arrays | {str(i): found[k] for i, k in enumerate(names)}
         else:
-            found |= {
-                k: x for k, x in waiting.arrays.items() if k.startswith(WAITING)
-            }
+            found |= {k: x for k, x in waiting.arrays.items() if k.startswith(WAITING)}
     if optimizer.has_two_points and "iteration" in found:
         found[FORM] = np.asarray(form, "int8")
     for key, value in found.items():
