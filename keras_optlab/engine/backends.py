@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_optlab.engine.seam import held
@@ -72,6 +73,14 @@ def read(variable: Variable) -> Tensor:
         # within the function; their graphs would round differently
         return tf.convert_to_tensor(raw(variable))
     return ops.convert_to_tensor(raw(variable))
+
+
+def to_numpy(variable: Variable) -> np.ndarray:
+    """Return a variable's value as an array, also within a strategy's scope.
+
+    There NumPy knows nothing of TensorFlow's variables that are one on each device.
+    """
+    return ops.convert_to_numpy(read(variable))
 
 
 def in_place(variable: Variable) -> bool:

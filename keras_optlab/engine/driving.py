@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
-from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Slot
 from keras_optlab.core.errors import advise_name, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
+from keras_optlab.engine.backends import to_numpy
 from keras_optlab.engine.options import Options
 from keras_optlab.engine.seam import Seam, concrete, is_purged
 
@@ -159,10 +159,10 @@ class Driving(Options, Seam):
     def _current_rate(self) -> float:
         rate = self.rate_driver
         if isinstance(rate, LearningRateSchedule):  # of a Python number: no device work
-            rate = rate(int(ops.convert_to_numpy(self.updates)))
+            rate = rate(int(to_numpy(self.updates)))
         else:
             rate = self.learning_rate
-        return float(ops.convert_to_numpy(rate))
+        return float(to_numpy(rate))
 
     def _present(self, name: str) -> Any:
         """Return an argument's value, as it is now."""

@@ -1,20 +1,27 @@
-"""The model that an optimizer is compiled into, for those that have to do with it.
+"""The models that an optimizer trains, for those that have to do with them.
 
 Most optimizers see gradients alone. Some look at a batch twice, and some train at other
-weights than those to be evaluated. `compile` tells them of the model, and they put
-themselves before a few methods of this one object; its class is left as it is.
+weights than those to be evaluated. `compile` tells them of the model, or `attach` does,
+and they put themselves before a few methods of this one object; its class is left as
+it is. A model that trains others by a `train_step` of its own, such as a GAN, is given
+the same methods when it begins to train.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+
+import keras
 
 from keras_optlab.engine import points
 from keras_optlab.engine.model_statistics import with_statistics_kept
 from keras_optlab.engine.passes import with_passes
-from keras_optlab.engine.seam import inner_optimizer
+from keras_optlab.engine.seam import inner_optimizer, sublayers
 
 TRAINING = "fit", "train_on_batch"
 EVALUATING = (
@@ -26,45 +33,200 @@ EVALUATING = (
     "save_weights",
     "export",
     "get_weights",
+    "get_state_tree",
+    "__reduce__",  # of pickle and deepcopy
 )
 REPLACING = "load_weights", "set_weights"
+
+ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # those with `attach`
+TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
+
+
+class Host:
+    """What a model has of ours, in an attribute that Keras neither tracks nor saves.
+
+    Attributes:
+        ours: The optimizers that the model was compiled with.
+        attached: Those of two sets of weights that were attached to it.
+        inner: Those that are attached to models in it, and trained with them.
+        methods: Names of the methods that were put before the model's own.
+    """
+
+    def __init__(self) -> None:
+        self.ours: list[Any] = []
+        self.attached: list[Any] = []
+        self.inner: list[Any] = []
+        self.methods: list[str] = []
+
+    @property
+    def compiled(self) -> list[Any]:
+        """Those of the model's own that have two sets of weights."""
+        return [o for o in self.ours if o.has_two_points]
+
+    @property
+    def trained_within(self) -> list[Any]:
+        """Those that a `train_step` of the model's own trains, each once."""
+        return list({id(o): o for o in (*self.attached, *self.inner)}.values())
+
+    @property
+    def optimizers(self) -> list[Any]:
+        """All that have two sets of weights, each once."""
+        found = (*self.compiled, *self.trained_within)
+        return list({id(o): o for o in found}.values())
 
 
 def join(model: Any) -> None:
     """Put the optimizer of a model that was compiled before its methods."""
     leave(model)
     optimizer = inner_optimizer(model.optimizer)
-    for group in getattr(optimizer, "groups", ()):
-        group.find(model.trainable_variables)  # before it is saved
-    methods: dict[str, Callable[..., Any]] = {}
-    if getattr(optimizer, "looks_again", False):
-        methods["train_step"] = with_passes(model, model.train_step)
-    if getattr(optimizer, "has_two_points", False):
-        if not optimizer.at_evaluation_point:
-            points.to_evaluation(optimizer)
-        for names, form in (
-            (TRAINING, _training),
-            (EVALUATING, _evaluating),
-            (REPLACING, _replacing),
-        ):
-            methods |= {k: partial(form, optimizer, getattr(model, k)) for k in names}
-    if getattr(optimizer, "skip_non_finite", False):
-        step = methods.get("train_step", model.train_step)
-        methods["train_step"] = with_statistics_kept(model, step)
-        once = methods.get("train_on_batch", model.train_on_batch)
-        methods["train_on_batch"] = partial(_counted, optimizer, once)
-    if methods:
-        vars(model).update(methods, _methods_of_optimizer=list(methods))
+    several = getattr(optimizer, "optimizers", [optimizer])
+    for one in [x for x in several if hasattr(x, "hosts")]:  # ours
+        for group in one.groups:
+            group.find(model.trainable_variables)  # before it is saved
+        one.hosts.add(model)
+        _host(model).ours.append(one)
+        points.move_to(one, evaluation=one.has_two_points)
+    if "_optlab_host" in vars(model):
+        _put_before(model)
+
+
+def attach(optimizer: Any, model: Any) -> None:
+    """Join an optimizer to a model that is trained within another one."""
+    name = type(optimizer).__name__
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`attach` takes a keras.Model. Received: model={model!r}")
+    if optimizer.looks_again:
+        raise ValueError(
+            f"{name} looks at each batch more than once, which takes the `train_step` "
+            "of a model that is compiled with it. Received: a call of `attach`. "
+            "Compile a model with it, or use another optimizer here."
+        )
+    if not optimizer.has_two_points:
+        return
+    host = _host(model)
+    if optimizer not in host.attached:
+        host.attached.append(optimizer)
+    optimizer.hosts.add(model)
+    ATTACHED.add(model)
+    points.move_to(optimizer, evaluation=True)
+    leave_methods(model)
+    _put_before(model)
 
 
 def leave(model: Any) -> None:
-    """Give a model its own methods back."""
-    for name in vars(model).pop("_methods_of_optimizer", []):
+    """Give a model that is compiled anew its own methods back."""
+    if "_optlab_host" in vars(model):
+        host = _host(model)
+        for one in [x for x in host.ours if x not in host.attached]:
+            one.hosts.discard(model)
+        host.ours = []
+        leave_methods(model)
+
+
+def leave_methods(model: Any) -> None:
+    """Take away what was put before a model's methods."""
+    host = _host(model)
+    for name in host.methods:
         vars(model).pop(name, None)
+    host.methods = []
 
 
-def _training(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    with points.training_point(optimizer):
+def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
+    """Return a context in which a model trains those that it is made of."""
+    return _training_of_attached(model) if _trains_attached(model) else None
+
+
+@contextlib.contextmanager
+def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
+    """Have attached optimizers train where they should during `fit`."""
+    del callbacks
+    _fits.append(True)
+    try:
+        with training(model) or contextlib.nullcontext():
+            yield
+    finally:
+        _fits.pop()
+
+
+_fits: list[bool] = []  # one for each `fit` that runs now
+
+
+def tell_of_averages(optimizer: Any) -> None:
+    """Warn, once, of an optimizer in `fit` whose other weights nobody will see."""
+    if not _fits or vars(optimizer).get("_told_of_averages"):
+        return
+    vars(optimizer)["_told_of_averages"] = True
+    warnings.warn(
+        f"{optimizer!r} trains at other weights than those to evaluate, and no model "
+        "was compiled with it: what is evaluated, predicted or saved will be the "
+        "former. Call `optimizer.attach(model)` with the model whose weights it "
+        "trains, before `fit`; or look at that model within `with "
+        "optimizer.evaluation_point():`.",
+        stacklevel=2,
+    )
+
+
+# Small things the above is made of.
+
+
+def _host(model: Any) -> Host:
+    return vars(model).setdefault("_optlab_host", Host())
+
+
+def _trains_attached(model: Any) -> bool:
+    """Find the attached optimizers that a model trains; return whether there are any.
+
+    A `train_step` of Keras trains with the optimizer of `compile` alone.
+    """
+    own = [getattr(type(model), k) is getattr(keras.Model, k) for k in TRAINERS]
+    if not len(ATTACHED) or all(own):
+        return False
+    host = _host(model)
+    layers = {id(layer) for layer in sublayers(model)}
+    within = [m for m in ATTACHED if id(m) in layers]
+    host.inner = [o for m in within for o in _host(m).attached]
+    if host.inner:
+        leave_methods(model)
+        _put_before(model)
+    return bool(host.inner or host.attached)
+
+
+@contextlib.contextmanager
+def _training_of_attached(model: Any) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for optimizer in _host(model).trained_within:
+            stack.enter_context(points.training_point(optimizer))
+        yield
+
+
+def _put_before(model: Any) -> None:
+    """Put the optimizers before the methods of a model."""
+    host = _host(model)
+    methods: dict[str, Callable[..., Any]] = {}
+    compiled = inner_optimizer(model.optimizer) if model.compiled else None
+    if getattr(compiled, "looks_again", False):
+        methods["train_step"] = with_passes(model, model.train_step)
+    forms = []
+    if host.compiled:
+        forms.append((TRAINING, _training))
+    if host.optimizers:
+        forms += [(EVALUATING, _evaluating), (REPLACING, _replacing)]
+        forms += [(("set_state_tree",), _setting_tree)]
+    for names, form in forms:
+        methods |= {k: partial(form, host, getattr(model, k)) for k in names}
+    if getattr(compiled, "skip_non_finite", False):
+        step = methods.get("train_step", model.train_step)
+        methods["train_step"] = with_statistics_kept(model, step)
+        once = methods.get("train_on_batch", model.train_on_batch)
+        methods["train_on_batch"] = partial(_counted, compiled, once)
+    vars(model).update(methods)
+    host.methods = list(methods)
+
+
+def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.compiled:
+            stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
 
 
@@ -74,18 +236,25 @@ def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) 
     return result
 
 
-def _evaluating(
-    optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any
-) -> Any:
-    with points.evaluation_point(optimizer):
+def _evaluating(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(points.evaluation_point(optimizer))
         return method(*args, **kw)
 
 
-def _replacing(
-    optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any
-) -> Any:
+def _replacing(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     """Read weights, which are meant to be evaluated, also while a model trains."""
-    result = method(*args, **kw)
-    if not optimizer.at_evaluation_point:
-        points.to_training(optimizer)
-    return result
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(points.replaced(optimizer))
+        return method(*args, **kw)
+
+
+def _setting_tree(host: Host, method: Callable[..., Any], state_tree: Any) -> None:
+    """Write a tree as `get_state_tree` returns it, with or without an optimizer."""
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(points.replaced(optimizer))
+            optimizer.times_loaded += "optimizer_variables" in state_tree
+        method(state_tree)

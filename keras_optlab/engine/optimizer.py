@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -15,18 +16,19 @@ from keras_optlab.core import Paper, Record, Slot
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.registry import register
-from keras_optlab.engine import points, state
+from keras_optlab.engine import host, points, state
 from keras_optlab.engine.arguments import check_exclusion
-from keras_optlab.engine.backends import eagerly, read, unshare
+from keras_optlab.engine.backends import eagerly, read, to_numpy, unshare
 from keras_optlab.engine.driving import Driving
 from keras_optlab.engine.histograms import Histograms
+from keras_optlab.engine.moves import Moves
 from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED
 from keras_optlab.engine.parameter import Parameter
 from keras_optlab.engine.passes import Batch
 from keras_optlab.engine.plan import Plan, make_plan
 from keras_optlab.engine.recorder import Recorder
 from keras_optlab.engine.scalars import Scalars, scalar_dtype
-from keras_optlab.engine.seam import Seam, concrete, constant
+from keras_optlab.engine.seam import Seam, concrete, constant, unbuilt_by_errors
 from keras_optlab.engine.skip_warnings import SkipWatch
 from keras_optlab.engine.skips import Skips
 from keras_optlab.engine.statistics import Statistics
@@ -103,8 +105,10 @@ class Optimizer(Driving):
         self.loop = SkipWatch(self)
         self.told_of_end = False
         self.recorder = Recorder()
-        self.pending_state: Any = None
+        self.pending_state: Any = None  # read before there were weights
+        self.times_loaded = 0
         self.at_evaluation_point = False
+        self.hosts: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # see host.py
         self._looked_again = False
         if self.looks_again and self.accumulates:
             self._check_accumulation()
@@ -254,6 +258,12 @@ class Optimizer(Driving):
         """Whether the rule trains at other weights than those to evaluate."""
         return type(self).to_evaluation is not Optimizer.to_evaluation
 
+    @functools.cached_property
+    def other_set(self) -> set[str]:
+        """The names of slots that hold the weights which the model does not have."""
+        owner = next(c for c in type(self).__mro__ if "to_evaluation" in vars(c))
+        return {s.name for s in owner.slots if s.init == "weight"}  # type: ignore[attr-defined]
+
     # One step, as Keras asks for it.
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -261,15 +271,17 @@ class Optimizer(Driving):
         if self.built:
             return
         variables = list(variables)
-        super().build(variables)
-        self.plan: Plan = make_plan(self, variables)
-        if self.accumulates:
-            self.window = Window(self._add_record, len(variables))
-        self._tell_of_large_weights()
-        self._tell_of_no_exclusion()
-        self.recorder.build(self._add_record, [p.path for p in self.plan.live])
-        with eagerly():
-            state.load_pending(self)
+        with unbuilt_by_errors(self):
+            super().build(variables)
+            self.plan: Plan = make_plan(self, variables)
+            if self.accumulates:
+                self.window = Window(self._add_record, len(variables))
+            self._tell_of_large_weights()
+            self._tell_of_no_exclusion()
+            self.recorder.build(self._add_record, [p.path for p in self.plan.live])
+            self.moves = Moves(self)
+            with eagerly():
+                state.load_pending(self)
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
@@ -290,6 +302,8 @@ class Optimizer(Driving):
                 "for evaluation. Received: a call of `apply` while the model has the "
                 "latter. Train within `with optimizer.training_point():`."
             )
+        if self.has_two_points and not self.hosts:
+            host.tell_of_averages(self)
         take_step(self, gradients, indices)
 
     @contextlib.contextmanager
@@ -313,6 +327,34 @@ class Optimizer(Driving):
         `fit` does so by itself.
         """
         return points.training_point(self)
+
+    def attach(self, model: keras.Model) -> None:
+        """Join the optimizer to a model that another model's `train_step` trains.
+
+        `compile` does so for a model's own optimizer. A generator or an encoder that is
+        trained within a model of other models needs this, if its optimizer trains at
+        other weights than those to evaluate (`EMA`, `SWA`, schedule-free methods).
+        From then on the model has the weights to evaluate, also for its `evaluate`,
+        `predict`, `save`, `export` and `get_weights`, except while a model that it is
+        part of, or itself, runs `fit` or `train_on_batch` with a `train_step` of its
+        own. Calls of `apply` elsewhere have to be within `training_point`.
+
+        Optimizers with one set of weights need nothing; for them this does nothing.
+
+        Args:
+            model: A model with the weights that the optimizer trains.
+
+        Raises:
+            TypeError: if `model` is no `keras.Model`.
+            ValueError: if the rule looks at each batch more than once, which needs the
+                `train_step` of a model that is compiled with it.
+
+        >>> from keras_optlab import optimizers
+        >>> generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> optimizer = optimizers.EMA(optimizers.Adam())
+        >>> optimizer.attach(generator)
+        """
+        host.attach(self, model)
 
     def evaluation_point(self) -> contextlib.AbstractContextManager[None]:
         """Have the weights where they are evaluated, and afterwards as before.
@@ -418,7 +460,7 @@ class Optimizer(Driving):
         names = [k for k in self.fields if k != "learning_rate"]
         rate = self.base_learning_rate
         if isinstance(rate, keras.Variable):
-            given, now = self._values.learning_rate, float(rate.numpy())
+            given, now = self._values.learning_rate, float(to_numpy(rate))
             same = isinstance(given, float) and np.float32(given) == np.float32(now)
             rate = given if same else now
         return {k: self._own(k) for k in names} | {"learning_rate": rate}

@@ -9,14 +9,13 @@ what looks at them meanwhile, such as validation or a checkpoint, does the same.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from keras import ops
+import numpy as np
 
-from keras_optlab.core import Record
-from keras_optlab.engine.backends import Pairs, commit, read
-from keras_optlab.engine.hyperparameters import Hyperparameters
+from keras_optlab.engine.backends import Pairs, commit, to_numpy
+from keras_optlab.engine.entries import begin_copies
 from keras_optlab.engine.seam import is_purged
 
 
@@ -26,11 +25,12 @@ def training_point(optimizer: Any) -> Iterator[None]:
     if not optimizer.at_evaluation_point:
         yield
         return
-    to_training(optimizer)
+    _build(optimizer)
+    move_to(optimizer, evaluation=False)
     try:
         yield
     finally:
-        to_evaluation(optimizer)
+        move_to(optimizer, evaluation=True)
 
 
 @contextlib.contextmanager
@@ -39,7 +39,8 @@ def evaluation_point(optimizer: Any) -> Iterator[None]:
     if optimizer.at_evaluation_point:
         yield
         return
-    kept = to_evaluation(optimizer)
+    kept = _move(optimizer, "to_evaluation", keep=True)
+    optimizer.at_evaluation_point = True
     try:
         yield
     finally:
@@ -47,34 +48,55 @@ def evaluation_point(optimizer: Any) -> Iterator[None]:
         optimizer.at_evaluation_point = False
 
 
-def to_training(optimizer: Any) -> None:
-    """Move the weights to where they train."""
-    _move(optimizer, optimizer.to_training)
-    optimizer.at_evaluation_point = False
+@contextlib.contextmanager
+def replaced(optimizer: Any) -> Iterator[None]:
+    """Have weights replaced by others that are to be evaluated.
+
+    If no state of the optimizer comes along, both sets of those weights that have
+    changed start from what they have become.
+    """
+    was, loaded = optimizer.at_evaluation_point, optimizer.times_loaded
+    move_to(optimizer, evaluation=True)
+    before = _weights(optimizer)
+    try:
+        yield
+        if optimizer.times_loaded == loaded:
+            changed = _changed(before, _weights(optimizer))
+            if changed:
+                begin_copies(optimizer, optimizer.other_set, changed)
+    finally:
+        move_to(optimizer, evaluation=was)
 
 
-def to_evaluation(optimizer: Any) -> Pairs:
-    """Move the weights to where they are evaluated; return what was there before."""
-    kept = _move(optimizer, optimizer.to_evaluation)
-    optimizer.at_evaluation_point = True
-    return kept
+def move_to(optimizer: Any, evaluation: bool) -> None:
+    """Move the weights to where they are evaluated, or to where they train."""
+    if optimizer.at_evaluation_point != evaluation:
+        _move(optimizer, "to_evaluation" if evaluation else "to_training", keep=False)
+        optimizer.at_evaluation_point = evaluation
 
 
-def _move(optimizer: Any, rule: Callable[..., tuple[Any, Record]]) -> Pairs:
-    """Write what a rule makes of each weight and its slots; return the old values."""
+def _move(optimizer: Any, direction: str, keep: bool) -> Pairs:
     if not optimizer.built or is_purged(optimizer.updates):
         return []  # nothing has trained; or a step failed and took the state with it
-    scalars, kept = Hyperparameters(optimizer), []
-    for p in optimizer.plan.live:
-        w = ops.cast(read(p.variable), p.dtype)
-        s = Record(**{k: ops.cast(read(v), p.dtype) for k, v in p.slots.items()})
-        new_w, new_s = rule(w, s, scalars.cast[p.group, p.dtype])
-        changed = [k for k, x in s.items() if getattr(new_s, k) is not x]
-        pairs = [
-            (p.variable, new_w),
-            *((p.slots[k], getattr(new_s, k)) for k in changed),
-        ]
-        pairs = [(v, ops.cast(x, v.dtype)) for v, x in pairs]
-        kept += [(v, ops.copy(read(v))) for v, _ in pairs]
-        commit([(v, ops.copy(x)) for v, x in pairs])
-    return kept
+    return optimizer.moves.move(direction, keep)
+
+
+def _build(optimizer: Any) -> None:
+    """Build before the first step if state waits for it, which moves the weights."""
+    waits = not optimizer.built and optimizer.pending_state is not None
+    for model in [m for m in optimizer.hosts if waits and m.built]:
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+
+
+def _weights(optimizer: Any) -> dict[int, np.ndarray]:
+    if not optimizer.built or is_purged(optimizer.updates):
+        return {}
+    return {p.index: to_numpy(p.variable) for p in optimizer.plan.live}
+
+
+def _changed(
+    before: dict[int, np.ndarray], after: dict[int, np.ndarray]
+) -> dict[int, np.ndarray]:
+    same = [i for i in after if i in before and np.array_equal(before[i], after[i])]
+    return {i: x for i, x in after.items() if i not in same}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backends import Pairs, read, seldom
+from keras_optlab.engine.backends import Pairs, read, seldom, to_numpy
 
 Tensor = Any
 Variable = Any
@@ -64,14 +64,14 @@ class Ring:
 
         Of these, the last `capacity`, oldest first, each with its update.
         """
-        now = int(ops.convert_to_numpy(self.count))
+        now = int(to_numpy(self.count))
         first = max(count, now - self.capacity, 0)
         if now <= first:
             return now, []
-        tables, steps = map(ops.convert_to_numpy, (self.tables, self.steps))
+        tables, steps = map(to_numpy, (self.tables, self.steps))
         places = [i % self.capacity for i in range(first, now)]
         return now, [(int(steps[i]), tables[i]) for i in places]
 
     def last(self) -> Records:
         """Return the last record with its update, if there is one."""
-        return self.since(int(ops.convert_to_numpy(self.count)) - 1)[1]
+        return self.since(int(to_numpy(self.count)) - 1)[1]

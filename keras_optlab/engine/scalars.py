@@ -14,6 +14,7 @@ from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import DecayField, Field
 from keras_optlab.core.numerics import DecayRate
 from keras_optlab.core.records import Record
+from keras_optlab.engine.backends import to_numpy
 from keras_optlab.engine.ranges import as_scalar
 from keras_optlab.engine.seam import concrete, is_purged
 
@@ -100,7 +101,7 @@ class Scalars:
         """Return the value at the 0-based update `step`, as a Python number."""
         value = self.read(field)
         if isinstance(value, LearningRateSchedule):
-            return float(ops.convert_to_numpy(value(int(ops.convert_to_numpy(step)))))
+            return float(ops.convert_to_numpy(value(int(to_numpy(step)))))
         return value
 
     def drive(self, field: Field, value: Any) -> None:

@@ -23,11 +23,15 @@ Names used, and why no public one serves:
 - `_layout` of a variable: its sharding, which a slot of the same shape shares.
 - `_value` of a variable: `None` while JAX' trainer holds the state; and itself, where
   `value` looks for another for longer than the update of a small weight takes.
+- `_variables`, `_untrack_variable`, `_trainable_variables_indices`: what an optimizer
+  that fails to be built, or holds others, has created itself.
+- `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
+- `_unpickle_model`: what Keras unpickles by; pickle has to find its class by name.
 - `_seed_generators` of a model: state of its step that is none of its weights.
 
-Two public methods are wrapped, once: `compile`, since nothing else shows a model to its
-optimizer, and `fit`, since nothing that Keras calls within it encloses all of it (the
-batches, the validation, the data, the callbacks).
+Three public methods are wrapped, once: `compile`, since nothing else shows a model to
+its optimizer, and `fit` and `train_on_batch`, since nothing that Keras calls within
+encloses all of it (the batches, the validation, the data, the callbacks).
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ import contextlib
 import functools
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -81,6 +85,11 @@ class Seam(keras.optimizers.Optimizer):
             f"optimizer in an unknown way. Received: keras {keras.__version__}. "
             "Please report it and install an earlier keras."
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as Keras does; a wrapped optimizer's class is made when needed."""
+        _, arguments = super().__reduce__()
+        return Seam._unpickle_model, arguments
 
     @property
     def micro_steps(self) -> Variable:
@@ -233,6 +242,26 @@ def _hooked(fit: Callable[..., Any]) -> Callable[..., Any]:
     return fit_within_hooks
 
 
+def around_train_on_batch(hook: Callable[[Any], Any]) -> None:
+    """Enter a context around every `train_on_batch` of every model, from now on.
+
+    Args:
+        hook: Makes the context from the model, or returns `None` for none.
+    """
+    given = keras.Model.train_on_batch
+    given = getattr(given, "__wrapped__", given)  # one more on no reload
+
+    @functools.wraps(given)
+    def within_hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        context = hook(self)
+        if context is None:
+            return given(self, *args, **kwargs)
+        with context:
+            return given(self, *args, **kwargs)
+
+    keras.Model.train_on_batch = within_hook
+
+
 def _list(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
     """Return the callbacks that `fit` was given as a list of our own."""
     given = arguments.get("callbacks")
@@ -241,6 +270,31 @@ def _list(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
     if isinstance(given, list | tuple):
         return list(given)
     return [] if given is None else [given]
+
+
+@contextlib.contextmanager
+def unbuilt_by_errors(optimizer: Any) -> Iterator[None]:
+    """Leave an optimizer that fails to be built as it was: it can be built later."""
+    before = {id(v) for v in optimizer._variables}
+    try:
+        yield
+    except BaseException:
+        for variable in list(optimizer._variables):
+            if id(variable) not in before:
+                optimizer._untrack_variable(variable)
+        optimizer._trainable_variables, optimizer.built = [], False
+        optimizer._trainable_variables_indices = {}
+        raise
+
+
+def own_variables(optimizer: Any) -> list[Variable]:
+    """Return the variables of an optimizer that holds others, without theirs."""
+    return list(optimizer._variables)
+
+
+def sublayers(model: keras.Model) -> list[keras.Layer]:
+    """Return all layers of a model, and theirs, but not itself."""
+    return list(model._flatten_layers(include_self=False))
 
 
 def inner_optimizer(optimizer: Any) -> Any:

@@ -47,7 +47,7 @@ class Window:
     def variables(self) -> dict[str, Variable]:
         """The counters by the names under which they are saved."""
         return {
-            "received": self.received,
+            "accumulated_received": self.received,
             "accumulated": self.good,
             "accumulated_gradients": self.gradients,
         }

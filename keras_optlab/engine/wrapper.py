@@ -33,12 +33,14 @@ class Wrapper(Base):
     Args:
         optimizer: One of ours that has not trained yet, wrapped or not; it is not used
             any more.
+        *args: The subclass' own arguments, in the order of its declaration.
         groups: `Group`s of weights. They may set what the wrapper takes and what the
             optimizer takes, which must have no groups of its own then.
-        **kwargs: The subclass' own arguments.
+        **kwargs: The subclass' own arguments, by name.
 
     Raises:
-        TypeError: if `optimizer` is none of ours, or an argument is unknown.
+        TypeError: if `optimizer` is none of ours, or an argument is unknown, given
+            twice or one too many.
         ValueError: if it has been built, or is wrapped in the same way already.
     """
 
@@ -56,22 +58,34 @@ class Wrapper(Base):
         if not issubclass(cls, Optimizer):
             cls.wrapper, cls.fields, cls.own_fields = cls, own, tuple(own)
             named = signature_of(own | {"groups": GROUPS}).parameters.values()
-            by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in named]
-            cls.__signature__ = inspect.Signature([OPTIMIZER, *by_name])
+            cls.__signature__ = inspect.Signature([OPTIMIZER, *named])
             keras.saving.register_keras_serializable(_room(cls))(cls)
             register_wrapper(cls)
 
-    def __new__(cls, optimizer: Any = None, **kwargs: Any) -> Self:
+    def __new__(cls, optimizer: Any = None, *args: Any, **kwargs: Any) -> Self:
         """Make an object of a class derived from both."""
-        cls.wrapper.check(optimizer, **kwargs)
+        cls.wrapper.check(optimizer, **cls._named(args, kwargs))
         made = _around(cls.wrapper, type(optimizer))  # pyright: ignore[reportArgumentType]
         return super().__new__(made)
 
-    def __init__(self, optimizer: Any, **kwargs: Any) -> None:
+    def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         inside = optimizer.arguments() | {"name": optimizer._values.name}
-        super().__init__(**inside | kwargs)
+        super().__init__(**inside | self._named(args, kwargs))
         if optimizer.exclude:
             optimizer.exclude(self)
+
+    @classmethod
+    def _named(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the wrapper's own arguments by name."""
+        name, known = cls.wrapper.__name__, cls.wrapper.own_fields
+        twice = [k for k in known[: len(args)] if k in kwargs]
+        if len(args) > len(known) or twice:
+            what = f"`{twice[0]}` twice" if twice else "too many arguments"
+            raise TypeError(
+                f"{name} was given {what}. Received: {args!r} after the optimizer. In "
+                f"order, it takes optimizer, {', '.join(known)}; groups by name."
+            )
+        return dict(zip(known, args, strict=False)) | kwargs
 
     @classmethod
     def check(cls, optimizer: Any, **kwargs: Any) -> None:
@@ -157,8 +171,13 @@ def _nested(cls: type[Optimizer], config: dict[str, Any]) -> dict[str, Any]:
     if not issubclass(cls, Wrapper):
         return config
     own = {k: config.pop(k) for k in (*cls.own_fields, "groups") if k in config}
-    inner = cls.inner.from_config(_nested(cls.inner, config))
-    return {"optimizer": keras.saving.serialize_keras_object(inner)} | own
+    inside = {  # as Keras would write it, without what is in it being made anew
+        "module": None if cls.inner.__module__ == "__main__" else cls.inner.__module__,
+        "class_name": cls.inner.__name__,
+        "config": _nested(cls.inner, config),
+        "registered_name": keras.saving.get_registered_name(cls.inner),
+    }
+    return {"optimizer": inside} | own
 
 
 def _words(optimizer: Any, cls: type[Optimizer]) -> str:

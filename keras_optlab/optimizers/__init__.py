@@ -1,7 +1,7 @@
 """The algorithms, one a file."""
 
 from keras_optlab.core.registry import create, info, names, wrappers
-from keras_optlab.engine import Optimizer
+from keras_optlab.engine import Optimizer, strict_loading
 from keras_optlab.optimizers.adabelief import AdaBelief
 from keras_optlab.optimizers.adabound import AdaBound
 from keras_optlab.optimizers.adadelta import Adadelta
@@ -155,5 +155,6 @@ __all__ = [
     "create",
     "info",
     "names",
+    "strict_loading",
     "wrappers",
 ]
