@@ -21,7 +21,7 @@ def made(name, tmp_path, **kwargs):
             False, path, save_weights_only=True, **kwargs
         ),
         "EarlyStopping": lambda: callbacks.EarlyStopping(
-            "d_loss", patience=9, verbose=0, **kwargs
+            "d_loss", patience=9, restore_best=False, verbose=0, **kwargs
         ),
         "GradientClipping": lambda: callbacks.GradientClipping(
             norm=1e-3, every=1, **kwargs
