@@ -5,6 +5,7 @@ import inspect
 import keras
 import pytest
 
+from keras_optlab import callbacks
 from keras_optlab.callbacks.interruption import Callback
 from tests.fitting import At, compiled, fail, fit
 
@@ -47,3 +48,18 @@ def test_fit_keeps_its_signature_and_result():
         keras.Model.fit
     ).parameters.keys()
     assert fit(compiled(), [], epochs=1).epoch == [0]
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_what_they_say_goes_where_keras_says_it(interactive, capsys, caplog):
+    stopping = callbacks.EarlyStopping("loss", patience=1, min_delta=1e9)
+    if not interactive:
+        keras.config.disable_interactive_logging()
+    try:
+        with caplog.at_level("INFO", logger="absl"):
+            fit(compiled(), [stopping], epochs=3)
+    finally:
+        keras.config.enable_interactive_logging()
+    printed, logged = capsys.readouterr().out, caplog.text
+    assert ("EarlyStopping: Stopped" in printed) is interactive
+    assert ("EarlyStopping: Stopped" in logged) is not interactive

@@ -15,6 +15,7 @@ from keras_optlab.callbacks.arguments import (
     verbosity,
 )
 from keras_optlab.callbacks.patience import Deadline, Limits
+from keras_optlab.callbacks.saying import say
 from keras_optlab.callbacks.watching import MetricCallback
 
 
@@ -242,7 +243,7 @@ class EarlyStopping(MetricCallback):
                 self._best_weights = None
                 said.append(f"Restored the weights of the best {unit}, {had}")
         if self.verbose and said:
-            print("EarlyStopping:", *said)
+            say(" ".join(["EarlyStopping:", *said]))
 
 
 def _limit(name: str, value: Any) -> float | None:

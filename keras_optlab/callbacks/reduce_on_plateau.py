@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.arguments import number, verbosity
+from keras_optlab.callbacks.saying import say
 from keras_optlab.callbacks.targets import RateScale, StockRate, find_rates
 from keras_optlab.callbacks.watching import MetricCallback
 
@@ -166,7 +167,7 @@ class ReduceOnPlateau(MetricCallback):
             return
         if self.verbose:
             why = f"{self.place()}, {self.waited()}"
-            print(f"ReduceOnPlateau: {why}: {', '.join(reduced)}.")
+            say(f"ReduceOnPlateau: {why}: {', '.join(reduced)}.")
         self.wait.restart(self.cooldown)
 
     def _rates(self) -> dict[str, RateScale | StockRate]:

@@ -8,6 +8,7 @@ from typing import Any
 from keras_optlab.callbacks.arguments import number, verbosity
 from keras_optlab.callbacks.interruption import Callback
 from keras_optlab.callbacks.patience import Deadline
+from keras_optlab.callbacks.saying import say
 
 
 class TimeStopping(Callback):
@@ -92,7 +93,7 @@ class TimeStopping(Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Say that training was stopped."""
         if self.verbose and self.stopped_epoch is not None:
-            print(
+            say(
                 f"TimeStopping: Stopped in epoch {self.stopped_epoch + 1}: "
                 f"{self._deadline.elapsed:.6g} seconds have passed."
             )

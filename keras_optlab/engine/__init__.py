@@ -1,6 +1,7 @@
 """The engine: the only room that knows Keras' optimizer internals or a backend."""
 
 from keras_optlab.engine.adjustable import make_adjustable
+from keras_optlab.engine.first_weights import start_from_present_weights
 from keras_optlab.engine.histograms import Histogram, Histograms
 from keras_optlab.engine.host import around_fit_of, join, training
 from keras_optlab.engine.lookup import engine_of, find_engine
@@ -35,5 +36,6 @@ on_compile(join)
 around_fit(around_fit_of)
 around_train_on_batch(training)
 keep_whole()
+around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(tell_of_schedule_end)

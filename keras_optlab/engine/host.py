@@ -19,6 +19,7 @@ from typing import Any
 import keras
 
 from keras_optlab.engine import points
+from keras_optlab.engine.first_weights import begin_anew
 from keras_optlab.engine.model_statistics import with_statistics_kept
 from keras_optlab.engine.passes import with_passes
 from keras_optlab.engine.seam import inner_optimizer, sublayers
@@ -231,6 +232,8 @@ def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> 
 
 
 def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    if not optimizer.loop.calls:
+        begin_anew(optimizer)
     result = method(*args, **kw)
     optimizer.loop.count()
     return result

@@ -81,9 +81,10 @@ class Seam(keras.optimizers.Optimizer):
     ) -> None:
         """Keras' own per-variable hook, which never runs here."""
         raise RuntimeError(
-            "keras_optlab's engine was bypassed: this version of Keras reaches an "
-            f"optimizer in an unknown way. Received: keras {keras.__version__}. "
-            "Please report it and install an earlier keras."
+            "keras_optlab's engine was bypassed. Expected a call of `apply`, which "
+            "updates all weights together. Received: a call of `update_step`. If the "
+            f"call is not yours, Keras {keras.__version__} reaches optimizers in a way "
+            "that is not known here: please report it, and install an earlier one."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

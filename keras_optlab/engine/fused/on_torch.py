@@ -57,6 +57,8 @@ class OnTorch(form.Form):
 
     def advance(self, p: Parameter, g: Tensor) -> bool:
         """Take a weight to its new value if a kernel can, or if it is big."""
+        if torch.compiler.is_compiling():
+            return False  # the whole step, which knows no kernels
         known = self._kernel(p)
         if known is None and p.size < form.WORTH_IT:
             return False
