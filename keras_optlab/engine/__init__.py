@@ -4,8 +4,8 @@ from keras_optlab.engine.adjustable import make_adjustable
 from keras_optlab.engine.histograms import Histogram, Histograms
 from keras_optlab.engine.host import around_fit_of, join, training
 from keras_optlab.engine.lookup import engine_of, find_engine
-from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.matching import strict_loading
+from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.options import CLIPPINGS
 from keras_optlab.engine.outer import keep_whole
 from keras_optlab.engine.recorder import CAPACITY
