@@ -30,8 +30,17 @@ from tests.test_wrappers import WRAPPERS
 BACKEND = keras.backend.backend()
 SHAPES = {"wide": (3, 5), "tall": (5, 3), "vector": (4,)}
 NAMES = optimizers.names()
-EVERY = [*NAMES, *WRAPPERS]
-each = pytest.mark.parametrize("name", EVERY)
+FEW = {"sam", "ema", "mechanic"}  # wrappers that stand for the others
+each = pytest.mark.parametrize(
+    "name",
+    [
+        *NAMES,
+        *(
+            pytest.param(n, marks=() if n in FEW else pytest.mark.every)
+            for n in WRAPPERS
+        ),
+    ],
+)
 
 
 def make(name, **options):
@@ -74,6 +83,7 @@ def assert_same_store(a, b):
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
+@pytest.mark.long
 @each
 @pytest.mark.parametrize("way", [pickle, copy], ids=["pickle", "deepcopy"])
 def test_pickles_and_copies_with_its_state(name, way):
@@ -95,6 +105,7 @@ def test_pickles_and_copies_with_its_state(name, way):
     assert int(other.updates) > 0
 
 
+@pytest.mark.long
 @each
 def test_state_that_waits_for_weights_is_saved_again(name):
     ws = small_weights()
@@ -111,6 +122,7 @@ def test_state_that_waits_for_weights_is_saved_again(name):
     assert_same_store(saved(optimizer), whole | {"learning_rate": np.float32(0.123)})
 
 
+@pytest.mark.long
 @each
 def test_what_an_untrained_optimizer_saved_brings_another_to_its_beginning(name):
     for build_first in (False, True):
@@ -127,6 +139,7 @@ def test_what_an_untrained_optimizer_saved_brings_another_to_its_beginning(name)
         assert_same_store(saved(optimizer), saved(fresh))
 
 
+@pytest.mark.long
 @each
 def test_what_is_kept_has_one_key_each(name):
     """Also where the engine keeps sums and averages beside a rule's slots."""
@@ -169,6 +182,7 @@ def test_files_of_earlier_versions_load():
 # Weights that come and go.
 
 
+@pytest.mark.long
 @each
 def test_what_fits_is_read_and_the_rest_told_once(name):
     few, many = small_weights(), small_weights()
@@ -218,9 +232,13 @@ def test_another_optimizers_state_is_left_out_whole():
         optimizer, ws = optimizers.Adam(0.01), small_weights()
         if build_first:
             optimizer.build(ws)
-        with pytest.warns(UserWarning, match="state of another optimizer"):
+
+        def load(optimizer=optimizer, ws=ws):
             optimizer.load_own_variables(saved(source))
             optimizer.build(ws)
+
+        with pytest.warns(UserWarning, match="state of another optimizer"):
+            load()
         fresh = optimizers.Adam(0.01)
         fresh.build(ws)
         assert_same_store(saved(optimizer), saved(fresh))
@@ -334,7 +352,8 @@ CHANGES = {
     "whole int8": lambda m: m.quantize("int8"),
     "unfrozen": unfreeze,
 }
-CHANGED = ["adamw", "schedulefreeadamw", "ema", "lookahead", "muon"]
+rest = "schedulefreeadamw", "lookahead", "muon"
+CHANGED = [pytest.param(n, marks=pytest.mark.every) for n in rest]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -377,9 +396,13 @@ def test_weights_frozen_after_training_are_read_into_a_frozen_model(
     other.compile(optimizers.Adam(), "mse")
     if build_first:
         other.optimizer.build(other.trainable_variables)
-    with pytest.warns(UserWarning, match="left out"):
+
+    def load():
         other.load_weights(tmp_path / "m.weights.h5")
         other.optimizer.build(other.trainable_variables)
+
+    with pytest.warns(UserWarning, match="left out"):
+        load()
     theirs = {p.path: p.slots["m"] for p in model.optimizer.plan.parameters}
     theirs = list(theirs.values())[2:]
     own = [p.slots["m"] for p in other.optimizer.plan.parameters]

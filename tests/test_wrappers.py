@@ -549,3 +549,18 @@ def test_arguments_out_of_range_are_refused(wrapper):
     for key in optimizers.info(wrapper).hyperparameters:
         with pytest.raises(ValueError, match=f"Received: {key}=-1"):
             optimizers.create(wrapper, optimizer=optimizers.SGD(), **{key: -1})
+
+
+@each_wrapper
+def test_own_arguments_may_be_given_in_their_order(wrapper):
+    cls, values = optimizers.info(wrapper).cls, WRAPPERS[wrapper]
+    known = list(cls.own_fields)
+    given = [values.get(k, cls.fields[k].default) for k in known]
+    optimizer = cls(optimizers.SGD(), *given)
+    assert [getattr(optimizer, k) for k in known] == given
+    with pytest.raises(TypeError, match=f"order, it takes optimizer, {known[0]}.*name"):
+        cls(optimizers.SGD(), *given, "more")
+    with pytest.raises(TypeError, match=f"given `{known[0]}` twice"):
+        cls(optimizers.SGD(), *given, **{known[0]: given[0]})
+    names = list(inspect.signature(cls).parameters)
+    assert names == ["optimizer", *known, "groups"]

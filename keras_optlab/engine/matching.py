@@ -75,16 +75,22 @@ def matched(
     Returns:
         From paths in the file to those of the optimizer.
     """
-    places = {path: _find(path, weights) for path in theirs}
-    if None not in places.values():
-        return {path: q for path, q in places.items() if q in own}
+    by_name = _named(theirs, weights)
+    if len(by_name) == len(theirs):
+        return {path: q for path, q in by_name.items() if q in own}
     found = _embedded(theirs, weights)
     if found is None:
-        found = {path: _find(path, own) for path in theirs}
+        found = _named(theirs, own)
     pairs = {path: q for path, q in found.items() if q in own}
     if not pairs and len(theirs) == len(own):  # all have been renamed
         return dict(zip(theirs, own, strict=True))
     return pairs
+
+
+def _named(theirs: Sequence[str], among: Sequence[str]) -> dict[str, str]:
+    """Match what has one name."""
+    found = {path: _find(path, among) for path in theirs}
+    return {path: q for path, q in found.items() if q is not None}
 
 
 def _find(path: str, among: Sequence[str]) -> str | None:

@@ -129,10 +129,8 @@ class _Values:
 
 def _form(optimizer: Any) -> list[Any]:
     """Return what a compiled call takes for constant: values that are no numbers."""
-    return [
-        None if isinstance(x, float | int) else x
-        for x in optimizer.live.values.values()
-    ]
+    values = optimizer.live.values.values()
+    return [None if isinstance(x, float | int) else x for x in values]
 
 
 def _is(a: Any, b: Any) -> bool:

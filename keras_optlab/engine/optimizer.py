@@ -470,7 +470,15 @@ class Optimizer(Driving):
         state.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """Read the state, or raise what differs."""
+        """Read the state, as far as it fits; warn of the rest.
+
+        The state of an optimizer that was not built brings this one to its beginning,
+        and so does that of another rule. Before `build` the state waits for it, and is
+        saved again as it came.
+
+        Raises:
+            ValueError: within `strict_loading`, if not all of it fits.
+        """
         state.load(self, store)
 
     def values_of(self, group: int) -> Record:

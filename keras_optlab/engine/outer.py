@@ -1,11 +1,11 @@
 """Saving Keras' optimizers that hold others: what is theirs, and by name.
 
 `LossScaleOptimizer` and `MultiOptimizer` save the variables of those inside along with
-their own, by position, and skip all of them if there are fewer or more than before. A
-callback that drove a hyperparameter, or a layer that was frozen, is enough for that, and
-the loss scale is lost. Those inside save themselves, so only what is theirs is needed.
-Also what has been read before they are built is kept until then. Nothing changes for
-those that hold none of ours.
+their own, by position, and load none if there are fewer or more than before. A callback
+that drove a hyperparameter, or a layer that was frozen, is enough for that, and the
+loss scale is lost. Those inside save themselves, so only what is theirs is needed. What
+has been read before they are built is kept until then. Nothing changes for those that
+hold none of ours.
 """
 
 from __future__ import annotations

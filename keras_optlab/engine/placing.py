@@ -124,7 +124,8 @@ def _by_name(
     found: Found = {}
     rest = _Rest()
     for key, places in own.items():
-        values = {names.get(p, p): x for p, x in theirs.get(key, {}).items()}
+        arrays: dict[str, np.ndarray] = theirs.get(key, {})
+        values = {names.get(p, p): x for p, x in arrays.items()}
         shapes = {p: tuple(kept[i].variable.shape) for p, i in places.items()}
         fit = {p: x for p, x in values.items() if shapes.get(p) == x.shape}
         found |= {places[p]: x for p, x in fit.items()}
