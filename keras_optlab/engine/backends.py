@@ -74,6 +74,13 @@ def read(variable: Variable) -> Tensor:
     return ops.convert_to_tensor(raw(variable))
 
 
+def has_value(variable: Variable) -> bool:
+    """Return whether a variable can be read, outside of what TensorFlow traces."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    return bool(raw(variable).is_initialized())
+
+
 def in_place(variable: Variable) -> bool:
     """Return whether a variable of Keras is what is updated.
 

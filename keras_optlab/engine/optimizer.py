@@ -245,15 +245,23 @@ class Optimizer(Driving):
         """Create the state for these weights."""
         if self.built:
             return
-        variables = list(variables)
+        try:
+            self._build(list(variables))
+        except BaseException:
+            self.built = False  # lest what comes next hide the reason
+            raise
+
+    def _build(self, variables: list[Variable]) -> None:
         super().build(variables)
         self.plan: Plan = make_plan(self, variables)
         if self.accumulates:
             self.accumulated = self._add_counter("accumulated")
         self._tell_of_large_weights()
         self.recorder.build(self._add_record, [p.path for p in self.plan.live])
-        with eagerly():
-            state.load_pending(self)
+        if self.pending_state is not None:
+            self.plan.waiting.clear()
+            with eagerly():
+                state.load_pending(self)
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -269,6 +277,7 @@ class Optimizer(Driving):
                 "for evaluation. Received: a call of `apply` while the model has the "
                 "latter. Train within `with optimizer.training_point():`."
             )
+        self.plan.fill_slots()
         take_step(self, gradients, indices)
 
     @contextlib.contextmanager
