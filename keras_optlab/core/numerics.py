@@ -115,6 +115,7 @@ def safe_rms(x: Tensor) -> Tensor:
     """Return the root mean square, of numbers too whose squares are out of range."""
     most = ops.max(ops.abs(x))
     shrink = ops.where(most > 1, 2.0**-64, 1.0)  # lest its reciprocal be subnormal
+    shrink = ops.cast(shrink, x.dtype)  # of two numbers, `where` makes one in floatx
     x, most = x * shrink, most * shrink
     return most * rms(x / ops.where(most > 0, most, 1.0)) / shrink
 

@@ -83,6 +83,13 @@ def to_numpy(variable: Variable) -> np.ndarray:
     return ops.convert_to_numpy(read(variable))
 
 
+def has_value(variable: Variable) -> bool:
+    """Return whether a variable can be read, outside of what TensorFlow traces."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    return bool(raw(variable).is_initialized())
+
+
 def in_place(variable: Variable) -> bool:
     """Return whether a variable of Keras is what is updated.
 

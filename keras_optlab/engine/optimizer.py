@@ -280,8 +280,10 @@ class Optimizer(Driving):
             self._tell_of_no_exclusion()
             self.recorder.build(self._add_record, [p.path for p in self.plan.live])
             self.moves = Moves(self)
-            with eagerly():
-                state.load_pending(self)
+            if self.pending_state is not None:
+                self.plan.waiting.clear()
+                with eagerly():
+                    state.load_pending(self)
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
@@ -304,6 +306,7 @@ class Optimizer(Driving):
             )
         if self.has_two_points and not self.hosts:
             host.tell_of_averages(self)
+        self.plan.fill_slots()
         take_step(self, gradients, indices)
 
     @contextlib.contextmanager

@@ -55,6 +55,10 @@ class Parameter:
         """Whether its slots are variables, not parts or rows of others."""
         return not any(isinstance(v, View) for v in self.slots.values())
 
+    def owns(self, name: str) -> bool:
+        """Return whether it has this slot, as a variable of its own."""
+        return name in self.slots and not isinstance(self.slots[name], View)
+
     @property
     def members(self) -> list[Parameter]:
         """The weights it stands for: itself."""

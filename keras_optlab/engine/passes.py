@@ -59,15 +59,28 @@ def second_pass(
     What it remembers is written only if all of it is finite. If it is not, the
     gradients become NaN, so that the step is skipped as for a bad gradient.
     """
+    optimizer.plan.fill_slots()
     scalars = Hyperparameters(optimizer)
-    ws = [ops.cast(read(p.variable), p.dtype) for p in parameters]
-    gs = [ops.cast(g, p.dtype) for p, g in zip(parameters, gradients, strict=True)]
+    dtype = "float64" if any(p.dtype == "float64" for p in parameters) else "float32"
+
+    def wide(xs: Sequence[Tensor]) -> Tensors:
+        return [ops.cast(x, dtype) for x in xs]
+
+    def own(xs: Sequence[Tensor]) -> Tensors:
+        rows = zip(xs, parameters, strict=True)
+        return [ops.cast(x, p.variable.dtype) for x, p in rows]
+
+    ws, gs = wide([read(p.variable) for p in parameters]), wide(gradients)
     s = [
-        Record(**{k: ops.cast(read(v), p.dtype) for k, v in p.slots.items()})
+        Record(**{k: ops.cast(read(v), dtype) for k, v in p.slots.items()})
         for p in parameters
     ]
-    t = scalars.t
-    gs, after = optimizer.second_pass(batch, ws, gs, s, scalars.base, t)
+    asked = Batch(
+        gradients_at=lambda ws: wide(batch.gradients_at(own(ws))),
+        hessian_times=lambda zs: wide(batch.hessian_times(own(zs))),
+    )
+    h, t = scalars.base.cast(dtype), ops.cast(scalars.t, dtype)
+    gs, after = optimizer.second_pass(asked, ws, gs, s, h, t)
     rows = [
         (p.slots[name], old, getattr(new, name))
         for p, before, new in zip(parameters, s, after, strict=True)
@@ -76,7 +89,9 @@ def second_pass(
     ]
     if rows:
         finite = all_finite([*gs, *(new for _, _, new in rows)])
-        commit([(v, ops.where(finite, new, old)) for v, old, new in rows])
+        commit(
+            [(v, ops.cast(ops.where(finite, x, old), v.dtype)) for v, old, x in rows]
+        )
         gs = [ops.where(finite, g, float("nan") * ops.ones_like(g)) for g in gs]
     return gs
 

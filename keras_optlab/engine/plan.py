@@ -14,11 +14,11 @@ from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.engine.arguments import not_lazy
-from keras_optlab.engine.backends import eagerly, read
+from keras_optlab.engine.backends import eagerly, has_value, read
 from keras_optlab.engine.buckets import Bucket, make_buckets
 from keras_optlab.engine.elementwise import treats_entries_alone
 from keras_optlab.engine.parameter import Parameter, Slots
-from keras_optlab.engine.seam import Seam, constant
+from keras_optlab.engine.seam import Seam, constant, wrapped
 
 Variable = Any
 
@@ -33,6 +33,7 @@ class Plan:
         elementwise: Whether the rule treats each entry by itself.
         shared: The rule's shared state, by group; -1 is everything in no group.
         transform_shared: The shared state of each transform.
+        waiting: Slots that start at their weight, before that has a value.
     """
 
     parameters: list[Parameter]
@@ -40,11 +41,30 @@ class Plan:
     elementwise: bool
     shared: dict[int, Slots]
     transform_shared: list[Slots]
+    waiting: list[tuple[Variable, Parameter]]
 
     @property
     def live(self) -> list[Parameter]:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if not p.frozen]
+
+    def fill_slots(self) -> None:
+        """Fill the slots that start at their weight, as soon as it has a value.
+
+        What a function of TensorFlow creates has none while it is traced for the first
+        time, and has it when it is traced again, before it runs.
+        """
+        if not self.waiting:
+            return
+        still = []
+        with eagerly():
+            for slot, p in self.waiting:
+                if all(has_value(one.variable) for one in p.members):
+                    start = keras.ops.cast(read(p.variable), p.dtype)
+                    slot.assign(keras.ops.copy(start))  # JAX gives each value away
+                else:
+                    still.append((slot, p))
+        self.waiting = still
 
 
 def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
@@ -74,7 +94,7 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
             _slots(optimizer, transform, transform.slots, p, prefix=f"{i}_")
             for i, transform in enumerate(transforms)
         ]
-    return Plan(
+    plan = Plan(
         parameters=parameters,
         buckets=buckets,
         elementwise=elementwise,
@@ -88,7 +108,15 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
             _shared(optimizer, transform, transform.shared, f"transform{i}")
             for i, transform in enumerate(transforms)
         ],
+        waiting=[
+            (p.slots[slot.name], p)
+            for p in (*live, *buckets)
+            for slot in optimizer.slots
+            if slot.init == "weight" and p.owns(slot.name)
+        ],
     )
+    plan.fill_slots()
+    return plan
 
 
 def _parameter(
@@ -100,7 +128,7 @@ def _parameter(
     dtype = keras.backend.standardize_dtype(variable.dtype)
     return Parameter(
         index=index,
-        variable=variable,
+        variable=wrapped(variable),
         path=path,
         dtype="float32" if dtype in ("float16", "bfloat16") else dtype,
         group=group,
@@ -123,14 +151,7 @@ def _slots(
         name = f"{path}_{prefix}{slot.name}"
         beside = p.members[0].variable
         dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
-        variable = optimizer.add_slot(
-            beside, name, shape, dtype, _initializer(owner, slot)
-        )
-        if slot.init == "weight":
-            with eagerly():
-                start = keras.ops.cast(read(p.variable), p.dtype)
-                variable.assign(keras.ops.copy(start))  # JAX gives each value away
-        return variable
+        return optimizer.add_slot(beside, name, shape, dtype, _initializer(owner, slot))
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
     weight = Weight(tuple(p.variable.shape), p.path, values)

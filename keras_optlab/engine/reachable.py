@@ -33,10 +33,12 @@ class Reached:
     Attributes:
         variables: Variables and tensors of the backend, each once.
         attributes: The attributes of objects of users.
+        optimizers: Optimizers that were not left out.
     """
 
     variables: list[Any] = field(default_factory=list)
     attributes: list[dict[str, Any]] = field(default_factory=list)
+    optimizers: list[Any] = field(default_factory=list)
 
 
 def reach(roots: Iterable[Any], leave_out: Iterable[Any] = ()) -> Reached:
@@ -57,6 +59,8 @@ def reach(roots: Iterable[Any], leave_out: Iterable[Any] = ()) -> Reached:
         if holds_state(one):
             found.variables.append(one)
             continue
+        if isinstance(one, keras.optimizers.Optimizer):
+            found.optimizers.append(one)
         if _is_own(type(one)) and hasattr(one, "__dict__"):
             found.attributes.append(vars(one))
         pending += _within(one)

@@ -9,15 +9,16 @@ step runs operation by operation, all that can be reached from the model is copi
 from __future__ import annotations
 
 import contextlib
+import functools
 import numbers
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backends import default_graph, torch_module
+from keras_optlab.engine.backends import default_graph, holds_state, raw, torch_module
 from keras_optlab.engine.reachable import reach
 
 Tensor = Any
@@ -154,16 +155,24 @@ class InMemory:
 
     def __init__(self, roots: list[Any], leave_out: list[Any]) -> None:
         reached = reach(roots, leave_out)
+        self._optimized = bool(reached.optimizers)
         self._attributes = [(a, _values(a)) for a in reached.attributes]
         self._states = [_State(x) for x in reached.variables]
+        self._making = contextlib.ExitStack()
+        self._making.enter_context(_seen_when_made(self._see))
         self._stopped = False
+
+    def _see(self, variable: keras.Variable) -> None:
+        if holds_state(raw(variable)):
+            self._states.append(_State(raw(variable)))
 
     def stop(self) -> None:
         """End the recording; `rewound` comes back to this moment."""
         if self._stopped:
             return
         self._stopped = True
-        self._states = [state for state in self._states if state.stop()]
+        self._making.close()
+        self._states = [x for x in self._states if x.stop(self._optimized)]
         self._moved = [
             (owner, {k: x for k, x in before.items() if owner.get(k, x) is not x})
             for owner, before in self._attributes
@@ -186,6 +195,27 @@ class InMemory:
                 owner.update(now)
 
 
+@contextlib.contextmanager
+def _seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
+    """Call a function with every variable of Keras that is made meanwhile."""
+    make, cls = keras.Variable.__init__, keras.Variable
+    own = "__init__" in vars(cls)
+
+    @functools.wraps(make)
+    def make_and_see(variable: keras.Variable, *args: Any, **kw: Any) -> None:
+        make(variable, *args, **kw)
+        see(variable)
+
+    cls.__init__ = make_and_see
+    try:
+        yield
+    finally:
+        if own:
+            cls.__init__ = make
+        else:
+            del cls.__init__
+
+
 def _values(attributes: dict[str, Any]) -> dict[str, Any]:
     """Return those attributes that a step may count or keep a tensor in."""
     kinds = numbers.Number, np.ndarray
@@ -204,9 +234,15 @@ class _State:
         self.start = self.end = _copy(x)
         self._version = getattr(x, "_version", None)  # torch counts what is written
 
-    def stop(self) -> bool:
-        """Take the present value as the last; return whether it may be another."""
-        if self._version is not None and self._x._version == self._version:
+    def stop(self, optimized: bool) -> bool:
+        """Take the present value as the last; return whether it may be another.
+
+        Args:
+            optimized: Whether an optimizer may have moved it, of whose fused kernels
+                some are not counted.
+        """
+        counted = self._version is not None and not optimized
+        if counted and self._x._version == self._version:
             return False
         self.end = _copy(self._x)
         return True

@@ -165,6 +165,13 @@ class Seam(keras.optimizers.Optimizer):
         return self._distribution_strategy.extended.colocate_vars_with(raw)
 
 
+def wrapped(variable: Variable) -> keras.Variable:
+    """Return a variable of Keras; one of TensorFlow alone is shared by what is made."""
+    if isinstance(variable, keras.Variable):
+        return variable
+    return keras.Variable(variable, name="weight")
+
+
 def hold(model: keras.Model, variable: Variable) -> None:
     """Make a variable part of what the model's compiled step sees, but no weight."""
     model._seed_generators.append(types.SimpleNamespace(state=variable))
