@@ -1,4 +1,4 @@
-"""Programs in the manner of Keras' guides and examples, with optimizers of each kind."""
+"""Programs in the manner of Keras' guides, with optimizers of each kind."""
 
 import importlib
 import os

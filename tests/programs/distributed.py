@@ -1,4 +1,4 @@
-"""Two devices: a model within a strategy's scope, checkpoints, and going on from them."""
+"""Two devices: a model within a strategy's scope, and going on from checkpoints."""
 
 import contextlib
 import os

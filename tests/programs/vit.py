@@ -1,4 +1,4 @@
-"""Vision transformer: patches, weights of the model itself, rates that fall by layer."""
+"""Vision transformer: patches, a class token, rates that fall from block to block."""
 
 import keras
 import numpy as np
