@@ -9,6 +9,7 @@ import pytest
 
 from tests.programs.common import (
     BACKEND,
+    JIT,
     board,
     check_evaluation,
     check_fell,
@@ -31,7 +32,7 @@ def train(make, directory):
     with distributed() as scope:
         with scope():
             model = network()
-            model.compile(make(0.02, 0.05), "mse")
+            model.compile(make(0.02, 0.05), "mse", jit_compile=JIT)
         path = os.path.join(directory, "{epoch}.keras")
         history = model.fit(
             x,

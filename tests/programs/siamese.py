@@ -42,7 +42,7 @@ def train(make, directory):
     loaded = keras.models.load_model(path)
     figure = loaded.evaluate(x, y, verbose=0, return_dict=True)["loss"]
     np.testing.assert_allclose(figure, min(history["val_loss"]), rtol=1e-4)
-    check_reloaded(model, directory, x)
+    check_reloaded(model, directory, x, y)
     check_log(directory, "epoch/loss", "epoch/accuracy", "step/loss")
     check_log(directory, "epoch/loss", "epoch/accuracy", run="validation")
 
@@ -52,7 +52,7 @@ def pairs():
     rng = np.random.default_rng(0)
     prototypes, kinds = rng.normal(size=(3, 6)), rng.integers(3, size=(2, 72))
     kinds[1, ::2] = kinds[0, ::2]  # half of them
-    left, right = (prototypes[kinds] + 0.1 * rng.normal(size=(2, 72, 6))).astype("f4")
+    left, right = (prototypes[kinds] + 0.5 * rng.normal(size=(2, 72, 6))).astype("f4")
     y = (kinds[0] == kinds[1]).astype("float32")[:, None]
     return {"left": left, "right": right}, y
 
@@ -76,7 +76,7 @@ def siamese():
     encoder = keras.Sequential(
         [
             keras.layers.Dense(8, activation="tanh"),
-            keras.layers.BatchNormalization(),
+            keras.layers.BatchNormalization(momentum=0.7),
             keras.layers.Dense(4),
         ],
         name="encoder",

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_optlab import Group, layerwise_decay
 from tests.programs.common import (
+    JIT,
     board,
     check_evaluation,
     check_fell,
@@ -26,7 +27,7 @@ def train(make, directory):
     pretrained = numpy(base.weights)
     base.trainable = False
     model = with_head(base)
-    model.compile(make(0.02, 0.1), "mse")
+    model.compile(make(0.02, 0.1), "mse", jit_compile=JIT)
     check_untrained_file(model, directory, x)
     fit = {"batch_size": 16, "verbose": 0, "validation_data": (x, 2 * y)}
     first = model.fit(x, 2 * y, epochs=4, callbacks=[board(directory)], **fit).history
@@ -39,7 +40,7 @@ def train(make, directory):
         {"groups": layerwise_decay(model, 0.5)},
     ):
         before = numpy(base.weights)
-        model.compile(make(0.005, 0.02, **arguments), "mse")
+        model.compile(make(0.005, 0.02, **arguments), "mse", jit_compile=JIT)
         second = model.fit(
             x, 2 * y, epochs=3, callbacks=[board(directory)], **fit
         ).history
@@ -56,7 +57,7 @@ def train(make, directory):
     plain.layers[1].trainable = False
     unfreeze(plain.layers[1])  # the order of weights is by what trains
     check_evaluation(model, plain, x, 2 * y, second["val_loss"][-1])
-    check_reloaded(model, directory, x)
+    check_reloaded(model, directory, x, 2 * y)
     found = check_log(directory, "epoch/loss", "epoch/loss", "optimizer/update_norm")
     assert len(found["epoch/loss"]) == 4 + 3 + 3  # one after another
 
@@ -86,7 +87,7 @@ def with_head(base):
 
 def pretrain(base, make, x, y):
     model = keras.Sequential([base, keras.layers.Dense(1)])
-    model.compile(make(0.02, 0.05), "mse")
+    model.compile(make(0.02, 0.05), "mse", jit_compile=JIT)
     losses = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
 

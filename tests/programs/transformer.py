@@ -5,6 +5,7 @@ import numpy as np
 
 from tests.programs.common import (
     BACKEND,
+    JIT,
     board,
     check_evaluation,
     check_fell,
@@ -23,7 +24,7 @@ def train(make, directory):
     model = classifier()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = make(0.01, 0.1, global_clipnorm=5.0)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=BACKEND == "jax")
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=JIT)
     data = {"x": x, "y": y, "batch_size": 16}
     if BACKEND == "tensorflow":
         data = {"x": unknown_length(x, y, 16)}
@@ -40,7 +41,7 @@ def train(make, directory):
     plain = classifier()
     plain.compile("sgd", loss)
     check_evaluation(model, plain, x, y, history["val_loss"][-1])
-    check_reloaded(model, directory, x)
+    check_reloaded(model, directory, x, y)
     check_log(
         directory,
         "epoch/accuracy",

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_optlab import layerwise_decay
 from tests.programs.common import (
+    JIT,
     board,
     check_evaluation,
     check_fell,
@@ -30,7 +31,9 @@ def train(make, directory):
     token = model.class_token
     assert groups[0].matches(token)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(make(0.02, 0.2, groups=groups), loss, steps_per_execution=2)
+    model.compile(
+        make(0.02, 0.2, groups=groups), loss, steps_per_execution=2, jit_compile=JIT
+    )
     before = numpy([token])[0]
     history = model.fit(
         x,
@@ -47,7 +50,7 @@ def train(make, directory):
     plain = ViT()
     plain.compile("sgd", loss)
     check_evaluation(model, plain, x[54:], y[54:], history["val_loss"][-1])
-    check_reloaded(model, directory, x)
+    check_reloaded(model, directory, x, y)
     check_log(directory, "epoch/loss", "weight_norm/class_token", "step/loss")
 
 
