@@ -110,7 +110,7 @@ class OwnStep(keras.Model):
         return logs, (weights, non_trainable, optimizer, after)
 
 
-def board(directory, every=2, **kwargs):
+def board(directory, every=5, **kwargs):
     return callbacks.TensorBoard(os.path.join(directory, "log"), every, **kwargs)
 
 
