@@ -30,7 +30,7 @@ CASES = [
 def test_a_program_trains(program, kind, tmp_path):
     module = importlib.import_module(f"tests.programs.{program}")
     directory = os.fspath(tmp_path)
-    if kind == "sam" and module.no_second_pass:
+    if kind == "second pass" and module.no_second_pass:
         with pytest.raises((RuntimeError, ValueError), match=module.no_second_pass):
             module.train(Maker(kind), directory)
     else:

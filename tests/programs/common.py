@@ -12,7 +12,7 @@ from tests.logs import read, read_tensors
 
 BACKEND = keras.backend.backend()
 JIT = BACKEND == "jax"  # XLA takes long to compile on TensorFlow
-KINDS = ("adamw", "ema", "schedule_free", "sam")
+KINDS = ("one set", "average", "schedule-free", "second pass")
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Maker:
     @property
     def averages(self):
         """Whether the weights to evaluate are others than those that train."""
-        return self.kind in ("ema", "schedule_free")
+        return self.kind in ("average", "schedule-free")
 
     def __call__(self, rate, sgd_rate, **arguments):
-        if self.kind == "sam":
+        if self.kind == "second pass":
             inner = optimizers.SGD(sgd_rate, momentum=0.9, **arguments)
             return optimizers.SAM(inner, sam_rho=0.01)
-        if self.kind == "schedule_free":
+        if self.kind == "schedule-free":
             return optimizers.ScheduleFreeAdamW(rate, **arguments)
         adamw = optimizers.AdamW(rate, weight_decay=1e-3, **arguments)
-        if self.kind == "adamw":
+        if self.kind == "one set":
             return adamw
         return optimizers.EMA(adamw, average_decay=0.8)
 
@@ -154,14 +154,15 @@ def check_weights(model, make, optimizer=None):
     """Check that weights are finite, and another set where training goes on."""
     optimizer = optimizer or model.optimizer
     assert numpy([optimizer.skipped_steps]) == [0]
-    outside = numpy(model.trainable_variables)
-    assert all(np.isfinite(w).all() for w in outside)
+    before = numpy(model.trainable_variables)
+    assert all(np.isfinite(w).all() for w in before)
+    with optimizer.evaluation_point():
+        evaluated = numpy(model.trainable_variables)
     with optimizer.training_point():
-        inside = numpy(model.trainable_variables)
-    same = all(np.array_equal(a, b) for a, b in zip(outside, inside, strict=True))
-    assert same != make.averages
-    after = numpy(model.trainable_variables)
-    for a, b in zip(outside, after, strict=True):
+        trained = numpy(model.trainable_variables)
+    pairs = zip(evaluated, trained, strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs) != make.averages
+    for a, b in zip(before, numpy(model.trainable_variables), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 

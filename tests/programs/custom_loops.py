@@ -123,7 +123,7 @@ def stateless(model, optimizer):
 
 def check_average(model, optimizer, make, path):
     """Check the weights to evaluate against an average that is taken here."""
-    if make.kind != "ema":
+    if make.kind != "average":
         return
     average = path[0]
     for weights in path[1:]:
