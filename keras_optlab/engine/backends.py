@@ -135,6 +135,7 @@ def pieces(x: Tensor, like: Sequence[Variable]) -> list[Tensor]:
         return list(torch_module()._utils._unflatten_dense_tensors(x, values_of(like)))
     shapes = [tuple(y.shape) for y in like]
     ends = list(accumulate(map(math.prod, shapes)))
+    x = ops.reshape(x, (ends[-1],))  # TensorFlow may not know the length
     parts = ops.split(x, ends[:-1])
     return [ops.reshape(y, shape) for y, shape in zip(parts, shapes, strict=True)]
 

@@ -36,7 +36,7 @@ def training_point(optimizer: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def evaluation_point(optimizer: Any) -> Iterator[None]:
     """Have the weights where they are evaluated, and afterwards exactly as before."""
-    if optimizer.at_evaluation_point:
+    if optimizer.at_evaluation_point or not optimizer.has_two_points:
         yield
         return
     kept = _move(optimizer, "to_evaluation", keep=True)
