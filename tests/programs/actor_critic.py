@@ -20,7 +20,7 @@ STATES, ACTIONS, EPISODES = 4, 3, 40
 def train(make, directory):
     model = actor_critic()
     losses = {"actor": policy_loss, "critic": "mse"}
-    model.compile(make(0.05, 0.5), losses)
+    model.compile(make(0.05, 0.1), losses)
     monitor = callbacks.Monitor(every=5)
     told = keras.callbacks.CallbackList(
         [board(directory), monitor], model=model, epochs=EPISODES
