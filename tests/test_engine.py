@@ -259,7 +259,7 @@ class TestGuard:
     def test_nan_in_the_data_is_survived_and_reported(self):
         x, y = regression()
         x[40] = np.nan
-        with pytest.warns(UserWarning, match="skipped 1 of 1 steps"):
+        with pytest.warns(UserWarning, match="skipped 1 of 4 steps"):
             model = fit(optimizers.Adam(use_ema=True), data=(x, y))
         assert all(np.isfinite(w).all() for w in values(model.trainable_variables))
         assert int(model.optimizer.updates) == 6

@@ -30,7 +30,7 @@ def messages(model, **kwargs):
         K.CosineDecay(0.01, 2, warmup_target=0.1, warmup_steps=2),
         K.PolynomialDecay(0.1, 4),
     ],
-    ids=repr,
+    ids=lambda x: type(x).__name__,
 )
 def test_ending_in_the_middle_and_over(schedule):
     (message,) = messages(new_model(optimizers.SGD(schedule)))
@@ -54,7 +54,7 @@ def test_ending_in_the_middle_and_over(schedule):
         K.PolynomialDecay(0.1, 2, cycle=True),
         K.ExponentialDecay(0.1, 2, 0.5),
     ],
-    ids=repr,
+    ids=lambda x: type(x).__name__,
 )
 def test_nothing_is_said_otherwise(rate):
     assert messages(new_model(optimizers.SGD(rate))) == []

@@ -66,7 +66,7 @@ def scalars(optimizer: Any) -> dict[str, Variable]:
     found = {
         "iteration": optimizer.micro_steps,
         "updates": optimizer.updates,
-        "skipped_steps": optimizer.skipped_steps,
+        **{v.name: v for v in optimizer.skips.variables},
     }
     if hasattr(optimizer.base_learning_rate, "assign"):
         found["learning_rate"] = optimizer.base_learning_rate
@@ -77,7 +77,13 @@ def scalars(optimizer: Any) -> dict[str, Variable]:
     return found
 
 
-COUNTERS = "iteration", "updates", "skipped_steps"
+COUNTERS = (
+    "iteration",
+    "updates",
+    "skipped_steps",
+    "skipped_run",
+    "updates_before_skipped_run",
+)
 
 
 def shared(optimizer: Any) -> list[Entry]:

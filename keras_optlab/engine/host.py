@@ -10,6 +10,7 @@ the same methods when it begins to train.
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -220,6 +221,9 @@ def _put_before(model: Any) -> None:
         methods["train_step"] = with_statistics_kept(model, step)
         once = methods.get("train_on_batch", model.train_on_batch)
         methods["train_on_batch"] = partial(_counted, compiled, once)
+    if "train_step" in methods:
+        make = model.make_train_function
+        methods["make_train_function"] = partial(_made_anew, model, make)
     vars(model).update(methods)
     host.methods = list(methods)
 
@@ -229,6 +233,12 @@ def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> 
         for optimizer in host.compiled:
             stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
+
+
+def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:
+    """Make the train function of another object: JAX keeps its traces by that."""
+    vars(model)["train_step"] = copy.copy(vars(model)["train_step"])
+    make(force)
 
 
 def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
