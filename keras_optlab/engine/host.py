@@ -19,6 +19,7 @@ from typing import Any
 import keras
 
 from keras_optlab.engine import points
+from keras_optlab.engine.backends import is_distributed
 from keras_optlab.engine.passes import with_passes
 from keras_optlab.engine.seam import inner_optimizer, sublayers
 
@@ -130,6 +131,7 @@ def leave_methods(model: Any) -> None:
 
 def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
     """Return a context in which a model trains those that it is made of."""
+    _build(model)
     return _training_of_attached(model) if _trains_attached(model) else None
 
 
@@ -170,13 +172,32 @@ def _host(model: Any) -> Host:
     return vars(model).setdefault("_optlab_host", Host())
 
 
+def _build(model: Any) -> None:
+    """Build an optimizer before the first step, if the weights are there.
+
+    What is refused then is told in few words, and each time: TensorFlow cannot trace a
+    function again that has made variables and failed.
+    """
+    if "_optlab_host" not in vars(model) or model.optimizer is None:
+        return
+    if model.optimizer.built or not model.built or _has_own_way(model):
+        return
+    if _host(model).ours and not is_distributed(model):
+        model.optimizer.build(model.trainable_variables)
+
+
+def _has_own_way(model: Any) -> bool:
+    """Return whether a model may train by other means than Keras' `train_step`."""
+    own = (getattr(type(model), k) is not getattr(keras.Model, k) for k in TRAINERS)
+    return any(own)
+
+
 def _trains_attached(model: Any) -> bool:
     """Find the attached optimizers that a model trains; return whether there are any.
 
     A `train_step` of Keras trains with the optimizer of `compile` alone.
     """
-    own = [getattr(type(model), k) is getattr(keras.Model, k) for k in TRAINERS]
-    if not len(ATTACHED) or all(own):
+    if not len(ATTACHED) or not _has_own_way(model):
         return False
     host = _host(model)
     layers = {id(layer) for layer in sublayers(model)}
