@@ -50,9 +50,12 @@ class Host:
         attached: Those of two sets of weights that were attached to it.
         inner: Those that are attached to models in it, and trained with them.
         methods: Names of the methods that were put before the model's own.
+        checked: The weights, as an optimizer has them, that were found in the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any) -> None:
+        self.model = weakref.ref(model)
+        self.checked: Any = None
         self.ours: list[Any] = []
         self.attached: list[Any] = []
         self.inner: list[Any] = []
@@ -169,7 +172,7 @@ def tell_of_averages(optimizer: Any) -> None:
 
 
 def _host(model: Any) -> Host:
-    return vars(model).setdefault("_optlab_host", Host())
+    return vars(model).setdefault("_optlab_host", Host(model))
 
 
 def _build(model: Any) -> None:
@@ -239,8 +242,23 @@ def _put_before(model: Any) -> None:
 def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     with contextlib.ExitStack() as stack:
         for optimizer in host.compiled:
+            _check_weights(host, optimizer)
             stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
+
+
+def _check_weights(host: Host, optimizer: Any) -> None:
+    """Raise if an optimizer has the weights of another model, which it would move."""
+    if not optimizer.built or host.checked is optimizer.plan:
+        return
+    here = {id(w) for w in getattr(host.model(), "weights", [])}
+    others = [p.path for p in optimizer.plan.parameters if id(p.variable) not in here]
+    if others:
+        raise ValueError(
+            f"{optimizer!r} was built for weights of another model: {others[0]!r} is "
+            "none of this one's. Compile each model with an optimizer of its own."
+        )
+    host.checked = optimizer.plan
 
 
 def _evaluating(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
