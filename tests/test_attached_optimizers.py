@@ -37,7 +37,7 @@ class Owner(keras.Model):
         return self.net(x)
 
     def loss_of(self, x, y):
-        return ops.mean((self.net(x) - y) ** 2)
+        return ops.mean((self.net(x) - ops.convert_to_tensor(y)) ** 2)
 
     def train_step(self, *args):
         step = {"tensorflow": self.on_tensorflow, "torch": self.on_torch}[BACKEND]

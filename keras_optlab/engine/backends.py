@@ -235,6 +235,17 @@ def distributed() -> bool:
     return tf.distribute.has_strategy()
 
 
+def is_distributed(model: Any) -> bool:
+    """Return whether a `tf.distribute` strategy trains a model."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return (
+        distributed() or model.distribute_strategy is not tf.distribute.get_strategy()
+    )
+
+
 def in_replica() -> bool:
     """Return whether this is one replica of several of a `tf.distribute` strategy."""
     return _replica_context() is not None

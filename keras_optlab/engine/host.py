@@ -20,6 +20,7 @@ from typing import Any
 import keras
 
 from keras_optlab.engine import points
+from keras_optlab.engine.backends import is_distributed
 from keras_optlab.engine.first_weights import begin_anew
 from keras_optlab.engine.model_statistics import with_statistics_kept
 from keras_optlab.engine.passes import with_passes
@@ -52,9 +53,12 @@ class Host:
         attached: Those of two sets of weights that were attached to it.
         inner: Those that are attached to models in it, and trained with them.
         methods: Names of the methods that were put before the model's own.
+        checked: The weights, as an optimizer has them, that were found in the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any) -> None:
+        self.model = weakref.ref(model)
+        self.checked: Any = None
         self.ours: list[Any] = []
         self.attached: list[Any] = []
         self.inner: list[Any] = []
@@ -135,6 +139,7 @@ def leave_methods(model: Any) -> None:
 
 def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
     """Return a context in which a model trains those that it is made of."""
+    _build(model)
     return _training_of_attached(model) if _trains_attached(model) else None
 
 
@@ -172,7 +177,27 @@ def tell_of_averages(optimizer: Any) -> None:
 
 
 def _host(model: Any) -> Host:
-    return vars(model).setdefault("_optlab_host", Host())
+    return vars(model).setdefault("_optlab_host", Host(model))
+
+
+def _build(model: Any) -> None:
+    """Build an optimizer before the first step, if the weights are there.
+
+    What is refused then is told in few words, and each time: TensorFlow cannot trace a
+    function again that has made variables and failed.
+    """
+    if "_optlab_host" not in vars(model) or model.optimizer is None:
+        return
+    if model.optimizer.built or not model.built or _has_own_way(model):
+        return
+    if _host(model).ours and not is_distributed(model):
+        model.optimizer.build(model.trainable_variables)
+
+
+def _has_own_way(model: Any) -> bool:
+    """Return whether a model may train by other means than Keras' `train_step`."""
+    own = (getattr(type(model), k) is not getattr(keras.Model, k) for k in TRAINERS)
+    return any(own)
 
 
 def _trains_attached(model: Any) -> bool:
@@ -180,8 +205,7 @@ def _trains_attached(model: Any) -> bool:
 
     A `train_step` of Keras trains with the optimizer of `compile` alone.
     """
-    own = [getattr(type(model), k) is getattr(keras.Model, k) for k in TRAINERS]
-    if not len(ATTACHED) or all(own):
+    if not len(ATTACHED) or not _has_own_way(model):
         return False
     host = _host(model)
     layers = {id(layer) for layer in sublayers(model)}
@@ -231,6 +255,7 @@ def _put_before(model: Any) -> None:
 def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     with contextlib.ExitStack() as stack:
         for optimizer in host.compiled:
+            _check_weights(host, optimizer)
             stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
 
@@ -247,6 +272,20 @@ def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) 
     result = method(*args, **kw)
     optimizer.loop.count()
     return result
+
+
+def _check_weights(host: Host, optimizer: Any) -> None:
+    """Raise if an optimizer has the weights of another model, which it would move."""
+    if not optimizer.built or host.checked is optimizer.plan:
+        return
+    here = {id(w) for w in getattr(host.model(), "weights", [])}
+    others = [p.path for p in optimizer.plan.parameters if id(p.variable) not in here]
+    if others:
+        raise ValueError(
+            f"{optimizer!r} was built for weights of another model: {others[0]!r} is "
+            "none of this one's. Compile each model with an optimizer of its own."
+        )
+    host.checked = optimizer.plan
 
 
 def _evaluating(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:

@@ -65,6 +65,9 @@ def load_own_variables(optimizer: Any, store: Any) -> None:
 def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
     """Build the optimizer, or leave it as it was if that fails, and read what waits."""
     with unbuilt_by_errors(optimizer):
+        inside = getattr(optimizer, "inner_optimizer", None)
+        if isinstance(inside, Seam):  # before TensorFlow has made a variable in vain
+            inside.build(variables)
         given(optimizer, variables)
     waiting = vars(optimizer).pop(WAITING, {})
     with eagerly():
