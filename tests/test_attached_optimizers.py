@@ -13,6 +13,8 @@ from keras_optlab import optimizers
 from tests.problems import values
 from tests.test_points import MOVERS, mover
 
+pytestmark = pytest.mark.every
+
 BACKEND = keras.backend.backend()
 HOW = {"batch_size": 8, "verbose": 0, "shuffle": False}
 

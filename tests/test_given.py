@@ -21,6 +21,8 @@ from tests.problems import (
 )
 from tests.test_passes import LOOKERS
 
+pytestmark = pytest.mark.every
+
 BACKEND = keras.backend.backend()
 SHAPES = {"kernel": (3, 4), "bias": (4,), "filter": (2, 3, 4)}
 START = weights(SHAPES)

@@ -8,6 +8,8 @@ from keras import ops
 from keras_optlab import optimizers
 from tests.problems import values
 
+pytestmark = pytest.mark.every
+
 BACKEND = keras.backend.backend()
 SGD = optimizers.SGD
 X = np.random.default_rng(0).normal(size=(8, 5, 3)).astype("float32")

@@ -27,6 +27,8 @@ from tests.problems import (
 )
 from tests.test_wrappers import WRAPPERS
 
+pytestmark = pytest.mark.every
+
 BACKEND = keras.backend.backend()
 SHAPES = {"wide": (3, 5), "tall": (5, 3), "vector": (4,)}
 NAMES = optimizers.names()

@@ -33,6 +33,8 @@ from keras_optlab.schedules.arguments import rate
 from tests.conftest import BACKEND
 from tests.schedule_examples import CLASSES, named
 
+pytestmark = pytest.mark.every
+
 CLOSE = {"rtol": 1e-6, "atol": 1e-15}
 B = 2**24
 N = 2**25 + 11

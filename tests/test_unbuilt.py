@@ -7,6 +7,8 @@ import pytest
 from keras_optlab import Group, optimizers
 from tests.problems import REPRESENTATIVES, TAMED, state, values
 
+pytestmark = pytest.mark.every
+
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(8, 5)).astype("float32")
 Y = X[:, :3]
