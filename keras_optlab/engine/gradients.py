@@ -58,5 +58,5 @@ def dense(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Tenso
 
         return as_gradients([tf.convert_to_tensor(g) for g in gradients], variables)
     if keras.backend.backend() == "torch":
-        return gradients
+        return list(gradients)
     return [ops.convert_to_tensor(g, sparse=False) for g in gradients]

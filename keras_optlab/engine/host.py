@@ -241,9 +241,9 @@ def _put_before(model: Any) -> None:
     for names, form in forms:
         methods |= {k: partial(form, host, getattr(model, k)) for k in names}
     if getattr(compiled, "skip_non_finite", False):
-        step = methods.get("train_step", model.train_step)
+        step = methods.get("train_step") or model.train_step
         methods["train_step"] = with_statistics_kept(model, step)
-        once = methods.get("train_on_batch", model.train_on_batch)
+        once = methods.get("train_on_batch") or model.train_on_batch
         methods["train_on_batch"] = partial(_counted, compiled, once)
     if "train_step" in methods:
         make = model.make_train_function

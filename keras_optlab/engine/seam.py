@@ -216,7 +216,7 @@ def around_fit(hook: FitHook) -> None:
     """
     if not hasattr(keras.Model.fit, "hooks"):
         keras.Model.fit = _hooked(keras.Model.fit)
-    hooks: dict[str, FitHook] = keras.Model.fit.hooks
+    hooks: dict[str, FitHook] = vars(keras.Model.fit)["hooks"]
     hooks[f"{hook.__module__}.{hook.__qualname__}"] = hook  # one more on no reload
 
 
@@ -237,7 +237,7 @@ def _hooked(fit: Callable[..., Any]) -> Callable[..., Any]:
             if isinstance(given, keras.callbacks.CallbackList):
                 for callback in added:
                     callback.set_model(model)
-                    given.append(callback)
+                    given.append(callback)  # pyright: ignore[reportOptionalMemberAccess]
             elif added:
                 bound.arguments["callbacks"] = callbacks
             token = _fit_arguments.set(bound.arguments)
@@ -274,7 +274,7 @@ def _list(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
     """Return the callbacks that `fit` was given as a list of our own."""
     given = arguments.get("callbacks")
     if isinstance(given, keras.callbacks.CallbackList):
-        return list(given.callbacks)
+        return list(given.callbacks)  # pyright: ignore[reportOptionalMemberAccess]
     if isinstance(given, list | tuple):
         return list(given)
     return [] if given is None else [given]
