@@ -154,7 +154,7 @@ def assert_static_shapes_do_not_matter(name):
     for function in (of_unknown_shape, compiled):
         ws, optimizer = variables(START), make(name)
         optimizer.build(ws)
-        optimizer.collect_statistics("test", every=1, histograms_every=2)
+        optimizer.collect_statistics(every=1, histograms_every=2)
         rows = [[ops.convert_to_tensor(g, "float32") for g in row] for row in GRADIENTS]
         ends.append(run(optimizer, ws, rows, function(optimizer, ws)))
         assert optimizer.statistics().step == optimizer.histograms().step == 2

@@ -56,6 +56,10 @@ def leave(model: Any) -> None:
 
 
 def _training(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    model = method.__self__
+    own = {id(w) for w in model.weights}
+    if optimizer.built and not all(id(w) in own for w in optimizer.weights):
+        optimizer.indices_of(model.trainable_variables)  # which raises
     with points.training_point(optimizer):
         return method(*args, **kw)
 
