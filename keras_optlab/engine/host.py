@@ -45,6 +45,7 @@ def join(model: Any) -> None:
             (REPLACING, _replacing),
         ):
             methods |= {k: partial(form, optimizer, getattr(model, k)) for k in names}
+        methods |= {k: partial(_known, model, methods[k]) for k in TRAINING}
     if methods:
         vars(model).update(methods, _methods_of_optimizer=list(methods))
 
@@ -55,11 +56,15 @@ def leave(model: Any) -> None:
         vars(model).pop(name, None)
 
 
-def _training(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    model = method.__self__
-    own = {id(w) for w in model.weights}
+def _known(model: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    """Train a model whose optimizer was built with none but its weights."""
+    optimizer, own = inner_optimizer(model.optimizer), {id(w) for w in model.weights}
     if optimizer.built and not all(id(w) in own for w in optimizer.weights):
         optimizer.indices_of(model.trainable_variables)  # which raises
+    return method(*args, **kw)
+
+
+def _training(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     with points.training_point(optimizer):
         return method(*args, **kw)
 
