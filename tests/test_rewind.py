@@ -206,6 +206,28 @@ def test_what_a_train_step_keeps_moves_once(name, eager):
     assert_state_moves_once(build, name, run_eagerly=eager)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
+@pytest.mark.parametrize("name", ["sam", "looksam"])
+def test_random_numbers_without_a_seed_are_the_same(name):
+    """Of a linear loss, the gradient is the same everywhere but for the noise."""
+    import tensorflow as tf
+
+    class Noisy(keras.layers.Layer):
+        def call(self, x):
+            return x * tf.random.uniform((3,)) + tf.random.normal((3,))
+
+    ends = []
+    for optimizer in (SGD(0.1), LOOKERS[name](0.1)):
+        keras.utils.set_random_seed(1)
+        parts = [keras.layers.Flatten(), keras.layers.Dense(3), Noisy()]
+        model = keras.Sequential([keras.Input((5, 3)), *parts])
+        model.compile(optimizer, lambda y, y_pred: ops.mean(y_pred))
+        model.train_on_batch(X[:4], Y[:4])
+        ends.append(values(model.weights))
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
 def test_what_layers_of_keras_keep_moves_once():
     def build():
         layers = keras.layers

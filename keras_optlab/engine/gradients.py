@@ -13,7 +13,7 @@ Tensor = Any
 Variable = Any
 
 
-def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> Any:
+def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Any]:
     """Return gradients as tensors of the backend, sparse ones as they are.
 
     What is no tensor gets the type of its weight. TensorFlow loses the shape of some,
@@ -52,11 +52,11 @@ def dense(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Tenso
         gradients: What an optimizer may be given.
         variables: The weights, each with the shape of its gradient.
     """
-    gradients = as_gradients(gradients, variables)
+    given = as_gradients(gradients, variables)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # Keras' own conversion lets slices pass
 
-        return as_gradients([tf.convert_to_tensor(g) for g in gradients], variables)
+        return as_gradients([tf.convert_to_tensor(g) for g in given], variables)
     if keras.backend.backend() == "torch":
-        return list(gradients)
-    return [ops.convert_to_tensor(g, sparse=False) for g in gradients]
+        return given
+    return [ops.convert_to_tensor(g, sparse=False) for g in given]

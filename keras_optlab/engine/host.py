@@ -50,7 +50,8 @@ class Host:
 
     Attributes:
         ours: The optimizers that the model was compiled with.
-        attached: Those of two sets of weights that were attached to it.
+        compiled: Those of them that have two sets of weights.
+        attached: Others of that kind, which were attached to it.
         inner: Those that are attached to models in it, and trained with them.
         methods: Names of the methods that were put before the model's own.
         checked: The weights, as an optimizer has them, that were found in the model.
@@ -60,14 +61,10 @@ class Host:
         self.model = weakref.ref(model)
         self.checked: Any = None
         self.ours: list[Any] = []
+        self.compiled: list[Any] = []
         self.attached: list[Any] = []
         self.inner: list[Any] = []
         self.methods: list[str] = []
-
-    @property
-    def compiled(self) -> list[Any]:
-        """Those of the model's own that have two sets of weights."""
-        return [o for o in self.ours if o.has_two_points]
 
     @property
     def trained_within(self) -> list[Any]:
@@ -91,7 +88,9 @@ def join(model: Any) -> None:
             group.find(model.trainable_variables)  # before it is saved
         one.hosts.add(model)
         _host(model).ours.append(one)
-        points.move_to(one, evaluation=one.has_two_points)
+        if one.has_two_points:
+            _host(model).compiled.append(one)
+            points.move_to(one, evaluation=True)
     if "_optlab_host" in vars(model):
         _put_before(model)
 
@@ -125,7 +124,7 @@ def leave(model: Any) -> None:
         host = _host(model)
         for one in [x for x in host.ours if x not in host.attached]:
             one.hosts.discard(model)
-        host.ours = []
+        host.ours, host.compiled = [], []
         leave_methods(model)
 
 
@@ -253,9 +252,13 @@ def _put_before(model: Any) -> None:
 
 
 def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    for optimizer in host.compiled:
+        _check_weights(host, optimizer)
+    if len(host.compiled) == 1:  # a loop of `train_on_batch` notices the rest
+        with points.training_point(host.compiled[0]):
+            return method(*args, **kw)
     with contextlib.ExitStack() as stack:
         for optimizer in host.compiled:
-            _check_weights(host, optimizer)
             stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
 
@@ -282,8 +285,9 @@ def _check_weights(host: Host, optimizer: Any) -> None:
     others = [p.path for p in optimizer.plan.parameters if id(p.variable) not in here]
     if others:
         raise ValueError(
-            f"{optimizer!r} was built for weights of another model: {others[0]!r} is "
-            "none of this one's. Compile each model with an optimizer of its own."
+            f"Unknown variables: {optimizer!r} was built for weights of another "
+            f"model: {others[0]!r} is none of this one's. Compile each model with an "
+            "optimizer of its own, or recreate it for the other."
         )
     host.checked = optimizer.plan
 

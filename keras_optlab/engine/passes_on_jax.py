@@ -66,8 +66,7 @@ class _Step:
             raise twice(self.model)
         self._applied = True
         gradients, own = list(gradients), self.optimizer.weights
-        if not len(gradients) == len(weights) == len(own):
-            return self._apply(variables, gradients, weights)  # which says what differs
+        self.optimizer.check_shapes(weights)
         places = self._places(weights)
         parameters = self.optimizer.plan.parameters
         self._rows = live_rows(gradients, parameters)

@@ -24,6 +24,17 @@ from keras_optlab.engine.reachable import reach
 Tensor = Any
 Handle = Any
 READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
+DRAWING = {  # operations with a state of their own, which nothing can rewind
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "RandomGamma",
+    "RandomPoissonV2",
+    "RandomShuffle",
+    "RandomStandardNormal",
+    "RandomUniform",
+    "RandomUniformInt",
+    "TruncatedNormal",
+}
 
 
 class Recording(Protocol):
@@ -52,8 +63,7 @@ class InGraph:
     """Records by the operations that are added to a graph of TensorFlow.
 
     Args:
-        graph: The graph of the function that is traced. `_create_op_internal` is
-            private to TensorFlow, and the one method that makes each operation.
+        graph: The graph of the function that is traced.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -61,13 +71,17 @@ class InGraph:
         self._handles: dict[int, Handle] = {}
         self._before: dict[int, Tensor] = {}
         self._users: dict[int, list[Any]] = {}
+        self._drawn: list[Any] = []
         self._create = graph._create_op_internal
-        graph._create_op_internal = self._see_and_create
+        self._creating = contextlib.ExitStack()
+        self._creating.enter_context(_created_by(self._see_and_create, graph))
         self._stopped = False
 
     def _see_and_create(self, kind: str, inputs: Any, *args: Any, **kw: Any) -> Any:
         seen = [] if kind in READING else [self._seen(x) for x in inputs]
         operation = self._create(kind, inputs, *args, **kw)
+        if kind in DRAWING:
+            self._drawn.append(operation)
         for key in seen:
             if key is not None:
                 self._users[key].append(operation)
@@ -92,7 +106,7 @@ class InGraph:
         if self._stopped:
             return
         self._stopped = True
-        self._graph._create_op_internal = self._create
+        self._creating.close()
         written = [
             key
             for key, handle in self._handles.items()
@@ -107,8 +121,16 @@ class InGraph:
     @contextlib.contextmanager
     def rewound(self) -> Iterator[None]:
         """Have all as it was at the start, and afterwards as when it was stopped."""
+        graph, drawn = default_graph(), iter(self._drawn)
+        create = graph._create_op_internal
+
+        def create_or_take(kind: str, *args: Any, **kw: Any) -> Any:
+            first = next(drawn, None) if kind in DRAWING else None
+            return create(kind, *args, **kw) if first is None else first
+
         self._write(self._start)
-        yield
+        with _created_by(create_or_take, graph):
+            yield
         self._write(self._end)
 
     def _write(self, values: list[Tensor]) -> None:
@@ -116,6 +138,20 @@ class InGraph:
 
         for handle, x in zip(self._written, values, strict=True):
             tf.raw_ops.AssignVariableOp(resource=handle, value=x)
+
+
+@contextlib.contextmanager
+def _created_by(create: Callable[..., Any], graph: Any) -> Iterator[None]:
+    """Have a graph make its operations by another function meanwhile.
+
+    `_create_op_internal` is private to TensorFlow, and the one method that makes each.
+    """
+    before = graph._create_op_internal
+    graph._create_op_internal = create
+    try:
+        yield
+    finally:
+        graph._create_op_internal = before
 
 
 def _dtype_of(handle: Handle) -> int | None:

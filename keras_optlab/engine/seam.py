@@ -140,6 +140,32 @@ class Seam(keras.optimizers.Optimizer):
         self._check_variables_are_known(variables)
         return [self._get_variable_index(v) for v in variables]
 
+    def stateless_apply(
+        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> Any:
+        """Return the weights and the state after a step, on JAX."""
+        self.check_shapes(trainable_variables)
+        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+
+    def check_shapes(self, values: Sequence[Tensor]) -> None:
+        """Raise if these are not values of the weights that `build` saw.
+
+        Raises:
+            ValueError: if their number or a shape differs, as it does if some layers
+                have been unfrozen.
+        """
+        expected = [tuple(v.shape) for v in self.weights] if self.built else None
+        received = [tuple(x.shape) for x in values]
+        if expected is None or expected == received:
+            return
+        raise ValueError(
+            "Unknown variables: this optimizer can only be called for the weights it "
+            "was originally built with. When working with a new set of weights, as "
+            "after unfreezing or freezing layers, recreate the optimizer. "
+            f"Built with: {len(expected)} weights of shapes {expected}. "
+            f"Received: {len(received)} of shapes {received}."
+        )
+
     def is_overwritten(self, variable: Variable) -> bool:
         """Whether Keras writes the gradient itself into the variable (float8)."""
         return self._overwrite_variable_with_gradient(variable)

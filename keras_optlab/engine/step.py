@@ -92,7 +92,8 @@ def _accumulate(
 
     A bad micro-batch adds nothing and is not counted, so the average is over the
     others; a window of bad ones updates nothing. A weight without a gradient in this
-    micro-batch is updated by what it got from the others of the window.
+    micro-batch is updated by what it got from the others of the window, unless it has
+    been frozen since.
     """
     window, skips = optimizer.window, optimizer.skips
     scalars = Hyperparameters(optimizer)
@@ -114,7 +115,12 @@ def _accumulate(
     def update(record: bool) -> Pairs:
         mean = [x / ops.cast(counts.good, x.dtype) for x in total]
         rows = gather(optimizer, parameters, mean[: len(parameters)])
-        there = {p.index: counts.gradients[p.index] > 0 for p in absent}
+        there = {
+            p.index: ops.logical_and(
+                p.variable.trainable, counts.gradients[p.index] > 0
+            )
+            for p in absent
+        }
         together = rows[0] + absent, rows[1] + mean[len(parameters) :]
         done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
