@@ -82,6 +82,34 @@ def test_a_group_of_a_layer_is_saved_by_place(trained, tmp_path):
     assert config == optimizer.get_config()["groups"]
 
 
+@keras.saving.register_keras_serializable("groups")
+class Subclassed(keras.Model):
+    """Its layers have names with numbers, which go on from model to model."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.second, self.head = (layers.Dense(n) for n in (2, 2, 1))
+
+    def call(self, x):
+        return self.head(self.second(self.first(x)))
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_group_of_a_subclassed_model_is_saved_by_place(before, tmp_path):
+    """Also where another layer has by now the name that the saved one had."""
+    keras.backend.clear_session()
+    for _ in range(before):
+        layers.Dense(1)
+    model = Subclassed()
+    groups = [Group(model.second, learning_rate=0.0)]
+    assert moved_after_build(model, optimizers.SGD(0.1, groups=groups))[2:4] == [0, 0]
+    model.save(tmp_path / "model.keras")
+    if before:
+        keras.backend.clear_session()
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert moved(loaded) == [True] * 2 + [False] * 2 + [True] * 2
+
+
 def unbuilt():
     first = keras.Sequential([layers.Dense(2), layers.Dense(2)], name="first")
     return keras.Sequential([first, layers.Dense(1)]), first

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.every
 BACKEND = keras.backend.backend()
 SHAPES = {"wide": (3, 5), "tall": (5, 3), "vector": (4,)}
 NAMES = optimizers.names()
+COUNTS = "accumulated_gradients"  # one for each weight
 FEW = {"sam", "ema", "mechanic"}  # wrappers that stand for the others
 each = pytest.mark.parametrize(
     "name",
@@ -196,9 +197,9 @@ def test_what_fits_is_read_and_the_rest_told_once(name):
             warnings.simplefilter("always")
             optimizer.load_own_variables(store)
         found = saved(optimizer)
-        both = [k for k in found if k in store]
+        both = [k for k in found if k in store and k != COUNTS]
         assert_same_store({k: found[k] for k in both}, {k: store[k] for k in both})
-        slots = [k for k in found if k.startswith("slot|") and "unaveraged" not in k]
+        slots = [k for k in found if k.startswith("slot|")]
         new = [k for k in slots if k not in store]
         copies = {s.name for s in optimizer.slots if s.init == "weight"}
         for k in (k for k in new if k.split("|")[1] not in copies):
@@ -359,10 +360,7 @@ CHANGED = [pytest.param(n, marks=pytest.mark.every) for n in rest]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize(
-    "name",
-    ["adamw", "ema", *(pytest.param(n, marks=pytest.mark.every) for n in CHANGED)],
-)
+@pytest.mark.parametrize("name", ["adamw", "ema", *CHANGED])
 def test_a_model_changed_before_shipping(name, change, tmp_path):
     model = net()
     if change == "unfrozen":
@@ -636,8 +634,7 @@ def test_a_refusal_to_build_is_told_each_time(make, precision):
             optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
             assert not optimizer.built
         assert len(model.optimizer.variables) == before
-        optimizer.groups[0].match = "kernel"
-        model.compile(model.optimizer, "mse")  # TensorFlow's function has failed twice
+        model.compile(make([Group("kernel", learning_rate=0.5)]), "mse")
         model.fit(*regression(16), verbose=0)
 
 

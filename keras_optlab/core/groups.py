@@ -12,7 +12,13 @@ import keras
 
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.number_checks import Interval, as_a_step_sees, as_number
-from keras_optlab.core.paths import path_matches, path_of, tail_of, unique_paths
+from keras_optlab.core.paths import (
+    path_matches,
+    path_of,
+    tail_of,
+    unique_paths,
+    unnumbered,
+)
 from keras_optlab.core.registry import fields_named, known_fields
 
 Variable = Any
@@ -282,22 +288,21 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
 def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | None:
     """Return which weights a saved group is of, or `None` if they are not known.
 
-    A loaded model may have other paths than the one that was saved, where layers were
-    built by their parents. Then weights are known by their places, or if their number
-    has changed by the names of layer and weight.
+    A loaded model may have other paths than the one that was saved: layers that were
+    built by their parents are nested otherwise, and Keras numbers those of a subclassed
+    model anew. So weights are known by their places, if what stands there has the same
+    names apart from numbers; or else, where some have been frozen, by their paths, or
+    by the names of layer and weight.
     """
-    saved, tails = found["paths"], [tail_of(path) for path in paths]
-    if set(saved) <= set(paths):
-        return [path in saved for path in paths]
-    at = found["at"]
-    if len(paths) == found["of"] and [tails[i] for i in at] == list(
-        map(tail_of, saved)
+    saved, at = found["paths"], found["at"]
+    if len(paths) == found["of"] and [unnumbered(paths[i]) for i in at] == list(
+        map(unnumbered, saved)
     ):
         return [i in at for i in range(len(paths))]
-    wanted = set(map(tail_of, saved))
-    return (
-        [tail in wanted for tail in tails] if any(t in wanted for t in tails) else None
-    )
+    if set(saved) <= set(paths):
+        return [path in saved for path in paths]
+    wanted, tails = set(map(tail_of, saved)), [tail_of(path) for path in paths]
+    return [tail in wanted for tail in tails] if wanted & set(tails) else None
 
 
 def leaves(layer: Any) -> Iterable[Any]:

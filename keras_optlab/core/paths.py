@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,3 +39,12 @@ def path_matches(path: str, globs: Any) -> bool:
 def tail_of(path: str) -> str:
     """Return the names of the layer and the weight, without what they are nested in."""
     return "/".join(path.split("/")[-2:])
+
+
+def unnumbered(path: str) -> str:
+    """Return the names of the layer and the weight, without the numbers in them.
+
+    >>> unnumbered("model/dense_12/kernel")
+    'dense/kernel'
+    """
+    return re.sub(r"_\d+(?=/|$)", "", tail_of(path))
