@@ -299,6 +299,31 @@ class TestErrors:
         with pytest.raises(ValueError, match="epochs=0"):
             fit_full_batch(linear(), X, Y, epochs=0)
 
+    @pytest.mark.parametrize(
+        "argument",
+        [
+            {"epochs": "3"},
+            {"validation_data": X},
+            {"callbacks": "early"},
+            {"callbacks": [1]},
+            {"verbose": "loud"},
+            {"verbose": 3},
+            {"tol": "small"},
+            {"tol": -1.0},
+            {"options": [3]},
+            {"options": {3: 1}},
+        ],
+        ids=str,
+    )
+    def test_arguments(self, argument):
+        ((name, _),) = argument.items()
+        with pytest.raises((TypeError, ValueError), match=f"{name}.*Received: "):
+            fit_full_batch(linear(), X, Y, **argument)
+
+    def test_no_model(self):
+        with pytest.raises(TypeError, match="Received: model='model'"):
+            fit_full_batch("model", X, Y)
+
     def test_scipy_may_be_missing(self, monkeypatch):
         true = builtins.__import__
 

@@ -345,9 +345,9 @@ def test_files_are_readable_during_training_and_complete_after_a_crash(tmp_path)
 def test_skipped_steps_are_counted_and_warned_about_once(tmp_path):
     x = X.copy()
     x[9], x[17] = math.nan, math.inf
-    with pytest.warns(UserWarning, match="by step 2 the optimizer has skipped 1") as w:
+    with pytest.warns(UserWarning, match="sgd skipped") as told:
         fit(line(SGD(0.1)), [TensorBoard(tmp_path, every=1)], x=x)
-    assert len([x for x in w if "TensorBoard" in str(x.message)]) == 1
+    assert len([w for w in told if "skipped" in str(w.message)]) == 1
     train = read(tmp_path / "train")
     skipped = train["optimizer/skipped_steps"].values()
     assert list(skipped) == [0, 1, 2, 2, 2, 3, 4, 4]

@@ -123,11 +123,6 @@ class Figures(Recording):
         other = getattr(callback, "given_optimizer", None)
         return "" if other in (None, self.optimizer) else f"{other.name}."
 
-    def skipped_steps(self) -> int:
-        """Return how many steps the optimizer has skipped, if it counts them."""
-        engine = self.shown_engine
-        return 0 if engine is None else int(_number(engine.skipped_steps))
-
     @property
     def shown_engine(self) -> Optimizer | None:
         """The optimizer, if it is one of ours and trains."""

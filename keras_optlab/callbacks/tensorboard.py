@@ -102,9 +102,8 @@ class TensorBoard(Figures):
         ValueError: if a number is out of range.
 
     Warns:
-        UserWarning: once, when a step was skipped; once, when `log_dir` cannot be
-            written; once, when there are no `images` to show; once, if the model's
-            optimizer takes no step in an epoch.
+        UserWarning: once, when `log_dir` cannot be written; once, when there are no
+            `images` to show; once, if the model's optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -148,7 +147,7 @@ class TensorBoard(Figures):
         self.hparams = check_hparams({} if hparams is None else hparams)
         self._log = Log(log_dir)
         self._next_epoch = self._weights_at = 0
-        self._warned: set[str] = set()
+        self._warned = False
         self._described = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -168,7 +167,6 @@ class TensorBoard(Figures):
         for position, tags in self.figures(metrics).items():
             self._log.write(TRAIN, summaries.scalars(tags), position)
         self._log_histograms()
-        self._warn_skipped()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch, and its last batches if they are due."""
@@ -176,7 +174,6 @@ class TensorBoard(Figures):
         self._describe()
         for position, tags in self.measured().items():  # those after the last point
             self._log.write(TRAIN, summaries.scalars(tags), position)
-        self._warn_skipped()
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
         train, validation = split_logs(logs or {})
@@ -237,33 +234,18 @@ class TensorBoard(Figures):
             return
         shown = kernel_image(self.model)
         if shown is None:
-            self._warn(
-                "images",
-                "there are no images to show, since the first kernel of the model is "
-                "no convolution of one channel or three, nor a dense layer on pixels. "
-                "Leave `images=True` out.",
-            )
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    "TensorBoard: there are no images to show, since the first kernel "
+                    "of the model is no convolution of one channel or three, nor a "
+                    "dense layer on pixels. Leave `images=True` out.",
+                    stacklevel=2,
+                )
             return
         path, pixels = shown
         tag = weight_tag("weight_image", path, self.model.name)
         self._log.write(TRAIN, summaries.image(tag, pixels), self.position)
-
-    def _warn_skipped(self) -> None:
-        skipped = self.skipped_steps()
-        if skipped:
-            self._warn(
-                "skipped",
-                f"by step {self.position} the optimizer has skipped {skipped}, because "
-                "a gradient held a NaN or an infinity; these changed nothing. Look "
-                "for bad rows in the data, or lower the learning rate. The tag "
-                "`optimizer/skipped_steps` goes on counting.",
-            )
-
-    def _warn(self, what: str, message: str) -> None:
-        """Warn once of each thing."""
-        if what not in self._warned:
-            self._warned.add(what)
-            warnings.warn(f"TensorBoard: {message}", stacklevel=3)
 
     def _facts(self) -> dict[str, Any]:
         fit = self.params or {}

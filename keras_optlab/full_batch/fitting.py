@@ -7,8 +7,15 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import number
+from keras_optlab.callbacks.arguments import number, optional_number
 from keras_optlab.callbacks.interruption import telling
+from keras_optlab.full_batch.arguments import (
+    as_callbacks,
+    as_verbosity,
+    check_model,
+    check_options,
+    check_validation,
+)
 from keras_optlab.full_batch.data import Data
 from keras_optlab.full_batch.epochs import Epochs
 from keras_optlab.full_batch.methods import (
@@ -71,7 +78,8 @@ def fit_full_batch(
             and write weights at the end of it, not in between. Those that drive or clip
             what an optimizer does are refused, since none takes part.
         verbose: 0 is silent, 1 or `"auto"` a progress bar, 2 a line for each epoch.
-        tol: Tolerance for convergence in SciPy's sense; `None` is the method's own.
+        tol: Tolerance for convergence in SciPy's sense, >= 0; `None` is the method's
+            own.
         options: SciPy's `options` of `scipy.optimize.minimize` for the method, or
             arguments of `scipy.optimize.least_squares`.
 
@@ -94,10 +102,12 @@ def fit_full_batch(
     which are the best so far.
 
     Raises:
-        TypeError: if the data are no arrays of numbers.
+        TypeError: if the data are no arrays of numbers, or another argument is of the
+            wrong type.
         ValueError: if the model is not built, not compiled, has no trainable weights or
-            has constraints, which these methods do not keep; if the method is unknown;
-            if the data do not fit together; if `least_squares` cannot be used.
+            has constraints, which these methods do not keep; if the method is unknown,
+            or a number out of range; if the data do not fit together; if
+            `least_squares` cannot be used.
         FloatingPointError: if the loss becomes NaN or infinite.
         ImportError: if SciPy is not installed.
 
@@ -114,16 +124,18 @@ def fit_full_batch(
     >>> history.history["loss"][-1] < 1e-6
     True
     """
+    check_model(model)
     method = find_method(method)
-    _check_model(model)
     epochs = number("epochs", epochs, ">= 1", "iterations at most", integer=True)
+    check_validation(validation_data)
+    given = as_callbacks(callbacks)
+    verbose = as_verbosity(verbose)
+    tol = optional_number("tol", tol, ">= 0", "tolerance for convergence")
+    check_options(options)
     scipy_optimize()  # to miss it before anything is done
     data = Data.of(x, y, sample_weight)
     objective = Objective(model, data)
     history = keras.callbacks.History()
-    if isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks]
-    given = list(callbacks or ())
     told = keras.callbacks.CallbackList(
         [*given, history],
         add_progbar=verbose != 0,
@@ -148,27 +160,3 @@ def fit_full_batch(
             history.result = minimize(objective, run, method, tol, options or {})
     told.on_train_end(run.logs)
     return history
-
-
-def _check_model(model: keras.Model) -> None:
-    if not model.built:
-        raise ValueError(
-            "fit_full_batch needs the model's weights. Received: a model that is not "
-            "built. Give it a `keras.Input`, or call it on some data."
-        )
-    if not model.compiled:
-        raise ValueError(
-            "fit_full_batch needs a loss. Received: a model that is not compiled. "
-            'Call `model.compile(loss="mse")`, say.'
-        )
-    if not model.trainable_variables:
-        raise ValueError(
-            "fit_full_batch needs weights to train. Received: a model without any "
-            "that are trainable."
-        )
-    held = [v.path for v in model.trainable_variables if getattr(v, "constraint", None)]
-    if held:
-        raise ValueError(
-            "The methods of fit_full_batch keep no constraints. "
-            f"Received: constraints on {', '.join(held)}. Use `fit`."
-        )
