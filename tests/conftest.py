@@ -31,15 +31,29 @@ if BACKEND == "tensorflow":
 def pytest_collection_modifyitems(items):
     """Leave to `pytest -m every` what is tested on another rule of the same kind.
 
-    The same goes for other settings of a rule.
+    The same goes for other settings of a rule, and for all but the first parameters of
+    tests that are sampled.
     """
+    sampled = set()
     for item in items:
-        chosen = FEW if item.get_closest_marker("long") else REPRESENTATIVES
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        for value in parameters.values():
-            name, settings = value if is_case(value) else (value, {})
-            if isinstance(name, str) and (settings or name in NAMES - chosen):
+        if of_another_rule(item):
+            item.add_marker(pytest.mark.every)
+        elif item.get_closest_marker("sampled") and "every" not in item.keywords:
+            function = item.nodeid.partition("[")[0]
+            if function in sampled:
                 item.add_marker(pytest.mark.every)
+            sampled.add(function)
+
+
+def of_another_rule(item):
+    """Return whether a test is of a rule for which another of its kind stands."""
+    chosen = FEW if item.get_closest_marker("long") else REPRESENTATIVES
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    for value in parameters.values():
+        name, settings = value if is_case(value) else (value, {})
+        if isinstance(name, str) and (settings or name in NAMES - chosen):
+            return True
+    return False
 
 
 def is_case(value):

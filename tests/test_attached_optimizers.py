@@ -13,7 +13,7 @@ from keras_optlab import optimizers
 from tests.problems import values
 from tests.test_points import MOVERS, mover
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 HOW = {"batch_size": 8, "verbose": 0, "shuffle": False}

@@ -21,7 +21,7 @@ from tests.problems import (
 )
 from tests.test_passes import LOOKERS
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 SHAPES = {"kernel": (3, 4), "bias": (4,), "filter": (2, 3, 4)}

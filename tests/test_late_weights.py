@@ -7,7 +7,7 @@ import pytest
 from keras_optlab import optimizers
 from tests.problems import TAMED, compiled_model
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = 2 * X[:, :1]

@@ -10,7 +10,7 @@ from keras_optlab import callbacks, optimizers, schedules
 from tests.logs import read, read_text
 from tests.own_steps import by_another, fit, own, several
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 GROWING = schedules.Linear(0.0, steps=10, final=0.1)
 

@@ -7,6 +7,8 @@ import pytest
 from keras_optlab import optimizers
 from tests.problems import values
 
+pytestmark = pytest.mark.sampled
+
 BACKEND = keras.backend.backend()
 SGD = optimizers.SGD
 X, Y = np.ones((8, 4), "float32"), np.ones((8, 2), "float32")

@@ -9,8 +9,6 @@ import pytest
 from tests import programs
 from tests.programs.common import KINDS, Maker
 
-pytestmark = pytest.mark.every
-
 PROGRAMS = sorted(
     info.name
     for info in pkgutil.iter_modules(programs.__path__)

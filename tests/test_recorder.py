@@ -191,7 +191,8 @@ class TestRequests:
 
 MODES = [{}]
 if keras.backend.backend() == "tensorflow":
-    MODES = [{}, {"jit_compile": True}, {"run_eagerly": True}]
+    JIT = pytest.param({"jit_compile": True}, marks=pytest.mark.every)
+    MODES = [{}, JIT, {"run_eagerly": True}]
 
 
 # Rules of which Keras has the same; others divide by what vanishes at first.

@@ -8,7 +8,7 @@ from keras import ops
 from keras_optlab import optimizers
 from tests.problems import values
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 SGD = optimizers.SGD

@@ -27,7 +27,7 @@ from tests.problems import (
 )
 from tests.test_wrappers import WRAPPERS
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 SHAPES = {"wide": (3, 5), "tall": (5, 3), "vector": (4,)}

@@ -33,7 +33,7 @@ from keras_optlab.schedules.arguments import rate
 from tests.conftest import BACKEND
 from tests.schedule_examples import CLASSES, named
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-15}
 B = 2**24

@@ -19,7 +19,7 @@ from keras_optlab import Group, callbacks, optimizers, schedules
 from tests.problems import regression, values
 from tests.test_points import MOVERS, mover
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 HOW = {"batch_size": 16, "verbose": 0, "shuffle": False}

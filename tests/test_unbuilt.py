@@ -7,7 +7,7 @@ import pytest
 from keras_optlab import Group, optimizers
 from tests.problems import REPRESENTATIVES, TAMED, state, values
 
-pytestmark = pytest.mark.every
+pytestmark = pytest.mark.sampled
 
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(8, 5)).astype("float32")

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from keras_optlab.engine.backends import (
+    apart,
     default_graph,
     distributed,
     raw,
@@ -141,8 +142,12 @@ class _Step:
     def _hessian_times(self, zs: Tensors) -> Tensors:
         on_torch = keras.backend.backend() == "torch"
         times = self._hessian_times_on_torch if on_torch else self._hessian_times_on_tf
-        with self._again():
-            return times(zs)
+
+        def again() -> Tensors:
+            with self._again():
+                return times(zs)
+
+        return apart(again)
 
     def _hessian_times_on_tf(self, zs: Tensors) -> Tensors:
         import tensorflow as tf

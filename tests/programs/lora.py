@@ -25,12 +25,12 @@ def train(make, directory):
     y = values[x].mean(1, keepdims=True).astype("float32")
     model = network()
     fit = {"batch_size": 16, "verbose": 0}
-    model.compile(make(0.02, 0.3), "mse", jit_compile=JIT)
+    model.compile(make(0.02, 0.1), "mse", jit_compile=JIT)
     model.fit(x, y, epochs=3, **fit)
     for name in ADAPTED:
         model.get_layer(name).enable_lora(2)
     frozen = numpy(model.non_trainable_variables)
-    model.compile(make(0.02, 0.3), "mse", jit_compile=JIT)
+    model.compile(make(0.02, 0.1), "mse", jit_compile=JIT)
     target = -y
     history = model.fit(
         x,

