@@ -1,5 +1,6 @@
 """One process, one backend: the environment is set before Keras is imported."""
 
+import gc
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -14,6 +15,8 @@ import pytest
 
 from tests.comparisons import precision
 from tests.problems import REPRESENTATIVES, optimizers
+
+gc.freeze()  # what has been imported is no garbage, and need not be looked at again
 
 BACKEND = keras.backend.backend()
 NAMES = set(optimizers.names())

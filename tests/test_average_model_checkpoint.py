@@ -11,6 +11,8 @@ from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoi
 from tests.fitting import EveryStep, Script, X, Y, fit
 from tests.problems import compiled_model
 
+pytestmark = pytest.mark.sampled
+
 MOMENTUM = 0.75
 MAKERS = {
     "ours": lambda **kw: optimizers.Adam(0.1, **kw),

@@ -7,6 +7,8 @@ from keras import ops
 from keras_optlab import optimizers
 from tests.problems import apply, compiled, values, variables
 
+pytestmark = pytest.mark.sampled
+
 # with settings that put a decomposition into every step
 RULES = {
     "muon": {},

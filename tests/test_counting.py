@@ -8,6 +8,8 @@ from keras_optlab import optimizers
 from keras_optlab.callbacks import EarlyStopping, Monitor, WeightClipping
 from tests.fitting import new_model
 
+pytestmark = pytest.mark.sampled
+
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)

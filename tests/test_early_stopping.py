@@ -22,6 +22,8 @@ from tests.fitting import (
     new_model,
 )
 
+pytestmark = pytest.mark.sampled
+
 BACKEND = keras.backend.backend()
 
 

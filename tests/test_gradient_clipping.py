@@ -10,6 +10,8 @@ from keras_optlab import optimizers, schedules
 from keras_optlab.callbacks import GradientClipping, HyperparameterScheduler
 from tests.problems import compiled_model, mlp, regression, values
 
+pytestmark = pytest.mark.sampled
+
 COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
 LIMITS = {
     "value": "clipvalue",

@@ -12,6 +12,8 @@ from keras_optlab import optimizers
 from keras_optlab.core import Group
 from tests.problems import compiled_model, mlp, regression, values
 
+pytestmark = pytest.mark.sampled
+
 SGD = optimizers.SGD
 
 LOOKERS = {

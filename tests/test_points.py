@@ -8,6 +8,8 @@ from keras import ops
 from keras_optlab import callbacks, optimizers
 from tests.problems import compiled_model, mlp, regression, values
 
+pytestmark = pytest.mark.sampled
+
 MOVERS = {
     "schedulefreesgd": lambda: optimizers.ScheduleFreeSGD(0.05),
     "schedulefreeadamw": lambda: optimizers.ScheduleFreeAdamW(0.02, weight_decay=0.1),

@@ -14,15 +14,24 @@ PROGRAMS = sorted(
     for info in pkgutil.iter_modules(programs.__path__)
     if info.name != "common"
 )
-# A plain `pytest` has one kind of optimizer for each program, in turn.
+HEAVY = "distributed", "lora", "siamese", "transfer", "transformer", "vit"
+
+
+def marks(program, kind):
+    """Return when to run a program with a kind of optimizer.
+
+    Each runs with one kind, in turn: in a plain `pytest`, or if it takes long in
+    `pytest -m slow`.
+    """
+    if PROGRAMS.index(program) % len(KINDS) != KINDS.index(kind):
+        return [pytest.mark.every]
+    return [pytest.mark.slow] if program in HEAVY else []
+
+
 CASES = [
-    pytest.param(
-        program,
-        kind,
-        marks=[] if i % len(KINDS) == k else [pytest.mark.every],
-    )
-    for i, program in enumerate(PROGRAMS)
-    for k, kind in enumerate(KINDS)
+    pytest.param(program, kind, marks=marks(program, kind))
+    for program in PROGRAMS
+    for kind in KINDS
 ]
 
 

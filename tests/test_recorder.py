@@ -191,8 +191,8 @@ class TestRequests:
 
 MODES = [{}]
 if keras.backend.backend() == "tensorflow":
-    JIT = pytest.param({"jit_compile": True}, marks=pytest.mark.every)
-    MODES = [{}, JIT, {"run_eagerly": True}]
+    others = {"jit_compile": True}, {"run_eagerly": True}
+    MODES += [pytest.param(how, marks=pytest.mark.every) for how in others]
 
 
 # Rules of which Keras has the same; others divide by what vanishes at first.

@@ -29,6 +29,7 @@ def test_equals_its_paper(case):
     assert comparison.difference(STEPS) < comparison.tolerance
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_equals_its_paper_in_float32(case):
     comparison = with_paper(*case, "float32")

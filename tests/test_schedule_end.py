@@ -8,6 +8,8 @@ import pytest
 from keras_optlab import callbacks, optimizers, schedules
 from tests.fitting import X, Y, new_model
 
+pytestmark = pytest.mark.sampled
+
 K = keras.optimizers.schedules
 
 

@@ -21,6 +21,8 @@ from tests.problems import (
     weights,
 )
 
+pytestmark = pytest.mark.sampled
+
 BACKEND = keras.backend.backend()
 MODES = {"tensorflow": [{}, {"jit_compile": True}, {"run_eagerly": True}]}
 MODES = MODES.get(BACKEND, [{}])

@@ -121,6 +121,7 @@ class TestSaving:
         other = fit(optimizers.Adam(), epochs=1)
         other.load_weights(tmp_path / "m.weights.h5")
 
+    @pytest.mark.sampled
     @pytest.mark.parametrize(
         ("ours", "theirs"),
         [

@@ -84,7 +84,9 @@ class Halved(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @pytest.mark.parametrize(("transform", "expected"), CASES, ids=ids)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("float64", marks=pytest.mark.every)]
+)
 def test_equals_its_paper_in_a_compiled_step(transform, expected, dtype, request):
     if dtype == "float64":
         request.getfixturevalue("float64")

@@ -8,6 +8,8 @@ from keras_optlab import constraints, optimizers, schedules
 from keras_optlab.callbacks import WeightClipping
 from tests.problems import compiled_model, mlp, regression, values
 
+pytestmark = pytest.mark.sampled
+
 COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
 BOTH = pytest.mark.parametrize("make", [optimizers.SGD, keras.optimizers.SGD])
 

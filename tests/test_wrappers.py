@@ -308,6 +308,7 @@ def test_groups_may_set_what_either_takes(wrapper):
     assert not np.allclose(ours[1], plain[1])
 
 
+@pytest.mark.sampled
 @each_wrapper
 def test_what_was_excluded_from_decay_stays_so(wrapper):
     start, grads = weights(), gradients(steps=8)

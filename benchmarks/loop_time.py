@@ -1,0 +1,96 @@
+"""Time of `train_on_batch` in a loop: rules with two sets of weights over plain ones.
+
+    python benchmarks/loop_time.py --rounds 9
+
+A loop of one's own, as for a GAN or in reinforcement learning, moves the weights of
+`EMA`, `SWA` and schedule-free rules to where they train before each step and back
+after it. A small network trains with each contender in turn, round by round, in an
+order that turns; the ratios are taken within a round, and their medians printed. A
+second table has what the validation of an epoch in `fit` takes, which moves them too.
+"""
+
+import argparse
+import time
+
+import keras
+import numpy as np
+
+import keras_optlab as kol
+
+STEPS = 25  # of a round
+AdamW = kol.optimizers.AdamW
+CONTENDERS = {
+    "Keras' AdamW": keras.optimizers.AdamW,
+    "AdamW": AdamW,
+    "EMA of AdamW": lambda: kol.optimizers.EMA(AdamW()),
+    "SWA of AdamW": lambda: kol.optimizers.SWA(AdamW()),
+    "ScheduleFreeAdamW": kol.optimizers.ScheduleFreeAdamW,
+    "AdamW, for the noise": AdamW,
+}
+X, Y = np.ones((32, 8), "float32"), np.ones((32, 4), "float32")
+
+
+def network(optimizer):
+    """Return a model of five dense layers, traced."""
+    keras.utils.set_random_seed(0)
+    hidden = [keras.layers.Dense(16, activation="relu") for _ in range(4)]
+    model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(4)])
+    model.compile(optimizer, "mse")
+    return model
+
+
+def timed_steps(model):
+    """Return what a step takes, the median of a round, in ms."""
+    took = []
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        model.train_on_batch(X, Y)
+        took.append(time.perf_counter() - start)
+    return 1000 * np.median(took)
+
+
+def timed_epoch(model):
+    """Return what an epoch of one batch and its validation takes, in ms."""
+    ends = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: ends.append(time.perf_counter())
+    )
+    data = {"validation_data": (X, Y), "verbose": 0, "callbacks": [clock]}
+    model.fit(X, Y, epochs=6, **data)
+    return 1000 * np.median(np.diff(ends))
+
+
+def compare(timed, rounds):
+    """Return for each contender the medians: ms, over Keras' and over ours."""
+    models = {name: network(make()) for name, make in CONTENDERS.items()}
+    for model in models.values():
+        timed(model)  # traces
+    times = {name: [] for name in models}
+    for turn in range(rounds):
+        names = list(models)
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            times[name].append(timed(models[name]))
+    times = {name: np.array(took) for name, took in times.items()}
+    return {
+        name: [np.median(took / times[base]) for base in ("Keras' AdamW", "AdamW")]
+        + [np.median(took)]
+        for name, took in times.items()
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
+    rounds = parser.parse_args().rounds
+    for title, timed in (
+        ("train_on_batch", timed_steps),
+        ("epoch with validation", timed_epoch),
+    ):
+        print(f"\n{title:22}{'/ Keras':>9}{'/ ours':>9}{'ms':>9}")
+        for name, (keras_, ours, ms) in compare(timed, rounds).items():
+            print(f"{name:22}{keras_:9.2f}{ours:9.2f}{ms:9.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
