@@ -109,7 +109,12 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         *,
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        if not isinstance(save_freq, str) or save_freq != "epoch":
+        if isinstance(save_freq, str) and save_freq != "epoch":
+            raise ValueError(
+                "`save_freq` must be 'epoch', or an integer >= 1. "
+                f"Received: save_freq={save_freq!r}"
+            )
+        if not isinstance(save_freq, str):
             doc = "batches between two checkpoints, or 'epoch'"
             save_freq = number("save_freq", save_freq, ">= 1", doc, integer=True)
         threshold = "initial_value_threshold", initial_value_threshold
