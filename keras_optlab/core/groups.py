@@ -294,10 +294,10 @@ def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | Non
     names apart from numbers; or else, where some have been frozen, by their paths, or
     by the names of layer and weight.
     """
-    saved, at = found["paths"], found["at"]
-    if len(paths) == found["of"] and [unnumbered(paths[i]) for i in at] == list(
-        map(unnumbered, saved)
-    ):
+    saved: list[str] = found["paths"]
+    at: list[int] = found["at"]
+    same_number = len(paths) == found["of"]
+    if same_number and [unnumbered(paths[i]) for i in at] == [*map(unnumbered, saved)]:
         return [i in at for i in range(len(paths))]
     if set(saved) <= set(paths):
         return [path in saved for path in paths]
