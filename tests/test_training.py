@@ -1,5 +1,6 @@
 """Whole trainings: compile, fit, save, mixed precision, embeddings, custom loops."""
 
+import collections
 import importlib.util
 import os
 import subprocess
@@ -250,6 +251,44 @@ class TestPrecision:
             return values([ops.cast(ws[0], "float32")])[0]
 
         np.testing.assert_allclose(end("bfloat16"), end("float32"), rtol=0.02)
+
+
+class Holding(keras.Model):
+    """Holds layers in all kinds of containers, which TensorFlow wraps."""
+
+    def __init__(self, container):
+        super().__init__()
+        self.held = container(keras.layers.Dense(n) for n in (3, 1))
+
+    def call(self, x):
+        first, second = (
+            self.held.values() if hasattr(self.held, "values") else self.held
+        )
+        return second(first(x))
+
+
+CONTAINERS = {
+    "tuple": tuple,
+    "list": list,
+    "dict": lambda layers: dict(zip("ab", layers, strict=True)),
+    "named": lambda layers: collections.namedtuple("Pair", "a b")(*layers),
+}
+OPTIMIZERS = {
+    "plain": lambda: optimizers.Adam(),
+    "two sets": lambda: optimizers.EMA(optimizers.Adam()),
+    "second pass": lambda: optimizers.SAM(optimizers.SGD()),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_a_model_may_hold_its_layers_in_containers(container, kind):
+    model = Holding(CONTAINERS[container])
+    model.compile(OPTIMIZERS[kind](), "mse")
+    x, y = regression(32)
+    for _ in range(2):
+        model.fit(x, y, verbose=0)
+    assert int(model.optimizer.updates) == 2
 
 
 class TestModels:

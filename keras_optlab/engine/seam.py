@@ -343,13 +343,13 @@ def optimizers_of(model: keras.Model) -> list[Any]:
     while waiting:
         x = inner_optimizer(waiting.pop(0))
         if isinstance(x, list | tuple):
-            waiting += x
+            waiting.extend(x)  # `+=` fails on a tuple as TensorFlow wraps it
         elif isinstance(x, dict):
-            waiting += x.values()
+            waiting.extend(x.values())
         elif isinstance(x, Seam):
             found[id(x)] = x
         elif isinstance(x, keras.optimizers.Optimizer):
-            waiting += getattr(x, "optimizers", [])
+            waiting.extend(getattr(x, "optimizers", []))
     return list(found.values())
 
 
