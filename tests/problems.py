@@ -1,5 +1,7 @@
 """Small problems and trajectories that many tests share."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -291,6 +293,19 @@ def distance(a, b, start):
         moved = np.max(np.abs([x - z, y - z]), initial=1e-30)
         ratios.append(np.max(np.abs(x - y), initial=0.0) / moved)
     return float(np.max(ratios))  # which is NaN if one of them is
+
+
+@functools.cache
+def mirrored_strategy():
+    """Return the strategy of two devices of TensorFlow; a process can have but one.
+
+    The sums of gradients of a second one would be mistaken for those of the first.
+    """
+    import tensorflow as tf
+
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    assert len(devices) == 2
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def mlp(**kwargs):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_optlab import Group, optimizers, schedules, transforms
-from tests.problems import regression, values
+from tests.problems import mirrored_strategy, regression, values
 
 BACKEND = keras.backend.backend()
 
@@ -54,11 +54,7 @@ def assert_same(a, b):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS.keys())
 def test_mirrored_strategy_equals_one_device(options):
-    import tensorflow as tf
-
-    devices = tf.config.list_logical_devices("CPU")
-    assert len(devices) == 2
-    strategy = tf.distribute.MirroredStrategy([d.name for d in devices])
+    strategy = mirrored_strategy()
     with strategy.scope():
         net = model(**options)
     assert strategy.num_replicas_in_sync == 2
@@ -67,10 +63,7 @@ def test_mirrored_strategy_equals_one_device(options):
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_mirrored_strategy_skips_non_finite_steps():
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    with tf.distribute.MirroredStrategy(devices).scope():
+    with mirrored_strategy().scope():
         net = model()
     x, y = regression()
     x[40] = np.nan  # seen by one of the replicas only
@@ -81,10 +74,7 @@ def test_mirrored_strategy_skips_non_finite_steps():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_slots_that_an_argument_switches_are_built_in_a_replica():
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    scope = tf.distribute.MirroredStrategy(devices).scope
+    scope = mirrored_strategy().scope
     ends = []
     for context in (scope, contextlib.nullcontext):
         with context():
@@ -97,10 +87,7 @@ def test_slots_that_an_argument_switches_are_built_in_a_replica():
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_a_step_without_records_under_a_strategy():
     """Records have a form of the step of their own."""
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    with tf.distribute.MirroredStrategy(devices).scope():
+    with mirrored_strategy().scope():
         net = model()
     assert_same(trained(net, statistics=False), trained(model(), statistics=False))
 

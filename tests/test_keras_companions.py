@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_optlab import optimizers
-from tests.problems import TAMED, mlp, regression, values
+from tests.problems import TAMED, mirrored_strategy, mlp, regression, values
 
 BACKEND = keras.backend.backend()
 X, Y = regression(96)
@@ -107,10 +107,7 @@ def test_terminate_on_nan_finds_weights_that_are_none(name):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.every
 def test_averages_are_swapped_and_saved_under_a_strategy(tmp_path):
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    with tf.distribute.MirroredStrategy(devices).scope():
+    with mirrored_strategy().scope():
         model = mlp()
         model.compile(optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5), "mse")
     path = tmp_path / "m.keras"

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_optlab import optimizers
 from keras_optlab.core import Group
-from tests.problems import compiled_model, mlp, regression, values
+from tests.problems import compiled_model, mirrored_strategy, mlp, regression, values
 
 pytestmark = pytest.mark.sampled
 
@@ -357,9 +357,7 @@ def test_a_train_step_that_never_applies_is_refused():
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a strategy of its")
 def test_a_strategy_is_refused():
-    import tensorflow as tf
-
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with mirrored_strategy().scope():
         model = mlp()
         model.compile(LOOKERS["sam"](), "mse")
     with pytest.raises(ValueError, match=r"tf\.distribute"):

@@ -17,6 +17,7 @@ from tests.problems import (
     compiled_model,
     fit,
     gradients,
+    mirrored_strategy,
     mlp,
     regression,
     state,
@@ -644,11 +645,8 @@ def test_a_refusal_to_build_is_told_each_time(make, precision):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.parametrize("name", ["adamw", "ema", "schedulefreeadamw"])
 def test_everything_is_read_within_a_scope(name, tmp_path):
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
     x, y = regression(32)
-    with tf.distribute.MirroredStrategy(devices).scope():
+    with mirrored_strategy().scope():
         model = net()
         model.compile(make(name), "mse")
         keep = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_optlab import Group, optimizers
-from tests.problems import REPRESENTATIVES, TAMED, state, values
+from tests.problems import REPRESENTATIVES, TAMED, mirrored_strategy, state, values
 
 pytestmark = pytest.mark.sampled
 
@@ -153,9 +153,7 @@ def test_a_function_of_the_users_own_may_make_the_weights(name):
 @on_tensorflow
 @pytest.mark.parametrize("name", ["prodigy", "lookahead"])
 def test_it_trains_under_a_strategy(name):
-    import tensorflow as tf
-
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with mirrored_strategy().scope():
         trained(keras.Sequential(layers()), make(name))
 
 

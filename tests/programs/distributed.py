@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.problems import mirrored_strategy
 from tests.programs.common import (
     BACKEND,
     JIT,
@@ -83,11 +84,7 @@ def network():
 def distributed():
     """Yield the function whose context models are made in."""
     if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-        assert len(devices) == 2
-        yield tf.distribute.MirroredStrategy(devices).scope
+        yield mirrored_strategy().scope
         return
     distribution = keras.distribution.DataParallel(
         devices=keras.distribution.list_devices(), auto_shard_dataset=False
