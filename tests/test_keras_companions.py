@@ -106,21 +106,18 @@ def test_terminate_on_nan_finds_weights_that_are_none(name):
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.every
-def test_averages_are_swapped_and_saved_under_a_strategy(tmp_path):
-    with mirrored_strategy().scope():
-        model = mlp()
-        model.compile(optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5), "mse")
-    path = tmp_path / "m.keras"
-    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
-    model.fit(
-        X, Y, epochs=2, callbacks=[swap, keras.callbacks.ModelCheckpoint(path)], **STEPS
-    )
-    loaded = keras.saving.load_model(path)
-    after = values(model.trainable_variables)  # swapped back
-    for saved, w in zip(values(loaded.trainable_variables), after, strict=True):
-        assert not np.array_equal(saved, w)
-    figures = [m.evaluate(X, Y, verbose=0) for m in (model, loaded)]
-    assert np.isfinite(figures).all()
+def test_averages_are_swapped_and_saved_under_a_strategy_as_those_of_keras(tmp_path):
+    found = []
+    for cls in (optimizers.Adam, keras.optimizers.Adam):
+        with mirrored_strategy().scope():
+            model = mlp()
+            model.compile(cls(0.01, use_ema=True, ema_momentum=0.5), "mse")
+        keep = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras")
+        swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+        model.fit(X, Y, epochs=2, callbacks=[swap, keep], **STEPS)
+        found.append(values(keras.saving.load_model(tmp_path / "m.keras").weights))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="a distribution of JAX")
