@@ -1,12 +1,12 @@
 """Rules with two sets of weights go on from a file as if nothing had happened."""
 
-import contextlib
 import copy
 import gc
 import os
 import pickle
 import subprocess
 import sys
+import warnings
 import weakref
 from pathlib import Path
 
@@ -166,7 +166,8 @@ def test_weights_without_another_set_begin_both(name, source, when, tmp_path):
     if source == "set_weights":
         model.set_weights(theirs.get_weights())
     else:
-        with pytest.warns() if source == "stock" else contextlib.nullcontext():
+        with warnings.catch_warnings():  # of slots that stock SGD does not have
+            warnings.simplefilter("ignore")
             model.load_weights(path)
             model.optimizer.build(model.trainable_variables)
     if when == "before":
