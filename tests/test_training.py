@@ -280,6 +280,19 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_a_frozen_model_may_be_fitted_without_effect(kind):
+    """The last batch is smaller, so TensorFlow traces a second time."""
+    model = Holding(list)
+    model.trainable = False
+    model.compile(OPTIMIZERS[kind](), "mse")
+    x, y = regression(40)
+    losses = [
+        model.fit(x, y, batch_size=n, verbose=0).history["loss"] for n in (32, 40)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_model_may_hold_its_layers_in_containers(container, kind):

@@ -149,7 +149,8 @@ def values_of(variables: Sequence[Variable]) -> list[Tensor]:
 
 def assign_each(variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
     """Write a value of its own shape to each variable of Keras."""
-    if keras.backend.backend() == "torch" and in_place(variables[0]):
+    on_torch = keras.backend.backend() == "torch"
+    if on_torch and variables and in_place(variables[0]):
         torch = torch_module()
         with torch.no_grad():
             torch._foreach_copy_([held(v) for v in variables], list(values))

@@ -33,7 +33,7 @@ def with_statistics_kept(
 
 def _step(model: keras.Model, train_step: Callable[..., Any], data: Any) -> Any:
     variables = [v for v in model.non_trainable_variables if _is_float(v)]
-    if not variables:
+    if not variables or not model.trainable_variables:
         return train_step(data)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)

@@ -79,7 +79,7 @@ class _Step:
                 logs = self._run()
         finally:
             self._recording.stop()
-        if not self._applied:
+        if not self._applied and self.model.trainable_variables:
             raise never(self.model)
         return logs
 
