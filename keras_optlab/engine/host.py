@@ -21,12 +21,12 @@ import keras
 
 from keras_optlab.engine import points
 from keras_optlab.engine.backends import is_distributed
+from keras_optlab.engine.batch_function import TrainFunction, can_move
 from keras_optlab.engine.first_weights import begin_anew
 from keras_optlab.engine.model_statistics import with_statistics_kept
 from keras_optlab.engine.passes import with_passes
 from keras_optlab.engine.seam import inner_optimizer, sublayers
 
-TRAINING = "fit", "train_on_batch"
 EVALUATING = (
     "evaluate",
     "predict",
@@ -233,7 +233,7 @@ def _put_before(model: Any) -> None:
         methods["train_step"] = with_passes(model, model.train_step)
     forms = []
     if host.compiled:
-        forms.append((TRAINING, _training))
+        forms += [(("fit",), _training), (("train_on_batch",), _training_a_batch)]
     if host.optimizers:
         forms += [(EVALUATING, _evaluating), (REPLACING, _replacing)]
         forms += [(("set_state_tree",), _setting_tree)]
@@ -247,6 +247,9 @@ def _put_before(model: Any) -> None:
     if "train_step" in methods:
         make = model.make_train_function
         methods["make_train_function"] = partial(_made_anew, model, make)
+    if host.compiled and keras.backend.backend() == "tensorflow":
+        make = methods.get("make_train_function") or model.make_train_function
+        methods["make_train_function"] = partial(_with_moves, host, make)
     vars(model).update(methods)
     host.methods = list(methods)
 
@@ -261,6 +264,35 @@ def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> 
         for optimizer in host.compiled:
             stack.enter_context(points.training_point(optimizer))
         return method(*args, **kw)
+
+
+def _training_a_batch(
+    host: Host, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
+    """Train a batch, and move the weights within the same call where that can be."""
+    model: Any = host.model()
+    optimizer = host.compiled[0]
+    _build(model)
+    model.make_train_function()
+    function = model.train_function
+    ready = optimizer.built and optimizer.at_evaluation_point
+    if not ready or not isinstance(function, TrainFunction):
+        return _training(host, method, *args, **kw)
+    _check_weights(host, optimizer)
+    function.moves = True
+    try:
+        return method(*args, **kw)
+    finally:
+        function.moves = False
+
+
+def _with_moves(host: Host, make: Callable[..., None], force: bool = False) -> None:
+    """Make a train function that can move the weights of one optimizer."""
+    model: Any = host.model()
+    if len(host.compiled) > 1 or not can_move(model):
+        make(force)
+    elif model.train_function is None or force:
+        model.train_function = TrainFunction(model, host.compiled[0], make)
 
 
 def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:

@@ -63,6 +63,16 @@ class Moves:
             self.calls[direction, keep] = form, call
         return call()
 
+    def traced(self, direction: str, flag: Variable, value: bool) -> Callable[[], Any]:
+        """Return a move as a function of TensorFlow, which also sets a flag."""
+        import tensorflow as tf
+
+        def move() -> None:
+            commit(self.pairs(direction))
+            flag.assign(value)
+
+        return tf.function(move, autograph=False)
+
     def pairs(self, direction: str) -> Pairs:
         """Return variables, which are none of a bucket's but their own, and values."""
         rule = getattr(self.optimizer, direction)
