@@ -19,7 +19,7 @@ import rich.table
 from keras import ops
 
 import keras_optlab as kol
-from keras_optlab.engine import update
+from keras_optlab.engine.update import pipeline
 
 
 def nearest(x, salt):  # noqa: ARG001
@@ -59,11 +59,11 @@ def main():
     table = rich.table.Table("optimizer", "state", "loss", "test accuracy", box=None)
     for name in args.optimizers:
         for label, dtype, rounding in (
-            ("float32", None, update.round_to_bfloat16),
-            ("bfloat16", "bfloat16", update.round_to_bfloat16),
+            ("float32", None, pipeline.round_to_bfloat16),
+            ("bfloat16", "bfloat16", pipeline.round_to_bfloat16),
             ("bfloat16, nearest", "bfloat16", nearest),
         ):
-            with unittest.mock.patch.object(update, "round_to_bfloat16", rounding):
+            with unittest.mock.patch.object(pipeline, "round_to_bfloat16", rounding):
                 runs = [trained(name, i, dtype, args.epochs) for i in range(args.seeds)]
             loss, accuracy = np.transpose(runs)
             table.add_row(

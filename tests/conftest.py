@@ -13,8 +13,8 @@ os.environ.setdefault(  # two devices; and compiling is most of what JAX does in
 import keras
 import pytest
 
-from tests.comparisons import precision
-from tests.problems import REPRESENTATIVES, optimizers
+from keras_optlab.verify.comparisons import precision
+from tests.support.problems import REPRESENTATIVES, optimizers
 
 gc.freeze()  # what has been imported is no garbage, and need not be looked at again
 

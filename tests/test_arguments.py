@@ -23,7 +23,8 @@ from keras_optlab.core.number_checks import as_number
 from keras_optlab.core.rates import check_rate
 from keras_optlab.regularizers.penalty import FactorField
 from keras_optlab.schedules.arguments import ListField, RateField
-from tests.problems import Toy, apply, mlp, values, variables
+from keras_optlab.verify.problems import apply, values, variables
+from tests.support.problems import Toy, mlp
 
 NAMES = [*optimizers.names(), *optimizers.wrappers()]
 

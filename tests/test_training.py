@@ -13,7 +13,8 @@ import pytest
 from keras import ops
 
 from keras_optlab import Group, optimizers, schedules, transforms
-from tests.problems import compiled_model, fit, mlp, regression, state, values
+from keras_optlab.verify.problems import values
+from tests.support.problems import compiled_model, fit, mlp, regression, state
 
 BACKEND = keras.backend.backend()
 

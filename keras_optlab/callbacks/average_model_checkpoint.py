@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import (
+from keras_optlab.callbacks.base.arguments import (
     choice,
     flag,
     local_path,
@@ -18,11 +18,11 @@ from keras_optlab.callbacks.arguments import (
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.optimizer_access import OptimizerAccess
-from keras_optlab.callbacks.serializable import Serializable
-from keras_optlab.callbacks.watching import MODES
-from keras_optlab.callbacks.writing import write_beside
-from keras_optlab.engine.seam import Checkpoint, averages_of
+from keras_optlab.callbacks.base.atomic_files import write_beside
+from keras_optlab.callbacks.base.metric import MODES
+from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
+from keras_optlab.callbacks.base.serializable import Serializable
+from keras_optlab.engine.backend.keras_adapter import Checkpoint, averages_of
 
 Pairs = list[tuple[Any, Any]]
 

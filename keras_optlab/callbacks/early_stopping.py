@@ -8,15 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optlab.callbacks.arguments import (
+from keras_optlab.callbacks.base.arguments import (
     flag,
     number,
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.patience import Deadline, Limits
-from keras_optlab.callbacks.saying import say
-from keras_optlab.callbacks.watching import MetricCallback
+from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.metric import MetricCallback
+from keras_optlab.callbacks.base.patience import Deadline, Limits
 
 
 class EarlyStopping(MetricCallback):

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.arguments import number, optional_schedule
-from keras_optlab.callbacks.recording import Recording
+from keras_optlab.callbacks.base.arguments import number, optional_schedule
+from keras_optlab.callbacks.base.statistics import Recording
 from keras_optlab.engine import CLIPPINGS
 from keras_optlab.schedules import Scaled
 

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.arguments import choice
-from keras_optlab.callbacks.steps import StepCallback
-from keras_optlab.callbacks.targets import OfRegularizer, Target, find_target
+from keras_optlab.callbacks.base.arguments import choice
+from keras_optlab.callbacks.base.numbers import OfRegularizer, Target, find_target
+from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
 from keras_optlab.core.fields import as_number
 

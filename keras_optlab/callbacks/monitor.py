@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.figures import Figures
+from keras_optlab.callbacks.base.scalars import Figures
 from keras_optlab.tensorboard.tags import metric_tags
 
 # What each panel of the plot shows: tags, or beginnings of tags, and their labels.

@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import number, verbosity
-from keras_optlab.callbacks.saying import say
-from keras_optlab.callbacks.targets import RateScale, StockRate, find_rates
-from keras_optlab.callbacks.watching import MetricCallback
+from keras_optlab.callbacks.base.arguments import number, verbosity
+from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.metric import MetricCallback
+from keras_optlab.callbacks.base.numbers import RateScale, StockRate, find_rates
 
 
 class ReduceOnPlateau(MetricCallback):

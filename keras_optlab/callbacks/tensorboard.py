@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import flag
-from keras_optlab.callbacks.figures import Figures
+from keras_optlab.callbacks.base.arguments import flag
+from keras_optlab.callbacks.base.scalars import Figures
 from keras_optlab.tensorboard import (
     Log,
     check_hparams,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from keras_optlab.callbacks.arguments import number, verbosity
-from keras_optlab.callbacks.interruption import Callback
-from keras_optlab.callbacks.patience import Deadline
-from keras_optlab.callbacks.saying import say
+from keras_optlab.callbacks.base.arguments import number, verbosity
+from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.patience import Deadline
 
 
 class TimeStopping(Callback):

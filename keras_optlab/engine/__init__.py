@@ -1,19 +1,23 @@
 """The engine: the only room that knows Keras' optimizer internals or a backend."""
 
-from keras_optlab.engine.adjustable import make_adjustable
-from keras_optlab.engine.first_weights import start_from_present_weights
-from keras_optlab.engine.histograms import Histogram, Histograms
-from keras_optlab.engine.host import around_fit_of, join, training
+from keras_optlab.engine.backend.keras_adapter import (
+    around_fit,
+    around_train_on_batch,
+    on_compile,
+)
+from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
+from keras_optlab.engine.hyperparameters.options import CLIPPINGS
 from keras_optlab.engine.lookup import engine_of, find_engine
-from keras_optlab.engine.matching import strict_loading
+from keras_optlab.engine.model.first_weights import start_from_present_weights
+from keras_optlab.engine.model.hooks import around_fit_of, join, training
+from keras_optlab.engine.model.schedule_end import tell_of_schedule_end
+from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.optimizer import Optimizer
-from keras_optlab.engine.options import CLIPPINGS
-from keras_optlab.engine.outer import keep_whole
-from keras_optlab.engine.recorder import CAPACITY
-from keras_optlab.engine.schedule_end import tell_of_schedule_end
-from keras_optlab.engine.seam import around_fit, around_train_on_batch, on_compile
-from keras_optlab.engine.skip_warnings import watch_skips
-from keras_optlab.engine.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.saving.matching import strict_loading
+from keras_optlab.engine.saving.nested_optimizers import keep_whole
+from keras_optlab.engine.statistics.histograms import Histogram, Histograms
+from keras_optlab.engine.statistics.recorder import CAPACITY
+from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
 
 __all__ = [
     "CAPACITY",

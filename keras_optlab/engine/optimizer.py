@@ -16,24 +16,30 @@ from keras_optlab.core import Paper, Record, Slot
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.registry import register
-from keras_optlab.engine import host, points, state
-from keras_optlab.engine.arguments import check_exclusion
-from keras_optlab.engine.backends import eagerly, read, to_numpy, unshare
-from keras_optlab.engine.driving import Driving
-from keras_optlab.engine.histograms import Histograms
-from keras_optlab.engine.moves import Moves
-from keras_optlab.engine.options import KERAS_OWNED, UNGROUPED
-from keras_optlab.engine.parameter import Parameter
-from keras_optlab.engine.passes import Batch
-from keras_optlab.engine.plan import Plan, make_plan
-from keras_optlab.engine.recorder import Recorder
-from keras_optlab.engine.scalars import Scalars, scalar_dtype
-from keras_optlab.engine.seam import Seam, concrete, constant, unbuilt_by_errors
-from keras_optlab.engine.skip_warnings import SkipWatch
-from keras_optlab.engine.skips import Skips
-from keras_optlab.engine.statistics import Statistics
-from keras_optlab.engine.step import take_step
-from keras_optlab.engine.window import Window
+from keras_optlab.engine import checkpoint
+from keras_optlab.engine.backend.keras_adapter import (
+    Seam,
+    concrete,
+    constant,
+    unbuilt_by_errors,
+)
+from keras_optlab.engine.backend.variables import eagerly, read, to_numpy, unshare
+from keras_optlab.engine.hyperparameters.access import Driving
+from keras_optlab.engine.hyperparameters.checks import check_exclusion
+from keras_optlab.engine.hyperparameters.options import KERAS_OWNED, UNGROUPED
+from keras_optlab.engine.hyperparameters.variables import Scalars, scalar_dtype
+from keras_optlab.engine.model import evaluation_weights, hooks
+from keras_optlab.engine.model.moves import Moves
+from keras_optlab.engine.model.second_pass import Batch
+from keras_optlab.engine.model.skip_warnings import SkipWatch
+from keras_optlab.engine.statistics.histograms import Histograms
+from keras_optlab.engine.statistics.recorder import Recorder
+from keras_optlab.engine.statistics.statistics import Statistics
+from keras_optlab.engine.update.plan import Plan, make_plan
+from keras_optlab.engine.update.skips import Skips
+from keras_optlab.engine.update.step import take_step
+from keras_optlab.engine.update.window import Window
+from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 Tensor = Any
@@ -283,7 +289,7 @@ class Optimizer(Driving):
             if self.pending_state is not None:
                 self.plan.waiting.clear()
                 with eagerly():
-                    state.load_pending(self)
+                    checkpoint.load_pending(self)
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
@@ -305,7 +311,7 @@ class Optimizer(Driving):
                 "latter. Train within `with optimizer.training_point():`."
             )
         if self.has_two_points and not self.hosts:
-            host.tell_of_averages(self)
+            hooks.tell_of_averages(self)
         self.plan.fill_slots()
         take_step(self, gradients, indices)
 
@@ -329,7 +335,7 @@ class Optimizer(Driving):
 
         `fit` does so by itself.
         """
-        return points.training_point(self)
+        return evaluation_weights.training_point(self)
 
     def attach(self, model: keras.Model) -> None:
         """Join the optimizer to a model that another model's `train_step` trains.
@@ -357,14 +363,14 @@ class Optimizer(Driving):
         >>> optimizer = optimizers.EMA(optimizers.Adam())
         >>> optimizer.attach(generator)
         """
-        host.attach(self, model)
+        hooks.attach(self, model)
 
     def evaluation_point(self) -> contextlib.AbstractContextManager[None]:
         """Have the weights where they are evaluated, and afterwards as before.
 
         The methods of a compiled model do so by themselves.
         """
-        return points.evaluation_point(self)
+        return evaluation_weights.evaluation_point(self)
 
     def is_complete(self, count: Tensor) -> Tensor:
         """Return whether a micro-batch is the last before an update.
@@ -470,7 +476,7 @@ class Optimizer(Driving):
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state, by slot and name of the weight."""
-        state.save(self, store)
+        checkpoint.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:
         """Read the state, as far as it fits; warn of the rest.
@@ -482,7 +488,7 @@ class Optimizer(Driving):
         Raises:
             ValueError: within `strict_loading`, if not all of it fits.
         """
-        state.load(self, store)
+        checkpoint.load(self, store)
 
     def values_of(self, group: int) -> Record:
         """Return the arguments, as constructed, that weights of a group have."""

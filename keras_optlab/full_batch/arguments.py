@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.arguments import verbosity
+from keras_optlab.callbacks.base.arguments import verbosity
 from keras_optlab.core.errors import shown
 
 

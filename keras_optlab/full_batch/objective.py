@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine import derivatives
+from keras_optlab.engine.backend import derivatives
 from keras_optlab.full_batch.data import Data
 
 Tensor = Any

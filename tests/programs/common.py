@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab import callbacks, optimizers
-from tests.logs import read, read_tensors
+from tests.support.logs import read, read_tensors
 
 BACKEND = keras.backend.backend()
 JIT = BACKEND == "jax"  # XLA takes long to compile on TensorFlow

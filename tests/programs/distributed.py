@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from tests.problems import mirrored_strategy
 from tests.programs.common import (
     BACKEND,
     JIT,
@@ -18,6 +17,7 @@ from tests.programs.common import (
     check_weights,
     numpy,
 )
+from tests.support.problems import mirrored_strategy
 
 no_second_pass = (
     "not possible under a `tf.distribute` strategy" if BACKEND == "tensorflow" else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_optlab.engine.parameter import Parameter
+from keras_optlab.engine.weights.parameter import Parameter
 
 Tensor = Any
 

@@ -14,10 +14,10 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from keras_optlab.engine.backends import commit, in_replica, on_cpu, raw
+from keras_optlab.engine.backend.variables import commit, in_replica, on_cpu, raw
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel, has_kernel
-from keras_optlab.engine.parameter import Parameter, Slots
+from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 Tensor = Any
 Variable = Any

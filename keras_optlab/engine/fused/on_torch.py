@@ -16,10 +16,10 @@ import torch
 
 from keras_optlab.core import Record
 from keras_optlab.core.numerics import DecayRate
+from keras_optlab.engine.backend.keras_adapter import held
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
-from keras_optlab.engine.parameter import Parameter, Slots
-from keras_optlab.engine.seam import held
+from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 Tensor = Any
 Step = Callable[..., None]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_optlab.core import Record
-from keras_optlab.engine.backends import torch_module
+from keras_optlab.engine.backend.variables import torch_module
 
 Tensor = Any
 Tensors = list[Tensor]

@@ -1,0 +1,1 @@
+"""Bases of the callbacks, from Keras' callback up to those that watch a metric."""

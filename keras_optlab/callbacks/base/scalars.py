@@ -1,0 +1,158 @@
+"""What there is to see of a training after a step, as numbers under tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.callbacks.base.moving import Moving
+from keras_optlab.callbacks.base.optimizer_access import parts_of
+from keras_optlab.callbacks.base.statistics import Recording
+from keras_optlab.engine import Optimizer, find_engine
+from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
+
+
+class Figures(Recording):
+    """Gathers the figures that `TensorBoard` logs and `Monitor` keeps.
+
+    Args:
+        every: steps between two points, as of `StepCallback`.
+        statistics_every: steps between two records of norms, as of `Recording`.
+        histograms_every: steps between two histograms, as of `Recording`.
+        optimizer: whose figures; `None` is the model's.
+
+    Attributes:
+        position: Steps trained, on an axis that goes on in a second `fit`, also if the
+            model has been compiled anew with an optimizer that counts from 0.
+    """
+
+    useless = "nothing of it is shown"
+
+    def __init__(
+        self,
+        every: int,
+        statistics_every: int | None = None,
+        histograms_every: int | None = None,
+        optimizer: Any = None,
+    ) -> None:
+        super().__init__(every, statistics_every, histograms_every, optimizer)
+        self._before = 0  # steps before those that the optimizer counts
+        self._point = 0, 0, 0  # updates, steps skipped, and the position after them
+        self._stride = 1.0  # positions from one update to the next
+
+    @property
+    def position(self) -> int:
+        """Steps trained, also by an optimizer before this one."""
+        return self._before + self.step
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Go on from where the last `fit` ended, and see what is set."""
+        last = self.position
+        super().on_train_begin(logs)
+        self._before = max(0, last - self.step)
+        engine = self.engine
+        if engine is not None:
+            self._moving, self._skips = Moving(engine), _skips(engine)
+            self._point = *_counts(engine), self.position
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Act on the last batches of the epoch, if they are due."""
+        # What the validation, other callbacks and a `train_step` of one's own add to
+        # the logs is no mean over the steps.
+        known = self.model.get_metrics_result()
+        metrics = {k: v for k, v in (logs or {}).items() if k in known}
+        super().on_epoch_end(epoch, metrics)
+
+    def figures(self, metrics: Mapping[str, Any]) -> dict[int, dict[str, float]]:
+        """Return numbers by tag, for each position that has any.
+
+        Args:
+            metrics: Loss and metrics, mean over the epoch so far.
+        """
+        tags = metric_tags("step", metrics)
+        for name, rate in self.learning_rates().items():
+            tags[f"optimizer/learning_rate/{name}".removesuffix("/")] = rate
+        driven = {
+            f"{self._whose(c)}{k}": v
+            for c in self.companions
+            for k, v in c.driven().items()
+        }
+        engine = self.shown_engine
+        if engine is not None:
+            driven |= self._moving.values(engine)
+            tags |= self._skipped(engine)
+        driven.pop("learning_rate", None)
+        tags |= {f"hyperparameter/{k}": v for k, v in sorted(driven.items())}
+        points = self.measured()
+        points[self.position] = tags | points.get(self.position, {})
+        return points
+
+    def measured(self) -> dict[int, dict[str, float]]:
+        """Return the new norms by tag, for each position that has any."""
+        engine = self.shown_engine
+        if engine is None:
+            return {}
+        self._move_point(*_counts(engine))
+        name, new = self.model.name, self.new_statistics()
+        return {self.position_of(s.step): statistics_tags(s, name) for s in new}
+
+    def position_of(self, update: int) -> int:
+        """Return where on the axis an update is; a step may make several."""
+        last, _, position = self._point
+        return position - int((last - update) * self._stride + 1e-9)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rate of the next step; by name if the optimizer holds several."""
+        if self.is_idle:
+            return {}
+        rates = {}
+        for name, optimizer in parts_of(self.optimizer).items():
+            engine = find_engine(optimizer)
+            rate = getattr(optimizer, "learning_rate", None)
+            if engine is not None:
+                rates[name] = engine.current_learning_rate
+            elif rate is not None:
+                rates[name] = _number(rate)
+        return rates
+
+    def _whose(self, callback: Callback) -> str:
+        """Return what to call another optimizer that a callback drives."""
+        other = getattr(callback, "given_optimizer", None)
+        return "" if other in (None, self.optimizer) else f"{other.name}."
+
+    @property
+    def shown_engine(self) -> Optimizer | None:
+        """The optimizer, if it is one of ours and trains."""
+        return None if self.is_idle else self.engine
+
+    def _move_point(self, updates: int, skipped: int) -> None:
+        before, skipped_before, position = self._point
+        if updates > before and self.position > position:
+            self._stride = (self.position - position) / (updates - before)
+            if skipped > skipped_before:  # these have positions, but no number
+                self._stride = min(1.0, self._stride)
+        self._point = updates, skipped, self.position
+
+    def _skipped(self, engine: Optimizer) -> dict[str, float]:
+        """Return how many steps were skipped, in all and since the last point."""
+        (skipped, steps), before = _skips(engine), self._skips
+        self._skips = skipped, steps
+        new = (skipped - before[0]) / max(1, steps - before[1])
+        return {"optimizer/skipped_fraction": new, "optimizer/skipped_steps": skipped}
+
+
+def _counts(engine: Optimizer) -> tuple[int, int]:
+    """Return the numbers of updates, and of steps skipped."""
+    return int(_number(engine.updates)), int(_number(engine.skipped_steps))
+
+
+def _skips(engine: Optimizer) -> tuple[float, float]:
+    """Return the numbers of gradients that were skipped, and that came."""
+    return _number(engine.skipped_steps), _number(engine.micro_steps)
+
+
+def _number(variable: Any) -> float:
+    return float(keras.ops.convert_to_numpy(variable))

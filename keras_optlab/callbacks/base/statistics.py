@@ -1,0 +1,121 @@
+"""Callbacks that read what the optimizer measures inside the compiled step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakSet
+
+import keras
+
+from keras_optlab.callbacks.base.arguments import number, optional_steps
+from keras_optlab.callbacks.base.step import StepCallback
+from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
+
+
+class Recording(StepCallback):
+    """Asks the optimizer for statistics, and hands out each record once.
+
+    With a stock optimizer of Keras there are none.
+
+    Args:
+        every: steps between two points, as of `StepCallback`.
+        statistics_every: steps between two records of norms; integer >= 1, or `None`
+            for `every`.
+        histograms_every: steps between two histograms; integer >= 1, or `None` for
+            none.
+        optimizer: what to ask; `None` is the model's.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        statistics_every: int | None = None,
+        histograms_every: int | None = None,
+        optimizer: Any = None,
+    ) -> None:
+        every = number("every", every, ">= 1", "steps between two points", integer=True)
+        super().__init__(every, optimizer)
+        given = optional_steps(
+            "statistics_every", statistics_every, "steps between two records"
+        )
+        self.statistics_every = given or self.every
+        if given and every > CAPACITY * given:
+            raise ValueError(
+                f"`every` must be at most {CAPACITY} times `statistics_every`, since "
+                f"the optimizer keeps no more records than that. Received: {every=}, "
+                f"{statistics_every=}"
+            )
+        self.histograms_every = optional_steps(
+            "histograms_every", histograms_every, "steps between two histograms"
+        )
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Ask, before the step is traced."""
+        super().on_train_begin(logs)
+        engine = self.engine
+        if engine is not None:  # what there is already belongs to others
+            self._seen, _ = engine.recorder.statistics_since(0)
+            self._seen_histograms, _ = engine.recorder.histograms_since(0)
+        if self._ask(self.statistics_every, self.histograms_every):
+            self.model.make_train_function(force=True)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Ask for no more."""
+        self._stop_asking()
+
+    def on_train_interrupted(self) -> None:
+        """Ask for no more."""
+        self._stop_asking()
+
+    def new_statistics(self) -> list[Statistics]:
+        """Return the records since the last call, oldest first."""
+        if self.engine is None:
+            return []
+        self._seen, new = self.engine.recorder.statistics_since(self._seen)
+        return [x for x in new if _due(x.step, self.statistics_every)]
+
+    def new_histograms(self) -> Histograms | None:
+        """Return the last histograms, once."""
+        if self.engine is None or self.histograms_every is None:
+            return None
+        seen = self._seen_histograms
+        self._seen_histograms, new = self.engine.recorder.histograms_since(seen)
+        return new[-1] if new else None
+
+    def _ask(self, every: int | None, histograms_every: int | None) -> bool:
+        """Return whether the step has to be traced anew."""
+        if self.engine is None:
+            return False
+        who = f"{type(self).__name__} {id(self)}"
+        return self.engine.collect_statistics(every, histograms_every, who)
+
+    def _stop_asking(self) -> None:
+        if self._ask(None, None):
+            _recorded.add(self.model)
+
+
+_recorded: WeakSet[keras.Model] = WeakSet()  # whose step records for nobody now
+
+
+@contextlib.contextmanager
+def _without_old_records(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> Iterator[None]:
+    """Have a step that still records traced anew in a `fit` where nobody asks.
+
+    Where somebody asks for the same again, it need not be.
+    """
+    if model in _recorded and not any(isinstance(c, Recording) for c in callbacks):
+        _recorded.discard(model)
+        model.train_function = None
+    yield
+
+
+around_fit(_without_old_records)
+
+
+def _due(step: int, every: int | None) -> bool:
+    """Return whether a record was asked for; another callback may want others."""
+    return every is not None and (step == 1 or step % every == 0)

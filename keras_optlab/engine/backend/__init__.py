@@ -1,0 +1,1 @@
+"""Keras' private names, and what differs between TensorFlow, JAX and torch."""

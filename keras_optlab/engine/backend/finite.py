@@ -1,0 +1,39 @@
+"""The guard: whether a step by these gradients leaves weights and state usable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.engine.backend.norms import global_norm
+
+Tensor = Any
+
+# Most rules sum up squares of gradients. Below this norm, the sum over 1e8 steps is
+# finite; a sum that is infinite once stays so, and stops its weight for good.
+LARGEST_NORM = {"float32": 1e15, "float64": 1e150}
+HALF = {"float16", "bfloat16"}
+
+
+def check_gradients(gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return whether to step by these gradients, and their norm.
+
+    Reasons not to are a NaN, an infinity, and a norm above `LARGEST_NORM`. The norm
+    shows all three, in one pass and without a temporary.
+    """
+    dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
+    xs = [
+        ops.cast(g, "float32") if dtype in HALF else g
+        for g, dtype in zip(gradients, dtypes, strict=True)
+    ]
+    norm = global_norm(xs)
+    widest = "float64" if set(dtypes) == {"float64"} else "float32"
+    return norm <= LARGEST_NORM[widest], norm
+
+
+def all_finite(xs: Sequence[Tensor]) -> Tensor:
+    """Return whether no entry is a NaN or an infinity."""
+    return ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in xs]))

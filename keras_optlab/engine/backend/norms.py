@@ -1,0 +1,48 @@
+"""Norms of tensors, each in one pass over its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core import numerics
+from keras_optlab.engine.backend.variables import flat, torch_module
+
+Tensor = Any
+
+FEW = 2**16  # entries that JAX sooner copies than goes through by themselves
+
+
+def norm(x: Tensor) -> Tensor:
+    """Return the Euclidean norm of all entries."""
+    if keras.backend.backend() == "tensorflow":
+        return ops.sqrt(_squares(x))
+    return numerics.norm(x)
+
+
+def global_norm(xs: Sequence[Tensor]) -> Tensor:
+    """Return the Euclidean norm of all entries of all tensors, in float32 or wider."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        torch = torch_module()
+        return numerics.wide(torch.stack(torch._foreach_norm(xs)).norm())
+    if backend == "jax":
+        # as JAX on a CPU adds squares up in parallel
+        return ops.sqrt(numerics.wide_sum([ops.vdot(x, x) for x in vectors(xs)]))
+    return ops.sqrt(numerics.wide_sum([_squares(x) for x in xs]))
+
+
+def vectors(xs: Sequence[Tensor]) -> list[Tensor]:
+    """Return all entries of tensors as vectors, one for the small ones together."""
+    small = [x for x in xs if x.size < FEW]
+    big = [ops.reshape(x, (-1,)) for x in xs if x.size >= FEW]
+    return big + ([flat(small)] if small else [])
+
+
+def _squares(x: Tensor) -> Tensor:
+    import tensorflow as tf
+
+    return 2 * tf.nn.l2_loss(x)  # a square of its own would be a copy

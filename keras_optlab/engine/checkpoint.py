@@ -1,0 +1,76 @@
+"""Saving and loading: by slot and name of the weight, never by position.
+
+Counters, the rate and hyperparameters are there from the beginning and are read at
+once. What is kept for weights waits for `build`, if need be, and until then is saved
+again as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_optlab.engine.backend.variables import to_numpy
+from keras_optlab.engine.model import evaluation_weights
+from keras_optlab.engine.saving import entries
+from keras_optlab.engine.saving.matching import is_strict
+from keras_optlab.engine.saving.restoring import FORM, Saved, place, read_scalars
+
+WAITING = "slot|", "kept|", "shared|", "accumulated"  # for the weights
+
+
+def save(optimizer: Any, store: Any) -> None:
+    """Write every variable of the optimizer into a store of arrays."""
+    found = {k: to_numpy(v) for k, v in entries.scalars(optimizer).items()}
+    waiting, form = optimizer.pending_state, optimizer.at_evaluation_point
+    if optimizer.built:
+        kept = [*entries.shared(optimizer), *entries.slots(optimizer)]
+        found |= {e.full_key: to_numpy(e.variable) for e in kept}
+    elif waiting is not None:
+        form = waiting.at_evaluation
+        if waiting.positional:
+            names = [k for k in ("iteration", "learning_rate") if k in found]
+            found = waiting.arrays | {str(i): found[k] for i, k in enumerate(names)}
+        else:
+            found |= {k: x for k, x in waiting.arrays.items() if k.startswith(WAITING)}
+    if optimizer.has_two_points and "iteration" in found:
+        found[FORM] = np.asarray(form, "int8")
+    for key, value in found.items():
+        store[key] = value
+
+
+def load(optimizer: Any, store: Any) -> None:
+    """Read the state; what is kept for weights waits until there are some.
+
+    Raises:
+        ValueError: within `strict_loading`, if the state does not fit.
+    """
+    arrays = {key: np.asarray(store[key]) for key in store.keys()}  # noqa: SIM118
+    if not arrays:  # saved without an optimizer
+        if optimizer.built and not int(to_numpy(optimizer.micro_steps)):
+            entries.begin_copies(optimizer)
+        return
+    # what does not say so was written by a compiled model, or by a loop of one's own
+    form = optimizer.at_evaluation_point or bool(optimizer.hosts)
+    saved = Saved(arrays, is_strict(), form)
+    if optimizer.built:
+        place(optimizer, saved)
+    else:
+        read_scalars(optimizer, saved)
+    optimizer.pending_state = None if optimizer.built else saved
+    optimizer.times_loaded += 1
+    if optimizer.has_two_points:
+        optimizer.at_evaluation_point = saved.at_evaluation
+
+
+def load_pending(optimizer: Any) -> None:
+    """Apply what was loaded before the optimizer was built."""
+    saved, form = optimizer.pending_state, optimizer.at_evaluation_point
+    if saved is None:
+        return
+    place(optimizer, saved)
+    optimizer.pending_state = None
+    if optimizer.has_two_points:
+        optimizer.at_evaluation_point = saved.at_evaluation
+        evaluation_weights.move_to(optimizer, form)

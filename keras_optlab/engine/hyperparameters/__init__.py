@@ -1,0 +1,1 @@
+"""The arguments of an optimizer, and their values while a compiled step runs."""

@@ -1,0 +1,1 @@
+"""Hooks that an optimizer installs on the model it is compiled into."""

@@ -1,0 +1,348 @@
+"""The models that an optimizer trains, for those that have to do with them.
+
+Most optimizers see gradients alone. Some look at a batch twice, and some train at other
+weights than those to be evaluated. `compile` tells them of the model, or `attach` does,
+and they put themselves before a few methods of this one object; its class is left as
+it is. A model that trains others by a `train_step` of its own, such as a GAN, is given
+the same methods when it begins to train.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import keras
+
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, sublayers
+from keras_optlab.engine.backend.variables import is_distributed
+from keras_optlab.engine.model import evaluation_weights
+from keras_optlab.engine.model.first_weights import begin_anew
+from keras_optlab.engine.model.running_statistics import with_statistics_kept
+from keras_optlab.engine.model.second_pass import with_passes
+from keras_optlab.engine.model.train_function import TrainFunction, can_move
+
+EVALUATING = (
+    "evaluate",
+    "predict",
+    "test_on_batch",
+    "predict_on_batch",
+    "save",
+    "save_weights",
+    "export",
+    "get_weights",
+    "get_state_tree",
+    "__reduce__",  # of pickle and deepcopy
+)
+REPLACING = "load_weights", "set_weights"
+
+ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # those with `attach`
+TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
+
+
+class Host:
+    """What a model has of ours, in an attribute that Keras neither tracks nor saves.
+
+    Attributes:
+        ours: The optimizers that the model was compiled with.
+        compiled: Those of them that have two sets of weights.
+        attached: Others of that kind, which were attached to it.
+        inner: Those that are attached to models in it, and trained with them.
+        methods: Names of the methods that were put before the model's own.
+        checked: The weights, as an optimizer has them, that were found in the model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = weakref.ref(model)
+        self.checked: Any = None
+        self.ours: list[Any] = []
+        self.compiled: list[Any] = []
+        self.attached: list[Any] = []
+        self.inner: list[Any] = []
+        self.methods: list[str] = []
+
+    @property
+    def trained_within(self) -> list[Any]:
+        """Those that a `train_step` of the model's own trains, each once."""
+        return list({id(o): o for o in (*self.attached, *self.inner)}.values())
+
+    @property
+    def optimizers(self) -> list[Any]:
+        """All that have two sets of weights, each once."""
+        found = (*self.compiled, *self.trained_within)
+        return list({id(o): o for o in found}.values())
+
+
+def join(model: Any) -> None:
+    """Put the optimizer of a model that was compiled before its methods."""
+    leave(model)
+    optimizer = inner_optimizer(model.optimizer)
+    several = getattr(optimizer, "optimizers", [optimizer])
+    for one in [x for x in several if hasattr(x, "hosts")]:  # ours
+        for group in one.groups:
+            group.find(model.trainable_variables)  # before it is saved
+        one.hosts.add(model)
+        _host(model).ours.append(one)
+        if one.has_two_points:
+            _host(model).compiled.append(one)
+            evaluation_weights.move_to(one, evaluation=True)
+    if "_optlab_host" in vars(model):
+        _put_before(model)
+
+
+def attach(optimizer: Any, model: Any) -> None:
+    """Join an optimizer to a model that is trained within another one."""
+    name = type(optimizer).__name__
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`attach` takes a keras.Model. Received: model={model!r}")
+    if optimizer.looks_again:
+        raise ValueError(
+            f"{name} looks at each batch more than once, which takes the `train_step` "
+            "of a model that is compiled with it. Received: a call of `attach`. "
+            "Compile a model with it, or use another optimizer here."
+        )
+    if not optimizer.has_two_points:
+        return
+    host = _host(model)
+    if optimizer not in host.attached:
+        host.attached.append(optimizer)
+    optimizer.hosts.add(model)
+    ATTACHED.add(model)
+    evaluation_weights.move_to(optimizer, evaluation=True)
+    leave_methods(model)
+    _put_before(model)
+
+
+def leave(model: Any) -> None:
+    """Give a model that is compiled anew its own methods back."""
+    if "_optlab_host" in vars(model):
+        host = _host(model)
+        for one in [x for x in host.ours if x not in host.attached]:
+            one.hosts.discard(model)
+        host.ours, host.compiled = [], []
+        leave_methods(model)
+
+
+def leave_methods(model: Any) -> None:
+    """Take away what was put before a model's methods."""
+    host = _host(model)
+    for name in host.methods:
+        vars(model).pop(name, None)
+    host.methods = []
+
+
+def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
+    """Return a context in which a model trains those that it is made of."""
+    _build(model)
+    return _training_of_attached(model) if _trains_attached(model) else None
+
+
+@contextlib.contextmanager
+def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
+    """Have attached optimizers train where they should during `fit`."""
+    del callbacks
+    _fits.append(True)
+    try:
+        with training(model) or contextlib.nullcontext():
+            yield
+    finally:
+        _fits.pop()
+
+
+_fits: list[bool] = []  # one for each `fit` that runs now
+
+
+def tell_of_averages(optimizer: Any) -> None:
+    """Warn, once, of an optimizer in `fit` whose other weights nobody will see."""
+    if not _fits or vars(optimizer).get("_told_of_averages"):
+        return
+    vars(optimizer)["_told_of_averages"] = True
+    warnings.warn(
+        f"{optimizer!r} trains at other weights than those to evaluate, and no model "
+        "was compiled with it: what is evaluated, predicted or saved will be the "
+        "former. Call `optimizer.attach(model)` with the model whose weights it "
+        "trains, before `fit`; or look at that model within `with "
+        "optimizer.evaluation_point():`.",
+        stacklevel=2,
+    )
+
+
+# Small things the above is made of.
+
+
+def _host(model: Any) -> Host:
+    return vars(model).setdefault("_optlab_host", Host(model))
+
+
+def _build(model: Any) -> None:
+    """Build an optimizer before the first step, if the weights are there.
+
+    What is refused then is told in few words, and each time: TensorFlow cannot trace a
+    function again that has made variables and failed.
+    """
+    if "_optlab_host" not in vars(model) or model.optimizer is None:
+        return
+    if model.optimizer.built or not model.built or _has_own_way(model):
+        return
+    if _host(model).ours and not is_distributed(model):
+        model.optimizer.build(model.trainable_variables)
+
+
+def _has_own_way(model: Any) -> bool:
+    """Return whether a model may train by other means than Keras' `train_step`."""
+    own = (getattr(type(model), k) is not getattr(keras.Model, k) for k in TRAINERS)
+    return any(own)
+
+
+def _trains_attached(model: Any) -> bool:
+    """Find the attached optimizers that a model trains; return whether there are any.
+
+    A `train_step` of Keras trains with the optimizer of `compile` alone.
+    """
+    if not len(ATTACHED) or not _has_own_way(model):
+        return False
+    host = _host(model)
+    layers = {id(layer) for layer in sublayers(model)}
+    within = [m for m in ATTACHED if id(m) in layers]
+    host.inner = [o for m in within for o in _host(m).attached]
+    if host.inner:
+        leave_methods(model)
+        _put_before(model)
+    return bool(host.inner or host.attached)
+
+
+@contextlib.contextmanager
+def _training_of_attached(model: Any) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for optimizer in _host(model).trained_within:
+            stack.enter_context(evaluation_weights.training_point(optimizer))
+        yield
+
+
+def _put_before(model: Any) -> None:
+    """Put the optimizers before the methods of a model."""
+    host = _host(model)
+    methods: dict[str, Callable[..., Any]] = {}
+    compiled = inner_optimizer(model.optimizer) if model.compiled else None
+    if getattr(compiled, "looks_again", False):
+        methods["train_step"] = with_passes(model, model.train_step)
+    forms = []
+    if host.compiled:
+        forms += [(("fit",), _training), (("train_on_batch",), _training_a_batch)]
+    if host.optimizers:
+        forms += [(EVALUATING, _evaluating), (REPLACING, _replacing)]
+        forms += [(("set_state_tree",), _setting_tree)]
+    for names, form in forms:
+        methods |= {k: partial(form, host, getattr(model, k)) for k in names}
+    if getattr(compiled, "skip_non_finite", False):
+        step = methods.get("train_step") or model.train_step
+        methods["train_step"] = with_statistics_kept(model, step)
+        once = methods.get("train_on_batch") or model.train_on_batch
+        methods["train_on_batch"] = partial(_counted, compiled, once)
+    if "train_step" in methods:
+        make = model.make_train_function
+        methods["make_train_function"] = partial(_made_anew, model, make)
+    if host.compiled and keras.backend.backend() == "tensorflow":
+        make = methods.get("make_train_function") or model.make_train_function
+        methods["make_train_function"] = partial(_with_moves, host, make)
+    vars(model).update(methods)
+    host.methods = list(methods)
+
+
+def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    for optimizer in host.compiled:
+        _check_weights(host, optimizer)
+    if len(host.compiled) == 1:  # a loop of `train_on_batch` notices the rest
+        with evaluation_weights.training_point(host.compiled[0]):
+            return method(*args, **kw)
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.compiled:
+            stack.enter_context(evaluation_weights.training_point(optimizer))
+        return method(*args, **kw)
+
+
+def _training_a_batch(
+    host: Host, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
+    """Train a batch, and move the weights within the same call where that can be."""
+    model: Any = host.model()
+    optimizer = host.compiled[0]
+    _build(model)
+    model.make_train_function()
+    function = model.train_function
+    ready = optimizer.built and optimizer.at_evaluation_point
+    if not ready or not isinstance(function, TrainFunction):
+        return _training(host, method, *args, **kw)
+    _check_weights(host, optimizer)
+    function.moves = True
+    try:
+        return method(*args, **kw)
+    finally:
+        function.moves = False
+
+
+def _with_moves(host: Host, make: Callable[..., None], force: bool = False) -> None:
+    """Make a train function that can move the weights of one optimizer."""
+    model: Any = host.model()
+    if len(host.compiled) > 1 or not can_move(model):
+        make(force)
+    elif model.train_function is None or force:
+        model.train_function = TrainFunction(model, host.compiled[0], make)
+
+
+def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:
+    """Make the train function of another object: JAX keeps its traces by that."""
+    vars(model)["train_step"] = copy.copy(vars(model)["train_step"])
+    make(force)
+
+
+def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    if not optimizer.loop.calls:
+        begin_anew(optimizer)
+    result = method(*args, **kw)
+    optimizer.loop.count()
+    return result
+
+
+def _check_weights(host: Host, optimizer: Any) -> None:
+    """Raise if an optimizer has the weights of another model, which it would move."""
+    if not optimizer.built or host.checked is optimizer.plan:
+        return
+    here = {id(w) for w in getattr(host.model(), "weights", [])}
+    others = [p.path for p in optimizer.plan.parameters if id(p.variable) not in here]
+    if others:
+        raise ValueError(
+            f"Unknown variables: {optimizer!r} was built for weights of another "
+            f"model: {others[0]!r} is none of this one's. Compile each model with an "
+            "optimizer of its own, or recreate it for the other."
+        )
+    host.checked = optimizer.plan
+
+
+def _evaluating(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(evaluation_weights.evaluation_point(optimizer))
+        return method(*args, **kw)
+
+
+def _replacing(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    """Read weights, which are meant to be evaluated, also while a model trains."""
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(evaluation_weights.replaced(optimizer))
+        return method(*args, **kw)
+
+
+def _setting_tree(host: Host, method: Callable[..., Any], state_tree: Any) -> None:
+    """Write a tree as `get_state_tree` returns it, with or without an optimizer."""
+    with contextlib.ExitStack() as stack:
+        for optimizer in host.optimizers:
+            stack.enter_context(evaluation_weights.replaced(optimizer))
+            optimizer.times_loaded += "optimizer_variables" in state_tree
+        method(state_tree)

@@ -1,0 +1,221 @@
+"""Moving a model between two sets of weights, as one compiled call.
+
+The calls are kept by the optimizer, one for each direction. They hold its variables,
+but no number: what a rule reads of the hyperparameters is read when it is called. Where
+something else takes the place of a number, such as a schedule, they are compiled anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.engine.backend.variables import (
+    Pairs,
+    assign_each,
+    commit,
+    jax_module,
+    pieces,
+    read,
+    torch_module,
+)
+from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.hyperparameters.variables import as_tensor
+from keras_optlab.engine.weights.parameter import Parameter
+from keras_optlab.engine.weights.views import Joined
+
+Tensor = Any
+Variable = Any
+Call = Callable[[], Pairs]  # returns what was there before, if that was asked for
+
+
+class Moves:
+    """The compiled moves of one optimizer.
+
+    Args:
+        optimizer: The optimizer, which makes this anew with each `build`.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+        self.calls: dict[tuple[str, bool], tuple[list[Any], Call]] = {}
+        bundled = {p.index for b in optimizer.plan.buckets for p in b.members}
+        alone = [p for p in optimizer.plan.live if p.index not in bundled]
+        self.parameters: list[Parameter] = [*optimizer.plan.buckets, *alone]
+
+    def move(self, direction: str, keep: bool) -> Pairs:
+        """Write what a rule makes of each weight and its slots.
+
+        Args:
+            direction: The method of the rule, `"to_training"` or `"to_evaluation"`.
+            keep: Whether to return copies of what was there before, with the variables.
+        """
+        form = _form(self.optimizer)
+        before, call = self.calls.get((direction, keep), ([], None))
+        same = len(before) == len(form) and all(map(_is, before, form))
+        if call is None or not same:
+            make = _COMPILE[keras.backend.backend()]
+            call = make(self, direction, keep)
+            self.calls[direction, keep] = form, call
+        return call()
+
+    def traced(self, direction: str, flag: Variable, value: bool) -> Callable[[], Any]:
+        """Return a move as a function of TensorFlow, which also sets a flag."""
+        import tensorflow as tf
+
+        def move() -> None:
+            commit(self.pairs(direction))
+            flag.assign(value)
+
+        return tf.function(move, autograph=False)
+
+    def pairs(self, direction: str) -> Pairs:
+        """Return variables, which are none of a bucket's but their own, and values."""
+        rule = getattr(self.optimizer, direction)
+        found: Pairs = []
+        for p in self.parameters:
+            w = ops.cast(read(p.variable), p.dtype)
+            s = _Slots(p, self.optimizer.other_set)
+            was = dict(s.items())
+            new_w, new_s = rule(w, s, _Values(self.optimizer, p))
+            pairs = [(p.variable, new_w)]
+            pairs += [(p.slots[k], x) for k, x in new_s.items() if was.get(k) is not x]
+            for variable, x in pairs:
+                found += _apart(variable, x)
+        return [(v, ops.cast(x, v.dtype)) for v, x in found]
+
+    def variables(self) -> list[Variable]:
+        """Return everything that a move may read."""
+        own = [v for p in self.parameters for v in (p.variable, *p.slots.values())]
+        apart = [x for v in own for x in getattr(v, "variables", [v])]
+        optimizer = self.optimizer
+        once = [*optimizer.live.variables.values(), optimizer.updates]
+        once += [v for s in optimizer.plan.shared.values() for v in s.values()]
+        rate = optimizer.base_learning_rate
+        once += [rate] if isinstance(rate, keras.Variable) else []
+        return [*apart, *once]
+
+
+class _Slots(Record):
+    """A weight's slots: of the other set, and others as soon as the rule asks."""
+
+    __slots__ = ("_others",)
+
+    def __init__(self, p: Parameter, names: Collection[str]) -> None:
+        object.__setattr__(self, "_others", p)
+        super().__init__(**{k: self._read(k) for k in p.slots if k in names})
+
+    def _read(self, name: str) -> Tensor:
+        p: Parameter = self._others
+        return ops.cast(read(p.slots[name]), p.dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        known = name in self._others.slots
+        return self._read(name) if known else super().__getattr__(name)
+
+
+class _Values:
+    """The hyperparameters of a weight, each made when the rule asks for it."""
+
+    def __init__(self, optimizer: Any, p: Parameter) -> None:
+        self._optimizer, self._p = optimizer, p
+
+    def __getattr__(self, name: str) -> Any:
+        optimizer, p = self._optimizer, self._p
+        field, step = optimizer.fields.get(name), read(optimizer.updates)
+        if field is None or field.keras_owned:  # the rate, and what `prepare` derives
+            return getattr(Hyperparameters(optimizer).cast[p.group, p.dtype], name)
+        group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
+        if name in group:
+            value = as_tensor(field, group[name], step)
+        else:
+            value = optimizer.live.tensor(field, step)
+        return Record(value=value).cast(p.dtype).value
+
+
+def _form(optimizer: Any) -> list[Any]:
+    """Return what a compiled call takes for constant: values that are no numbers."""
+    values = optimizer.live.values.values()
+    return [None if isinstance(x, float | int) else x for x in values]
+
+
+def _is(a: Any, b: Any) -> bool:
+    return a is b
+
+
+def _apart(variable: Variable, x: Tensor) -> Pairs:
+    """Return the variables of a bucket, each with its value."""
+    if not isinstance(variable, Joined):
+        return [(variable, x)]
+    parts = pieces(x, variable.variables)
+    return list(zip(variable.variables, parts, strict=True))
+
+
+def _on_tensorflow(moves: Moves, direction: str, keep: bool) -> Call:
+    import tensorflow as tf
+
+    variables: list[Variable] = []
+
+    def move() -> list[Tensor]:
+        pairs = moves.pairs(direction)  # all reads before all writes
+        variables[:] = [v for v, _ in pairs]
+        old = [tf.identity(read(v)) for v in variables] if keep else []
+        commit(pairs)
+        return old
+
+    # of each optimizer, one: TensorFlow would warn that a function is traced often
+    traced = tf.function(move, autograph=False).get_concrete_function()
+    return lambda: list(zip(variables, traced(), strict=False))
+
+
+def _on_jax(moves: Moves, direction: str, keep: bool) -> Call:
+    jax, held = jax_module(), moves.variables()
+    variables: list[Variable] = []
+
+    def compute(values: list[Tensor]) -> list[Tensor]:
+        with keras.StatelessScope(list(zip(held, values, strict=True))):
+            pairs = moves.pairs(direction)
+        variables[:] = [v for v, _ in pairs]
+        return [x for _, x in pairs]
+
+    graph = jax.make_jaxpr(compute)([v.value for v in held]).jaxpr
+    read_too = {id(x) for equation in graph.eqns for x in equation.invars}
+    used = {id(x) for x in graph.outvars} | read_too
+    places = {id(x): i for i, x in enumerate(x for x in graph.invars if id(x) in used)}
+    held = [v for v, x in zip(held, graph.invars, strict=True) if id(x) in used]
+    if graph.eqns or keep or len({id(x) for x in graph.outvars}) < len(variables):
+        new_values = jax.jit(compute)  # which copies what it returns as it came
+    else:  # each value gets another place, and needs no copy
+        order = [places[id(x)] for x in graph.outvars]
+
+        def new_values(values: list[Tensor]) -> list[Tensor]:
+            return [values[i] for i in order]
+
+    def move() -> Pairs:
+        new = new_values([v.value for v in held])
+        old = [(v, v.value) for v in variables] if keep else []
+        for v, x in zip(variables, new, strict=True):
+            v.assign(x)
+        return old
+
+    return move
+
+
+def _on_torch(moves: Moves, direction: str, keep: bool) -> Call:
+    torch = torch_module()
+
+    def move() -> Pairs:
+        with torch.no_grad():
+            pairs = [(v, x.clone()) for v, x in moves.pairs(direction)]
+            old = [(v, read(v).clone()) for v, _ in pairs] if keep else []
+            assign_each([v for v, _ in pairs], [x for _, x in pairs])
+        return old
+
+    return move
+
+
+_COMPILE = {"tensorflow": _on_tensorflow, "jax": _on_jax, "torch": _on_torch}

@@ -1,0 +1,305 @@
+"""Rewinding: what a train step has written so far, taken back to look at a batch again.
+
+Keras lists the state of layers and metrics, but a step may write more: what a recurrent
+layer remembers, a seed that no layer owns, a plain variable of a user's own. In a graph
+of TensorFlow, each operation that may write a variable is seen as it is made. Where a
+step runs operation by operation, all that can be reached from the model is copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import numbers
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab.engine.backend.variables import (
+    default_graph,
+    holds_state,
+    raw,
+    torch_module,
+)
+from keras_optlab.engine.model.reachable import reach
+
+Tensor = Any
+Handle = Any
+READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
+DRAWING = {  # operations with a state of their own, which nothing can rewind
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "RandomGamma",
+    "RandomPoissonV2",
+    "RandomShuffle",
+    "RandomStandardNormal",
+    "RandomUniform",
+    "RandomUniformInt",
+    "TruncatedNormal",
+}
+
+
+class Recording(Protocol):
+    """What a step writes, from the start of the recording on."""
+
+    def stop(self) -> None:
+        """End the recording; `rewound` comes back to this moment."""
+
+    def rewound(self) -> contextlib.AbstractContextManager[None]:
+        """Have all as it was at the start, and afterwards as when it was stopped."""
+        ...
+
+
+def record(roots: list[Any], leave_out: list[Any]) -> Recording:
+    """Start to record.
+
+    Args:
+        roots: Objects through which a step reaches all that it writes.
+        leave_out: Objects that it does not write.
+    """
+    graph = default_graph()
+    return InMemory(roots, leave_out) if graph is None else InGraph(graph)
+
+
+class InGraph:
+    """Records by the operations that are added to a graph of TensorFlow.
+
+    Args:
+        graph: The graph of the function that is traced.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+        self._handles: dict[int, Handle] = {}
+        self._before: dict[int, Tensor] = {}
+        self._users: dict[int, list[Any]] = {}
+        self._drawn: list[Any] = []
+        self._create = graph._create_op_internal
+        self._creating = contextlib.ExitStack()
+        self._creating.enter_context(_created_by(self._see_and_create, graph))
+        self._stopped = False
+
+    def _see_and_create(self, kind: str, inputs: Any, *args: Any, **kw: Any) -> Any:
+        seen = [] if kind in READING else [self._seen(x) for x in inputs]
+        operation = self._create(kind, inputs, *args, **kw)
+        if kind in DRAWING:
+            self._drawn.append(operation)
+        for key in seen:
+            if key is not None:
+                self._users[key].append(operation)
+        return operation
+
+    def _seen(self, x: Tensor) -> int | None:
+        """Read a variable for which this is a handle, before it may be written."""
+        import tensorflow as tf
+
+        if x.dtype != tf.resource:
+            return None
+        handle = self._graph.capture(x)
+        key = id(handle)
+        if key not in self._handles and _dtype_of(handle) is not None:
+            self._handles[key], self._users[key] = handle, []
+            with self._graph.as_default():
+                self._before[key] = _read(handle)
+        return key if key in self._handles else None
+
+    def stop(self) -> None:
+        """End the recording; `rewound` comes back to this moment."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._creating.close()
+        written = [
+            key
+            for key, handle in self._handles.items()
+            if any(_writes(operation, handle) for operation in self._users[key])
+        ]
+        # as given from outside, as which a branch knows a variable by one handle
+        outside = {id(inner): outer for outer, inner in self._graph.captures}
+        self._written = [outside.get(key, self._handles[key]) for key in written]
+        self._start = [self._before[key] for key in written]
+        self._end = [_read(self._handles[key]) for key in written]
+
+    @contextlib.contextmanager
+    def rewound(self) -> Iterator[None]:
+        """Have all as it was at the start, and afterwards as when it was stopped."""
+        graph, drawn = default_graph(), iter(self._drawn)
+        create = graph._create_op_internal
+
+        def create_or_take(kind: str, *args: Any, **kw: Any) -> Any:
+            first = next(drawn, None) if kind in DRAWING else None
+            return create(kind, *args, **kw) if first is None else first
+
+        self._write(self._start)
+        with _created_by(create_or_take, graph):
+            yield
+        self._write(self._end)
+
+    def _write(self, values: list[Tensor]) -> None:
+        import tensorflow as tf
+
+        for handle, x in zip(self._written, values, strict=True):
+            tf.raw_ops.AssignVariableOp(resource=handle, value=x)
+
+
+@contextlib.contextmanager
+def _created_by(create: Callable[..., Any], graph: Any) -> Iterator[None]:
+    """Have a graph make its operations by another function meanwhile.
+
+    `_create_op_internal` is private to TensorFlow, and the one method that makes each.
+    """
+    before = graph._create_op_internal
+    graph._create_op_internal = create
+    try:
+        yield
+    finally:
+        graph._create_op_internal = before
+
+
+def _dtype_of(handle: Handle) -> int | None:
+    """Return the type of the variable, or `None` if it is a handle of something else.
+
+    What is known of a handle is private to TensorFlow; nothing public tells its type.
+    """
+    from tensorflow.python.ops.handle_data_util import get_resource_handle_data
+
+    known = get_resource_handle_data(handle)
+    return known.shape_and_type[0].dtype if known.is_set else None
+
+
+def _read(handle: Handle) -> Tensor:
+    import tensorflow as tf
+
+    x = tf.raw_ops.ReadVariableOp(resource=handle, dtype=_dtype_of(handle))
+    return tf.identity(x)
+
+
+def _writes(operation: Any, handle: Handle) -> bool:
+    """Return whether an operation may write; functions and branches list what not."""
+    try:
+        only_read = operation.get_attr("_read_only_resource_inputs")
+    except ValueError:
+        return True
+    return not any(operation.inputs[i] is handle for i in only_read)
+
+
+class InMemory:
+    """Records by copies of all variables, tensors and numbers that can be reached.
+
+    Args:
+        roots: Objects through which a step reaches all that it writes.
+        leave_out: Objects that it does not write.
+    """
+
+    def __init__(self, roots: list[Any], leave_out: list[Any]) -> None:
+        reached = reach(roots, leave_out)
+        self._optimized = bool(reached.optimizers)
+        self._attributes = [(a, _values(a)) for a in reached.attributes]
+        self._states = [_State(x) for x in reached.variables]
+        self._making = contextlib.ExitStack()
+        self._making.enter_context(_seen_when_made(self._see))
+        self._stopped = False
+
+    def _see(self, variable: keras.Variable) -> None:
+        if holds_state(raw(variable)):
+            self._states.append(_State(raw(variable)))
+
+    def stop(self) -> None:
+        """End the recording; `rewound` comes back to this moment."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._making.close()
+        self._states = [x for x in self._states if x.stop(self._optimized)]
+        self._moved = [
+            (owner, {k: x for k, x in before.items() if owner.get(k, x) is not x})
+            for owner, before in self._attributes
+        ]
+        self._now = [(owner, {k: owner[k] for k in own}) for owner, own in self._moved]
+
+    @contextlib.contextmanager
+    def rewound(self) -> Iterator[None]:
+        """Have all as it was at the start, and afterwards as when it was stopped."""
+        for state in self._states:
+            state.write(state.start)
+        for owner, before in self._moved:
+            owner.update(before)
+        try:
+            yield
+        finally:
+            for state in self._states:
+                state.write(state.end)
+            for owner, now in self._now:
+                owner.update(now)
+
+
+@contextlib.contextmanager
+def _seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
+    """Call a function with every variable of Keras that is made meanwhile."""
+    make, cls = keras.Variable.__init__, keras.Variable
+    own = "__init__" in vars(cls)
+
+    @functools.wraps(make)
+    def make_and_see(variable: keras.Variable, *args: Any, **kw: Any) -> None:
+        make(variable, *args, **kw)
+        see(variable)
+
+    cls.__init__ = make_and_see
+    try:
+        yield
+    finally:
+        if own:
+            cls.__init__ = make
+        else:
+            del cls.__init__
+
+
+def _values(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return those attributes that a step may count or keep a tensor in."""
+    kinds = numbers.Number, np.ndarray
+    return {
+        k: x
+        for k, x in attributes.items()
+        if (isinstance(x, kinds) and not isinstance(x, bool)) or ops.is_tensor(x)
+    }
+
+
+class _State:
+    """A variable of TensorFlow or a tensor of torch, with its values at two moments."""
+
+    def __init__(self, x: Any) -> None:
+        self._x = x
+        self.start = self.end = _copy(x)
+        self._version = getattr(x, "_version", None)  # torch counts what is written
+
+    def stop(self, optimized: bool) -> bool:
+        """Take the present value as the last; return whether it may be another.
+
+        Args:
+            optimized: Whether an optimizer may have moved it, of whose fused kernels
+                some are not counted.
+        """
+        counted = self._version is not None and not optimized
+        if counted and self._x._version == self._version:
+            return False
+        self.end = _copy(self._x)
+        return True
+
+    def write(self, value: Tensor) -> None:
+        """Write a value."""
+        if self._version is None:
+            self._x.assign(value)
+            return
+        with torch_module().no_grad():
+            self._x.copy_(value)
+
+
+def _copy(x: Any) -> Tensor:
+    if keras.backend.backend() == "torch":
+        return x.detach().clone()
+    import tensorflow as tf
+
+    return tf.identity(x)

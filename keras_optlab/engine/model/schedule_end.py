@@ -1,0 +1,91 @@
+"""Tells at the start of `fit` of a learning-rate schedule that ends before it does."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import CosineDecay, PolynomialDecay
+
+from keras_optlab.engine.backend.keras_adapter import concrete, optimizers_of
+
+LATE = 0.1  # share of the updates of `fit` that may come after the end without a word
+
+
+def end_of(schedule: Any) -> int | None:
+    """Return the update from which on a schedule stays at its last value, or `None`."""
+    if isinstance(schedule, CosineDecay):
+        return schedule.decay_steps + (schedule.warmup_steps or 0)
+    if isinstance(schedule, PolynomialDecay):
+        return None if schedule.cycle else schedule.decay_steps
+    return getattr(schedule, "end", None)
+
+
+class TellOfScheduleEnd(keras.callbacks.Callback):
+    """Warns once of each schedule that is over, or ends long before `fit` does."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Look when the first epoch begins, which says how many there will be."""
+        self._looked = False
+
+    def on_epoch_begin(
+        self,
+        epoch: int,
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Look at the schedules."""
+        if self._looked:
+            return
+        self._looked = True
+        params = self.params or {}
+        steps, epochs = params.get("steps"), params.get("epochs")
+        batches = steps * (epochs - epoch) if steps and epochs else None
+        for optimizer in optimizers_of(self.model):
+            message = _said(optimizer, batches)
+            if message and not optimizer.told_of_end:
+                optimizer.told_of_end = True
+                warnings.warn(message, stacklevel=2)
+
+
+@contextlib.contextmanager
+def tell_of_schedule_end(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> Iterator[None]:
+    """Have `fit` look at the schedules of its model's optimizers."""
+    if optimizers_of(model):
+        callbacks.append(TellOfScheduleEnd())
+    yield
+
+
+def _said(optimizer: Any, batches: int | None) -> str | None:
+    schedule, begin = optimizer.rate_driver, concrete(optimizer.updates)
+    end = end_of(schedule)
+    if end is None or begin is None:
+        return None
+    begin = int(begin)
+    last = float(ops.convert_to_numpy(schedule(end)))
+    what = f"The learning rate of {optimizer.name} follows {schedule!r}, which"
+    advice = (
+        "Schedules count the updates of an optimizer, in all that it trains: compile "
+        "the model with a new optimizer and a schedule that is as long as the training."
+    )
+    if begin >= end:
+        return (
+            f"{what} ended at update {end}. This `fit` begins at update {begin} and "
+            f"trains at the last value, {last:.3g}. {advice}"
+        )
+    if batches is None:
+        return None
+    updates = batches // (optimizer.gradient_accumulation_steps or 1)
+    after = begin + updates - end
+    if after <= LATE * updates:
+        return None
+    return (
+        f"{what} ends at update {end}. This `fit` makes updates {begin} to "
+        f"{begin + updates}, the last {after} of them at the last value, {last:.3g}. "
+        f"{advice}"
+    )

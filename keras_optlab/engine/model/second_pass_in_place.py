@@ -1,0 +1,227 @@
+"""Second passes on TensorFlow and torch, where variables are written and put back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.engine.backend.gradients import dense
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
+from keras_optlab.engine.backend.repeatable import (
+    drawn_again,
+    random_numbers,
+    twice_differentiable,
+)
+from keras_optlab.engine.backend.variables import (
+    apart,
+    default_graph,
+    distributed,
+    raw,
+    read,
+    torch_module,
+)
+from keras_optlab.engine.model.rewind import record
+from keras_optlab.engine.model.second_pass import (
+    Batch,
+    Found,
+    live_rows,
+    never,
+    refusal,
+    replaced,
+    second_pass,
+    twice,
+)
+
+Tensor = Any
+Tensors = list[Any]
+
+
+def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
+    """Run a train step in which the model's optimizer looks again."""
+    if distributed():
+        rule = inner_optimizer(model.optimizer)
+        raise ValueError(
+            f"{type(rule).__name__} looks at each batch more than once, which is "
+            "not possible under a `tf.distribute` strategy. Train on one device, or "
+            "on JAX with `keras.distribution`."
+        )
+    return _Step(model, train_step, data).run()
+
+
+def hand_out(gradients: Any, weights: Any = None) -> None:  # noqa: ARG001
+    """Take the place of `apply` in another look."""
+    raise Found(list(gradients))
+
+
+class _Step:
+    """One run of a train step, with what is looked up about its batch within `apply`.
+
+    Args:
+        model: The model that is trained.
+        train_step: Its step, of the batch alone.
+        data: The batch.
+    """
+
+    def __init__(self, model: Any, train_step: Callable[..., Any], data: Any) -> None:
+        self.model, self.outer = model, model.optimizer
+        self.optimizer = inner_optimizer(self.outer)
+        self._run = partial(train_step, data)
+        self._graph, self._numbers = default_graph(), random_numbers()
+        self._recording = record([model, train_step], [self.outer, self.optimizer])
+        self._apply = self.outer.apply
+        self._applied = False
+
+    def run(self) -> Any:
+        """Return what the train step returns."""
+        try:
+            with replaced(self.outer, apply=self.apply):
+                logs = self._run()
+        finally:
+            self._recording.stop()
+        if not self._applied and self.model.trainable_variables:
+            raise never(self.model)
+        return logs
+
+    def apply(self, gradients: Any, weights: Any = None) -> None:
+        """Look again, and apply what the rule makes of it."""
+        if self._applied:
+            raise twice(self.model)
+        if default_graph() is not self._graph:
+            where = "calls it within a `tf.cond`, a `tf.while_loop` or a `tf.function`"
+            raise refusal(self.model, where)
+        self._applied = True
+        self._recording.stop()
+        if not self.outer.built:
+            self.outer.build(list(weights or self.model.trainable_variables))
+        weights = list(weights or self.optimizer.weights)
+        gradients = list(gradients)
+        parameters = self.optimizer.parameters_of(weights)
+        self._rows = live_rows(gradients, parameters)
+        self._variables = [weights[i] for i in self._rows]
+        with _no_grad():
+            if self._rows:
+                given = dense([gradients[i] for i in self._rows], self._variables)
+                live = [parameters[i] for i in self._rows]
+                batch = Batch(self._gradients_at, self._hessian_times)
+                given = second_pass(self.optimizer, batch, live, given)
+                for i, g in zip(self._rows, given, strict=True):
+                    gradients[i] = g
+            with self.optimizer.looked_again():
+                self._apply(gradients, weights)
+
+    @contextlib.contextmanager
+    def _again(self) -> Iterator[None]:
+        """Be at the start of the step, and afterwards where it called `apply`."""
+        with (
+            self._recording.rewound(),
+            drawn_again(self._numbers),
+            replaced(self.outer, apply=hand_out),
+            _fresh_gradients(self.model),
+        ):
+            yield
+
+    def _gradients(self) -> Tensors:
+        """Run the step as far as `apply`; return the gradients that it has then."""
+        try:
+            self._run()
+        except Found as found:
+            gradients = [found.gradients[i] for i in self._rows]
+            return dense(gradients, self._variables)
+        raise never(self.model)
+
+    def _gradients_at(self, ws: Tensors) -> Tensors:
+        here = [ops.copy(read(v)) for v in self._variables]
+        with self._again():
+            _assign(self._variables, ws)
+            try:
+                return self._gradients()
+            finally:
+                _assign(self._variables, here)
+
+    def _hessian_times(self, zs: Tensors) -> Tensors:
+        on_torch = keras.backend.backend() == "torch"
+        times = self._hessian_times_on_torch if on_torch else self._hessian_times_on_tf
+
+        def again() -> Tensors:
+            with self._again():
+                return times(zs)
+
+        return apart(again)
+
+    def _hessian_times_on_tf(self, zs: Tensors) -> Tensors:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape, twice_differentiable():
+            gs = self._gradients()
+        zs = [ops.cast(z, g.dtype) for z, g in zip(zs, gs, strict=True)]
+        try:
+            products = tape.gradient(
+                gs,
+                [raw(v) for v in self._variables],
+                zs,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+        except LookupError as error:
+            raise _no_second_derivative(self.model, error) from error
+        products = dense(products, self._variables)
+        return [p / loss_scale(self.outer, p.dtype) for p in products]
+
+    def _hessian_times_on_torch(self, zs: Tensors) -> Tensors:
+        torch = torch_module()
+        ws = [raw(v) for v in self._variables]
+
+        products: Tensors = []
+
+        def differentiate(loss: Tensor) -> None:
+            grad = partial(torch.autograd.grad, materialize_grads=True)
+            gs = grad(loss, ws, create_graph=True)
+            pairs = zip(zs, gs, strict=True)
+            products.extend(grad(gs, ws, [z.to(g.dtype) for z, g in pairs]))
+            raise Found([])
+
+        with contextlib.suppress(Found), replaced(self.outer, scale_loss=differentiate):
+            self._run()
+        if not products:
+            raise never(self.model)
+        return products
+
+
+def _no_second_derivative(model: Any, error: Exception) -> RuntimeError:
+    return RuntimeError(
+        f"A layer of {model.name!r} has no second derivative in TensorFlow, which "
+        f"{type(inner_optimizer(model.optimizer)).__name__} needs: {error} Use an "
+        "optimizer without a Hessian, or another backend."
+    )
+
+
+def _assign(variables: Sequence[Any], values: Tensors) -> None:
+    for variable, x in zip(variables, values, strict=True):
+        variable.assign(ops.cast(x, variable.dtype))
+
+
+def _no_grad() -> contextlib.AbstractContextManager[Any]:
+    on_torch = keras.backend.backend() == "torch"
+    return torch_module().no_grad() if on_torch else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _fresh_gradients(model: Any) -> Iterator[None]:
+    """Have torch compute gradients, and into other tensors than those it has filled."""
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    tensors = [raw(v) for v in model.trainable_variables]
+    filled = [x.grad for x in tensors]
+    for x in tensors:
+        x.grad = None
+    try:
+        with torch_module().enable_grad():
+            yield
+    finally:
+        for x, g in zip(tensors, filled, strict=True):
+            x.grad = g

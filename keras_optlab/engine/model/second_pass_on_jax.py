@@ -1,0 +1,120 @@
+"""Second passes on JAX, where values are handed in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.engine.backend.gradients import dense
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
+from keras_optlab.engine.backend.repeatable import drawn_again, random_numbers
+from keras_optlab.engine.backend.variables import jax_module
+from keras_optlab.engine.model.second_pass import (
+    Batch,
+    Found,
+    live_rows,
+    never,
+    refusal,
+    replaced,
+    second_pass,
+    twice,
+)
+
+Tensor = Any
+Tensors = list[Any]
+
+
+def run(model: Any, train_step: Callable[..., Any], state: Any, data: Any) -> Any:
+    """Run a train step in which the model's optimizer looks again."""
+    return _Step(model, train_step, state, data).run()
+
+
+class _Step:
+    """One run of a train step, with second looks within its `stateless_apply`.
+
+    Args:
+        model: The model that is trained.
+        train_step: Its step, of state and batch.
+        state: What it is handed; first of all the weights.
+        data: The batch.
+    """
+
+    def __init__(
+        self, model: Any, train_step: Callable[..., Any], state: Any, data: Any
+    ) -> None:
+        self.model, self.outer = model, model.optimizer
+        self.optimizer = inner_optimizer(self.outer)
+        self._train_step, self._state, self._data = train_step, state, data
+        self._numbers = random_numbers()
+        self._apply = self.outer.stateless_apply
+        self._applied = False
+
+    def run(self) -> Any:
+        """Return what the train step returns."""
+        with replaced(self.outer, stateless_apply=self.apply):
+            ended = self._train_step(self._state, self._data)
+        if not self._applied:
+            raise never(self.model)
+        return ended
+
+    def apply(self, variables: Any, gradients: Any, weights: Any) -> Any:
+        """Look again, and apply what the rule makes of it."""
+        if self._applied:
+            raise twice(self.model)
+        self._applied = True
+        gradients, own = list(gradients), self.optimizer.weights
+        self.optimizer.check_shapes(weights)
+        places = self._places(weights)
+        parameters = self.optimizer.plan.parameters
+        self._rows = live_rows(gradients, parameters)
+        self._at = [places[i] for i in self._rows]
+        self._variables = [own[i] for i in self._rows]
+        held = [*own, *self.outer.variables]
+        held = list(zip(held, [*weights, *variables], strict=True))
+        with keras.StatelessScope(state_mapping=held) as scope:
+            batch = Batch(self._gradients_at, self._hessian_times)
+            given = dense([gradients[i] for i in self._rows], self._variables)
+            live = [parameters[i] for i in self._rows]
+            given = second_pass(self.optimizer, batch, live, given)
+        values = [scope.get_current_value(v) for v in self.outer.variables]
+        for i, g in zip(self._rows, given, strict=True):
+            gradients[i] = g
+        with self.optimizer.looked_again():
+            return self._apply(values, gradients, weights)
+
+    def _places(self, weights: Any) -> list[int]:
+        """Return where among those handed in the weights are that are to be updated."""
+        known = {id(w): i for i, w in enumerate(self._state[0])}
+        if all(id(w) in known for w in weights):
+            return [known[id(w)] for w in weights]
+        raise refusal(self.model, "calls it with other weights than those handed in")
+
+    def _gradients_at(self, xs: Tensors) -> Tensors:
+        """Run the step as far as `stateless_apply`, from other weights."""
+        weights, *rest = self._state
+        weights = list(weights)
+        for i, x in zip(self._at, xs, strict=True):
+            weights[i] = ops.cast(x, weights[i].dtype)
+
+        def hand_out(_: Any, gradients: Any, __: Any) -> None:
+            raise Found([gradients[i] for i in self._rows])
+
+        try:
+            with (
+                replaced(self.outer, stateless_apply=hand_out),
+                drawn_again(self._numbers),
+            ):
+                self._train_step((weights, *rest), self._data)
+        except Found as found:
+            return dense(found.gradients, self._variables)
+        raise never(self.model)
+
+    def _hessian_times(self, zs: Tensors) -> Tensors:
+        here = [self._state[0][i] for i in self._at]
+        gs, pull_back = jax_module().vjp(self._gradients_at, here)
+        zs = [ops.cast(z, g.dtype) for z, g in zip(zs, gs, strict=True)]
+        (products,) = pull_back(zs)
+        return [p / loss_scale(self.outer, p.dtype) for p in products]

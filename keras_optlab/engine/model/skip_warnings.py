@@ -1,0 +1,175 @@
+"""Warnings of skipped steps, in `fit` and in loops of one's own.
+
+The counters are on the device. To read them is to wait for it, so it is done seldom:
+after steps 1 and 10, then after every 50.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_optlab.engine.backend.keras_adapter import (
+    concrete,
+    inner_optimizer,
+    optimizers_of,
+)
+from keras_optlab.engine.hyperparameters.ranges import illegal_now
+from keras_optlab.engine.update.skips import Skipped
+
+FIRST = 1, 10
+EVERY = 50
+
+
+def is_due(steps: int, before: int) -> bool:
+    """Return whether to look after so many steps, given how many there were before."""
+    first = any(before < at <= steps for at in FIRST)
+    return first or before // EVERY < steps // EVERY
+
+
+class SkipWatch:
+    """Looks at one optimizer's counters, and warns once of each thing.
+
+    Args:
+        optimizer: The optimizer.
+        outer: What scales the loss for it, if something does. That withholds steps with
+            a NaN or an infinity, which are skipped as well.
+    """
+
+    def __init__(self, optimizer: Any, outer: Any = None) -> None:
+        self.optimizer, self.outer = optimizer, outer
+        self.start = self.last = Skipped.of(optimizer) or Skipped(0, 0, 0)
+        self.calls = self.idle_since = 0
+        self.suspended = self._warned = self._ended = False
+
+    def count(self) -> None:
+        """Count a step of a loop that calls this after each, and look if it is due."""
+        self.calls += 1
+        if not self.suspended and is_due(self.calls, self.calls - 1):
+            self.look(self.calls)
+
+    def look(self, steps: int) -> bool:
+        """Warn of what is new after so many steps; return whether to stop."""
+        now = Skipped.of(self.optimizer)
+        if now is None:
+            return False
+        if now.steps > self.last.steps:
+            self.idle_since = steps
+        self.last = now
+        if now.total > self.start.total and not self._warned:
+            self._warned = True
+            warnings.warn(_in_words(self.optimizer, now), stacklevel=2)
+        run = now.run or self._withheld(steps)
+        limit = self.optimizer.stop_after_skips
+        stop = limit is not None and run >= limit
+        if stop and not self._ended:
+            self._ended = True
+            warnings.warn(
+                f"{self.optimizer.name}: the last {run} steps were skipped, one after "
+                f"the other, and the limit is stop_after_skips={limit}. `fit` stops; a "
+                "loop of your own should.",
+                stacklevel=2,
+            )
+        return stop
+
+    def _withheld(self, steps: int) -> int:
+        """Return how many of the last steps never came, as the loss overflowed."""
+        scale = None if self.outer is None else concrete(self.outer.dynamic_scale)
+        overflows = scale is not None and scale < 1
+        return steps - self.idle_since if overflows else 0
+
+
+class StopAfterSkips(keras.callbacks.Callback):
+    """Warns of skipped steps in `fit`, shows their share, and stops at the limit.
+
+    `fit` adds it where an optimizer of this package trains. The share of the steps of
+    an epoch that were skipped, if there are any, is `skipped_fraction` in the logs.
+    """
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start counting."""
+        outer = self.model.optimizer
+        inner = inner_optimizer(outer)
+        self._watches = [
+            SkipWatch(x, outer if x is inner is not outer else None)
+            for x in optimizers_of(self.model)
+        ]
+        self._before = self._done = 0
+
+    def on_epoch_begin(
+        self,
+        epoch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Note where the epoch begins."""
+        self._before = self._done
+        self._at_begin = [w.last for w in self._watches]
+
+    def on_train_batch_begin(
+        self,
+        batch: int,
+        logs: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Look at the batches before this one, if it is time."""
+        before, self._done = self._done, self._before + batch
+        if is_due(self._done, before):
+            self._look()
+
+    def on_epoch_end(
+        self,
+        epoch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,
+    ) -> None:
+        """Look at the epoch, and show the share that was skipped."""
+        self._done += 1
+        self._look()
+        rows = list(zip(self._at_begin, (w.last for w in self._watches), strict=True))
+        skipped = sum(now.total - then.total for then, now in rows)
+        steps = sum(now.steps - then.steps for then, now in rows)
+        if skipped and logs is not None:
+            logs["skipped_fraction"] = skipped / max(steps, 1)
+
+    def _look(self) -> None:
+        _ = self.model  # on JAX, takes the variables back from the trainer
+        if any([w.look(self._done) for w in self._watches]):
+            self.model.stop_training = True
+
+
+@contextlib.contextmanager
+def watch_skips(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback]
+) -> Iterator[None]:
+    """Have `fit` watch the optimizers of its model."""
+    optimizers = optimizers_of(model)
+    if optimizers:
+        callbacks.append(StopAfterSkips())
+    for optimizer in optimizers:
+        optimizer.loop.suspended = True
+    try:
+        yield
+    finally:
+        for optimizer in optimizers:
+            optimizer.loop.suspended = False
+
+
+def _in_words(optimizer: Any, skipped: Skipped) -> str:
+    illegal = illegal_now(optimizer) if skipped.run else []
+    if illegal:
+        reason = f"a schedule or a function has given {'; '.join(illegal)}"
+        advice = "Correct what gives the value."
+    else:
+        reason = (
+            "their gradients held a NaN or an infinity, or were too large to square"
+        )
+        advice = (
+            "Look for bad rows in the data. If the loss grew before, the weights may "
+            "have diverged already: lower the learning rate, or clip the gradients."
+        )
+    return (
+        f"{optimizer.name} skipped {skipped.total} of {skipped.steps} steps, because "
+        f"{reason}. A skipped step changes no weight. {advice}"
+    )

@@ -1,0 +1,1 @@
+"""The names under which state is saved, and how a saved state is read."""

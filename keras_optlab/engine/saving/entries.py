@@ -1,0 +1,157 @@
+"""Everything that an optimizer keeps, with the name under which a file holds it.
+
+A key is `slot|name|index|path`, with `|` for `/` since a slash would nest. What the
+engine keeps beside a rule's slots, sums of gradients and averages, is `kept|...`, since
+a rule may have a slot of the same name. What is kept once has a key without index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core import Slot
+from keras_optlab.engine.backend.variables import read
+
+Variable = Any
+
+
+@dataclass
+class Entry:
+    """One variable of the state.
+
+    Attributes:
+        key: The name in a file; of what is kept for each weight, its first two parts.
+        variable: The variable, or a view of a part of one.
+        start: The number it starts from.
+        weight: The weight it belongs to.
+        copies: Whether it starts from a copy of the weight instead.
+        index: The position of the weight.
+        path: The path of the weight, with `|` for `/`.
+    """
+
+    key: str
+    variable: Variable
+    start: float = 0.0
+    weight: Variable = None
+    copies: bool = False
+    index: int = 0
+    path: str = ""
+
+    @property
+    def full_key(self) -> str:
+        """The name in a file."""
+        return f"{self.key}|{self.index:05d}|{self.path}" if self.path else self.key
+
+    @property
+    def is_of_rule(self) -> bool:
+        """Whether it is a slot of the rule, not of a transform or the engine."""
+        return self.key.startswith("slot|") and "." not in self.key
+
+    def begin(self) -> None:
+        """Write what it starts from."""
+        if self.copies:
+            value = ops.copy(read(self.weight))  # JAX' trainer gives each value away
+            self.variable.assign(ops.cast(value, self.variable.dtype))
+        else:
+            x = ops.ones(tuple(self.variable.shape), self.variable.dtype)
+            self.variable.assign(x * ops.cast(self.start, self.variable.dtype))
+
+
+def scalars(optimizer: Any) -> dict[str, Variable]:
+    """Return counters, the rate and hyperparameters, which need no weights."""
+    found = {
+        "iteration": optimizer.micro_steps,
+        "updates": optimizer.updates,
+        **{v.name: v for v in optimizer.skips.variables},
+    }
+    if hasattr(optimizer.base_learning_rate, "assign"):
+        found["learning_rate"] = optimizer.base_learning_rate
+    live = {"": optimizer} | {f"{i}.": t for i, t in enumerate(optimizer.transforms)}
+    for prefix, owner in live.items():
+        for name, variable in owner.live.variables.items():
+            found[f"hyper|{prefix}{name}"] = variable
+    return found
+
+
+COUNTERS = (
+    "iteration",
+    "updates",
+    "skipped_steps",
+    "skipped_run",
+    "updates_before_skipped_run",
+)
+
+
+def shared(optimizer: Any) -> list[Entry]:
+    """Return the state that a built optimizer keeps once."""
+    plan, owners = optimizer.plan, list(enumerate(optimizer.transforms))
+    places = [(f"group {g}", optimizer, found) for g, found in plan.shared.items()]
+    places += [(str(i), owner, plan.transform_shared[i]) for i, owner in owners]
+    entries = [
+        Entry(f"shared|{where}|{slot.name}", found[slot.name], _start(owner, slot))
+        for where, owner, found in places
+        for slot in owner.shared
+        if slot.name in found
+    ]
+    if optimizer.accumulates:
+        entries += [Entry(k, v) for k, v in optimizer.window.variables.items()]
+    return entries
+
+
+def slots(optimizer: Any) -> Iterator[Entry]:
+    """Yield what a built optimizer keeps for each weight."""
+    for p in optimizer.plan.parameters:
+        about = {"weight": p.variable, "index": p.index}
+        about["path"] = p.path.replace("/", "|")
+        for name, variables in (
+            ("average", optimizer.averages),
+            ("accumulator", optimizer.accumulators),
+        ):
+            if variables and variables[p.index] is not None:
+                # a mean that begins late begins at the weight, a sum at 0
+                yield Entry(
+                    f"kept|{name}",
+                    variables[p.index],
+                    copies=name == "average",
+                    **about,
+                )
+        owned = [("", optimizer, p.slots)]
+        owned += [
+            (f"{i}.", optimizer.transforms[i], own)
+            for i, own in enumerate(p.transform_slots)
+        ]
+        for prefix, owner, own in owned:
+            for slot in (s for s in owner.slots if s.name in own):
+                yield Entry(
+                    f"slot|{prefix}{slot.name}",
+                    own[slot.name],
+                    _start(owner, slot),
+                    copies=slot.init == "weight",
+                    **about,
+                )
+
+
+def begin_copies(
+    optimizer: Any,
+    names: Collection[str] | None = None,
+    indices: Collection[int] | None = None,
+) -> None:
+    """Have slots that start from a weight start from what it is now.
+
+    Args:
+        optimizer: The optimizer, built.
+        names: Slots of its rule; `None` for all that start so.
+        indices: Positions of weights; `None` for all.
+    """
+    for e in slots(optimizer):
+        named = names is None or (e.is_of_rule and e.key.partition("|")[2] in names)
+        if e.copies and named and (indices is None or e.index in indices):
+            e.begin()
+
+
+def _start(owner: Any, slot: Slot) -> float:
+    return slot.start(owner._values)

@@ -1,0 +1,107 @@
+"""Saving Keras' optimizers that hold others: what is theirs, and by name.
+
+`LossScaleOptimizer` and `MultiOptimizer` save the variables of those inside along with
+their own, by position, and load none if there are fewer or more than before. A callback
+that drove a hyperparameter, or a layer that was frozen, is enough for that, and the
+loss scale is lost. Those inside save themselves, so only what is theirs is needed. What
+has been read before they are built is kept until then. Nothing changes for those that
+hold none of ours.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_optlab.engine.backend.keras_adapter import (
+    Seam,
+    own_variables,
+    unbuilt_by_errors,
+)
+from keras_optlab.engine.backend.variables import eagerly, to_numpy
+
+HOLDERS = "LossScaleOptimizer", "MultiOptimizer"  # the latter is younger
+WAITING = "_optlab_waiting"  # attribute that Keras neither tracks nor saves
+SCALE = "step_counter", "dynamic_scale"  # which `build` makes
+SMALLEST = 1.0  # loss scale; what is less is the first variable inside
+
+
+def keep_whole() -> None:
+    """Replace the methods of these classes, once."""
+    found = [getattr(keras.optimizers, name, None) for name in HOLDERS]
+    for cls in [c for c in found if c]:
+        for form in save_own_variables, load_own_variables, build:
+            _replace(cls, form)
+
+
+def save_own_variables(optimizer: Any, store: Any) -> None:
+    """Write the optimizer's own variables, by name."""
+    found = {v.name: to_numpy(v) for v in own_variables(optimizer)}
+    for name, value in (vars(optimizer).get(WAITING, {}) | found).items():
+        store[name] = value
+
+
+def load_own_variables(optimizer: Any, store: Any) -> None:
+    """Read the optimizer's own variables, now or when they are built."""
+    saved = {k: np.asarray(store[k]) for k in store.keys()}  # noqa: SIM118
+    if not saved:
+        return
+    if "0" in saved:  # as Keras writes them
+        saved = {n: saved[k] for k, n in zip("01", _names(optimizer), strict=True)} | {
+            name: saved[k]
+            for k, name in zip("23", SCALE, strict=True)
+            if "3" in saved and saved["3"].shape == () and saved["3"] >= SMALLEST
+        }
+    if hasattr(optimizer, "dynamic_scale"):  # those of an optimizer not built before
+        saved = {"step_counter": 0, "dynamic_scale": optimizer.initial_scale} | saved
+    own = {v.name: v for v in own_variables(optimizer)}
+    for name, variable in own.items():
+        if name in saved:
+            variable.assign(saved[name])
+    rest = {k: v for k, v in saved.items() if k not in own}
+    vars(optimizer)[WAITING] = {} if optimizer.built else rest
+
+
+def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
+    """Build the optimizer, or leave it as it was if that fails, and read what waits."""
+    with unbuilt_by_errors(optimizer):
+        inside = getattr(optimizer, "inner_optimizer", None)
+        if isinstance(inside, Seam):  # before TensorFlow has made a variable in vain
+            inside.build(variables)
+        given(optimizer, variables)
+    waiting = vars(optimizer).pop(WAITING, {})
+    with eagerly():
+        for variable in own_variables(optimizer):
+            if variable.name in waiting:
+                variable.assign(waiting[variable.name])
+
+
+def _names(optimizer: Any) -> list[str]:
+    return [v.name for v in own_variables(optimizer)[:2]]
+
+
+def _holds_ours(optimizer: Any) -> bool:
+    inside = getattr(optimizer, "optimizers", [])
+    several = [*inside, getattr(optimizer, "inner_optimizer", None)]
+    return any(isinstance(x, Seam) for x in several)
+
+
+def _replace(cls: type, form: Callable[..., None]) -> None:
+    """Put a method of ours in place of one of Keras', for those that hold ours."""
+    given = getattr(cls, form.__name__)
+    given = getattr(given, "__wrapped__", given)
+
+    @functools.wraps(given)
+    def method(self: Any, argument: Any) -> None:
+        if not _holds_ours(self):
+            given(self, argument)
+        elif form is build:
+            build(self, argument, given)
+        else:
+            form(self, argument)
+
+    setattr(cls, form.__name__, method)

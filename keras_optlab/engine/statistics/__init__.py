@@ -1,0 +1,1 @@
+"""Norms and histograms that a compiled step records for callbacks."""

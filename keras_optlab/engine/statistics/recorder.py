@@ -1,0 +1,177 @@
+"""Records what callbacks asked a step for, inside the compiled step itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backend.variables import Pairs
+from keras_optlab.engine.statistics.histograms import (
+    BINS,
+    HISTOGRAMS,
+    Histograms,
+    histogram,
+)
+from keras_optlab.engine.statistics.ring_buffer import Records, Ring
+from keras_optlab.engine.statistics.statistics import (
+    COLUMNS,
+    Clippings,
+    Statistics,
+    statistics_columns,
+)
+
+Tensor = Any
+Variable = Any
+
+CAPACITY = 64  # statistics kept until a callback fetches them
+HISTOGRAM_SHAPE = len(HISTOGRAMS), BINS + 2
+
+
+@dataclass(frozen=True)
+class Requests:
+    """At which updates something is recorded: at the multiples of any of these.
+
+    Attributes:
+        statistics: Updates between two records of norms.
+        histograms: Updates between two records of histograms.
+    """
+
+    statistics: frozenset[int] = frozenset()
+    histograms: frozenset[int] = frozenset()
+
+
+class Recorder:
+    """The requests of callbacks, and the variables that a step records into.
+
+    A step costs nothing more than it did where no one asks, and otherwise only on the
+    updates that were asked for: the first, and every so many.
+    """
+
+    def __init__(self) -> None:
+        self.variables: list[Variable] = []
+        self._asked: dict[str, tuple[int | None, int | None]] = {}
+        self._traced: Requests | None = None
+
+    def request(
+        self, who: str, every: int | None, histograms_every: int | None
+    ) -> bool:
+        """Ask for norms and histograms; return whether the step must be traced anew.
+
+        Raises:
+            ValueError: if a number is not an integer >= 1.
+        """
+        for name, n in ("every", every), ("histograms_every", histograms_every):
+            if n is not None and (not isinstance(n, int) or n < 1):
+                raise ValueError(
+                    f"`{name}` must be an integer >= 1 or None. Received: {name}={n!r}"
+                )
+        self._asked.pop(who, None)
+        if every or histograms_every:
+            self._asked[who] = every, histograms_every
+        return self._requests != self._traced
+
+    @property
+    def _requests(self) -> Requests:
+        asked = self._asked.values()
+        return Requests(
+            frozenset(norms for norms, _ in asked if norms),
+            frozenset(histograms for _, histograms in asked if histograms),
+        )
+
+    def build(self, add_variable: Callable[..., Variable], paths: list[str]) -> None:
+        """Create what is recorded into, given the paths of the weights.
+
+        Args:
+            add_variable: Creates a variable from its name, shape and type.
+            paths: The paths of the weights that are not frozen.
+        """
+        self.paths = paths
+        norms, bins = (len(paths), len(COLUMNS)), (len(paths), *HISTOGRAM_SHAPE)
+        self._norms = Ring(add_variable, "statistics", CAPACITY, norms)
+        self._bins = Ring(add_variable, "histograms", 1, bins)
+        self.variables = self._norms.variables + self._bins.variables
+
+    def due(self, t: Tensor) -> Tensor | bool:
+        """Return whether anything is recorded at update `t`, in the step now traced."""
+        self._traced = wanted = self._requests
+        return _due(t, wanted.statistics | wanted.histograms)
+
+    def record(
+        self,
+        t: Tensor,
+        rows: list[int],
+        gradient: list[Tensor],
+        transformed: list[Tensor],
+        update: list[Tensor],
+        weight: list[Tensor],
+        clippings: Clippings,
+    ) -> Pairs:
+        """Return the new records of update `t`, for the weights in these rows."""
+
+        def norms() -> Tensor:
+            columns = statistics_columns(
+                gradient, transformed, update, weight, clippings
+            )
+            return _scatter(columns, rows, len(self.paths))
+
+        def bins() -> Tensor:
+            layers = zip(gradient, update, weight, strict=True)
+            table = [ops.stack([histogram(x) for x in xs]) for xs in layers]
+            return _scatter(ops.stack(table), rows, len(self.paths))
+
+        wanted, pairs = self._requests, []
+        if wanted.statistics:
+            pairs += self._norms.write(_due(t, wanted.statistics), t, norms)
+        if wanted.histograms:
+            pairs += self._bins.write(_due(t, wanted.histograms), t, bins)
+        return pairs
+
+    def statistics(self) -> Statistics | None:
+        """Return the last statistics, or `None` before the first."""
+        last = self._statistics(self._norms.last()) if self.variables else []
+        return last[0] if last else None
+
+    def histograms(self) -> Histograms | None:
+        """Return the last histograms, or `None` before the first."""
+        last = self._histograms(self._bins.last()) if self.variables else []
+        return last[0] if last else None
+
+    def statistics_since(self, count: int) -> tuple[int, list[Statistics]]:
+        """Return how many records there were, and those after the first `count`.
+
+        Of these, only the last `CAPACITY` are kept; oldest first.
+        """
+        now, records = self._norms.since(count) if self.variables else (0, [])
+        return now, self._statistics(records)
+
+    def histograms_since(self, count: int) -> tuple[int, list[Histograms]]:
+        """The same for histograms, of which only the last is kept."""
+        now, records = self._bins.since(count) if self.variables else (0, [])
+        return now, self._histograms(records)
+
+    def _statistics(self, records: Records) -> list[Statistics]:
+        return [Statistics.from_table(at, table, self.paths) for at, table in records]
+
+    def _histograms(self, records: Records) -> list[Histograms]:
+        return [Histograms.from_table(at, table, self.paths) for at, table in records]
+
+
+def _due(t: Tensor, cadences: frozenset[int]) -> Tensor | bool:
+    """Return whether something is recorded at update `t`; a bool if always or never."""
+    if not cadences or 1 in cadences:
+        return bool(cadences)
+    due = t == 1
+    for every in sorted(cadences):
+        due = ops.logical_or(due, t % every == 0)
+    return due
+
+
+def _scatter(rows: Tensor, indices: list[int], height: int) -> Tensor:
+    """Return a table of this height whose other rows are zero."""
+    if indices == list(range(height)):
+        return rows
+    where = ops.expand_dims(ops.convert_to_tensor(indices, "int32"), axis=1)
+    return ops.scatter(where, rows, (height, *rows.shape[1:]))

@@ -1,0 +1,1 @@
+"""One update of all weights: gradients in, new values out, written once."""

@@ -1,0 +1,83 @@
+"""Whether a rule treats each entry of a weight by itself, as it is declared to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.core.slots import Weight
+from keras_optlab.engine.backend.variables import eagerly, flat
+from keras_optlab.engine.hyperparameters.variables import scalar_dtype
+
+Tensor = Any
+
+SHAPES = (2, 3), (4,)  # of two weights, tried together and each by itself
+
+
+def treats_entries_alone(optimizer: Any) -> bool:
+    """Return whether weights may be taken apart and put together for this rule.
+
+    Who writes a rule that looks at a whole tensor may forget to say so. It is therefore
+    tried on an example, unless nothing depends on it.
+    """
+    if not optimizer.elementwise:
+        return False
+    if keras.backend.backend() == "jax" and optimizer.sparse != "lazy":
+        return True
+    with eagerly():
+        try:
+            return _agrees(optimizer)
+        except Exception:  # noqa: BLE001  # a rule for matrices, of whatever kind
+            return False
+
+
+def _agrees(optimizer: Any) -> bool:
+    """Try the rule on two weights, and on all of their entries as one."""
+    names = [slot.name for slot in optimizer.slots if slot.is_on(optimizer._values)]
+    draw = np.random.default_rng(0).uniform
+    count = 2 + len(names)  # weight, gradient, slots
+    examples = [
+        [ops.convert_to_tensor(draw(0.1, 1.0, s), "float32") for _ in range(count)]
+        for s in SHAPES
+    ]
+
+    h, t = _example_scalars(optimizer, names, examples)
+
+    def run(w: Tensor, g: Tensor, *slots: Tensor) -> list[Tensor]:
+        s = Record(**dict(zip(names, slots, strict=True)))
+        u, s = optimizer.update(w, g, s, h, t)
+        return [u, *(x for _, x in s.items())]
+
+    together = run(*(flat(xs) for xs in zip(*examples, strict=True)))
+    apart = [flat(xs) for xs in zip(*(run(*x) for x in examples), strict=True)]
+    return all(
+        np.allclose(*map(ops.convert_to_numpy, pair), rtol=1e-4, equal_nan=True)
+        for pair in zip(together, apart, strict=True)
+    )
+
+
+def _example_scalars(
+    optimizer: Any, names: list[str], examples: list[list[Tensor]]
+) -> tuple[Record, Tensor]:
+    t = ops.convert_to_tensor(3.0, scalar_dtype())
+    h = optimizer.live.tensors(ops.convert_to_tensor(2))
+    h = h.extend(
+        learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()),
+        count=ops.convert_to_tensor(3),
+    )
+    once = Weight((), "", optimizer._values)
+    start = {
+        s.name: s.start(optimizer._values) * np.ones(s.shape_for(once) or ())
+        for s in optimizer.shared
+    }
+    z = {k: ops.convert_to_tensor(x, scalar_dtype()) for k, x in start.items()}
+    h, z = optimizer.prepare(h, t, Record(**z))
+    if optimizer.measures:
+        w, g, *slots = examples[0]
+        s = Record(**dict(zip(names, slots, strict=True)))
+        h, _ = optimizer.conclude(h, t, z, optimizer.measure(w, g, s, h, t))
+    return h.cast("float32"), ops.cast(t, "float32")

@@ -1,0 +1,430 @@
+"""One update: from gradients to the list of new values, without writing any.
+
+gradient -> penalties -> clipping -> gradient transforms -> rule -> update transforms
+         -> decoupled decay and proximal step -> moving average
+
+Where nothing asks for all updates together, each weight is taken from its gradient to
+its new value by itself, which can be compiled and is then written at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core import Record
+from keras_optlab.core.numerics import soft_threshold, wide_sum
+from keras_optlab.engine.backend.norms import global_norm
+from keras_optlab.engine.backend.rounding import round_to_bfloat16
+from keras_optlab.engine.backend.variables import (
+    Pairs,
+    apart,
+    cast,
+    commit,
+    in_place,
+    read,
+    writes_at_once,
+)
+from keras_optlab.engine.fused import fused_form
+from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.transforms.adaptive_clip import adaptive_clip
+from keras_optlab.transforms.clip import (
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+)
+
+Tensor = Any
+Variable = Any
+
+
+class Update:
+    """The computation of one update.
+
+    Args:
+        optimizer: The optimizer, built.
+        parameters: The weights that have a gradient, none of them frozen, and buckets.
+        gradients: Dense gradients of these weights, summed over replicas.
+        scalars: The hyperparameters of this update.
+        record: Whether to write the records that are due.
+        norm: The norm of these gradients together, if it is known.
+        changes_if: By the index of a weight, where it and its slots change at all.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        parameters: list[Parameter],
+        gradients: list[Tensor],
+        scalars: Hyperparameters,
+        record: bool,
+        norm: Tensor | None = None,
+        changes_if: dict[int, Tensor] | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        self.parameters = parameters
+        self.gradients = gradients
+        self.record = record
+        self.norm = norm
+        self.changes_if = changes_if or {}
+        self.scalars = scalars
+        self.done, self.t, self.cast = scalars.done, scalars.t, scalars.cast
+        self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
+        self.pairs: Pairs = []
+        self.fused = fused_form(self)
+
+    def compute(self) -> Pairs:
+        """Return (variable, new value) for everything that has yet to change."""
+        optimizer = self.optimizer
+        g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
+        penalties = any(
+            h.l1 is not None or h.l2 is not None for h in self.cast.values()
+        )
+        unclipped = self._each(self._penalized, g) if penalties else g
+        g = self._transform("gradient", self._clip(unclipped))
+        if optimizer.measures:
+            self.scalars = self.scalars.concluded(optimizer, self._sums(g))
+            self.cast = self.scalars.cast
+        if self.record:
+            self._record(unclipped, g)
+        if optimizer.update_transforms or optimizer.averages:
+            self._advance_together(g)
+        else:
+            self._each(self._advance, g)
+            self.fused.finish()
+        self.pairs = self._unchanged_unless(self.pairs)
+        self.pairs += self.scalars.pairs(optimizer)
+        self.pairs.append((optimizer.updates, self.done + 1))
+        return self.pairs
+
+    def _advance_together(self, g: list[Tensor]) -> None:
+        """Take all weights through each stage together."""
+        w, u, s = self._changes(g)
+        new = self._each(self._stepped, w, u)
+        s = self._each(self._followed, new, s)
+        for p, values in zip(self.parameters, s, strict=True):
+            self.pairs += self._stored(p.slots, values)
+        self._write_weights(new)
+
+    def _changes(
+        self, g: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Record]]:
+        """Return the decayed weights, what is added to them, and the next slots."""
+        w = self._each(self.decayed, self.w)
+        slots = [p.slots for p in self.parameters]
+        u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
+        return w, self._transform("update", u, g), s
+
+    def _advance(self, p: Parameter, g: Tensor) -> None:
+        """Take one weight through all stages, in one pass over memory where it pays."""
+        always = p.index not in self.changes_if
+        if always and self.may_fuse and p.owns_slots and self.fused.advance(p, g):
+            return
+        pairs = self.next_values(p, p.variable, p.slots, g)
+        if always and writes_at_once(p.members[0].variable):
+            commit(pairs)
+        else:
+            self.pairs += pairs
+
+    def next_values(
+        self, p: Parameter, variable: Variable, slots: Slots, g: Tensor
+    ) -> Pairs:
+        """Return the next values of a weight and of its slots.
+
+        Of `p` no more is read than what weights in one compiled step agree in.
+        """
+        w = self.decayed(p, ops.cast(read(variable), p.dtype))
+        u, s = self.rule(p, w, g, slots)
+        new = self._stepped(p, w, u)
+        s = self._followed(p, new, s)
+        return [(variable, ops.cast(new, variable.dtype)), *self._stored(slots, s)]
+
+    @cached_property
+    def may_fuse(self) -> bool:
+        """Whether weights may be written at once, each entry by itself."""
+        return self.optimizer.plan.elementwise and in_place(self.optimizer.updates)
+
+    @cached_property
+    def w(self) -> list[Tensor]:
+        """The weights before the update, in the type that the rule computes in."""
+        return self._each(self.weight)
+
+    def weight(self, p: Parameter) -> Tensor:
+        """Return a weight in the type that the rule computes in."""
+        return ops.cast(read(p.variable), p.dtype)
+
+    def _each(self, stage: Callable[..., Tensor], *tensors: list[Tensor]) -> list[Any]:
+        """Apply a stage to each parameter and its tensors."""
+        return [stage(*row) for row in zip(self.parameters, *tensors, strict=True)]
+
+    def _members(self) -> list[Parameter]:
+        """Return the single weights, those of buckets too."""
+        return [p for one in self.parameters for p in one.members]
+
+    def _apart(self, xs: list[Tensor]) -> list[Tensor]:
+        """Return the tensors of the single weights."""
+        return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
+
+    def _h(self, p: Parameter) -> Record:
+        return self.cast[p.group, p.dtype]
+
+    # The stages, in their order.
+
+    def _penalized(self, p: Parameter, g: Tensor) -> Tensor:
+        """Add the gradient of the penalties l1 |w| and l2 w²."""
+        h = self._h(p)
+        if p.regularized and h.l2 is not None:
+            g = g + 2 * h.l2 * self.weight(p)
+        if p.regularized and h.l1 is not None:
+            g = g + h.l1 * ops.sign(self.weight(p))
+        return g
+
+    def _clip(self, g: list[Tensor]) -> list[Tensor]:
+        """Apply the clipping arguments, of which at most one is set."""
+        h, before = self.scalars.base, g
+        if h.global_clipnorm is not None:
+            g = clip_by_global_norm(g, h.global_clipnorm, self._global_norm(g))
+        elif h.clipnorm is not None:
+            g = [clip_by_norm(x, ops.cast(h.clipnorm, x.dtype)) for x in g]
+        elif h.clipvalue is not None:
+            g = [clip_by_value(x, ops.cast(h.clipvalue, x.dtype)) for x in g]
+        elif h.adaptive_clipnorm is not None:
+            ratio = h.adaptive_clipnorm
+            g = [
+                adaptive_clip(x, y, ops.cast(ratio, x.dtype))
+                for x, y in zip(g, self.w, strict=True)
+            ]
+        else:
+            return g
+        self.clippings.append((before, g))
+        return g
+
+    def _global_norm(self, g: list[Tensor]) -> Tensor:
+        """Return the norm of all gradients, as the guard found it if they are those."""
+        same = all(x is y for x, y in zip(g, self.gradients, strict=True))
+        return global_norm(g) if self.norm is None or not same else self.norm
+
+    def _transform(
+        self,
+        side: str,
+        xs: list[Tensor],
+        g: list[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Apply the transforms of one side in turn; gradients see themselves as g."""
+        gradient_side = self.optimizer.gradient_transforms
+        update_side = self.optimizer.update_transforms
+        chosen, start = (
+            (gradient_side, 0)
+            if side == "gradient"
+            else (update_side, len(gradient_side))
+        )
+        for i, transform in enumerate(chosen, start):
+            slots = [p.transform_slots[i] for p in self.parameters]
+            shared = self.optimizer.plan.transform_shared[i]
+            h = self.scalars.transforms[i]
+            seen = self._each(self._seen, self.w, g or xs)
+            before = xs
+            xs, s, z = transform.run(
+                xs, seen, [_values(x) for x in slots], _values(shared), h
+            )
+            for variables, values in zip([*slots, shared], [*s, z], strict=True):
+                self._write_slots(variables, values)
+            if transform.clips:
+                self.clippings.append((before, xs))
+        return xs
+
+    def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Record:
+        """Return what a transform may know of a tensor beside its own state."""
+        rate = self._h(p).learning_rate
+        return Record(
+            w=w,
+            g=g,
+            t=self.t,
+            count=self.done + 1,
+            learning_rate=rate,
+            decays=p.regularized,
+        )
+
+    def decayed(self, p: Parameter, w: Tensor) -> Tensor:
+        """Decoupled weight decay, before the step as Keras has it."""
+        if not self.decays(p):
+            return w
+        h = self._h(p)
+        return w - w * (h.weight_decay * h.learning_rate)
+
+    def decays(self, p: Parameter) -> bool:
+        """Return whether decoupled decay applies to a weight."""
+        of_the_engine = p.regularized and not self.optimizer.decays_in_rule
+        return of_the_engine and self._h(p).weight_decay is not None
+
+    def rule(
+        self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
+    ) -> tuple[Tensor, Record]:
+        """Run the algorithm on one tensor."""
+        t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
+        u, new = self.optimizer.update(w, g, s, self._seen_h(p), t)
+        return _unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+
+    def _seen_h(self, p: Parameter) -> Record:
+        """Return what the rule may know of a weight's hyperparameters."""
+        h = self._h(p)
+        if p.regularized or not self.optimizer.decays_in_rule:
+            return h
+        decays = [name for name, _ in h.items() if name.endswith("weight_decay")]
+        return h.extend(**dict.fromkeys(decays))
+
+    def _sums(self, g: list[Tensor]) -> Record:
+        """Return what the rule measures, each added up over all weights."""
+
+        def measured(p: Parameter, w: Tensor, g: Tensor) -> Record:
+            t, s = ops.cast(self.t, p.dtype), _slots(p.slots, p.dtype)
+            return self.optimizer.measure(w, g, s, self._seen_h(p), t)
+
+        rows = self._each(measured, self._each(self.decayed, self.w), g)
+        names = [name for name, _ in rows[0].items()]
+        return Record(
+            **{name: wide_sum([getattr(row, name) for row in rows]) for name in names}
+        )
+
+    def _stored(self, slots: Slots, values: Record) -> Pairs:
+        """Return slots with their values, in the type in which they are kept."""
+        constant = self.optimizer.constant_slots
+        pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
+        if self.optimizer.slot_dtype is None:
+            return pairs
+        count, several = ops.cast(self.done + 1, "int32"), len(slots)
+        return [
+            (slot, _rounded(x, slot.dtype, count * several + i))
+            for i, (slot, x) in enumerate(pairs)
+        ]
+
+    def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
+        """Take the step, then soft-threshold if asked: exact zeros."""
+        new = w + u
+        if self.shrinks(p):
+            h = self._h(p)
+            new = soft_threshold(new, h.learning_rate * h.l1_proximal)
+        if p.index in self.changes_if:
+            return ops.where(self.changes_if[p.index], new, self.weight(p))
+        return new
+
+    def _followed(self, p: Parameter, new: Tensor, s: Record) -> Record:
+        """Let the slots follow what the weight has become, if the rule wants that."""
+        if not self.optimizer.follows:
+            return s
+        return self.optimizer.follow(new, s, self._h(p), ops.cast(self.t, p.dtype))
+
+    def shrinks(self, p: Parameter) -> bool:
+        """Return whether the proximal step applies to a weight."""
+        return p.regularized and self._h(p).l1_proximal is not None
+
+    def _unchanged_unless(self, pairs: Pairs) -> Pairs:
+        """Return values that are the present ones of weights that do not change."""
+        if not self.changes_if:
+            return pairs
+        owners = {
+            id(slot): self.changes_if[p.index]
+            for p in self.parameters
+            if p.index in self.changes_if
+            for slots in (p.slots, *p.transform_slots)
+            for slot in slots.values()
+        }
+        return [
+            (v, ops.where(owners[id(v)], x, read(v)) if id(v) in owners else x)
+            for v, x in pairs
+        ]
+
+    # Values that follow from the new weights.
+
+    def _write_weights(self, new: list[Tensor]) -> None:
+        if self.optimizer.averages:
+            values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
+            self._write_with_averages(values)
+            return
+        for p, x in zip(self.parameters, new, strict=True):
+            self.pairs.append((p.variable, ops.cast(x, p.variable.dtype)))
+
+    def _write_with_averages(self, values: dict[int, Tensor]) -> None:
+        """Queue the weights and the moving averages of all, by their indices."""
+        optimizer = self.optimizer
+        for i, average in enumerate(optimizer.averages):
+            if average is None:
+                continue
+            w = values.get(i, read(optimizer.weights[i]))
+            mean = self._moving_average(read(average), ops.cast(w, average.dtype))
+            self.pairs.append((average, mean))
+            if optimizer.ema_overwrite_frequency:
+                values[i] = self._overwritten(w, ops.cast(mean, w.dtype))
+        for i, x in values.items():
+            variable = optimizer.weights[i]
+            self.pairs.append((variable, ops.cast(x, variable.dtype)))
+
+    def _moving_average(self, mean: Tensor, w: Tensor) -> Tensor:
+        started = ops.cast(self.done > 0, mean.dtype)
+        momentum = started * self.optimizer.ema_momentum
+        return momentum * mean + (1 - momentum) * w
+
+    def _overwritten(self, w: Tensor, mean: Tensor) -> Tensor:
+        every = self.optimizer.ema_overwrite_frequency
+        return ops.where((self.done + 1) % every == 0, mean, w)
+
+    def _write_slots(self, variables: Slots, values: Record) -> None:
+        self.pairs += [(variables[name], x) for name, x in values.items()]
+
+    # Records: only if a callback asked, and then only on the updates it asked for.
+
+    def _record(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
+        """Queue the records, computed beside the update, which stays as it is."""
+        optimizer, variables = self.optimizer, []
+        live = [p.index for p in optimizer.plan.live]
+
+        def compute() -> list[Tensor]:
+            beside = copy.copy(self)
+            beside.pairs, beside.clippings = [], list(self.clippings)
+            _, u, _ = beside._changes(g)
+            pairs = optimizer.recorder.record(
+                t=self.done + 1,
+                rows=[live.index(p.index) for p in self._members()],
+                gradient=self._apart(unclipped),
+                transformed=self._apart(g),
+                update=self._apart(u),
+                weight=[self.weight(p) for p in self._members()],
+                clippings=[
+                    (self._apart(a), self._apart(b)) for a, b in beside.clippings
+                ],
+            )
+            variables.extend(v for v, _ in pairs)
+            return [x for _, x in pairs]
+
+        values = apart(compute)
+        self.pairs += zip(variables, values, strict=True)
+
+
+def _unless_failed(u: Tensor, new: Record, old: Record) -> tuple[Tensor, Record]:
+    """Return an update and slots, or no update and the old ones if some is no number.
+
+    The gradients are finite; but their squares may not be, or a decomposition fails.
+    """
+    made = [u, *(x for _, x in new.items())]
+    held = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in made]))
+    kept = {k: ops.where(held, x, getattr(old, k)) for k, x in new.items()}
+    return ops.where(held, u, ops.zeros_like(u)), Record(**kept)
+
+
+def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
+    short = keras.backend.standardize_dtype(dtype) == "bfloat16"
+    return round_to_bfloat16(x, salt) if short else x
+
+
+def _slots(variables: Slots, dtype: str) -> Record:
+    return Record(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
+
+
+def _values(variables: Slots) -> Record:
+    return Record(**{name: read(v) for name, v in variables.items()})

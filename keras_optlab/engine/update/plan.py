@@ -1,0 +1,186 @@
+"""What the engine works out once, when the weights are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from keras_optlab.core import Slot
+from keras_optlab.core.groups import assign_groups
+from keras_optlab.core.paths import unique_paths
+from keras_optlab.core.slots import Weight
+from keras_optlab.engine.backend.keras_adapter import Seam, constant, wrapped
+from keras_optlab.engine.backend.variables import eagerly, has_value, read
+from keras_optlab.engine.hyperparameters.checks import not_lazy
+from keras_optlab.engine.update.buckets import Bucket, make_buckets
+from keras_optlab.engine.update.elementwise import treats_entries_alone
+from keras_optlab.engine.weights.parameter import Parameter, Slots
+
+Variable = Any
+
+
+@dataclass
+class Plan:
+    """All parameters, and the state that is kept once.
+
+    Attributes:
+        parameters: One for each weight, in the order of `build`.
+        buckets: Those of them that are updated together.
+        elementwise: Whether the rule treats each entry by itself.
+        shared: The rule's shared state, by group; -1 is everything in no group.
+        transform_shared: The shared state of each transform.
+        waiting: Slots that start at their weight, before that has a value.
+    """
+
+    parameters: list[Parameter]
+    buckets: list[Bucket]
+    elementwise: bool
+    shared: dict[int, Slots]
+    transform_shared: list[Slots]
+    waiting: list[tuple[Variable, Parameter]]
+
+    @property
+    def live(self) -> list[Parameter]:
+        """The parameters that are not frozen."""
+        return [p for p in self.parameters if not p.frozen]
+
+    def fill_slots(self) -> None:
+        """Fill the slots that start at their weight, as soon as it has a value.
+
+        What a function of TensorFlow creates has none while it is traced for the first
+        time, and has it when it is traced again, before it runs.
+        """
+        if not self.waiting:
+            return
+        still = []
+        with eagerly():
+            for slot, p in self.waiting:
+                if all(has_value(one.variable) for one in p.members):
+                    start = keras.ops.cast(read(p.variable), p.dtype)
+                    slot.assign(keras.ops.copy(start))  # JAX gives each value away
+                else:
+                    still.append((slot, p))
+        self.waiting = still
+
+
+def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
+    """Assign groups and create every slot."""
+    placed = assign_groups(optimizer.groups, variables)
+    paths = unique_paths(variables)
+    parameters = [
+        _parameter(optimizer, i, variable, path, group)
+        for i, (variable, path, group) in enumerate(
+            zip(variables, paths, placed, strict=True)
+        )
+    ]
+    live = [p for p in parameters if not p.frozen]
+    transforms = optimizer.transforms
+    elementwise = treats_entries_alone(optimizer)
+    if optimizer.sparse == "lazy" and (optimizer.looks_again or not elementwise):
+        raise not_lazy(type(optimizer).__name__)
+    buckets = make_buckets(optimizer, live) if elementwise else []
+    for bucket in buckets:
+        with eagerly():  # to be written through a view, a slot must have a value
+            slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
+            bucket.share_out(slots)
+    bundled = {p.index for bucket in buckets for p in bucket.members}
+    for p in (p for p in live if p.index not in bundled):
+        p.slots = _slots(optimizer, optimizer, optimizer.slots, p, prefix="")
+        p.transform_slots = [
+            _slots(optimizer, transform, transform.slots, p, prefix=f"{i}_")
+            for i, transform in enumerate(transforms)
+        ]
+    plan = Plan(
+        parameters=parameters,
+        buckets=buckets,
+        elementwise=elementwise,
+        shared={
+            g: _shared(
+                optimizer, optimizer, optimizer.shared, f"group{g}" if g + 1 else ""
+            )
+            for g in sorted({p.group for p in live})
+        },
+        transform_shared=[
+            _shared(optimizer, transform, transform.shared, f"transform{i}")
+            for i, transform in enumerate(transforms)
+        ],
+        waiting=[
+            (p.slots[slot.name], p)
+            for p in (*live, *buckets)
+            for slot in optimizer.slots
+            if slot.init == "weight" and p.owns(slot.name)
+        ],
+    )
+    plan.fill_slots()
+    return plan
+
+
+def _parameter(
+    optimizer: Any, index: int, variable: Variable, path: str, group: int
+) -> Parameter:
+    frozen = optimizer.is_overwritten(variable) or (
+        group >= 0 and optimizer.groups[group].frozen
+    )
+    dtype = keras.backend.standardize_dtype(variable.dtype)
+    return Parameter(
+        index=index,
+        variable=wrapped(variable),
+        path=path,
+        dtype="float32" if dtype in ("float16", "bfloat16") else dtype,
+        group=group,
+        frozen=frozen,
+        regularized=optimizer.decays(variable) and _masked_in(optimizer, variable),
+    )
+
+
+def _masked_in(optimizer: Any, variable: Variable) -> bool:
+    if optimizer.decay_mask == "matrices":
+        return len(variable.shape) > 1
+    return optimizer.decay_mask is None or bool(optimizer.decay_mask(variable))
+
+
+def _slots(
+    optimizer: Seam, owner: Any, slots: tuple[Slot, ...], p: Parameter, prefix: str
+) -> Slots:
+    def create(slot: Slot, shape: tuple[int, ...]) -> Variable:
+        path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # all that TensorFlow takes
+        name = f"{path}_{prefix}{slot.name}"
+        beside = p.members[0].variable
+        dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
+        return optimizer.add_slot(beside, name, shape, dtype, _initializer(owner, slot))
+
+    values = optimizer.values_of(p.group) if owner is optimizer else owner._values
+    weight = Weight(tuple(p.variable.shape), p.path, values)
+    shapes = {slot: slot.shape_for(weight) for slot in slots}
+    return {
+        s.name: create(s, shape) for s, shape in shapes.items() if shape is not None
+    }
+
+
+def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -> Slots:
+    from keras_optlab.engine.hyperparameters.variables import scalar_dtype
+
+    whole = Weight((), "", owner._values)  # all weights together have no shape
+    return {
+        s.name: optimizer.add_variable(
+            shape=s.shape_for(whole),
+            initializer=_initializer(owner, s),
+            dtype=scalar_dtype(),
+            name=f"{prefix}_{s.name}".strip("_"),
+        )
+        for s in slots
+    }
+
+
+def _is_short(owner: Any, slot: Slot) -> bool:
+    """Whether `slot_dtype` is for this slot: of a rule, and no copy of a weight."""
+    whole = slot.shape == "weight" and slot.init != "weight"
+    return whole and getattr(owner, "slot_dtype", None) is not None
+
+
+def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
+    return constant(slot.start(owner._values))

@@ -1,0 +1,92 @@
+"""Counters of skipped steps, which the step itself writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backend.keras_adapter import concrete
+from keras_optlab.engine.backend.variables import Pairs, read
+
+Tensor = Any
+Variable = Any
+
+
+class Skips:
+    """The counters of skipped steps; a good step writes none of them.
+
+    Args:
+        add_counter: Creates a counter from its name.
+
+    Attributes:
+        total: Steps skipped in all.
+        run: Steps skipped one after the other, the last time that any was.
+        updates: Updates before that run.
+    """
+
+    def __init__(self, add_counter: Callable[[str], Variable]) -> None:
+        self.total = add_counter("skipped_steps")
+        self.run = add_counter("skipped_run")
+        self.updates = add_counter("updates_before_skipped_run")
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The counters."""
+        return [self.total, self.run, self.updates]
+
+    def skip(self, done: Tensor) -> Pairs:
+        """Return the next values after a skipped step.
+
+        Args:
+            done: Number of updates so far.
+        """
+        run = ops.where(read(self.updates) == done, read(self.run), 0)
+        return [
+            (self.total, read(self.total) + 1),
+            (self.run, run + 1),
+            (self.updates, done),
+        ]
+
+    def skip_unless(self, good: Tensor | int, done: Tensor) -> Pairs:
+        """Return the next values after a step that was good, 1, or skipped, 0."""
+        total, run, updates = self.skip(done)
+        return [
+            (self.total, total[1] - good),
+            (self.run, run[1] * (1 - good)),
+            updates,
+        ]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """How many steps an optimizer has skipped by now.
+
+    Attributes:
+        steps: Steps, or micro-batches, that came.
+        total: Those of them that were skipped.
+        run: How many of the last ones were skipped without a good one between.
+    """
+
+    steps: int
+    total: int
+    run: int
+
+    @classmethod
+    def of(cls, optimizer: Any) -> Skipped | None:
+        """Read the counters; `None` where a trace or a trainer hides them."""
+        skips = optimizer.skips
+        read = [
+            concrete(v)
+            for v in (skips.total, skips.run, skips.updates, optimizer.updates)
+        ]
+        if any(x is None for x in read):
+            return None
+        total, run, before, updates = map(int, read)  # type: ignore[arg-type]
+        if optimizer.accumulates and optimizer.built:
+            steps = int(concrete(optimizer.window.received))  # type: ignore[arg-type]
+        else:
+            steps = updates + total
+        return cls(steps, total, run if before == updates else 0)

@@ -1,0 +1,113 @@
+"""Of a weight, the rows that a sparse gradient touches.
+
+Lazy updates leave the others as they are. So does a rule that moves nothing where the
+gradient is 0; then the touched rows are all that has to be looked at, by default too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backend.gradients import as_gradients, dense
+from keras_optlab.engine.backend.variables import in_replica
+from keras_optlab.engine.update.buckets import SMALL
+from keras_optlab.engine.weights.parameter import Parameter
+from keras_optlab.engine.weights.rows import touched_rows
+from keras_optlab.engine.weights.views import Rows
+
+Tensor = Any
+
+RULE = "update", "follow", "second_pass", "conclude"  # what may move a weight
+MOVE_ALL_ROWS = "weight_decay", "l1", "l2", "l1_proximal"
+
+
+@dataclass
+class Touched(Parameter):
+    """Some rows of a weight, which go through an update as if they were all of it.
+
+    Attributes:
+        whole: The weight.
+    """
+
+    whole: Parameter = field(kw_only=True)
+
+    @classmethod
+    def of(cls, whole: Parameter, at: Tensor) -> Touched:
+        """Return the rows of a weight and of its slots."""
+        same = {f.name: getattr(whole, f.name) for f in fields(whole)}
+        slots = {name: Rows(slot, at) for name, slot in whole.slots.items()}
+        rows = Rows(whole.variable, at)
+        return cls(**same | {"variable": rows, "slots": slots}, whole=whole)
+
+    @cached_property
+    def size(self) -> int:
+        """Nothing: how many rows there are is not known before."""
+        return 0
+
+    @property
+    def members(self) -> list[Parameter]:
+        """The weight."""
+        return [self.whole]
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """Return a tensor of its shape as one of the weight's, zero elsewhere."""
+        shape = tuple(self.whole.variable.shape)
+        return [ops.scatter(self.variable.at[:, None], x, shape)]
+
+
+def with_gradients(
+    optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
+) -> tuple[list[Parameter], list[Tensor]]:
+    """Return what is updated for these gradients, and the gradients of just that."""
+    gradients = as_gradients(gradients, [p.variable for p in parameters])
+    lazy = optimizer.sparse == "lazy"
+    rows = [
+        touched_rows(g) if lazy or _leaves_others(optimizer, p) else None
+        for p, g in zip(parameters, gradients, strict=True)
+    ]
+    if in_replica() and any(rows):
+        raise NotImplementedError(
+            "Under a `tf.distribute` strategy replicas touch different rows. "
+            'Received: sparse="lazy". Use sparse="dense".'
+        )
+    found = zip(parameters, rows, strict=True)
+    parameters = [Touched.of(p, row[0]) if row else p for p, row in found]
+    whole = zip(gradients, rows, strict=True)
+    gradients = [row[1] if row else g for g, row in whole]
+    return parameters, dense(gradients, [p.variable for p in parameters])
+
+
+def _leaves_others(optimizer: Any, p: Parameter) -> bool:
+    """Return whether nothing moves the rows of a big weight without a gradient."""
+    own = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
+    values = optimizer.live.values | own
+    decays = p.regularized and any(values[k] is not None for k in MOVE_ALL_ROWS)
+    sees_all = (
+        optimizer.accumulates
+        or optimizer.use_ema
+        or optimizer.transforms
+        or values["adaptive_clipnorm"] is not None
+        or optimizer.slot_dtype is not None
+    )
+    return (
+        p.size >= SMALL
+        and optimizer.plan.elementwise
+        and rests_without_gradient(optimizer)
+        and not (decays or sees_all or in_replica())
+    )
+
+
+def rests_without_gradient(optimizer: Any) -> bool:
+    """Return whether a rule says so, and none that is derived from it does more."""
+    classes = type(optimizer).__mro__
+
+    def owner(name: str) -> int:
+        return next(i for i, c in enumerate(classes) if name in vars(c))
+
+    said = owner("rests_without_gradient")
+    same = all(said <= owner(name) for name in RULE)
+    return same and optimizer.rests_without_gradient

@@ -1,0 +1,138 @@
+"""One call of `apply`: guard against bad gradients, accumulate, update, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backend.finite import check_gradients
+from keras_optlab.engine.backend.variables import (
+    Case,
+    Pairs,
+    branches,
+    commit_first,
+    read,
+    sum_over_replicas,
+)
+from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.update.buckets import gather
+from keras_optlab.engine.update.pipeline import Update
+from keras_optlab.engine.update.sparse import with_gradients
+from keras_optlab.engine.weights.parameter import Parameter
+
+Tensor = Any
+
+
+def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> None:
+    """Update the weights with these indices by their gradients."""
+    rows = [
+        (optimizer.plan.parameters[i], g)
+        for i, g in zip(indices, gradients, strict=True)
+        if not optimizer.plan.parameters[i].frozen
+    ]
+    if not rows:
+        return
+    parameters, gradients = with_gradients(
+        optimizer, [p for p, _ in rows], [g for _, g in rows]
+    )
+    gradients = sum_over_replicas(gradients)
+    if optimizer.accumulates:
+        _accumulate(optimizer, parameters, gradients)
+        return
+    parameters, gradients = gather(optimizer, parameters, gradients)
+    scalars = Hyperparameters(optimizer)
+    good, norm = _check(optimizer, gradients, scalars)
+
+    def update(record: bool) -> Pairs:
+        return Update(optimizer, parameters, gradients, scalars, record, norm).compute()
+
+    if good is None:
+        commit_first(_updates(optimizer, True, update))
+    else:
+        skip = partial(optimizer.skips.skip, scalars.done)
+        commit_first([*_updates(optimizer, good, update), (True, skip)])
+
+
+def _check(
+    optimizer: Any, gradients: list[Tensor], scalars: Hyperparameters
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return whether to take the step, `None` for always, and the gradients' norm."""
+    if not optimizer.skip_non_finite:
+        return scalars.legal, None
+    good, norm = check_gradients(gradients)
+    if scalars.legal is not None:
+        good = ops.logical_and(good, scalars.legal)
+    return good, norm
+
+
+def _updates(
+    optimizer: Any, condition: Tensor | bool, update: Callable[[bool], Pairs]
+) -> list[Case]:
+    """Return when to update and how: with records, where these are due.
+
+    Where branching costs nothing, the update that records nothing is one of its own,
+    since to keep gradients and changes until they are measured slows the rest down.
+    """
+    due = optimizer.recorder.due(read(optimizer.updates) + 1)
+    if isinstance(due, bool) or not branches(due):
+        return [(condition, partial(update, due is not False))]
+    now = ops.logical_and(condition, due)
+    return [(now, partial(update, True)), (condition, partial(update, False))]
+
+
+def _accumulate(
+    optimizer: Any,
+    parameters: list[Parameter],
+    gradients: list[Tensor],
+) -> None:
+    """Add the micro-batch; at the end of a window update by the average.
+
+    A bad micro-batch adds nothing and is not counted, so the average is over the
+    others; a window of bad ones updates nothing. A weight without a gradient in this
+    micro-batch is updated by what it got from the others of the window, unless it has
+    been frozen since.
+    """
+    window, skips = optimizer.window, optimizer.skips
+    scalars = Hyperparameters(optimizer)
+    good, _ = _check(optimizer, gradients, scalars)
+    present = {p.index for p in parameters}
+    absent = [p for p in optimizer.plan.live if p.index not in present]
+    sums = [optimizer.accumulators[p.index] for p in parameters + absent]
+    added = [_zero_unless(good, g) for g in gradients]
+    total = [
+        read(a) + ops.cast(g, a.dtype)
+        for a, g in zip(sums, added, strict=False)  # those of `parameters`
+    ]
+    total += [read(a) for a in sums[len(total) :]]
+    one = 1 if good is None else ops.cast(good, read(optimizer.updates).dtype)
+    counts = window.next(one, present)
+    last = optimizer.is_complete(counts.good)
+    skipped = skips.skip_unless(one, scalars.done)
+
+    def update(record: bool) -> Pairs:
+        mean = [x / ops.cast(counts.good, x.dtype) for x in total]
+        rows = gather(optimizer, parameters, mean[: len(parameters)])
+        there = {
+            p.index: ops.logical_and(
+                p.variable.trainable, counts.gradients[p.index] > 0
+            )
+            for p in absent
+        }
+        together = rows[0] + absent, rows[1] + mean[len(parameters) :]
+        done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
+        emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
+        return [*done, *emptied, *window.emptied(counts), *skipped]
+
+    def add() -> Pairs:
+        kept = list(zip(sums, total, strict=True))[: len(parameters)]
+        return [*kept, *window.kept(counts), *skipped]
+
+    now = ops.logical_and(last, counts.good > 0)
+    commit_first([*_updates(optimizer, now, update), (True, add)])
+
+
+def _zero_unless(good: Tensor | None, g: Tensor) -> Tensor:
+    return g if good is None else ops.where(good, g, ops.zeros_like(g))

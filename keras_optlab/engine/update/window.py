@@ -1,0 +1,84 @@
+"""What an optimizer counts between two updates that several gradients make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.engine.backend.variables import Pairs, read
+
+Tensor = Any
+Variable = Any
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The counts with the present micro-batch.
+
+    Attributes:
+        received: Micro-batches received in all, bad ones too. Keras' own count is one
+            too many for each epoch of data whose length is unknown (TensorFlow).
+        good: Good ones since the last update.
+        gradients: For each weight, how many of these had a gradient for it.
+    """
+
+    received: Tensor
+    good: Tensor
+    gradients: Tensor
+
+
+class Window:
+    """The counters of a window of micro-batches.
+
+    Args:
+        add_variable: Creates a variable from its name, shape and type.
+        weights: Number of weights.
+    """
+
+    def __init__(self, add_variable: Callable[..., Variable], weights: int) -> None:
+        self.received = add_variable("received", (), "int")
+        self.good = add_variable("accumulated", (), "int")
+        self.gradients = add_variable("accumulated_gradients", (weights,), "int")
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The counters by the names under which they are saved."""
+        return {
+            "accumulated_received": self.received,
+            "accumulated": self.good,
+            "accumulated_gradients": self.gradients,
+        }
+
+    def next(self, good: Tensor | int, present: set[int]) -> Counts:
+        """Return the counts with a micro-batch.
+
+        Args:
+            good: 1 if it is good, else 0.
+            present: The indices of the weights that it has a gradient for.
+        """
+        received, so_far, each = map(read, self.variables.values())
+        has = [int(i in present) for i in range(each.shape[0])]
+        return Counts(
+            received=received + 1,
+            good=so_far + good,
+            gradients=each + good * ops.array(has, each.dtype),
+        )
+
+    def kept(self, counts: Counts) -> Pairs:
+        """Return the counters' next values where the window goes on."""
+        return [
+            (self.received, counts.received),
+            (self.good, counts.good),
+            (self.gradients, counts.gradients),
+        ]
+
+    def emptied(self, counts: Counts) -> Pairs:
+        """Return the counters' next values after an update."""
+        return [
+            (self.received, counts.received),
+            (self.good, ops.zeros_like(counts.good)),
+            (self.gradients, ops.zeros_like(counts.gradients)),
+        ]

@@ -1,0 +1,1 @@
+"""One weight, several as one, or some rows of one, as an update sees it."""

@@ -1,0 +1,1 @@
+"""Comparisons of the optimizers with their papers and with other libraries."""

@@ -1,0 +1,316 @@
+"""Implementations by others that agree with ours, in optax, torch and packages.
+
+Each entry names one, its arguments, and the arguments with which ours is the same
+rule. Those that keep the rate outside of a buffer where ours has it inside are compared
+at one rate (`STEADY`), those that differ in their decay without any, and those that
+differ for a zero bias, more than two axes or the like on other shapes.
+"""
+
+from functools import partial
+
+from keras_optlab.optimizers import Grokfast, Lookahead
+from keras_optlab.verify.comparisons import MATRICES, TOLERANCE, WEIGHT_DECAY
+from keras_optlab.verify.libraries import (
+    FULL,
+    adafactor_of_optax,
+    by_optax,
+    by_torch,
+    ema_of_optax,
+    ldog_of_optax,
+    named,
+    of_rank,
+    training,
+    under_lookahead,
+    yogi_from_zero,
+)
+
+NONZERO = {key: shape for key, shape in FULL.items() if key != "bias"}
+AXES = {key: shape for key, shape in FULL.items() if shape}
+VECTORS = {key: shape for key, shape in FULL.items() if len(shape) < 2}
+FLAT = {key: shape for key, shape in FULL.items() if len(shape) < 3}
+SQUARE = {key: (4, 4) for key in MATRICES}
+DECAY = {"weight_decay": WEIGHT_DECAY}
+OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
+FLOAT32 = {"tolerance": TOLERANCE["float32 scalars"]}
+STEADY = {"drops": False}
+FACTOR = {"learning_rate": 1.0}  # the rate is one on what is found
+
+OPTAX = [
+    by_optax("schedulefreesgd", "optax.contrib.schedule_free_sgd", **STEADY),
+    by_optax(
+        "schedulefreeadamw", "optax.contrib.schedule_free_adamw", DECAY, DECAY, **STEADY
+    ),
+    by_optax("sgd", "optax.sgd"),
+    by_optax(
+        "sgd",
+        "optax.sgd",
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.9, "nesterov": True},
+        **STEADY,
+    ),
+    by_optax("momentum", "optax.sgd", {"momentum": 0.9}, **STEADY),
+    by_optax("momentum", "optax.ema", ours={"form": "ema"}, make=ema_of_optax),
+    by_optax("adagrad", "optax.adagrad"),
+    by_optax("rmsprop", "optax.rmsprop", {"eps": 1e-7}),
+    by_optax(
+        "rmsprop",
+        "optax.rmsprop",
+        {"eps": 1e-7, "momentum": 0.9, "centered": True},
+        {"momentum": 0.9, "centered": True},
+        **STEADY,
+    ),
+    by_optax("adadelta", "optax.adadelta", {"rho": 0.95, "eps": 1e-7}),
+    by_optax("adam", "optax.adam", {"eps": 1e-3}, OUTSIDE),
+    by_optax("adamw", "optax.adamw", {"eps": 0.0} | DECAY, {"epsilon": 0.0} | DECAY),
+    by_optax("adamax", "optax.adamaxw", {"eps": 0.0} | DECAY, {"epsilon": 0.0} | DECAY),
+    by_optax("radam", "optax.radam", **FLOAT32),
+    by_optax(
+        "adabelief",
+        "optax.adabelief",
+        {"eps": 1e-8, "eps_root": 1e-8},
+        {"epsilon": 1e-8},
+    ),
+    by_optax("yogi", "optax.yogi", edit=yogi_from_zero),
+    by_optax("ademamix", "optax.contrib.ademamix", DECAY, DECAY),
+    by_optax("adopt", "optax.contrib.adopt"),
+    by_optax("lamb", "optax.lamb", {"eps": 1e-7} | DECAY, DECAY),
+    by_optax("lars", "optax.lars", **STEADY),
+    by_optax(
+        "novograd",
+        "optax.novograd",
+        {"b1": 0.95, "b2": 0.98, "eps": 1e-8} | DECAY,
+        DECAY,
+    ),
+    by_optax("fromage", "optax.fromage", shapes=NONZERO, **STEADY),
+    by_optax(
+        "adafactor", "optax.adafactor", make=adafactor_of_optax, shapes=FLAT, **FLOAT32
+    ),
+    by_optax("sm3", "optax.sm3", shapes=AXES, **STEADY),
+    by_optax("lion", "optax.lion", DECAY, DECAY),
+    by_optax("signsgd", "optax.sign_sgd"),
+    by_optax("signum", "optax.signum"),
+    by_optax("madgrad", "optax.contrib.madgrad", **FLOAT32),
+    by_optax("cocob", "optax.contrib.cocob", **FACTOR, **STEADY),
+    by_optax(
+        "prodigy",
+        "optax.contrib.prodigy",
+        {"estim_lr0": 0.01} | DECAY,
+        {"d0": 0.01, "bias_correction": True} | DECAY,
+        **FACTOR,
+    ),
+    by_optax(
+        "dadaptadam",
+        "optax.contrib.dadapt_adamw",
+        {"estim_lr0": 0.01} | DECAY,
+        {"d0": 0.01, "bias_correction": True} | DECAY,
+        **FACTOR,
+    ),
+    by_optax("dog", "optax.contrib.dog", **FACTOR),
+    by_optax(
+        "ldog",
+        "optax.scale_by_distance_over_gradients",
+        {"reps_rel": 0.01},
+        {"reps_rel": 0.01},
+        make=ldog_of_optax,
+        shapes=AXES,  # it makes a vector of a scalar
+        **FACTOR,
+    ),
+    by_optax("dowg", "optax.contrib.dowg", {"init_estim_sq_dist": 1e-4}, **FACTOR),
+    by_optax(
+        "muon",
+        "optax.contrib.muon",
+        {"nesterov": False, "consistent_rms": 0.2} | DECAY,
+        {"nesterov": False} | DECAY,
+        shapes=MATRICES,
+        **FLOAT32,
+    ),
+]
+
+TORCH = [
+    by_torch(
+        "sgd",
+        "torch.optim.SGD",
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.9, "nesterov": True},
+        **STEADY,
+    ),
+    by_torch("momentum", "torch.optim.SGD", {"momentum": 0.9}, **STEADY),
+    by_torch(
+        "adagrad",
+        "torch.optim.Adagrad",
+        {"eps": 1e-3, "initial_accumulator_value": 0.1},
+        OUTSIDE,
+    ),
+    by_torch("rmsprop", "torch.optim.RMSprop", {"alpha": 0.9, "eps": 1e-3}, OUTSIDE),
+    by_torch(
+        "rmsprop",
+        "torch.optim.RMSprop",
+        {"alpha": 0.9, "eps": 1e-3, "momentum": 0.9, "centered": True},
+        OUTSIDE | {"momentum": 0.9, "centered": True},
+        **STEADY,
+    ),
+    by_torch("adadelta", "torch.optim.Adadelta", {"rho": 0.95, "eps": 1e-7}),
+    by_torch("adam", "torch.optim.Adam", {"eps": 1e-3}, OUTSIDE),
+    by_torch(
+        "adam",
+        "torch.optim.Adam",
+        {"eps": 1e-3, "amsgrad": True},
+        OUTSIDE | {"amsgrad": True},
+    ),
+    by_torch("adamw", "torch.optim.AdamW", {"eps": 1e-3} | DECAY, OUTSIDE | DECAY),
+    by_torch("adamax", "torch.optim.Adamax", {"eps": 0.0}, {"epsilon": 0.0}),
+    by_torch("nadam", "torch.optim.NAdam", {"eps": 1e-7}, {"momentum_decay": 0.004}),
+    by_torch(
+        "nadamw", "torch.optim.NAdam", {"decoupled_weight_decay": True} | DECAY, DECAY
+    ),
+    by_torch(
+        "radam", "torch.optim.RAdam", {"decoupled_weight_decay": True} | DECAY, DECAY
+    ),
+    by_torch("rprop", "torch.optim.Rprop", **STEADY),
+    by_torch("adafactor", "torch.optim.Adafactor", {"eps": (1e-30, 1e-3)}),
+    by_torch(
+        "muon",
+        "torch.optim.Muon",
+        {"adjust_lr_fn": "match_rms_adamw"} | DECAY,
+        DECAY,
+        shapes=MATRICES,
+        tolerance=TOLERANCE["bfloat16 products"],
+    ),
+]
+
+
+BIAS_CORRECTED = {"d0": 0.01, "bias_correction": True}
+
+PACKAGES = [
+    by_torch(
+        "schedulefreesgd",
+        "schedulefree.SGDScheduleFree",
+        {"warmup_steps": 5} | DECAY,
+        {"warmup_steps": 5} | DECAY,
+        make=training("schedulefree.SGDScheduleFree"),
+    ),
+    by_torch(
+        "schedulefreeadamw",
+        "schedulefree.AdamWScheduleFree",
+        {"warmup_steps": 5} | DECAY,
+        {"warmup_steps": 5} | DECAY,
+        make=training("schedulefree.AdamWScheduleFree"),
+    ),
+    by_torch("qhm", "qhoptim.pyt.QHM", {"momentum": 0.999, "nu": 0.7}),
+    by_torch(
+        "qhadam", "qhoptim.pyt.QHAdam", {"betas": (0.995, 0.999), "nus": (0.7, 1.0)}
+    ),
+    by_torch(
+        "adabelief",
+        "adabelief_pytorch.AdaBelief",
+        {"eps": 1e-8, "rectify": False, "print_change_log": False} | DECAY,
+        {"epsilon": 1e-8} | DECAY,
+    ),
+    by_torch("adabound", "adabound.AdaBound"),
+    by_torch("madgrad", "madgrad.MADGRAD"),
+    by_torch("lion", "lion_pytorch.Lion", DECAY, DECAY),
+    by_torch("came", "came_pytorch.CAME", DECAY, DECAY),
+    by_torch(
+        "dadaptadam",
+        "dadaptation.DAdaptAdam",
+        {"d0": 0.01, "decouple": True} | DECAY,
+        {"d0": 0.01} | DECAY,
+        **FACTOR,
+    ),
+    by_torch(
+        "dadaptsgd", "dadaptation.DAdaptSGD", {"d0": 0.01}, {"d0": 0.01}, **FACTOR
+    ),
+    by_torch(
+        "prodigy",
+        "prodigyopt.Prodigy",
+        {"d0": 0.01} | DECAY,
+        {"d0": 0.01} | DECAY,
+        **FACTOR,
+    ),
+    by_torch("dog", "dog.DoG", **FACTOR),
+    by_torch("ldog", "dog.LDoG", **FACTOR),
+    by_torch("cocob", "parameterfree.COCOB", {"lr": None}, **FACTOR, **STEADY),
+    by_torch(
+        "adammini",
+        "adam_mini.Adam_mini",
+        {"verbose": False},
+        groups=named,
+        shapes=VECTORS,
+    ),
+    by_torch(
+        "galore",
+        "galore_torch.GaLoreAdamW",
+        {"no_deprecation_warning": True},
+        {"rank": 2, "period": 1000},
+        groups=partial(of_rank, scale=0.25, proj_type="std"),
+        shapes=MATRICES,
+        tolerance=TOLERANCE["float32 vectors"],
+    ),
+    by_torch(
+        "apollo",
+        "apollo_torch.APOLLOAdamW",
+        ours={"rank": 2, "period": 1000, "projection": "svd"},
+        groups=partial(
+            of_rank, scale=1.0, proj="svd", proj_type="std", scale_type="channel"
+        ),
+        shapes=MATRICES,
+        tolerance=TOLERANCE["float32 vectors"],
+    ),
+    by_torch("adan", "pytorch_optimizer.Adan", DECAY, DECAY),
+    by_torch("ademamix", "pytorch_optimizer.AdEMAMix"),
+    by_torch(
+        "mars",
+        "pytorch_optimizer.MARS",
+        {"optimize_1d": True, "eps": 0.0},
+        {"matrices_only": False, "epsilon": 0.0},
+    ),
+    by_torch("lars", "pytorch_optimizer.LARS", DECAY, DECAY, shapes=MATRICES, **STEADY),
+    by_torch("novograd", "pytorch_optimizer.NovoGrad"),
+    by_torch("fromage", "pytorch_optimizer.Fromage"),
+    by_torch(
+        "adafactor",
+        "pytorch_optimizer.AdaFactor",
+        {"betas": (None, 0.999), "relative_step": False},
+        {"relative_step": False, "keras_compatible": False},
+    ),
+    by_torch(
+        "sm3", "pytorch_optimizer.SM3", {"momentum": 0.9, "eps": 1e-8}, shapes=AXES
+    ),
+    by_torch("came", "pytorch_optimizer.CAME"),
+    by_torch("lion", "pytorch_optimizer.Lion", DECAY, DECAY),
+    by_torch("signum", "pytorch_optimizer.SignSGD"),
+    by_torch("signsgd", "pytorch_optimizer.SignSGD", {"momentum": 0.0}),
+    by_torch("shampoo", "pytorch_optimizer.Shampoo", {"matrix_eps": 1e-4}, shapes=AXES),
+    by_torch(
+        "soap",
+        "pytorch_optimizer.SOAP",
+        {"weight_decay": 0.0},
+        shapes=SQUARE,
+        tolerance=TOLERANCE["float32 vectors"],
+    ),
+    by_torch("madgrad", "pytorch_optimizer.MADGRAD"),
+    by_torch(
+        "galore",
+        "pytorch_optimizer.GaLore",
+        ours={"rank": 2, "period": 1000},
+        groups=partial(of_rank, scale=0.25, projection_type="std"),
+        shapes=MATRICES,
+        tolerance=TOLERANCE["float32 vectors"],
+    ),
+    by_torch(
+        "adamw",
+        "pytorch_optimizer.GrokFastAdamW",
+        {"normalize_lr": False, "betas": (0.9, 0.999)},
+        {"epsilon": 1e-8, "epsilon_placement": "outside", "weight_decay": 0.0},
+        wrapper=Grokfast,
+        **FLOAT32,
+    ),
+    by_torch(
+        "sgd", "pytorch_optimizer.Lookahead", make=under_lookahead, wrapper=Lookahead
+    ),
+    by_torch("tiger", "pytorch_optimizer.Tiger", DECAY, DECAY),
+    by_torch("laprop", "pytorch_optimizer.LaProp", **STEADY, **FLOAT32),
+    by_torch("aggmo", "pytorch_optimizer.AggMo"),
+]
+
+ALL = OPTAX + TORCH + PACKAGES

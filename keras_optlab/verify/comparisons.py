@@ -1,0 +1,201 @@
+"""What optimizers are compared with, for the tests and for `keras_optlab.verify`.
+
+A comparison runs one of ours and another implementation from the same weights by the
+same gradients, in the setting of `Problem`. How far apart they end is measured by
+`keras_optlab.verify.problems.distance`: the largest difference over the distance moved.
+"""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab import optimizers
+from keras_optlab.verify import oracle
+from keras_optlab.verify.problems import (
+    ALL,
+    SHAPES,
+    distance,
+    gradients,
+    trajectory,
+    weights,
+)
+
+WEIGHT_DECAY = 0.1
+WITH_BIAS = SHAPES | {"bias": (5,)}  # which starts at zero
+MATRICES = {"wide": (3, 5), "tall": (5, 3)}
+
+# How far apart two ends may be, as a part of the way.
+TOLERANCE = {
+    "float64": 1e-10,
+    "float32": 3e-6,  # some units in the last place, which add up over the steps
+    "norm float32": 5e-6,  # with sums over a tensor, in an order of the backend's own
+    "found float32": 5e-5,  # with a step size that is found from all steps so far
+    "spectral float32": 5e-3,  # singular vectors are known less well than values
+    "library": 1e-8,  # of others, in float64
+    "float32 scalars": 1e-6,  # of a library, which are part of each of its steps
+    "float32 vectors": 1e-5,  # singular ones, in a library
+    "bfloat16 products": 3e-2,  # torch's Newton-Schulz iteration
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where two implementations start, their gradients, and the rate of each step."""
+
+    start: list[np.ndarray]
+    grads: list[list[np.ndarray]]
+    learning_rate: float
+    drops: bool  # whether the rate is halved in the middle
+
+    @property
+    def middle(self) -> int:
+        """The first step with the lower rate."""
+        return len(self.grads) // 2
+
+    def rate(self, step: int) -> float:
+        """Return the rate of a step counted from 0."""
+        halved = self.drops and step >= self.middle
+        return self.learning_rate * (0.5 if halved else 1.0)
+
+    def schedule(self) -> Any:
+        """Return the rate as our optimizers take it."""
+        high, middle = self.learning_rate, self.middle
+        if not self.drops:
+            return high
+
+        def rate(step):
+            early = ops.cast(step, "int32") < middle
+            value = ops.convert_to_tensor(high, keras.config.floatx())
+            return ops.where(early, value, value / 2)
+
+        return rate
+
+
+def problem(shapes, steps, learning_rate=0.02, drops=True, dtype="float64"):
+    """Return the problem of some shapes; in float32 all of it can be stored exactly."""
+    # from zero, as storing a large weight would round off more than a rule does
+    start = weights(shapes, size=0.05 if dtype == "float64" else 0.0)
+    if "bias" in shapes:
+        start[list(shapes).index("bias")][...] = 0.0
+    grads = [[rounded(g, dtype) for g in step] for step in gradients(shapes, steps)]
+    return Problem(start, grads, learning_rate, drops)
+
+
+def rounded(x, dtype):
+    return np.asarray(x, dtype).astype("float64")
+
+
+@contextmanager
+def precision(dtype):
+    """Compute in a precision for a while, as far as the backend has it."""
+    before = keras.config.floatx()
+    keras.config.set_floatx(dtype)
+    try:
+        if keras.backend.backend() != "jax":
+            yield
+        else:
+            import jax
+
+            with jax.enable_x64(dtype == "float64"):
+                yield
+    finally:
+        keras.config.set_floatx(before)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An optimizer of ours beside another implementation of its rule.
+
+    `theirs` returns the ends of a problem. `wrapper` is what ours is wrapped in.
+    """
+
+    name: str
+    oracle: str
+    theirs: Callable[[Problem], list[np.ndarray]]
+    settings: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=lambda: WITH_BIAS)
+    learning_rate: float = 0.02
+    drops: bool = True
+    dtype: str = "float64"
+    tolerance: float = TOLERANCE["library"]
+    wrapper: Callable[[Any], Any] | None = None
+
+    @property
+    def title(self):
+        """The optimizer's name, with what is around it."""
+        wrapper = self.wrapper and self.wrapper.__name__.lower()
+        return f"{wrapper}({self.name})" if wrapper else self.name
+
+    @property
+    def options(self):
+        """The arguments as one text."""
+        return ", ".join(f"{key}={value}" for key, value in self.settings.items())
+
+    def __str__(self):
+        return f"{self.title}({self.options})-{self.oracle}-{self.dtype}"
+
+    def difference(self, steps=30):
+        """Return how far apart the ends are after some steps."""
+        posed = problem(
+            self.shapes, steps, self.learning_rate, self.drops, dtype=self.dtype
+        )
+        with precision(self.dtype):
+            ours = optimizers.create(
+                self.name, learning_rate=posed.schedule(), **self.settings
+            )
+            if self.wrapper:
+                ours = self.wrapper(ours)
+            ends = trajectory(ours, posed.start, posed.grads)
+        return distance(ends, self.theirs(posed), posed.start)
+
+
+def with_paper(name, settings, dtype="float64", **how):
+    """Return the comparison of an optimizer with the transcription of its paper."""
+    about = optimizers.info(name)
+    settings = {"weight_decay": WEIGHT_DECAY} | settings
+    given = {
+        "shapes": shapes_for(about.cls),
+        "learning_rate": first_rate(name),
+        "tolerance": tolerance_of(about.cls, dtype),
+    } | how
+    run = partial(transcribed, name, settings)
+    return Comparison(name, "paper", run, settings, dtype=dtype, **given)
+
+
+def transcribed(name, settings, posed):
+    """Return the ends by the float64 transcription of a paper."""
+    return oracle.run(name, posed.start, posed.grads, posed.rate, **settings)
+
+
+def tolerance_of(cls, dtype):
+    """Return how far an optimizer of a class may end from its paper."""
+    kinds = {
+        "spectral": cls.spectral,
+        "found": cls.finds_rate,
+        "norm": not cls.elementwise,
+    }
+    kind = next((f"{kind} {dtype}" for kind, it in kinds.items() if it), dtype)
+    return TOLERANCE["float64" if dtype == "float64" else kind]
+
+
+def first_rate(name):
+    """Return a rate to compare with, 1 where it is a factor on what is found."""
+    default = optimizers.info(name).hyperparameters["learning_rate"].default
+    return 1.0 if default == 1 else 0.02
+
+
+def shapes_for(cls):
+    """Return shapes on which a rule's result is determined."""
+    square = {key: (4, 4) for key in MATRICES}
+    return WITH_BIAS | square if cls.needs_full_rank else WITH_BIAS
+
+
+def papers(dtype="float64"):
+    """Return the comparisons of all settings with the papers."""
+    return [with_paper(name, settings, dtype) for name, settings in ALL]

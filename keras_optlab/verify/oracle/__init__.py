@@ -1,0 +1,111 @@
+"""Update rules in float64 NumPy, each transcribed from its paper.
+
+One file a rule, one function a file: `rule(w, g, s, t, lr, **hyper)` returns the new
+weights from the old ones, the gradient, the rule's state (a dict that the rule fills;
+before the first step it holds the first weights, at "start"), the step counted from 1,
+and the learning rate. Names and defaults of hyperparameters are those of the classes in
+`keras_optlab.optimizers`. A rule that looks at all weights at once takes lists, `ws`
+and `gs`, and returns one.
+
+A wrapper is a function of one more argument, the first: `inner(ws, gs)` takes a step of
+what is wrapped and returns the new weights.
+"""
+
+from importlib import import_module
+from inspect import signature
+
+import numpy as np
+
+from keras_optlab import optimizers
+
+DEFAULT_DECAY = {"adamw": 0.004, "nadamw": 0.01, "tiger": 0.01, "stableadamw": 0.01}
+DECAYING = "mechanic", "schedulefree"  # wrappers that see the inner decay in a step
+
+
+OTHERS = {}  # rules of classes outside of the package, by name
+
+
+def rule(name):
+    """Return the function of a rule, which is named as the file of its class."""
+    if name in OTHERS:
+        return OTHERS[name]
+    stem = optimizers.info(name).cls.__module__.rpartition(".")[2]
+    return getattr(import_module(f"{__name__}.{stem}"), stem)
+
+
+def run(name, ws, grads, learning_rate, weight_decay=None, wrappers=(), **hyper):
+    """Return all weights after all steps of a rule in some wrappers, the inmost first.
+
+    The learning rate, the decay and every hyperparameter may be functions of the step,
+    counted from 0. The decay is decoupled: it shrinks the old weights before the rule
+    sees them, unless the rule takes it for an argument.
+    """
+    if weight_decay is None:
+        weight_decay = DEFAULT_DECAY.get(name, 0.0)
+    step_of = for_all(rule(name))
+    decays_itself = "weight_decay" in signature(rule(name)).parameters
+    for wrapper in wrappers:
+        if wrapper in DECAYING and not decays_itself:
+            step_of, decays_itself = decayed(step_of), True
+        step_of = around(step_of, rule(wrapper))
+    ws = [np.asarray(w, "float64") for w in ws]
+    state = {"start": ws}
+    for step, gs in enumerate(grads):
+        lr, decay = at(step, learning_rate), at(step, weight_decay)
+        now, here = {key: at(step, value) for key, value in hyper.items()}, ws
+        if decays_itself:
+            now["weight_decay"] = decay
+        else:
+            ws = [w - lr * decay * w for w in ws]
+        gs = [np.asarray(g, "float64") for g in gs]
+        state["here"] = here  # where the gradients are those of
+        ws = step_of(ws, gs, state, step + 1, lr, **now)
+    return ws
+
+
+def for_all(function):
+    """Return a rule as a function of all weights, which some are to begin with."""
+    if "ws" in signature(function).parameters:
+        return function
+
+    def step_of(ws, gs, state, t, lr, **hyper):
+        own = state.setdefault("own", [{"start": w} for w in state["start"]])
+        return [
+            function(w, g, s, t, lr, **hyper)
+            for w, g, s in zip(ws, gs, own, strict=True)
+        ]
+
+    return step_of
+
+
+def at(step, value):
+    """Return a number, or a function's value at a step."""
+    return value(step) if callable(value) else value
+
+
+def around(step_of, wrapper):
+    """Return a rule in a wrapper as a rule."""
+    takes = signature(wrapper).parameters
+
+    def wrapped(ws, gs, state, t, lr, **hyper):
+        own = {key: hyper.pop(key) for key in takes if key in hyper}
+        s = state.setdefault(wrapper.__name__, {"start": state["start"]})
+        s["here"] = state["here"]
+
+        def inner(ws, gs, scale=1.0):
+            return step_of(ws, gs, state, t, lr * scale, **hyper)
+
+        inner.rate = lr
+        return wrapper(inner, ws, gs, s, t, **own)
+
+    return wrapped
+
+
+def decayed(step_of):
+    """Return a rule with decoupled decay as part of its steps."""
+
+    def decaying(ws, gs, state, t, lr, *, weight_decay, **hyper):
+        new = step_of(ws, gs, state, t, lr, **hyper)
+        return [x - lr * weight_decay * w for x, w in zip(new, ws, strict=True)]
+
+    return decaying

@@ -1,0 +1,201 @@
+"""Seeded problems, and the weights that an optimizer reaches on them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab import optimizers
+from keras_optlab.engine.backend.variables import read
+from keras_optlab.engine.model import second_pass
+
+SHAPES = {
+    "scalar": (),
+    "vector": (4,),
+    "wide": (3, 5),
+    "tall": (5, 3),
+    "kernel": (2, 3, 4, 5),
+    "empty": (0, 3),
+}
+
+# Settings that lead an optimizer into its other branches.
+VARIANTS = {
+    "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "momentum": [{"form": "heavy_ball"}, {"form": "ema"}],
+    "adagrad": [{"epsilon_placement": "outside", "epsilon": 1e-3}],
+    "rmsprop": [
+        {"momentum": 0.9},
+        {"centered": True, "momentum": 0.9},
+        {"epsilon_placement": "outside", "epsilon": 1e-3},
+        {"epsilon_placement": "outside", "centered": True},
+    ],
+    "adam": [
+        {"amsgrad": True},
+        {"epsilon_placement": "outside", "epsilon": 1e-3},
+        {"epsilon_placement": "inside", "epsilon": 1e-3},
+    ],
+    "adamw": [{"amsgrad": True}],
+    "nadam": [{"momentum_decay": 0.004}],
+    "ftrl": [
+        {"l1_regularization_strength": 0.05, "l2_regularization_strength": 0.1},
+        {"l2_shrinkage_regularization_strength": 0.1, "beta": 0.1},
+        {"learning_rate_power": -0.3, "initial_accumulator_value": 0.5},
+    ],
+    "qhadam": [{"nu_2": 0.9}],
+    "aggmo": [{"beta_1": 0.5}],
+    "radam": [{"beta_2": 0.9}],
+    "ademamix": [{"warmup_steps": 20}],
+    "mars": [{"matrices_only": False}],
+    "lamb": [{"keras_compatible": True}],
+    "spam": [{"reset_every": 8, "warmup_steps": 5, "clip_after": 2, "threshold": 2.0}],
+    "proximalsgd": [
+        {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.1}
+    ],
+    "proximaladagrad": [
+        {"l1_regularization_strength": 0.1, "l2_regularization_strength": 0.1}
+    ],
+    "conditionalgradient": [{"norm": "nuclear"}],
+    "adafactor": [
+        {"relative_step": False},
+        {"relative_step": False, "keras_compatible": False},
+    ],
+    "prodigy": [
+        {"d0": 0.01},
+        {"d0": 0.01, "bias_correction": True},
+        {"d0": 0.01, "safeguard_warmup": True},
+        {"d0": 0.01, "growth_rate": 1.1},
+    ],
+    "dadaptadam": [
+        {"d0": 0.01, "bias_correction": True},
+        {"d0": 0.01, "growth_rate": 1.1},
+    ],
+    "dadaptsgd": [{"d0": 0.01, "momentum": 0.9}, {"d0": 0.01, "growth_rate": 1.1}],
+    "shampoo": [{"period": 3}, {"max_size": 3}],
+    "galore": [{"rank": 2}],
+    "apollo": [
+        {"projection": "svd", "rank": 2},
+        {"projection": "svd", "rank": 2, "scaling": "tensor", "scale": 4.0},
+    ],
+    "muon": [
+        {"flatten_kernels": True, "scaling": "jordan"},
+        {"nesterov": False, "period": 3},
+        {"rms_rate": None},
+    ],
+    "soap": [{"period": 3}],
+    "sophia": [{"period": 3, "gamma": 1.0}],
+    "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
+    "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
+    "kron": [{"period": 3, "max_size": 3}],
+}
+
+ALL = [(name, {}) for name in optimizers.names()]
+ALL += [(name, kw) for name, kws in VARIANTS.items() for kw in kws]
+
+
+def weights(shapes=SHAPES, size=0.05):
+    """Return small seeded weights: what float32 stores of them is then exact enough."""
+    rng = np.random.default_rng(1)
+    return [np.asarray(size * rng.normal(size=shape)) for shape in shapes.values()]
+
+
+def gradients(shapes=SHAPES, steps=30):
+    """Return for each step a gradient for each shape, noise about a drift."""
+    rng = np.random.default_rng(2)
+    return [
+        [np.asarray(rng.normal(size=s) + 0.3) for s in shapes.values()]
+        for _ in range(steps)
+    ]
+
+
+def variables(arrays, dtype=None):
+    """Return Keras variables with these values."""
+    dtype = dtype or keras.config.floatx()
+    return [
+        keras.Variable(np.asarray(a, dtype), name=f"w{i}") for i, a in enumerate(arrays)
+    ]
+
+
+def apply(optimizer, grads, ws):
+    """Apply one step of NumPy gradients to Keras variables."""
+    dtype = keras.backend.standardize_dtype(ws[0].dtype)
+    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws)
+
+
+def step(optimizer, grads, ws):
+    """Apply one step of gradients, those of a parabola to who asks for more."""
+    if not getattr(optimizer, "looks_again", False):  # as none of Keras does
+        optimizer.apply(grads, ws)
+        return
+    here = [read(w) for w in ws]
+    curvatures = [curvature(g) for g in grads]
+
+    def gradients_at(there):
+        rows = zip(grads, curvatures, there, here, strict=True)
+        return [g + c * (x - w) for g, c, x, w in rows]
+
+    def hessian_times(zs):
+        return [c * z for c, z in zip(curvatures, zs, strict=True)]
+
+    if not optimizer.built:
+        optimizer.build(ws)
+    second_pass.apply(
+        optimizer, second_pass.Batch(gradients_at, hessian_times), grads, ws
+    )
+
+
+def curvature(g):
+    """Return the second derivatives of a step's loss; there are none across entries."""
+    return 0.5 + abs(g)
+
+
+def trajectory(optimizer, start, grads, dtype=None):
+    """Return the weights after all steps, compiled as `fit` would compile them."""
+    ws = variables(start, dtype)
+    dtype = keras.backend.standardize_dtype(ws[0].dtype)
+    optimizer.build(ws)
+    step = compiled(optimizer, ws)
+    for g in grads:
+        step([ops.convert_to_tensor(x, dtype) for x in g])
+    return values(ws)
+
+
+def compiled(optimizer, ws, **how):
+    """Return a compiled function of the gradients that applies one step."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda grads: step(optimizer, grads, ws), **how)
+    if keras.backend.backend() == "torch":
+        return lambda grads: step(optimizer, grads, ws)
+    import jax
+
+    held = [*ws, *optimizer.variables]
+
+    @jax.jit
+    def pure(values, grads):
+        mapping = list(zip(held, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            step(optimizer, grads, ws)
+        return [scope.get_current_value(v) for v in held]
+
+    def stateful(grads):
+        values = pure([v.value for v in held], grads)
+        for variable, value in zip(held, values, strict=True):
+            variable.assign(value)
+
+    return stateful
+
+
+def values(variables):
+    """Return variables as float64 arrays."""
+    return [np.asarray(ops.convert_to_numpy(read(v)), "float64") for v in variables]
+
+
+def distance(a, b, start):
+    """Return the largest difference of two ends over the longer way to one of them."""
+    ratios = [0.0]
+    for x, y, z in zip(a, b, start, strict=True):
+        moved = np.max(np.abs([x - z, y - z]), initial=1e-30)
+        ratios.append(np.max(np.abs(x - y), initial=0.0) / moved)
+    return float(np.max(ratios))  # which is NaN if one of them is

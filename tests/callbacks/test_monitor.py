@@ -1,0 +1,145 @@
+"""The figures of a training as a table, a picture and entries of the logs."""
+
+import csv
+import math
+import sys
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+
+from keras_optlab.callbacks import TensorBoard
+from keras_optlab.callbacks.monitor import Monitor
+from keras_optlab.optimizers import SGD, Adam
+from keras_optlab.schedules import Cosine
+from tests.support.logs import X, Y, by_hand, fit, line, read
+
+matplotlib.use("agg")
+
+
+def column(monitor, tag):
+    return {row["step"]: row[tag] for row in monitor.rows if tag in row}
+
+
+def test_the_table_holds_what_tensorboard_shows(tmp_path):
+    model, monitor = line(Adam(Cosine(0.1, 9), weight_decay=Cosine(0.1, 9))), Monitor(3)
+    history = fit(
+        model, [monitor, TensorBoard(tmp_path, every=3)], validation_data=(X, Y)
+    )
+    train = read(tmp_path / "train")
+    shown = {tag: at for tag, at in train.items() if not tag.startswith("epoch/")}
+    assert "hyperparameter/weight_decay" in shown
+    assert {"epoch/lr", "epoch/grad_norm"} < train.keys()
+    assert "step/lr" not in train  # it is no metric of a step
+    for tag, at in shown.items():
+        assert column(monitor, tag) == pytest.approx(at), tag
+    epochs = {"epoch/loss": history["loss"], "epoch/val_loss": history["val_loss"]}
+    for tag, (first, second) in epochs.items():
+        assert column(monitor, tag) == {4: first, 8: second}
+    assert [row["step"] for row in monitor.rows] == [1, 3, 4, 6, 8]
+    assert [row["epoch"] for row in monitor.rows] == [0, 0, 0, 1, 1]
+    assert monitor.columns == ["step", "epoch", *sorted({*shown, *epochs})]
+
+
+def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys):
+    rate = Cosine(0.2, steps=10)
+    path = tmp_path / "log.csv"
+    callbacks = [Monitor(3), keras.callbacks.CSVLogger(path)]
+    history = fit(line(SGD(rate)), callbacks, verbose=2)
+    steps = by_hand(rate, math.inf)
+    norms = [np.linalg.norm(steps[i][1]) for i in (2, 5)]  # the last looked at
+    assert history["lr"] == pytest.approx([rate(4), rate(8)])
+    assert history["grad_norm"] == pytest.approx(norms, rel=1e-4)
+    assert f"lr: {rate(4):.4f} - grad_norm: {norms[0]:.4f}" in capsys.readouterr().out
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["lr"]) for row in rows] == pytest.approx(history["lr"])
+    assert [float(row["grad_norm"]) for row in rows] == history["grad_norm"]
+
+
+def test_with_a_stock_optimizer_there_is_no_gradient_norm():
+    monitor = Monitor(2)
+    history = fit(line(keras.optimizers.SGD(0.25)), [monitor], epochs=1)
+    assert history.keys() == {"loss", "lr"}
+    assert monitor.columns[2:] == ["epoch/loss", "optimizer/learning_rate", "step/loss"]
+    titles = [ax.get_title() for ax in monitor.plot().axes if ax.get_visible()]
+    assert titles == ["loss", "learning rate"]
+
+
+def test_a_second_fit_adds_to_the_table():
+    model, monitor = line(SGD(0.1)), Monitor(3)
+    fit(model, [monitor], epochs=1)
+    model.compile(SGD(0.1), loss="mse")
+    fit(model, [monitor], epochs=6, initial_epoch=5)
+    assert [(row["step"], row["epoch"]) for row in monitor.rows] == [
+        (1, 0),
+        (3, 0),
+        (4, 0),
+        (5, 5),
+        (7, 5),
+        (8, 5),
+    ]
+
+
+def test_the_plot_shows_a_panel_for_each_kind_of_figure():
+    model, monitor = line(SGD(Cosine(0.1, 9))), Monitor(1)
+    fit(model, [monitor], validation_data=(X, Y))
+    figure = monitor.plot()
+    panels = {ax.get_title(): ax.get_lines() for ax in figure.axes}
+    losses, rates, norms, ratios = panels.values()
+    drawn = [x.get_label() for lines in (losses, norms, ratios) for x in lines]
+    assert drawn == [
+        "training",
+        "validation",
+        "as it came",
+        "as the rule received it",
+        "line/kernel",
+    ]
+    assert losses[1].get_xdata().tolist() == [4, 8]
+    rate = column(monitor, "optimizer/learning_rate")
+    assert dict(zip(*rates[0].get_data(), strict=True)) == rate
+
+
+def test_a_plot_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="nothing to draw yet"):
+        Monitor().plot()
+
+
+def test_the_table_as_a_data_frame():
+    pytest.importorskip("pandas")
+    monitor = Monitor(2)
+    fit(line(SGD(0.1)), [monitor])
+    frame = monitor.dataframe()
+    assert frame.index.tolist() == [1, 2, 4, 6, 8]
+    assert frame.columns.tolist() == monitor.columns[1:]
+    loss = column(monitor, "step/loss")
+    assert frame["step/loss"].to_dict() == loss
+    assert frame["epoch/loss"].isna().tolist() == [True, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("library", "method"), [("pandas", "dataframe"), ("matplotlib", "plot")]
+)
+def test_a_library_that_is_missing_is_named(monkeypatch, library, method):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=f"needs {library}.*`rows`"):
+        getattr(Monitor(), method)()
+
+
+def test_rows_of_norms_between_points():
+    monitor = Monitor(every=3, statistics_every=2)
+    fit(line(SGD(0.1)), [monitor], epochs=1)
+    assert list(column(monitor, "optimizer/gradient_norm")) == [1, 2, 4]
+    assert list(column(monitor, "step/loss")) == [1, 3]
+
+
+def test_more_norms_between_points_than_are_kept():
+    with pytest.raises(ValueError, match="at most 64 times .* Received: every=129"):
+        Monitor(every=129, statistics_every=2)
+
+
+@pytest.mark.parametrize(("every", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_every_must_be_a_number_of_steps(every, error):
+    with pytest.raises(error, match=f"an integer >= 1. Received: every={every}"):
+        Monitor(every)

@@ -1,0 +1,266 @@
+"""What a step records for callbacks: norms, histograms, and when."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_optlab import Group, callbacks, optimizers
+from keras_optlab.engine import CAPACITY
+from keras_optlab.verify.problems import (
+    apply,
+    compiled,
+    gradients,
+    values,
+    variables,
+    weights,
+)
+from tests.support.problems import compiled_model, fit
+
+
+class TestStatistics:
+    def test_by_hand(self):
+        sgd = optimizers.SGD(0.1, global_clipnorm=1.0)
+        assert sgd.collect_statistics(every=2)
+        assert sgd.statistics() is None
+        ws = variables([np.array([0.0, 2.0]), np.array([1.0])])
+        for _ in range(3):
+            apply(sgd, [np.array([3.0, 0.0]), np.array([4.0])], ws)
+        assert not sgd.collect_statistics(every=2)  # the step has it already
+        s = sgd.statistics()
+        assert s.step == 2  # recorded at 1 and 2, not at 3
+        assert s.gradient_norm == pytest.approx(5.0)
+        assert s.clipped_gradient_norm == pytest.approx(1.0)
+        assert s.update_norm == pytest.approx(0.1)
+        assert s.clipped_fraction == 1.0
+        layer = s.layers["w1"]
+        assert layer.gradient_norm == pytest.approx(4.0)
+        assert layer.weight_norm == pytest.approx(1 - 0.08)
+        assert layer.update_ratio == pytest.approx(0.08 / 0.92)
+
+    def test_not_computed_unless_asked(self):
+        model = fit(optimizers.SGD(0.1))
+        assert model.optimizer.statistics() is None
+
+    def test_in_fit_with_groups_frozen_weights_and_missing_gradients(self):
+        a, b = keras.layers.Dense(4, name="a"), keras.layers.Dense(4, name="unused")
+        x_in = keras.Input((8,))
+        b(x_in)
+        out = keras.layers.Dense(1, name="head")(a(x_in))
+        model = keras.Model(x_in, out)
+        sgd = optimizers.SGD(0.01, groups=[Group("head/bias", frozen=True)])
+        sgd.collect_statistics(every=1)
+        fit(sgd, model)
+        layers = sgd.statistics().layers
+        assert {p.rpartition("/")[0].rpartition("/")[2] for p in layers} >= {
+            "a",
+            "head",
+        }
+        assert not any(p.endswith("head/bias") for p in layers)
+
+    def test_missing_gradients(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=1)
+        ws = variables([np.ones(1), np.ones(1), np.ones(1)])
+        sgd.build(ws)
+        g = ops.convert_to_tensor([1.0])
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            sgd.apply([g, None, g], ws)
+        np.testing.assert_allclose(np.ravel(values(ws)), [0.9, 1.0, 0.9], rtol=1e-6)
+        layers = sgd.statistics().layers
+        assert [s.gradient_norm for s in layers.values()] == [1.0, 0.0, 1.0]
+        with pytest.raises(ValueError, match="every=0"):
+            sgd.collect_statistics(every=0)
+
+
+class TestHistograms:
+    def test_by_hand(self):
+        sgd = optimizers.SGD(0.5)
+        sgd.collect_statistics(every=None, histograms_every=2)
+        assert sgd.histograms() is None
+        w = np.array([[0.0, 1.0, 2.0], [3.0, 30.0, 30.0]])
+        ws = variables([w, np.array([7.0, 7.0])])
+        g = np.arange(6.0).reshape(2, 3), np.zeros(2)
+        for _ in range(3):
+            apply(sgd, g, ws)
+        assert sgd.statistics() is None
+        histograms = sgd.histograms()
+        assert histograms.step == 2
+        layer = histograms.layers["w0"]
+        before = w - 0.5 * g[0]
+        for got, x in (
+            (layer.weight, before),
+            (layer.gradient, g[0]),
+            (layer.update, -0.5 * g[0]),
+        ):
+            counts, edges = np.histogram(x, bins=30)
+            np.testing.assert_array_equal(got.counts, counts)
+            assert (got.low, got.high) == pytest.approx((edges[0], edges[-1]))
+        equal = histograms.layers["w1"].weight  # no width: all in the first bin
+        assert (equal.low, equal.high) == (7.0, 7.0)
+        assert equal.counts.tolist() == [2.0] + [0.0] * 29
+
+    def test_what_is_empty_or_not_finite_counts_nothing(self):
+        sgd = optimizers.SGD(0.5, skip_non_finite=False)
+        sgd.collect_statistics(every=None, histograms_every=1)
+        ws = variables([np.ones((0, 2)), np.ones(2)])
+        apply(sgd, [np.ones((0, 2)), np.array([np.nan, 1.0])], ws)
+        layers = sgd.histograms().layers
+        assert not layers["w0"].gradient.counts.any()
+        assert not layers["w1"].gradient.counts.any()
+        assert layers["w1"].weight.counts.sum() == 2
+
+    @pytest.mark.parametrize(
+        "jit_compile",
+        [False, True] if keras.backend.backend() == "tensorflow" else ["auto"],
+    )
+    def test_in_fit(self, jit_compile):
+        sgd = optimizers.SGD(0.01)
+        sgd.collect_statistics(every=4, histograms_every=3)
+        model = fit(sgd, jit_compile=jit_compile)
+        assert sgd.statistics().step == 8
+        assert sgd.histograms().step == 6
+        for v in model.trainable_variables:
+            layer = sgd.histograms().layers[v.path]
+            for histogram in (layer.gradient, layer.update, layer.weight):
+                assert histogram.counts.sum() == np.prod(v.shape)
+
+
+class TestRequests:
+    def test_several_are_served_and_one_is_withdrawn(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=3, who="b")
+        ws = variables([np.ones(1)])
+        steps = []
+        for _ in range(6):
+            apply(sgd, [np.ones(1)], ws)
+            steps.append(sgd.statistics().step)
+        assert steps == [1, 2, 3, 4, 4, 6]
+        assert not sgd.collect_statistics(every=2, who="a")
+        assert sgd.collect_statistics(every=None, who="b")
+
+    def test_the_last_records_are_kept_until_they_are_fetched(self):
+        sgd = optimizers.SGD(0.5)
+        sgd.collect_statistics(every=2)
+        assert sgd.recorder.statistics_since(0) == (0, [])
+        ws = variables([np.zeros(1)])
+        sgd.build(ws)
+        step, one = compiled(sgd, ws), [ops.ones(1)]
+        seen = 0
+        for updates, expected in (3, [1, 2]), (4, [4, 6]), (1, [8]), (0, []):
+            for _ in range(updates):
+                step(one)
+            seen, new = sgd.recorder.statistics_since(seen)
+            assert [s.step for s in new] == expected
+            assert [s.weight_norm for s in new] == [(n - 1) / 2 for n in expected]
+        for _ in range(140):
+            step(one)
+        seen, new = sgd.recorder.statistics_since(seen)
+        assert (seen, len(new)) == (75, CAPACITY)
+        assert [s.step for s in new] == list(range(22, 149, 2))
+
+    @pytest.mark.parametrize(
+        ("options", "recorded"),
+        [
+            ({}, [1, 3, 6]),
+            ({"skip_non_finite": False}, [1, 3, 6]),
+            ({"gradient_accumulation_steps": 2}, [1, 3]),
+        ],
+    )
+    def test_records_leave_the_training_as_it_is(self, options, recorded):
+        gradients = np.random.default_rng(0).normal(size=(8, 1, 2))
+        if not options:
+            gradients[4] = np.nan  # skipped, so the seventh is the sixth update
+        plain, asked = optimizers.Adam(0.1, **options), optimizers.Adam(0.1, **options)
+        asked.collect_statistics(every=3, histograms_every=2)
+        weights = variables([np.ones(2)]), variables([np.ones(2)])
+        steps = []
+        for adam, ws in zip((plain, asked), weights, strict=True):
+            adam.build(ws)
+            steps.append(compiled(adam, ws))
+        for g in gradients:
+            for step in steps:
+                step([ops.convert_to_tensor(g[0], "float32")])
+        np.testing.assert_array_equal(*(values(ws)[0] for ws in weights))
+        _, records = asked.recorder.statistics_since(0)
+        assert [s.step for s in records] == recorded
+        assert asked.histograms().step == int(asked.updates.numpy()) // 2 * 2
+
+
+MODES = [{}]
+if keras.backend.backend() == "tensorflow":
+    others = {"jit_compile": True}, {"run_eagerly": True}
+    MODES += [pytest.param(how, marks=pytest.mark.every) for how in others]
+
+
+# Rules of which Keras has the same; others divide by what vanishes at first.
+TWINS = [n for n in optimizers.names() if optimizers.info(n).keras_twin]
+
+
+WIDE = {"big": (200, 100), "small": (7, 3)} | {f"b{i}": (5,) for i in range(12)}
+
+
+class TestWatching:
+    """Weights that are updated one by one, in buckets, and by kernels."""
+
+    X = np.random.default_rng(0).normal(size=(24, 20)).astype("float32")
+
+    def end(self, name, callbacks=(), **compiling):
+        keras.utils.set_random_seed(0)
+        hidden = [keras.layers.Dense(900, "tanh"), keras.layers.Dense(20, "tanh")]
+        narrow = [keras.layers.Dense(4, "tanh") for _ in range(5)]
+        model = keras.Sequential([keras.Input((20,)), *hidden, *narrow])
+        optimizer = optimizers.create(name)
+        compiled_model(model, optimizer, **compiling)
+        model.fit(
+            self.X,
+            self.X[:, :4],
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            verbose=0,
+            callbacks=list(callbacks),
+        )
+        return values(model.trainable_variables) + values(
+            slot for p in optimizer.plan.parameters for slot in p.slots.values()
+        )
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("mode", MODES, ids=str)
+    @pytest.mark.parametrize("name", optimizers.names())
+    def test_changes_no_bit(self, name, mode):
+        ends = zip(
+            self.end(name, **mode),
+            self.end(name, [callbacks.Monitor(every=2)], **mode),
+            strict=True,
+        )
+        for a, b in ends:
+            if "jit_compile" in mode:  # XLA decides anew what it computes together
+                scale = max(np.abs(a).max(), 1e-30)
+                np.testing.assert_allclose(a / scale, b / scale, atol=1e-4)
+            else:
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
+@pytest.mark.parametrize("name", TWINS)
+def test_eager_and_compiled_agree(name):
+    """Whatever form an update takes, a kernel's or not: beta is rounded alike."""
+    grads = [[np.float32(g) for g in step] for step in gradients(WIDE, steps=10)]
+    ends = []
+    for how in None, {}, {"jit_compile": True}:
+        optimizer, ws = optimizers.create(name), variables(weights(WIDE))
+        optimizer.build(ws)
+        step = None if how is None else compiled(optimizer, ws, **how)
+        for g in grads:
+            if step:
+                step([ops.convert_to_tensor(x) for x in g])
+            else:
+                apply(optimizer, g, ws)
+        slots = [v for p in optimizer.plan.parameters for v in p.slots.values()]
+        ends.append(values([*ws, *slots]))
+    for a, b, c in zip(*ends, strict=True):
+        scale = max(np.abs(a).max(), 1e-30)
+        np.testing.assert_allclose(a / scale, b / scale, atol=1e-6)
+        np.testing.assert_allclose(a / scale, c / scale, atol=1e-6)

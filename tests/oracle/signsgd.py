@@ -1,9 +1,0 @@
-import numpy as np
-
-
-def signsgd(w, g, s, t, lr):
-    """Sign gradient descent.
-
-    Bernstein et al. (2018), arXiv:1802.04434, algorithm 1.
-    """
-    return w - lr * np.sign(g)

@@ -1,0 +1,76 @@
+"""A training that can be done by hand, and reading back what was logged of it."""
+
+import os
+
+import keras
+import numpy as np
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
+
+from tests.support.problems import compiled_model
+
+X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+Y = X.sum(axis=1, keepdims=True)
+
+
+def line(optimizer, **compile_):
+    """Return a model of three weights, whose training can be done by hand."""
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(1, use_bias=False, name="line")]
+    )
+    compiled_model(model, optimizer, **compile_)
+    model.set_weights([np.ones((3, 1)) / 2])
+    return model
+
+
+def fit(model, callbacks, epochs=2, **kwargs):
+    """Train for four steps an epoch; return the history."""
+    data = {"x": X, "y": Y, "batch_size": 8, "shuffle": False, "verbose": 0} | kwargs
+    return model.fit(**data, epochs=epochs, callbacks=callbacks).history
+
+
+def by_hand(rate, clipnorm, epochs=2):
+    """Train `line` by SGD in float64.
+
+    Return for each step the weight, its gradient, the clipped one and the update.
+    """
+    w = np.ones((3, 1)) / 2
+    steps = []
+    for start in [0, 8, 16, 24] * epochs:
+        x, y = X[start : start + 8].astype("float64"), Y[start : start + 8]
+        g = 2 * x.T @ (x @ w - y) / 8
+        clipped = g * min(1, clipnorm / np.linalg.norm(g))
+        update = -rate(len(steps)) * clipped
+        steps.append((w, g, clipped, update))
+        w = w + update
+    return steps
+
+
+def accumulate(directory):
+    everything = {"scalars": 0, "tensors": 0}
+    return EventAccumulator(os.fspath(directory), size_guidance=everything).Reload()
+
+
+def read(directory):
+    """Return {tag: {step: value}} of the numbers."""
+    events = accumulate(directory)
+    return {
+        tag: {e.step: e.value for e in events.Scalars(tag)}
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def read_tensors(directory, plugin):
+    """Return {tag: {step: array}} of what a page other than the scalars' shows."""
+    events = accumulate(directory)
+    tags = events.PluginTagToContent(plugin)
+    return {
+        tag: {e.step: make_ndarray(e.tensor_proto) for e in events.Tensors(tag)}
+        for tag in tags
+    }
+
+
+def read_text(directory, tag):
+    """Return the texts under a tag."""
+    texts = read_tensors(directory, "text")[tag].values()
+    return [str(text.item(), "utf-8") for text in texts]

@@ -1,0 +1,177 @@
+"""Small problems and trajectories that many tests share."""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab import optimizers
+from keras_optlab.core import Hyper, Paper, Slot, StepSize
+from keras_optlab.verify import oracle
+from keras_optlab.verify.problems import apply, trajectory, values, variables
+
+
+class Toy(optimizers.Optimizer):
+    """Toy: what somebody may write beside the package; all suites take it up."""
+
+    learning_rate: float = StepSize(default=0.01)
+    scale: float = Hyper(default=0.5, doc="scale a of the gradient")
+    slots = (Slot("last"),)
+    paper = Paper("None", "Nobody", 2026)
+
+    def update(self, w, g, s, h, t):
+        x = h.scale * (g + s.last)
+        return -h.learning_rate * x / (1 + ops.abs(x)), s.next(last=g)
+
+
+def toy(w, g, s, t, lr, *, scale=0.5):
+    """`Toy` in NumPy."""
+    last, s["last"] = s.get("last", 0.0), g
+    x = scale * (g + last)
+    return w - lr * x / (1 + np.abs(x))
+
+
+oracle.OTHERS["toy"] = toy
+
+# Settings without which the small networks of the tests diverge.
+TAMED = {"schedulefreesgd": {"learning_rate": 0.1}}
+
+BY_PATH = {"exclude_embeddings"}  # hyperparameters that look at names
+
+# Settings without which some of an optimizer's hyperparameters do not act.
+NEEDED = {
+    "ademamix": {"warmup_steps": 5},
+    "apollo": {"rank": 1, "period": 2},
+    "cocob": {"epsilon": 1000.0},
+    "dadaptadam": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "dadaptsgd": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "dog": {"epsilon": 1.0, "reps_rel": 0.1},
+    "galore": {"rank": 1, "period": 2},
+    "kron": {"period": 2, "max_size": 4},
+    "lamb": {"weight_decay": 0.1},
+    "ldog": {"epsilon": 1.0, "reps_rel": 0.1},
+    "muon": {"period": 2},
+    "prodigy": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
+    "rprop": {"max_step": 0.1},
+    "shampoo": {"period": 2, "max_size": 3},
+    "soap": {"period": 2, "max_size": 4},
+    "spam": {"reset_every": 4, "warmup_steps": 3, "clip_after": 1, "threshold": 0.5},
+    "sophia": {"period": 2, "gamma": 1.0},
+    "schedulefreesgd": {"warmup_steps": 5},
+    "schedulefreeadamw": {"warmup_steps": 5},
+    ("sophia", "epsilon"): {"epsilon": 1.0},
+    ("adopt", "epsilon"): {"epsilon": 1000.0},
+    ("muon", "max_size"): {"max_size": 2},
+    ("adafactor", "relative_step"): {"learning_rate": 1.0, "keras_compatible": False},
+    ("adafactor", "keras_compatible"): {"learning_rate": 1.0, "relative_step": False},
+    ("prodigy", "d_coef"): {"growth_rate": None},
+    ("prodigy", "safeguard_warmup"): {"growth_rate": None, "learning_rate": 0.5},
+}
+
+
+def kind(name):
+    """Return what the engine does for a rule, in which those of a kind agree."""
+    cls = optimizers.info(name).cls
+    slots = cls.slots
+    methods = "conclude", "second_pass", "to_evaluation", "follow"
+    return (
+        *(getattr(cls, m) is not getattr(optimizers.Optimizer, m) for m in methods),
+        *(cls.elementwise, cls.rests_at_zero, cls.decays_in_rule, cls.spectral),
+        *(cls.needs_full_rank, cls.may_fail, cls.finds_rate, bool(cls.shared)),
+        any(callable(slot.shape) for slot in slots),
+        any(slot.init == "weight" for slot in slots),
+        any(slot.constant for slot in slots),
+        any(slot.when for slot in slots),
+    )
+
+
+# The first of each kind. Tests of the others are left to `pytest -m every`.
+REPRESENTATIVES = set({kind(name): name for name in optimizers.names()[::-1]}.values())
+
+
+def accumulating(name, **options):
+    """Return an optimizer that accumulates, or `None` if it says that it cannot."""
+    try:
+        return optimizers.create(name, **options)
+    except ValueError as refusal:
+        if "Received: gradient accumulation" not in str(refusal):
+            raise
+        return None
+
+
+def label(case):
+    """Return a readable test id."""
+    name, kwargs = case
+    return "-".join([name, *(f"{k}={v}" for k, v in kwargs.items())])
+
+
+def few_steps(optimizer, start, grads):
+    """Return the weights after steps that are too few to be compiled, but on JAX."""
+    if keras.backend.backend() == "jax":
+        return trajectory(optimizer, start, grads)
+    ws = variables(start)
+    for g in grads:
+        apply(optimizer, g, ws)
+    return values(ws)
+
+
+@functools.cache
+def mirrored_strategy():
+    """Return the strategy of two devices of TensorFlow; a process can have but one.
+
+    The sums of gradients of a second one would be mistaken for those of the first.
+    """
+    import tensorflow as tf
+
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    assert len(devices) == 2
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def mlp(**kwargs):
+    """Return a small seeded network with a matrix, vectors and normalization."""
+    keras.utils.set_random_seed(7)
+    return keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu", name="hidden"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Dense(1, name="head"),
+        ],
+        **kwargs,
+    )
+
+
+def regression(n=128):
+    """Return inputs and targets of a linear problem."""
+    x = np.random.default_rng(3).normal(size=(n, 8)).astype("float32")
+    return x, x.sum(axis=1, keepdims=True)
+
+
+def compiled_model(model, optimizer, loss="mse", **kwargs):
+    """Compile and return a model; its optimizer is built, so TensorFlow traces once."""
+    model.compile(optimizer, loss, **kwargs)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def fit(optimizer, model=None, epochs=2, data=None, **kwargs):
+    """Train without shuffling; return the model."""
+    model = compiled_model(model or mlp(), optimizer, **kwargs)
+    x, y = data or regression()
+    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, shuffle=False)
+    return model
+
+
+def state(optimizer):
+    """Return all state of an optimizer but what it recorded for callbacks."""
+    skip = {id(v) for v in optimizer.recorder.variables}
+    return values([v for v in optimizer.variables if id(v) not in skip])
+
+
+def one_step(optimizer, w, g):
+    """Return a weight after one step from w by g."""
+    ws = variables([np.asarray(w)])
+    apply(optimizer, [np.asarray(g)], ws)
+    return values(ws)[0]
