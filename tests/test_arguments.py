@@ -18,7 +18,7 @@ from keras_optlab import (
     schedules,
     transforms,
 )
-from keras_optlab.core.fields import ChoiceField, DecayField, FlagField, HyperField
+from keras_optlab.core.fields import BetaField, ChoiceField, FlagField, HyperField
 from keras_optlab.core.number_checks import as_number
 from keras_optlab.core.rates import check_rate
 from keras_optlab.regularizers.penalty import FactorField
@@ -107,7 +107,7 @@ def wrong_for(field):
         return [*NO_NUMBERS.values(), None, 1, word.upper(), np.array([word])]
     if isinstance(field, HyperField):
         wrong = NO_NUMBERS | NEVER_LEGAL
-        wrong |= {} if isinstance(field, DecayField) else TOO_LARGE
+        wrong |= {} if isinstance(field, BetaField) else TOO_LARGE
         return [*wrong.values()] + ([2.5] if field.integer else [])
     if isinstance(field, ListField):
         entries = (NO_NUMBERS | NEVER_LEGAL).values()

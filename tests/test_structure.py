@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib.util
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -26,26 +27,64 @@ ROOMS = {
     "constraints": {"core"},
     "transforms": {"core"},
     "engine": {"core", "transforms"},
-    "full_batch": {"core", "engine", "callbacks"},
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
+    "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }
+# The rooms of the engine from the lowest to the highest; imports go downwards.
+ENGINE = [
+    ("backend",),
+    ("weights", "statistics", "saving"),
+    ("fused",),
+    ("hyperparameters",),
+    ("update",),
+    ("model",),
+    ("checkpoint", "rule", "optimizer"),
+    ("wrapper", "lookup"),
+]
+FLOORS = {room: floor for floor, rooms in enumerate(ENGINE) for room in rooms}
 BACKENDS = {"tensorflow", "jax", "torch"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES = {"file": 400, "function": 50, "median algorithm": 65}
+
+each_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda p: str(p.relative_to(PACKAGE))
+)
 
 
-def imports(path):
-    """Yield every module that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, when_running=False):
+    """Yield every module that a file imports, wherever in the file.
+
+    Where a package is imported from, each of its modules counts by itself.
+    """
+    tree = ast.parse(path.read_text())
+    for_types = [
+        node
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    ]
+    for node in ast.walk(tree):
+        if when_running and node in for_types:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if file_of(inner) else node.module
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def file_of(module):
+    """Return the file of a module of the package, `None` if it is none."""
+    stem = ROOT / module.replace(".", "/")
+    files = (stem.with_suffix(".py"), stem / "__init__.py")
+    return next((f for f in files if module.startswith("keras_") and f.exists()), None)
+
+
+@each_file
 def test_rooms_import_downwards_and_only_the_engine_knows_backends(path):
     parts = path.relative_to(PACKAGE).parts
     room = parts[0] if len(parts) > 1 else None
@@ -59,6 +98,49 @@ def test_rooms_import_downwards_and_only_the_engine_knows_backends(path):
             assert path.name == "keras_adapter.py", module
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.is_relative_to(PACKAGE / "engine")], ids=str
+)
+def test_the_rooms_of_the_engine_import_downwards(path):
+    room = path.relative_to(PACKAGE / "engine").with_suffix("").parts[0]
+    if room == "__init__":  # what others take from the engine
+        return
+    for module in imports(path, when_running=True):
+        names = module.split(".")
+        if names[:2] == ["keras_optlab", "engine"] and names[2:3] not in ([], [room]):
+            assert FLOORS[names[2]] <= FLOORS[room], module
+
+
+def test_no_module_imports_itself_by_others():
+    graph = {
+        path: {file_of(m) for m in imports(path, when_running=True)} - {None, path}
+        for path in FILES
+    }
+    while leaves := [
+        path for path, imported in graph.items() if not imported & graph.keys()
+    ]:
+        for path in leaves:
+            del graph[path]
+    assert not graph, [str(p.relative_to(PACKAGE)) for p in graph]
+
+
+@each_file
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_LINES["file"]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and node.body[1:] else node
+            length = node.end_lineno - first.lineno + 1
+            assert length <= MOST_LINES["function"], node.name
+
+
+def test_algorithms_are_short():
+    files = [p for p in FILES if p.parent.name == "optimizers" and p.stem[0] != "_"]
+    lengths = [len(p.read_text().splitlines()) for p in files]
+    assert statistics.median(lengths) <= MOST_LINES["median algorithm"]
+
+
 PRIVATE = re.compile(
     r"\._(iterations|get_variable_index|trainable_variables|accumulated_gradients|"
     r"model_variables_moving_average|use_weight_decay|distribution_strategy|layout|"
@@ -66,7 +148,7 @@ PRIVATE = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@each_file
 def test_private_names_of_keras_are_in_one_file(path):
     found = PRIVATE.findall(path.read_text())
     assert path.name == "keras_adapter.py" or not found
@@ -74,6 +156,9 @@ def test_private_names_of_keras_are_in_one_file(path):
 
 def test_every_room_is_known():
     assert ROOMS.keys() == {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+    inside = (PACKAGE / "engine").iterdir()
+    known = {p.stem for p in inside if p.stem[0] != "_"}
+    assert known == FLOORS.keys()
 
 
 def test_importing_the_package_is_light():
@@ -131,12 +216,12 @@ def test_the_optimizer_in_the_readme_works():
 
 def test_the_tables_in_the_readme_are_fresh():
     spec = importlib.util.spec_from_file_location(
-        "readme_tables", ROOT / "docs" / "readme_tables.py"
+        "readme_tables", ROOT / "tools" / "readme_tables.py"
     )
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     text = tables.README.read_text()
-    assert tables.fresh(text) == text, "run `python docs/readme_tables.py`"
+    assert tables.fresh(text) == text, "run `python tools/readme_tables.py`"
 
 
 def test_what_the_readme_points_to_exists():

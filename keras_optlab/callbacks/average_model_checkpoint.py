@@ -142,8 +142,8 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         optimizer = self.optimizer
         if averages_of(optimizer) is not None:
             return
-        engine = self.engine
-        if engine is not None and engine.has_two_points:
+        ours = self.our_optimizer
+        if ours is not None and ours.has_evaluation_weights:
             raise ValueError(
                 "AverageModelCheckpoint saves the averages of `use_ema=True`. "
                 f"Received: {optimizer!r}, which puts the weights to evaluate into the "

@@ -9,7 +9,7 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.callbacks.base.arguments import number, optional_schedule
-from keras_optlab.callbacks.base.statistics import Recording
+from keras_optlab.callbacks.base.statistics import StatisticsCallback
 from keras_optlab.engine import CLIPPINGS
 from keras_optlab.schedules import Scaled
 
@@ -21,7 +21,7 @@ ARGUMENTS = {
 }
 
 
-class GradientClipping(Recording):
+class GradientClipping(StatisticsCallback):
     r"""Clips the gradients of a training, also with an optimizer made without.
 
     Exactly one of the four limits $c$ is given. With a `schedule` $f$ the limit of
@@ -109,14 +109,14 @@ class GradientClipping(Recording):
     def limit(self) -> float:
         """The present limit; without a schedule it can be set at any time."""
         if self._running:
-            return self.required_engine.current(self.name)
+            return self.required_optimizer.current(self.name)
         return self._limit
 
     @limit.setter
     def limit(self, value: float) -> None:
         value = number("limit", value, "> 0", "limit of the clipping")
         if self._running:
-            self.required_engine.adjust(self.name, value)
+            self.required_optimizer.adjust(self.name, value)
         self._limit = value
 
     def driven(self) -> dict[str, float]:
@@ -125,18 +125,18 @@ class GradientClipping(Recording):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Switch the clipping on."""
-        engine = self.required_engine
+        ours = self.required_optimizer
         super().on_train_begin(logs)
         others = [k for k in CLIPPINGS if k != self.name]
         for name in others:
-            if engine.current(name) is not None:
+            if ours.current(name) is not None:
                 raise ValueError(
                     "The optimizer clips in another way already. Received: "
                     f"{self.name} in {type(self).__name__}, and an optimizer with "
-                    f"{name}={engine.current(name)!r}. Leave one out."
+                    f"{name}={ours.current(name)!r}. Leave one out."
                 )
         limit = Scaled(self.schedule, self._limit) if self.schedule else self._limit
-        engine.drive(self.name, limit)
+        ours.drive(self.name, limit)
         self._running = True
         self.model.make_train_function(force=True)
 
@@ -169,5 +169,5 @@ class GradientClipping(Recording):
     def _end(self) -> None:
         if self._running:
             self._running = False
-            self.required_engine.release(self.name)
+            self.required_optimizer.release(self.name)
             self.model.train_function = None

@@ -9,8 +9,12 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.callbacks.base.adjustable_numbers import (
+    AdjustableNumber,
+    OfRegularizer,
+    find_number,
+)
 from keras_optlab.callbacks.base.arguments import choice
-from keras_optlab.callbacks.base.numbers import OfRegularizer, Target, find_target
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
 from keras_optlab.core.fields import as_number
@@ -95,7 +99,7 @@ class HyperparameterScheduler(StepCallback):
         self.name, self.schedule, self.of = name, schedule, _owner(of)
         self.unit = choice("unit", unit, ("step", "epoch"))
         self._takes_value = _takes_value(schedule)
-        self._target: Target | None = None
+        self._target: AdjustableNumber | None = None
 
     def driven(self) -> dict[str, float]:
         """Return the hyperparameter and its value at the next step."""
@@ -155,16 +159,16 @@ class HyperparameterScheduler(StepCallback):
         if not isinstance(self._target, OfRegularizer):
             super().tell_of_no_step()
 
-    def _find(self) -> Target:
-        return find_target(self, self.name, self.of)
+    def _find(self) -> AdjustableNumber:
+        return find_number(self, self.name, self.of)
 
     @property
     def _updates(self) -> int:
         """What the optimizer counts; a step that was skipped is none."""
-        engine = self.engine
-        if engine is None:
+        ours = self.our_optimizer
+        if ours is None:
             return self.step
-        return int(keras.ops.convert_to_numpy(engine.updates))
+        return int(keras.ops.convert_to_numpy(ours.updates))
 
     def _set(self, t: int) -> None:
         target = self._find()

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.scalars import Figures
+from keras_optlab.callbacks.base.training_scalars import TrainingScalars
 from keras_optlab.tensorboard.tags import metric_tags
 
 # What each panel of the plot shows: tags, or beginnings of tags, and their labels.
@@ -24,7 +24,7 @@ PANELS = {
 LABELS = 8  # more lines in a panel are not named
 
 
-class Monitor(Figures):
+class Monitor(TrainingScalars):
     """Keeps the figures that `TensorBoard` logs, and shows two of them in the logs.
 
     The rows are those of TensorBoard's tags; see there. A row holds what is known of a
@@ -116,8 +116,8 @@ class Monitor(Figures):
         self._row(self.position).update(metric_tags("epoch", logs))
         for name, rate in self.learning_rates().items():
             logs[f"lr_{name}".removesuffix("_")] = rate
-        engine = self.shown_engine
-        statistics = None if engine is None else engine.statistics()
+        ours = self.shown_optimizer
+        statistics = None if ours is None else ours.statistics()
         if statistics is not None:
             logs["grad_norm"] = statistics.gradient_norm
 

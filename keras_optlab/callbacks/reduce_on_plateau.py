@@ -8,10 +8,14 @@ from typing import Any
 
 import keras
 
+from keras_optlab.callbacks.base.adjustable_numbers import (
+    RateScale,
+    StockRate,
+    find_rates,
+)
 from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.messages import say
 from keras_optlab.callbacks.base.metric import MetricCallback
-from keras_optlab.callbacks.base.numbers import RateScale, StockRate, find_rates
 
 
 class ReduceOnPlateau(MetricCallback):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import flag
-from keras_optlab.callbacks.base.scalars import Figures
+from keras_optlab.callbacks.base.training_scalars import TrainingScalars
 from keras_optlab.tensorboard import (
     Log,
     check_hparams,
@@ -26,7 +26,7 @@ from keras_optlab.tensorboard.tags import metric_tags, split_logs, weight_tag
 SESSION, TRAIN, VALIDATION = "", "train", "validation"
 
 
-class TensorBoard(Figures):
+class TensorBoard(TrainingScalars):
     """Logs a training to TensorBoard, on every backend without TensorFlow.
 
     Runs are `<log_dir>/train` and `<log_dir>/validation`. Open them while training runs
@@ -218,7 +218,7 @@ class TensorBoard(Figures):
         if record is not None:
             values = recorded_histograms(record, self.model.name)
             self._log.write(TRAIN, values, self.position_of(record.step))
-        elif self.shown_engine is None and self._weights_due():
+        elif self.shown_optimizer is None and self._weights_due():
             self._log.write(TRAIN, weight_histograms(self.model), self.position)
 
     def _weights_due(self) -> bool:
@@ -257,7 +257,7 @@ class TensorBoard(Figures):
             "steps between norms": self.statistics_every,
             "steps between histograms": self.histograms_every,
             "statistics": "of keras_optlab's engine"
-            if self.engine is not None
+            if self.our_optimizer is not None
             else "none, since the optimizer is not one of keras_optlab",
             **self.hparams,
         }

@@ -21,10 +21,9 @@ from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
 from keras_optlab.core.paths import path_matches, path_of
-from keras_optlab.engine import find_engine
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
-
-Tensor = Any
 
 _DRIFTS = keras.backend.backend() == "tensorflow"
 
@@ -122,8 +121,8 @@ class WeightClipping(StepCallback):
         """Return the limits at the next step."""
         factor = 1.0
         if self.schedule is not None:
-            engine = self.engine
-            step = self.step if engine is None else ops.convert_to_numpy(engine.updates)
+            ours = self.our_optimizer
+            step = self.step if ours is None else ops.convert_to_numpy(ours.updates)
             factor = float(ops.convert_to_numpy(self.schedule(int(step))))
         globs = [self.match] if isinstance(self.match, str) else self.match
         which = "" if self.match == "*" else f" of {', '.join(globs)}"
@@ -179,7 +178,7 @@ class WeightClipping(StepCallback):
 
         On TensorFlow it also counts the ends of data of unknown length.
         """
-        if self._counts and self.engine is None and _DRIFTS:
+        if self._counts and self.our_optimizer is None and _DRIFTS:
             if self._drift is None:
                 self._drift = keras.Variable(0, dtype="int64", trainable=False)
             counted = int(ops.convert_to_numpy(self._counting.iterations))
@@ -232,9 +231,9 @@ class WeightClipping(StepCallback):
 
     def _step(self, optimizer: Any) -> Tensor:
         """Return the number of the step that ends here, counted from 0."""
-        engine = find_engine(optimizer)
-        if engine is not None:  # which has counted it by now
-            return ops.maximum(ops.convert_to_tensor(engine.updates) - 1, 0)
+        ours = find_optimizer(optimizer)
+        if ours is not None:  # which has counted it by now
+            return ops.maximum(ops.convert_to_tensor(ours.updates) - 1, 0)
         step = ops.convert_to_tensor(optimizer.iterations)
         if self._drift is None:
             return step

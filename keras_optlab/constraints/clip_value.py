@@ -8,10 +8,9 @@ import keras
 from keras import ops
 
 from keras_optlab.constraints.norms import like
-from keras_optlab.core import Declared, Hyper, Record
+from keras_optlab.core import Declared, Hyper, Values
 from keras_optlab.core.numerics import maximum, minimum
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def clip_value(w: Tensor, low: Any, high: Any) -> Tensor:
@@ -51,7 +50,7 @@ class ClipValue(Declared, keras.constraints.Constraint):
     )
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return the checked arguments, which must also fit together."""
         values = super().bind(*args, **kwargs)
         if values.low > values.high:

@@ -10,8 +10,7 @@ from keras import ops
 from keras_optlab.constraints.norms import Axes, Axis, like, norms, rescale
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.numerics import minimum
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def max_norm(w: Tensor, max_value: Any, axis: Axes = 0) -> Tensor:

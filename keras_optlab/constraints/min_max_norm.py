@@ -8,10 +8,9 @@ import keras
 from keras import ops
 
 from keras_optlab.constraints.norms import Axes, Axis, like, norms, rescale
-from keras_optlab.core import Declared, Hyper, Record
+from keras_optlab.core import Declared, Hyper, Values
 from keras_optlab.core.numerics import maximum, minimum
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def min_max_norm(
@@ -69,7 +68,7 @@ class MinMaxNorm(Declared, keras.constraints.Constraint):
     axis: Axes = Axis()
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return the checked arguments, which must also fit together."""
         values = super().bind(*args, **kwargs)
         if values.min_value > values.max_value:

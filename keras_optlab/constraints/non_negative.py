@@ -9,8 +9,7 @@ from keras import ops
 
 from keras_optlab.core import Declared
 from keras_optlab.core.numerics import maximum
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def non_negative(w: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from keras import ops
 
 from keras_optlab.core import Option
 from keras_optlab.core.numerics import wide
+from keras_optlab.core.types import Tensor
 
-Tensor = Any
 Axes = int | list[int] | None
 
 

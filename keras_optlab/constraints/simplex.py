@@ -11,8 +11,7 @@ from keras import ops
 from keras_optlab.constraints.norms import in_range
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.numerics import maximum, wide
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def simplex(w: Tensor, axis: int = 0) -> Tensor:

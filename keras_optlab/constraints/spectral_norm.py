@@ -11,8 +11,7 @@ from keras_optlab.constraints.norms import like
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.numerics import maximum
 from keras_optlab.core.spectral import as_matrix, largest_singular_value
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def spectral_norm(w: Tensor, max_value: Any, iterations: int = 10) -> Tensor:

@@ -9,8 +9,7 @@ from keras import ops
 
 from keras_optlab.constraints.norms import Axes, Axis, norms, rescale
 from keras_optlab.core import Declared
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def unit_norm(w: Tensor, axis: Axes = 0) -> Tensor:

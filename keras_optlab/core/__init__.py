@@ -1,28 +1,28 @@
 """The vocabulary every other room speaks: fields, slots, groups, errors, numerics."""
 
 from keras_optlab.core.declared import Declared
-from keras_optlab.core.fields import Choice, Decay, Flag, Hyper, Option
+from keras_optlab.core.fields import Beta, Choice, Flag, Hyper, Option
 from keras_optlab.core.groups import Group
 from keras_optlab.core.layerwise import layerwise_decay
 from keras_optlab.core.paper import Paper
-from keras_optlab.core.rates import Driven, Rate, StepSize
-from keras_optlab.core.records import Record
+from keras_optlab.core.rates import FloatOrSchedule, LearningRate, LearningRateLike
 from keras_optlab.core.slots import Slot
+from keras_optlab.core.values import Values
 
 __all__ = [
     "Choice",
-    "Decay",
+    "Beta",
     "Declared",
-    "Driven",
+    "FloatOrSchedule",
     "Flag",
     "Group",
     "Hyper",
     "Option",
     "Paper",
-    "Rate",
-    "Record",
+    "LearningRateLike",
+    "Values",
     "Slot",
-    "StepSize",
+    "LearningRate",
     "layerwise_decay",
     "layerwise_decay",
 ]

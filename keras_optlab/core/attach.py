@@ -12,10 +12,10 @@ import keras
 from keras_optlab.core.declared import Declared
 from keras_optlab.core.errors import shown
 from keras_optlab.core.paths import path_matches, path_of
+from keras_optlab.core.types import Variable
 
 Role = Literal["regularizer", "constraint"]
 Globs = str | Sequence[str]
-Variable = Any
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Any
 from keras import ops
 
 from keras_optlab.core.randomness import standard_normal
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def hessian_diagonal(

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Protocol, dataclass_transform
 import keras
 
 from keras_optlab.core.errors import advise, in_words, shown
-from keras_optlab.core.fields import Choice, Decay, Field, Flag, Hyper, Option
-from keras_optlab.core.rates import StepSize
-from keras_optlab.core.records import Record
+from keras_optlab.core.fields import Beta, Choice, Field, Flag, Hyper, Option
+from keras_optlab.core.rates import LearningRate
+from keras_optlab.core.values import Values
 
 
-class Live(Protocol):
+class HyperparameterStore(Protocol):
     """Holds the values of an object whose numbers may move while a step runs."""
 
     variables: dict[str, Any]
@@ -26,7 +26,7 @@ class Live(Protocol):
         """Move it."""
 
 
-@dataclass_transform(field_specifiers=(Hyper, Decay, Flag, Choice, Option, StepSize))
+@dataclass_transform(field_specifiers=(Hyper, Beta, Flag, Choice, Option, LearningRate))
 class Declared:
     """Base of what is made from declared arguments and saved by Keras.
 
@@ -43,7 +43,7 @@ class Declared:
     fields: ClassVar[dict[str, Field]] = {}
     own_fields: ClassVar[tuple[str, ...]] = ()
 
-    live: Live | None = None
+    scalars: HyperparameterStore | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,7 +67,7 @@ class Declared:
         return tuple(name for name, field in cls.fields.items() if not field.kw_only)
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every field from a call's arguments."""
         parameters = inspect.signature(cls).parameters
         for name in kwargs:
@@ -87,24 +87,24 @@ class Declared:
             ) from None
         bound.apply_defaults()
         values = bound.arguments
-        return Record(**{k: f.validate(values[k]) for k, f in cls.fields.items()})
+        return Values(**{k: f.validate(values[k]) for k, f in cls.fields.items()})
 
     def read_field(self, field: Field) -> Any:
         """Return a field's value; its default as long as construction goes on."""
-        if self.live is not None:
-            return self.live.read(field)
+        if self.scalars is not None:
+            return self.scalars.read(field)
         values = vars(self).get("_values")
         return field.default if values is None else getattr(values, field.name)
 
     def write_field(self, field: Field, value: Any) -> None:
         """Move a number of a running object; everything else is fixed."""
-        if self.live is None:
+        if self.scalars is None:
             raise AttributeError(
                 f"`{field.name}` is fixed unless an optimizer or a callback has charge "
                 f"of the {type(self).__name__}. Received: {field.name}={value!r}. "
                 "Construct a new one."
             )
-        self.live.write(field, value)
+        self.scalars.write(field, value)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal object, ready to serialize."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from keras_optlab.core.matrices import times_along, unfold
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def along(x: Tensor, q: Tensor, axis: int) -> Tensor:

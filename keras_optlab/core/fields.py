@@ -119,7 +119,7 @@ class HyperField(Field):
         return schedule
 
 
-class DecayField(HyperField):
+class BetaField(HyperField):
     """A factor β that a moving average keeps of its past at every step."""
 
     def holds(self, number: float) -> bool:
@@ -235,11 +235,11 @@ def Hyper(
     )
 
 
-def Decay(
+def Beta(
     *, default: float, doc: str, within: str = "[0, 1)", kw_only: bool = False
 ) -> Any:
     """Declare the decay factor of a moving average; `1 - h.beta` is exact."""
-    return DecayField(within, True, False, default=default, doc=doc, kw_only=kw_only)
+    return BetaField(within, True, False, default=default, doc=doc, kw_only=kw_only)
 
 
 def Flag(

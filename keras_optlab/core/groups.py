@@ -20,8 +20,8 @@ from keras_optlab.core.paths import (
     unnumbered,
 )
 from keras_optlab.core.registry import fields_named, known_fields
+from keras_optlab.core.types import Variable
 
-Variable = Any
 Part = str | keras.Layer | keras.Variable
 Match = Part | Sequence[Part] | Callable[[Any], bool]
 

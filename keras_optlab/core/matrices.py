@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from keras import ops
 
 from keras_optlab.core.numerics import maximum, norm
+from keras_optlab.core.types import Tensor
 
-Tensor = Any
 Shape = tuple[int, ...]
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
-class DecayRate:
+class BetaTensor:
     r"""A decay factor $\beta$ together with an exact $1 - \beta$.
 
     In float32, $1 - 0.999$ is off by 1.3e-5 of its value, which is more than
@@ -24,30 +23,30 @@ class DecayRate:
     """
 
     def __init__(self, rest: Tensor) -> None:
-        self.rest = rest
-        self.keep = 1.0 - rest
+        self.complement = rest
+        self.value = 1.0 - rest
 
     def __mul__(self, other: Tensor) -> Tensor:
-        return self.keep * other
+        return self.value * other
 
     __rmul__ = __mul__
 
     def __rsub__(self, other: float) -> Tensor:
-        return self.rest if other == 1 else other - self.keep
+        return self.complement if other == 1 else other - self.value
 
-    def cast(self, dtype: str) -> DecayRate:
+    def cast(self, dtype: str) -> BetaTensor:
         """Return the same factor with the complement in another type."""
-        return DecayRate(ops.cast(self.rest, dtype))
+        return BetaTensor(ops.cast(self.complement, dtype))
 
 
-def ema(average: Tensor, x: Tensor, beta: DecayRate) -> Tensor:
+def ema(average: Tensor, x: Tensor, beta: BetaTensor) -> Tensor:
     r"""Exponential moving average, $\beta a + (1 - \beta) x$."""
     return beta * average + (1 - beta) * x
 
 
-def one_minus_power(beta: DecayRate, t: Tensor) -> Tensor:
+def one_minus_power(beta: BetaTensor, t: Tensor) -> Tensor:
     r"""Bias correction $1 - \beta^t$, to full relative accuracy for small $t$."""
-    return -ops.expm1(t * ops.log1p(-beta.rest))
+    return -ops.expm1(t * ops.log1p(-beta.complement))
 
 
 def cosine(x: Tensor) -> Tensor:
@@ -93,9 +92,9 @@ def norm(x: Tensor) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(x)))
 
 
-def root(beta: DecayRate) -> DecayRate:
+def root(beta: BetaTensor) -> BetaTensor:
     r"""Decay factor $\sqrt\beta$."""
-    return DecayRate(beta.rest / (1 + ops.sqrt(beta.keep)))
+    return BetaTensor(beta.complement / (1 + ops.sqrt(beta.value)))
 
 
 def mean(
@@ -132,7 +131,7 @@ def trust_ratio(w_norm: Tensor, u_norm: Tensor) -> Tensor:
     return ops.where(both, w_norm / ops.where(both, u_norm, 1.0), 1.0)
 
 
-def simple_average_length(beta: DecayRate, t: Tensor) -> Tensor:
+def simple_average_length(beta: BetaTensor, t: Tensor) -> Tensor:
     r"""Length of the simple average that a moving one is most like after $t$ entries.
 
     $\frac{2}{1 - \beta} - 1 - \frac{2 t \beta^t}{1 - \beta^t}$, where the large terms
@@ -140,7 +139,7 @@ def simple_average_length(beta: DecayRate, t: Tensor) -> Tensor:
     $(\frac{2}{1 - \beta} - 1 - \frac2L) + \frac2L (1 - \frac{x}{e^x - 1})$, and
     both brackets have a series.
     """
-    rest, log = beta.rest, -ops.log1p(-beta.rest)
+    rest, log = beta.complement, -ops.log1p(-beta.complement)
     x = t * log
     near = series(rest, 0, 1 / 6, 1 / 12, 19 / 360, 3 / 80, 863 / 30240, 275 / 12096)
     offset = ops.where(rest < 0.03, near, 2 / rest - 1 - 2 / log)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-Variable = Any
+from keras_optlab.core.types import Variable
 
 
 def path_of(variable: Variable) -> str:

@@ -6,11 +6,9 @@ beyond 2**24.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def whole(x: Tensor | int, count: Tensor) -> Tensor | int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 class _Seed(keras.random.SeedGenerator):

@@ -12,8 +12,8 @@ from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import Option, as_number, check_schedule
 from keras_optlab.core.number_checks import Interval, as_a_step_sees
 
-Driven = float | LearningRateSchedule
-Rate = float | LearningRateSchedule | Callable[..., Any]
+FloatOrSchedule = float | LearningRateSchedule
+LearningRateLike = float | LearningRateSchedule | Callable[..., Any]
 
 
 LEGAL = Interval(">= 0")
@@ -67,7 +67,7 @@ def takes_step(rate: Any) -> bool:
     return len(needed) == 1
 
 
-def StepSize(*, default: float) -> Any:
+def LearningRate(*, default: float) -> Any:
     """Declare the learning rate, which Keras keeps."""
     return Option(
         default=default,

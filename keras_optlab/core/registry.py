@@ -9,8 +9,8 @@ from typing import Any
 
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.paper import Paper
-from keras_optlab.core.records import Record
 from keras_optlab.core.slots import Weight
+from keras_optlab.core.values import Values
 
 MATRIX = (256, 64)  # whose state is counted
 
@@ -181,7 +181,7 @@ def info(name: str) -> OptimizerInfo:
     cls: Any = find(name)
     own = {k: f for k, f in cls.fields.items() if k in cls.own_fields}
     defaults = {k: f.validate(f.default) for k, f in cls.fields.items()}
-    weight = Weight(MATRIX, "", Record(**defaults))
+    weight = Weight(MATRIX, "", Values(**defaults))
     shapes = [slot.shape_for(weight) for slot in cls.slots]
     entries = sum(math.prod(shape) for shape in shapes if shape is not None)
     return OptimizerInfo(

@@ -7,23 +7,20 @@ while it trains; $z$ is the slot `unaveraged`, and $x$ follows from both.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-from keras_optlab.core.numerics import DecayRate, maximum
-from keras_optlab.core.records import Record
+from keras_optlab.core.numerics import BetaTensor, maximum
 from keras_optlab.core.slots import Slot
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
+from keras_optlab.core.values import Values
 
 STEPS = Slot("unaveraged", init="weight")
 SHARED = Slot("largest_rate"), Slot("weight_sum")
 
 
 def with_average_weight(
-    h: Record, t: Tensor, z: Record, warmup_steps: Tensor, power: Tensor
-) -> tuple[Record, Record]:
+    h: Values, t: Tensor, z: Values, warmup_steps: Tensor, power: Tensor
+) -> tuple[Values, Values]:
     r"""Return the warmed-up rate and $c_t$ among the hyperparameters, and the sums.
 
     $$\eta_t = \eta \min(1, t / T), \qquad
@@ -40,8 +37,8 @@ def with_average_weight(
 
 
 def moved(
-    y: Tensor, u: Tensor, s: Record, h: Record, beta: DecayRate
-) -> tuple[Tensor, Record]:
+    y: Tensor, u: Tensor, s: Values, h: Values, beta: BetaTensor
+) -> tuple[Tensor, Values]:
     r"""Return the change of $y$, and $z + u$ among the slots, for a step $u$.
 
     $$y_{t+1} - y_t = c_t (z_t - y_t) + (1 - \beta (1 - c_t))\, u_t$$
@@ -51,11 +48,11 @@ def moved(
     return change, s.next(unaveraged=s.unaveraged + u)
 
 
-def average(y: Tensor, s: Record, beta: DecayRate) -> Tensor:
+def average(y: Tensor, s: Values, beta: BetaTensor) -> Tensor:
     r"""Return $x = (y - (1 - \beta) z) / \beta$."""
-    return s.unaveraged + (y - s.unaveraged) / beta.keep
+    return s.unaveraged + (y - s.unaveraged) / beta.value
 
 
-def interpolation(x: Tensor, s: Record, beta: DecayRate) -> Tensor:
+def interpolation(x: Tensor, s: Values, beta: BetaTensor) -> Tensor:
     r"""Return $y = (1 - \beta) z + \beta x$."""
     return s.unaveraged + beta * (x - s.unaveraged)

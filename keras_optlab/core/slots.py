@@ -53,7 +53,7 @@ class Slot:
             only if its value at construction is true. `None` is always.
         constant: Whether it keeps what it starts from, which the engine then does not
             write again.
-        follows: In stock Keras' positional checkpoints the slots of one weight lie
+        stored_last: In stock Keras' positional checkpoints the slots of one weight lie
             side by side; `True` says that this one is stored after all of those
             instead, as Keras does for slots that it creates by a call of their own.
     """
@@ -63,7 +63,7 @@ class Slot:
     shape: Literal["weight", "scalar"] | Callable[[Weight], Shape | None] = "weight"
     when: str | None = None
     constant: bool = False
-    follows: bool = False
+    stored_last: bool = False
 
     def is_on(self, values: Any) -> bool:
         """Return whether the owner's arguments, as constructed, switch the slot on."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_optlab.core.numerics import norm, wide
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def as_matrix(w: Tensor) -> Tensor:

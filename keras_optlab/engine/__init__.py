@@ -1,13 +1,13 @@
 """The engine: the only room that knows Keras' optimizer internals or a backend."""
 
-from keras_optlab.engine.backend.keras_adapter import (
+from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
     around_train_on_batch,
     on_compile,
 )
 from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
-from keras_optlab.engine.hyperparameters.options import CLIPPINGS
-from keras_optlab.engine.lookup import engine_of, find_engine
+from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
+from keras_optlab.engine.lookup import find_optimizer, optimizer_of
 from keras_optlab.engine.model.first_weights import start_from_present_weights
 from keras_optlab.engine.model.hooks import around_fit_of, join, training
 from keras_optlab.engine.model.schedule_end import tell_of_schedule_end
@@ -28,8 +28,8 @@ __all__ = [
     "Optimizer",
     "Statistics",
     "around_fit",
-    "engine_of",
-    "find_engine",
+    "optimizer_of",
+    "find_optimizer",
     "make_adjustable",
     "strict_loading",
 ]

@@ -23,7 +23,7 @@ WAITING = "slot|", "kept|", "shared|", "accumulated"  # for the weights
 def save(optimizer: Any, store: Any) -> None:
     """Write every variable of the optimizer into a store of arrays."""
     found = {k: to_numpy(v) for k, v in entries.scalars(optimizer).items()}
-    waiting, form = optimizer.pending_state, optimizer.at_evaluation_point
+    waiting, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if optimizer.built:
         kept = [*entries.shared(optimizer), *entries.slots(optimizer)]
         found |= {e.full_key: to_numpy(e.variable) for e in kept}
@@ -34,7 +34,7 @@ def save(optimizer: Any, store: Any) -> None:
             found = waiting.arrays | {str(i): found[k] for i, k in enumerate(names)}
         else:
             found |= {k: x for k, x in waiting.arrays.items() if k.startswith(WAITING)}
-    if optimizer.has_two_points and "iteration" in found:
+    if optimizer.has_evaluation_weights and "iteration" in found:
         found[FORM] = np.asarray(form, "int8")
     for key, value in found.items():
         store[key] = value
@@ -52,7 +52,7 @@ def load(optimizer: Any, store: Any) -> None:
             entries.begin_copies(optimizer)
         return
     # what does not say so was written by a compiled model, or by a loop of one's own
-    form = optimizer.at_evaluation_point or bool(optimizer.hosts)
+    form = optimizer.at_evaluation_weights or bool(optimizer.models)
     saved = Saved(arrays, is_strict(), form)
     if optimizer.built:
         place(optimizer, saved)
@@ -60,17 +60,17 @@ def load(optimizer: Any, store: Any) -> None:
         read_scalars(optimizer, saved)
     optimizer.pending_state = None if optimizer.built else saved
     optimizer.times_loaded += 1
-    if optimizer.has_two_points:
-        optimizer.at_evaluation_point = saved.at_evaluation
+    if optimizer.has_evaluation_weights:
+        optimizer.at_evaluation_weights = saved.at_evaluation
 
 
 def load_pending(optimizer: Any) -> None:
     """Apply what was loaded before the optimizer was built."""
-    saved, form = optimizer.pending_state, optimizer.at_evaluation_point
+    saved, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if saved is None:
         return
     place(optimizer, saved)
     optimizer.pending_state = None
-    if optimizer.has_two_points:
-        optimizer.at_evaluation_point = saved.at_evaluation
+    if optimizer.has_evaluation_weights:
+        optimizer.at_evaluation_weights = saved.at_evaluation
         evaluation_weights.move_to(optimizer, form)

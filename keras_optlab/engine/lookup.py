@@ -7,20 +7,20 @@ from typing import Any
 from keras_optlab.engine.optimizer import Optimizer
 
 
-def find_engine(optimizer: Any) -> Optimizer | None:
+def find_optimizer(optimizer: Any) -> Optimizer | None:
     """Return our optimizer, also from inside a `LossScaleOptimizer`, or `None`."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return optimizer if isinstance(optimizer, Optimizer) else None
 
 
-def engine_of(model_or_optimizer: Any, who: str) -> Optimizer:
+def optimizer_of(model_or_optimizer: Any, who: str) -> Optimizer:
     """Return our optimizer of a compiled model, or raise what `who` needs.
 
     Raises:
         TypeError: if the optimizer is not one of keras_optlab.
     """
     optimizer = getattr(model_or_optimizer, "optimizer", model_or_optimizer)
-    engine = find_engine(optimizer)
+    engine = find_optimizer(optimizer)
     if engine is None:
         name = type(optimizer).__name__
         raise TypeError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -12,41 +11,49 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from keras_optlab.core import Paper, Record, Slot
+from keras_optlab.core import Values
 from keras_optlab.core.declared import plain
-from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.registry import register
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine import checkpoint
 from keras_optlab.engine.backend.keras_adapter import (
-    Seam,
+    KerasAdapter,
     concrete,
     constant,
     unbuilt_by_errors,
 )
-from keras_optlab.engine.backend.variables import eagerly, read, to_numpy, unshare
-from keras_optlab.engine.hyperparameters.access import Driving
-from keras_optlab.engine.hyperparameters.checks import check_exclusion
-from keras_optlab.engine.hyperparameters.options import KERAS_OWNED, UNGROUPED
-from keras_optlab.engine.hyperparameters.variables import Scalars, scalar_dtype
+from keras_optlab.engine.backend.modules import eager_scope
+from keras_optlab.engine.backend.variables import copy_buffers, read, to_numpy
+from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
+from keras_optlab.engine.hyperparameters.checks import (
+    check_exclusion,
+    check_group_fields,
+)
+from keras_optlab.engine.hyperparameters.options import KERAS_OWNED
+from keras_optlab.engine.hyperparameters.variables import (
+    HyperparameterVariables,
+    scalar_dtype,
+)
 from keras_optlab.engine.model import evaluation_weights, hooks
 from keras_optlab.engine.model.moves import Moves
-from keras_optlab.engine.model.second_pass import Batch
 from keras_optlab.engine.model.skip_warnings import SkipWatch
+from keras_optlab.engine.rule import Rule
 from keras_optlab.engine.statistics.histograms import Histograms
 from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
 from keras_optlab.engine.update.plan import Plan, make_plan
+from keras_optlab.engine.update.plan_warnings import (
+    warn_of_large_weights,
+    warn_of_no_exclusion,
+)
 from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
 from keras_optlab.engine.update.window import Window
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
-Tensor = Any
-Variable = Any
 
-
-class Optimizer(Driving):
+class Optimizer(Rule, HyperparameterAccess):
     r"""Base of every optimizer: an algorithm declares, the engine does the rest.
 
     A subclass declares its hyperparameters and slots and implements `update`, a pure
@@ -77,16 +84,6 @@ class Optimizer(Driving):
     array([0.625, 1.4  ], dtype=float32)
     """
 
-    shared: ClassVar[tuple[Slot, ...]] = ()
-    elementwise: ClassVar[bool] = True
-    rests_at_zero: ClassVar[bool] = False  # and nowhere else, without a gradient
-    decays_in_rule: ClassVar[bool] = False  # by `h.weight_decay`, `None` where exempt
-    spectral: ClassVar[bool] = False  # by singular vectors, which are known less well
-    finds_rate: ClassVar[bool] = False  # and the learning rate is a factor on it
-    may_fail: ClassVar[bool] = False  # on a matrix; then a weight and its state stay
-    needs_full_rank: ClassVar[bool] = False  # of first gradients, to be determined
-    paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
-    keras_twin: ClassVar[str | None] = None
     registry_name: ClassVar[str] = ""
 
     def __init_subclass__(cls, registered: bool = True, **kwargs: Any) -> None:
@@ -95,17 +92,19 @@ class Optimizer(Driving):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = self.bind(*args, **kwargs)
-        Seam.__init__(
+        KerasAdapter.__init__(
             self,
             learning_rate=values.learning_rate,  # pyright: ignore[reportCallIssue]
             **{k: getattr(values, k) for k in KERAS_OWNED},
         )
         self._values = values
-        self._check_groups()
-        self.live = Scalars(type(self), values, self._add_scalar)
+        check_group_fields(self)
+        self.scalars = HyperparameterVariables(type(self), values, self._add_scalar)
         for transform in self.transforms:
             add = functools.partial(self._add_scalar, owner=type(transform).__name__)
-            transform.live = Scalars(type(transform), transform._values, add)
+            transform.scalars = HyperparameterVariables(
+                type(transform), transform._values, add
+            )
         self.updates = self._add_counter("updates")
         self.skips = Skips(self._add_counter)
         self.loop = SkipWatch(self)
@@ -113,162 +112,12 @@ class Optimizer(Driving):
         self.recorder = Recorder()
         self.pending_state: Any = None  # read before there were weights
         self.times_loaded = 0
-        self.at_evaluation_point = False
-        self.hosts: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # see host.py
-        self._looked_again = False
-        if self.looks_again and self.accumulates:
+        self.at_evaluation_weights = False
+        self.models: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # see host.py
+        self._second_pass_done = False
+        if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
         self.exclude: functools.partial[None] | None = None
-
-    # What an algorithm implements.
-
-    def prepare(self, h: Record, t: Tensor, z: Record) -> tuple[Record, Record]:
-        """Derive, once a step, the scalars that all tensors share.
-
-        Args:
-            h: The hyperparameters, as scalar tensors or `DecayRate`s; and `count`, the
-                number of this update as an integer, for what happens every so many
-                updates: as a float it would not be exact beyond 2**24.
-            t: The number of this update, counted from 1, as a float.
-            z: The `shared` state.
-
-        Returns:
-            `h`, extended by what `update` wants to read from it, and the next `z`.
-        """
-        del t
-        return h, z
-
-    def measure(self, w: Tensor, g: Tensor, s: Record, h: Record, t: Tensor) -> Record:
-        """Return what of one weight counts in sums over all weights. Pure.
-
-        A rule implements this together with `conclude`, if its scalars follow from all
-        weights: distances, inner products. Arguments are those of `update`.
-        """
-        del w, g, s, h, t
-        return Record()
-
-    def conclude(
-        self, h: Record, t: Tensor, z: Record, sums: Record
-    ) -> tuple[Record, Record]:
-        """Derive, as `prepare` does, the scalars that need `sums` of what was measured.
-
-        Args:
-            h: The hyperparameters, as `prepare` returned them.
-            t: The number of this update, counted from 1.
-            z: The `shared` state, as `prepare` returned it.
-            sums: What `measure` returned, each added up over all weights.
-        """
-        del t, sums
-        return h, z
-
-    @functools.cached_property
-    def constant_slots(self) -> set[str]:
-        """The names of slots that no step writes."""
-        return {slot.name for slot in self.slots if slot.constant}
-
-    @property
-    def measures(self) -> bool:
-        """Whether the rule needs sums over all weights."""
-        return type(self).conclude is not Optimizer.conclude
-
-    def update(
-        self, w: Tensor, g: Tensor, s: Record, h: Record, t: Tensor
-    ) -> tuple[Tensor, Record]:
-        """Return what to add to one weight, and its next slots. Pure.
-
-        Args:
-            w: The weight, after decoupled decay.
-            g: Its gradient, of the same shape and type.
-            s: Its slots.
-            h: The hyperparameters, as `prepare` returned them, in the type of `w`.
-            t: The number of this update, counted from 1.
-        """
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement `update(self, w, g, s, h, t)`."
-        )
-
-    def is_too_large(self, shape: tuple[int, ...], values: Record) -> bool:
-        """Return whether a weight gets less than the rule gives to smaller ones.
-
-        Users are told once. A rule with matrices of a limited size implements it.
-
-        Args:
-            shape: The weight's shape.
-            values: The arguments that it has.
-        """
-        del shape, values
-        return False
-
-    def follow(self, w: Tensor, s: Record, h: Record, t: Tensor) -> Record:
-        """Return the slots, given what the weight has become in the end. Pure.
-
-        A rule implements it to remember weights, such as their average.
-        """
-        raise NotImplementedError
-
-    @property
-    def follows(self) -> bool:
-        """Whether the rule's slots depend on the new weights."""
-        return type(self).follow is not Optimizer.follow
-
-    def second_pass(
-        self,
-        batch: Batch,
-        ws: list[Tensor],
-        gs: list[Tensor],
-        s: list[Record],
-        h: Record,
-        t: Tensor,
-    ) -> tuple[list[Tensor], list[Record]]:
-        """Return the gradients to step by, and all slots, after another look. Pure.
-
-        A rule that implements it trains in a compiled model only.
-
-        Args:
-            batch: What may be asked about the loss of the present batch.
-            ws: All weights that have a gradient.
-            gs: Their gradients.
-            s: Their slots; `update` sees those that are returned.
-            h: The hyperparameters that are not of a group.
-            t: The number of this update, counted from 1.
-        """
-        raise NotImplementedError
-
-    def to_evaluation(self, w: Tensor, s: Record, h: Record) -> tuple[Tensor, Record]:
-        """Return the weight to evaluate, and its slots while it takes the place. Pure.
-
-        A rule implements this together with `to_training`, if it trains at one point
-        and is meant to be used at another.
-        """
-        raise NotImplementedError
-
-    def to_training(self, w: Tensor, s: Record, h: Record) -> tuple[Tensor, Record]:
-        """Undo `to_evaluation`."""
-        raise NotImplementedError
-
-    @property
-    def rests_without_gradient(self) -> bool:
-        """Whether an entry whose gradient is 0 keeps its weight and state.
-
-        A rule that says so is spared the rows that a sparse gradient does not touch.
-        """
-        return False
-
-    @property
-    def looks_again(self) -> bool:
-        """Whether the rule looks at each batch more than once."""
-        return type(self).second_pass is not Optimizer.second_pass
-
-    @property
-    def has_two_points(self) -> bool:
-        """Whether the rule trains at other weights than those to evaluate."""
-        return type(self).to_evaluation is not Optimizer.to_evaluation
-
-    @functools.cached_property
-    def other_set(self) -> set[str]:
-        """The names of slots that hold the weights which the model does not have."""
-        owner = next(c for c in type(self).__mro__ if "to_evaluation" in vars(c))
-        return {s.name for s in owner.slots if s.init == "weight"}  # type: ignore[attr-defined]
 
     # One step, as Keras asks for it.
 
@@ -282,13 +131,13 @@ class Optimizer(Driving):
             self.plan: Plan = make_plan(self, variables)
             if self.accumulates:
                 self.window = Window(self._add_record, len(variables))
-            self._tell_of_large_weights()
-            self._tell_of_no_exclusion()
-            self.recorder.build(self._add_record, [p.path for p in self.plan.live])
+            warn_of_large_weights(self)
+            warn_of_no_exclusion(self)
+            self.recorder.build(self._add_record, [p.path for p in self.plan.trainable])
             self.moves = Moves(self)
             if self.pending_state is not None:
                 self.plan.waiting.clear()
-                with eagerly():
+                with eager_scope():
                     checkpoint.load_pending(self)
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
@@ -298,31 +147,31 @@ class Optimizer(Driving):
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
-        if self.looks_again and not self._looked_again:
+        if self.needs_second_pass and not self._second_pass_done:
             raise RuntimeError(
                 f"{type(self).__name__} looks at each batch more than once. Compile a "
                 "model with it and call `fit` or `train_on_batch`. Received: a call of "
                 "`apply` from elsewhere."
             )
-        if self.at_evaluation_point:
+        if self.at_evaluation_weights:
             raise RuntimeError(
                 f"{type(self).__name__} trains at other weights than those it leaves "
                 "for evaluation. Received: a call of `apply` while the model has the "
-                "latter. Train within `with optimizer.training_point():`."
+                "latter. Train within `with optimizer.training_weights():`."
             )
-        if self.has_two_points and not self.hosts:
+        if self.has_evaluation_weights and not self.models:
             hooks.tell_of_averages(self)
         self.plan.fill_slots()
         take_step(self, gradients, indices)
 
     @contextlib.contextmanager
-    def looked_again(self) -> Iterator[None]:
+    def second_pass_done(self) -> Iterator[None]:
         """Let `apply` step by gradients that a second pass has seen."""
-        self._looked_again = True
+        self._second_pass_done = True
         try:
             yield
         finally:
-            self._looked_again = False
+            self._second_pass_done = False
 
     def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]:
         """Return what the engine keeps for these weights."""
@@ -330,12 +179,12 @@ class Optimizer(Driving):
 
     # Where the weights are.
 
-    def training_point(self) -> contextlib.AbstractContextManager[None]:
+    def training_weights(self) -> contextlib.AbstractContextManager[None]:
         """Have the weights where they train; a loop of one's own needs it.
 
         `fit` does so by itself.
         """
-        return evaluation_weights.training_point(self)
+        return evaluation_weights.with_training_weights(self)
 
     def attach(self, model: keras.Model) -> None:
         """Join the optimizer to a model that another model's `train_step` trains.
@@ -346,7 +195,7 @@ class Optimizer(Driving):
         From then on the model has the weights to evaluate, also for its `evaluate`,
         `predict`, `save`, `export` and `get_weights`, except while a model that it is
         part of, or itself, runs `fit` or `train_on_batch` with a `train_step` of its
-        own. Calls of `apply` elsewhere have to be within `training_point`.
+        own. Calls of `apply` elsewhere have to be within `training_weights`.
 
         Optimizers with one set of weights need nothing; for them this does nothing.
 
@@ -365,12 +214,12 @@ class Optimizer(Driving):
         """
         hooks.attach(self, model)
 
-    def evaluation_point(self) -> contextlib.AbstractContextManager[None]:
+    def evaluation_weights(self) -> contextlib.AbstractContextManager[None]:
         """Have the weights where they are evaluated, and afterwards as before.
 
         The methods of a compiled model do so by themselves.
         """
-        return evaluation_weights.evaluation_point(self)
+        return evaluation_weights.with_evaluation_weights(self)
 
     def is_complete(self, count: Tensor) -> Tensor:
         """Return whether a micro-batch is the last before an update.
@@ -429,7 +278,7 @@ class Optimizer(Driving):
             return  # a failed step took the state with it, or another one has trained
         super().finalize_variable_values(var_list)
         if self.use_ema:
-            unshare(var_list)
+            copy_buffers(var_list)
 
     # Keeping and restoring.
 
@@ -490,36 +339,12 @@ class Optimizer(Driving):
         """
         checkpoint.load(self, store)
 
-    def values_of(self, group: int) -> Record:
+    def values_of(self, group: int) -> Values:
         """Return the arguments, as constructed, that weights of a group have."""
         own = self.groups[group].hyperparameters if group >= 0 else {}
         return self._values.extend(**own)
 
     # Small things the above is made of.
-
-    def _tell_of_large_weights(self) -> None:
-        found = [
-            f"{p.path!r} {tuple(p.variable.shape)}"
-            for p in self.plan.live
-            if self.is_too_large(tuple(p.variable.shape), self.values_of(p.group))
-        ]
-        if found:
-            warnings.warn(
-                f"{type(self).__name__} does with less than whole matrices for weights "
-                f"beyond `max_size`: {', '.join(found)}. See its documentation; raise "
-                "`max_size` if there are memory and time for it.",
-                stacklevel=2,
-            )
-
-    def _tell_of_no_exclusion(self) -> None:
-        if self.exclude and all(self.decays(p.variable) for p in self.plan.parameters):
-            names = sorted({p.variable.name for p in self.plan.parameters})
-            given = [f"{k}={shown(v)}" for k, v in self.exclude.keywords.items()]
-            warnings.warn(
-                "exclude_from_weight_decay found no weight. Received: "
-                f"{', '.join(given)}. The weights are named: {', '.join(names)}.",
-                stacklevel=2,
-            )
 
     def _check_accumulation(self) -> None:
         owner = next(c for c in type(self).__mro__ if "second_pass" in vars(c))
@@ -528,22 +353,6 @@ class Optimizer(Driving):
                 f"{type(self).__name__} remembers what it saw of a batch, which has to "
                 "be a whole one. Received: gradient accumulation. Use larger batches."
             )
-
-    def _check_groups(self) -> None:
-        of_the_whole = {s.when for s in self.slots} | UNGROUPED
-        fields = {
-            k: f
-            for k, f in self.fields.items()
-            if (f.adjustable or f.by_group) and k not in of_the_whole
-        }
-        for group in self.groups:
-            for name, value in group.hyperparameters.items():
-                if name not in fields:
-                    raise TypeError(
-                        f"A Group of {type(self).__name__} cannot set this. Received: "
-                        f"{name}={shown(value)}. {advise(name, value, fields)}"
-                    )
-                group.hyperparameters[name] = fields[name].validate(value)
 
     def _add_scalar(self, name: str, value: float, owner: str = "") -> Variable:
         return self.add_variable(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 @dataclass(frozen=True)

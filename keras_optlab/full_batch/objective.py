@@ -12,10 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend import derivatives
 from keras_optlab.full_batch.data import Data
-
-Tensor = Any
 
 
 class Objective:

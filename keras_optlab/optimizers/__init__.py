@@ -75,8 +75,6 @@ from keras_optlab.optimizers.swa import SWA
 from keras_optlab.optimizers.tiger import Tiger
 from keras_optlab.optimizers.yogi import Yogi
 
-LAMB = Lamb
-
 __all__ = [
     "SWA",
     "Sophia",
@@ -91,7 +89,6 @@ __all__ = [
     "ADOPT",
     "CAME",
     "COCOB",
-    "LAMB",
     "LARS",
     "MADGRAD",
     "MARS",

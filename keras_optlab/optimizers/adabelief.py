@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -31,10 +39,10 @@ class AdaBelief(Optimizer):
     >>> optimizer = AdaBelief(1e-3, epsilon=1e-8)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the variance")
-    epsilon: Driven = Hyper(default=1e-16, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the variance")
+    epsilon: FloatOrSchedule = Hyper(default=1e-16, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("s"))
     paper = Paper(

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -39,12 +47,14 @@ class AdaBound(Optimizer):
     >>> optimizer = AdaBound(1e-3, final_learning_rate=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    final_learning_rate: Driven = Hyper(default=0.1, doc="rate η* at the end")
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    gamma: Driven = Hyper(default=0.001, doc="speed γ at which the bounds meet")
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    final_learning_rate: FloatOrSchedule = Hyper(default=0.1, doc="rate η* at the end")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    gamma: FloatOrSchedule = Hyper(
+        default=0.001, doc="speed γ at which the bounds meet"
+    )
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))
     shared = (Slot("first_rate"),)

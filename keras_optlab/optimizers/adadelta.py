@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
@@ -28,9 +36,9 @@ class Adadelta(Optimizer):
     >>> as_published = Adadelta(1.0, rho=0.95, epsilon=1e-6)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    rho: Driven = Decay(default=0.95, doc="decay ρ of the mean squares")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    rho: FloatOrSchedule = Beta(default=0.95, doc="decay ρ of the mean squares")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("accumulated_grad"), Slot("accumulated_delta"))
     paper = Paper(

@@ -2,9 +2,17 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Flag,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import (
-    DecayRate,
+    BetaTensor,
     ema,
     factored_root,
     maximum,
@@ -55,11 +63,19 @@ class Adafactor(Optimizer):
     >>> fixed = Adafactor(0.5, relative_step=False, keras_compatible=False)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_2_decay: Driven = Hyper(default=-0.8, within="< 0", doc="exponent c of t")
-    epsilon_1: Driven = Hyper(default=1e-30, doc="stabilizer ε₁ of the mean square")
-    epsilon_2: Driven = Hyper(default=1e-3, within=">= 0", doc="least length ε₂")
-    clip_threshold: Driven = Hyper(default=1.0, doc="largest length d of an update")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_2_decay: FloatOrSchedule = Hyper(
+        default=-0.8, within="< 0", doc="exponent c of t"
+    )
+    epsilon_1: FloatOrSchedule = Hyper(
+        default=1e-30, doc="stabilizer ε₁ of the mean square"
+    )
+    epsilon_2: FloatOrSchedule = Hyper(
+        default=1e-3, within=">= 0", doc="least length ε₂"
+    )
+    clip_threshold: FloatOrSchedule = Hyper(
+        default=1.0, doc="largest length d of an update"
+    )
     relative_step: bool = Flag(default=True, doc="let the rate fall with time")
     keras_compatible: bool = Flag(
         default=True, doc="let the rate fall in any case", kw_only=True
@@ -83,7 +99,7 @@ class Adafactor(Optimizer):
         rate = h.learning_rate
         if h.relative_step or h.keras_compatible:
             rate = minimum(rate, 1 / ops.sqrt(t))
-        return h.extend(rate=rate, beta_t=DecayRate(ops.power(t, h.beta_2_decay))), z
+        return h.extend(rate=rate, beta_t=BetaTensor(ops.power(t, h.beta_2_decay))), z
 
     def update(self, w, g, s, h, t):
         squared = ops.square(g) + h.epsilon_1

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Choice, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Choice,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -26,11 +34,11 @@ class Adagrad(Optimizer):
     >>> optimizer = Adagrad(0.01, initial_accumulator_value=0.0)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
     initial_accumulator_value: float = Hyper(
         default=0.1, within=">= 0", doc="start of the sum G₀", adjustable=False
     )
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     epsilon_placement: str = Choice(
         default="inside", choices=("inside", "outside"), doc="place of ε at the root"
     )

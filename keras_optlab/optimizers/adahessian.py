@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.curvature import hessian_diagonal
 from keras_optlab.core.numerics import ema, mean, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -45,11 +53,11 @@ class AdaHessian(Optimizer):
     >>> optimizer = AdaHessian(0.15)
     """
 
-    learning_rate: Rate = StepSize(default=0.15)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-4, doc="stabilizer ε")
-    hessian_power: Driven = Hyper(default=1.0, within="(0, 1]", doc="power k")
+    learning_rate: LearningRateLike = LearningRate(default=0.15)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="stabilizer ε")
+    hessian_power: FloatOrSchedule = Hyper(default=1.0, within="(0, 1]", doc="power k")
     seed: int = Hyper(
         default=0, within=">= 0", integer=True, adjustable=False, doc="seed of z"
     )

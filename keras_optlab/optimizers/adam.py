@@ -3,15 +3,15 @@
 from keras import ops
 
 from keras_optlab.core import (
+    Beta,
     Choice,
-    Decay,
-    Driven,
     Flag,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Paper,
-    Rate,
     Slot,
-    StepSize,
 )
 from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -48,16 +48,16 @@ class Adam(Optimizer):
     >>> as_published = Adam(epsilon=1e-8, epsilon_placement="outside")
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     amsgrad: bool = Flag(default=False, doc="divide by the largest mean square so far")
     epsilon_placement: str = Choice(
         default="hat", choices=("hat", "outside", "inside"), doc="place of ε"
     )
 
-    slots = (Slot("m"), Slot("v"), Slot("v_max", when="amsgrad", follows=True))
+    slots = (Slot("m"), Slot("v"), Slot("v_max", when="amsgrad", stored_last=True))
     paper = Paper(
         "Adam: A method for stochastic optimization",
         "Kingma and Ba",

@@ -1,6 +1,12 @@
 """Adam with decoupled weight decay."""
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.optimizers.adam import Adam
 
 
@@ -31,8 +37,8 @@ class AdamW(Adam):
     >>> optimizer = AdamW(3e-4, weight_decay=0.1, decay_mask="matrices")
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
     )
 

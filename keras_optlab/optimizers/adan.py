@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -35,11 +43,11 @@ class Adan(Optimizer):
     >>> optimizer = Adan(1e-3, weight_decay=0.02)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.98, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.92, doc="decay β₂ of the mean difference")
-    beta_3: Driven = Decay(default=0.99, doc="decay β₃ of the mean square")
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.98, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.92, doc="decay β₂ of the mean difference")
+    beta_3: FloatOrSchedule = Beta(default=0.99, doc="decay β₃ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     decays_in_rule = True
     slots = (Slot("m"), Slot("v"), Slot("n"), Slot("g"))
@@ -57,7 +65,7 @@ class Adan(Optimizer):
         rate = h.learning_rate * ops.sqrt(bias_3)
         return h.extend(
             rate_m=rate / bias_1,
-            rate_v=rate * h.beta_2.keep / bias_2,
+            rate_v=rate * h.beta_2.value / bias_2,
             epsilon_t=h.epsilon * ops.sqrt(bias_3),
         ), z
 

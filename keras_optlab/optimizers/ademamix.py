@@ -2,8 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.numerics import DecayRate, ema, one_minus_power
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
+from keras_optlab.core.numerics import BetaTensor, ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
@@ -35,17 +43,21 @@ class AdEMAMix(Optimizer):
     >>> optimizer = AdEMAMix(1e-3, warmup_steps=10_000)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, within="(0, 1)", doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    beta_3: Driven = Decay(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(
+        default=0.9, within="(0, 1)", doc="decay β₁ of the mean"
+    )
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_3: FloatOrSchedule = Beta(
         default=0.9999, within="(0, 1)", doc="decay β₃ of the slow mean"
     )
-    alpha: Driven = Hyper(default=5.0, within=">= 0", doc="weight α of the slow mean")
+    alpha: FloatOrSchedule = Hyper(
+        default=5.0, within=">= 0", doc="weight α of the slow mean"
+    )
     warmup_steps: int = Hyper(
         default=0, within=">= 0", doc="updates T of warm-up", integer=True
     )
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"), Slot("slow"))
     paper = Paper(
@@ -57,12 +69,12 @@ class AdEMAMix(Optimizer):
 
     def prepare(self, h, t, z):
         share = ops.where(t < h.warmup_steps, t / ops.maximum(h.warmup_steps, 1), 1.0)
-        log_1, log_3 = ops.log1p(-h.beta_1.rest), ops.log1p(-h.beta_3.rest)
+        log_1, log_3 = ops.log1p(-h.beta_1.complement), ops.log1p(-h.beta_3.complement)
         log_t = log_1 * log_3 / ((1 - share) * log_3 + share * log_1)
         bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
         rate = h.learning_rate * ops.sqrt(bias_2)
         return h.extend(
-            beta_t=DecayRate(-ops.expm1(log_t)),
+            beta_t=BetaTensor(-ops.expm1(log_t)),
             rate_m=rate / bias_1,
             rate_slow=rate * h.alpha * share,
             epsilon_t=h.epsilon * ops.sqrt(bias_2),

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, maximum, minimum
 from keras_optlab.engine import Optimizer
 
@@ -31,10 +39,10 @@ class ADOPT(Optimizer):
     >>> optimizer = ADOPT(1e-3)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.9999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-6, doc="least denominator ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.9999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="least denominator ε")
 
     slots = (Slot("m"), Slot("v"))
     paper = Paper(

@@ -1,6 +1,13 @@
 """Aggregated momentum."""
 
-from keras_optlab.core import Decay, Driven, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -23,10 +30,10 @@ class AggMo(Optimizer):
     >>> optimizer = AggMo(0.1, beta_3=0.999)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    beta_1: Driven = Decay(default=0.0, doc="damping β₁")
-    beta_2: Driven = Decay(default=0.9, doc="damping β₂")
-    beta_3: Driven = Decay(default=0.99, doc="damping β₃")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    beta_1: FloatOrSchedule = Beta(default=0.0, doc="damping β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.9, doc="damping β₂")
+    beta_3: FloatOrSchedule = Beta(default=0.99, doc="damping β₃")
 
     slots = (
         Slot("v_1", when="beta_1"),

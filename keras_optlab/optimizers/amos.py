@@ -4,7 +4,15 @@ import math
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, maximum, mean, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -38,10 +46,12 @@ class Amos(Optimizer):
     >>> optimizer = Amos(0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    beta: Driven = Decay(default=0.999, doc="decay β of the mean square")
-    decay_speed: Driven = Hyper(default=0.25, within=">= 0", doc="speed ζ of decay")
-    scale: Driven = Hyper(default=1.0, doc="factor on the scale s")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    beta: FloatOrSchedule = Beta(default=0.999, doc="decay β of the mean square")
+    decay_speed: FloatOrSchedule = Hyper(
+        default=0.25, within=">= 0", doc="speed ζ of decay"
+    )
+    scale: FloatOrSchedule = Hyper(default=1.0, doc="factor on the scale s")
 
     elementwise = False
     slots = (Slot("v", shape="scalar"), Slot("b", shape="scalar"))

@@ -4,14 +4,14 @@ import keras
 from keras import ops
 
 from keras_optlab.core import (
+    Beta,
     Choice,
-    Decay,
-    Driven,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Paper,
-    Rate,
     Slot,
-    StepSize,
 )
 from keras_optlab.core.matrices import matrix_shape, renewed
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
@@ -66,23 +66,23 @@ class Apollo(Optimizer):
     >>> mini = Apollo(0.01, rank=1, scaling="tensor", scale=128.0)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
     rank: int = Hyper(
         default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
     )
     period: int = Hyper(
         default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
     )
-    scale: Driven = Hyper(default=1.0, doc="factor α on matrices")
+    scale: FloatOrSchedule = Hyper(default=1.0, doc="factor α on matrices")
     scaling: str = Choice(
         default="channel", choices=("channel", "tensor"), doc="what has one factor"
     )
     projection: str = Choice(
         default="random", choices=("random", "svd"), doc="kind of P"
     )
-    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     may_fail = True

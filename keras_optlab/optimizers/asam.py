@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper
 from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -26,7 +26,7 @@ class ASAM(Wrapper):
     >>> optimizer = ASAM(optimizers.SGD(0.1, momentum=0.9), sam_rho=0.5)
     """
 
-    sam_rho: Driven = Hyper(default=0.5, within=">= 0", doc="radius ρ")
+    sam_rho: FloatOrSchedule = Hyper(default=0.5, within=">= 0", doc="radius ρ")
 
     paper = Paper(
         "ASAM: Adaptive sharpness-aware minimization for scale-invariant learning of "

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, factored_root, maximum, mean, rms
 from keras_optlab.core.slots import columns, rows, unfactored
 from keras_optlab.engine import Optimizer
@@ -37,13 +45,19 @@ class CAME(Optimizer):
     >>> optimizer = CAME(2e-4, weight_decay=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=2e-4)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    beta_3: Driven = Decay(default=0.9999, doc="decay β₃ of the instability")
-    epsilon_1: Driven = Hyper(default=1e-30, doc="stabilizer ε₁ of the mean square")
-    epsilon_2: Driven = Hyper(default=1e-16, doc="stabilizer ε₂ of the instability")
-    clip_threshold: Driven = Hyper(default=1.0, doc="largest length d of an update")
+    learning_rate: LearningRateLike = LearningRate(default=2e-4)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_3: FloatOrSchedule = Beta(default=0.9999, doc="decay β₃ of the instability")
+    epsilon_1: FloatOrSchedule = Hyper(
+        default=1e-30, doc="stabilizer ε₁ of the mean square"
+    )
+    epsilon_2: FloatOrSchedule = Hyper(
+        default=1e-16, doc="stabilizer ε₂ of the instability"
+    )
+    clip_threshold: FloatOrSchedule = Hyper(
+        default=1.0, doc="largest length d of an update"
+    )
 
     elementwise = False
     slots = (

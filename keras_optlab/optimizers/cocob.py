@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
@@ -29,8 +36,8 @@ class COCOB(Optimizer):
     >>> optimizer = COCOB()
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    alpha: Driven = Hyper(default=100.0, doc="caution α of the first steps")
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    alpha: FloatOrSchedule = Hyper(default=100.0, doc="caution α of the first steps")
     epsilon: float = Hyper(default=1e-8, doc="start of L", adjustable=False)
 
     slots = (

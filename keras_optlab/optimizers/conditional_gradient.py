@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Choice, Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    Choice,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.core.numerics import minimum, norm
 from keras_optlab.core.spectral import leading_pair
 from keras_optlab.engine import Optimizer
@@ -31,8 +38,8 @@ class ConditionalGradient(Optimizer):
     >>> optimizer = ConditionalGradient(0.01, radius=5.0, norm="nuclear")
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    radius: Driven = Hyper(default=10.0, doc="radius ρ of the ball")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    radius: FloatOrSchedule = Hyper(default=10.0, doc="radius ρ of the ball")
     norm: str = Choice(
         default="frobenius", choices=("frobenius", "nuclear"), doc="norm of the ball"
     )

@@ -3,15 +3,15 @@
 from keras import ops
 
 from keras_optlab.core import (
-    Decay,
-    Driven,
+    Beta,
     Flag,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Paper,
-    Rate,
-    Record,
     Slot,
-    StepSize,
+    Values,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, root
 from keras_optlab.engine import Optimizer
@@ -49,15 +49,15 @@ class DAdaptAdam(Optimizer):
     >>> optimizer = DAdaptAdam(weight_decay=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
-    growth_rate: Driven | None = Hyper(
+    growth_rate: FloatOrSchedule | None = Hyper(
         default=None, within="> 1", doc="largest growth of the estimate"
     )
     bias_correction: bool = Flag(default=False, doc="Adam's corrections")
-    epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True
     slots = (Slot("m"), Slot("v"), Slot("s"))
@@ -77,14 +77,14 @@ class DAdaptAdam(Optimizer):
             rate = rate * ops.sqrt(bias_2) / bias_1
         return h.extend(rate=rate, beta_3=root(h.beta_2)), z
 
-    def measure(self, w, g, s, h, t):
+    def local_sums(self, w, g, s, h, t):
         adapted = s.s / (ops.sqrt(s.v) + h.epsilon)
-        return Record(
+        return Values(
             r=h.rate * ops.sum(g * adapted),
             s=ops.sum(ops.abs(ema(s.s, h.rate * g, h.beta_3))),
         )
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         numerator = ema(z.numerator, sums.r, h.beta_3)
         known = ops.logical_and(sums.s > 0, h.learning_rate > 0)
         below = (1 - h.beta_3) * ops.where(sums.s > 0, sums.s, 1.0)

@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+    Values,
+)
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
@@ -32,10 +41,10 @@ class DAdaptSGD(Optimizer):
     >>> optimizer = DAdaptSGD(momentum=0.9)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    momentum: Driven = Decay(default=0.0, doc="momentum β")
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    momentum: FloatOrSchedule = Beta(default=0.0, doc="momentum β")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
-    growth_rate: Driven | None = Hyper(
+    growth_rate: FloatOrSchedule | None = Hyper(
         default=None, within="> 1", doc="largest growth of the estimate"
     )
 
@@ -49,12 +58,12 @@ class DAdaptSGD(Optimizer):
         "2301.07733",
     )
 
-    def measure(self, w, g, s, h, t):
-        return Record(
+    def local_sums(self, w, g, s, h, t):
+        return Values(
             ss=ops.sum(ops.square(s.s)), sg=ops.sum(s.s * g), gg=ops.sum(ops.square(g))
         )
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         first = ops.where(z.first_norm > 0, z.first_norm, ops.sqrt(sums.gg))
         rate = z.d * h.learning_rate / ops.where(first > 0, first, 1.0)
         numerator = z.numerator + rate * sums.sg

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot, Values
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
@@ -31,7 +31,7 @@ class DoG(Optimizer):
     >>> optimizer = DoG(use_ema=True)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
     reps_rel: float = Hyper(default=1e-6, doc="relative first step ρ")
     epsilon: float = Hyper(default=1e-8, doc="stabilizer ε")
 
@@ -45,14 +45,14 @@ class DoG(Optimizer):
         "2302.12022",
     )
 
-    def measure(self, w, g, s, h, t):
-        return Record(
+    def local_sums(self, w, g, s, h, t):
+        return Values(
             start=ops.sum(ops.square(s.start)),
             moved=ops.sum(ops.square(w - s.start)),
             gradient=ops.sum(ops.square(g)),
         )
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         first = h.reps_rel * (1 + ops.sqrt(sums.start))
         r = maximum(maximum(ops.sqrt(sums.moved), z.r), first)
         total = z.total + sums.gradient

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot, Values
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
@@ -28,7 +28,7 @@ class DoWG(Optimizer):
     >>> optimizer = DoWG()
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
     initial_distance: float = Hyper(default=1e-2, doc="first distance r₀")
     epsilon: float = Hyper(default=1e-4, doc="stabilizer ε")
 
@@ -42,12 +42,12 @@ class DoWG(Optimizer):
         "2305.16284",
     )
 
-    def measure(self, w, g, s, h, t):
-        return Record(
+    def local_sums(self, w, g, s, h, t):
+        return Values(
             moved=ops.sum(ops.square(w - s.start)), gradient=ops.sum(ops.square(g))
         )
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         first = ops.square(h.initial_distance)
         squared = maximum(maximum(sums.moved, z.squared_distance), first)
         v = z.v + squared * sums.gradient

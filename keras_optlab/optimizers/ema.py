@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Paper, Slot
+from keras_optlab.core import Beta, FloatOrSchedule, Paper, Slot
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -29,7 +29,7 @@ class EMA(Wrapper):
     >>> optimizer = EMA(optimizers.AdamW(1e-3), average_decay=0.99)
     """
 
-    average_decay: Driven = Decay(default=0.99, doc="decay α of the average")
+    average_decay: FloatOrSchedule = Beta(default=0.99, doc="decay α of the average")
 
     slots = (Slot("weight_average", init="weight"),)
     paper = Paper(
@@ -38,7 +38,7 @@ class EMA(Wrapper):
         1992,
     )
 
-    def follow(self, w, s, h, t):
+    def after_step(self, w, s, h, t):
         mean = ema(s.weight_average, w, h.average_decay)
         return s.next(weight_average=ops.where(t > 1, mean, w))
 

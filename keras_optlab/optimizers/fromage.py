@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Paper, Rate, StepSize
+from keras_optlab.core import LearningRate, LearningRateLike, Paper
 from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
 
@@ -26,7 +26,7 @@ class Fromage(Optimizer):
     >>> optimizer = Fromage(0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
 
     elementwise = False
     rests_at_zero = True

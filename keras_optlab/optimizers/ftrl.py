@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
@@ -38,23 +45,23 @@ class Ftrl(Optimizer):
     >>> optimizer = Ftrl(0.1, l1_regularization_strength=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    learning_rate_power: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    learning_rate_power: FloatOrSchedule = Hyper(
         default=-0.5, within="<= 0", doc="power -p of the sum"
     )
     initial_accumulator_value: float = Hyper(
         default=0.1, within=">= 0", doc="start of the sum n₀", adjustable=False
     )
-    l1_regularization_strength: Driven = Hyper(
+    l1_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₁"
     )
-    l2_regularization_strength: Driven = Hyper(
+    l2_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₂"
     )
-    l2_shrinkage_regularization_strength: Driven = Hyper(
+    l2_shrinkage_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λₛ on the last weights"
     )
-    beta: Driven = Hyper(default=0.0, within=">= 0", doc="smoothing β")
+    beta: FloatOrSchedule = Hyper(default=0.0, within=">= 0", doc="smoothing β")
 
     rests_at_zero = True
     slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))

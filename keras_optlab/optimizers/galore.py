@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.matrices import matrix_shape, renewed
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
@@ -62,17 +70,17 @@ class GaLore(Optimizer):
     >>> optimizer = GaLore(0.01, rank=32)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
     rank: int = Hyper(
         default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
     )
     period: int = Hyper(
         default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
     )
-    scale: Driven = Hyper(default=0.25, doc="factor α on matrices")
-    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    scale: FloatOrSchedule = Hyper(default=0.25, doc="factor α on matrices")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     may_fail = True

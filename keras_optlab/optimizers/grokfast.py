@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Slot
+from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Paper, Slot
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -26,8 +26,12 @@ class Grokfast(Wrapper):
     >>> optimizer = Grokfast(optimizers.AdamW(1e-3), grokfast_lambda=2.0)
     """
 
-    grokfast_alpha: Driven = Decay(default=0.98, doc="decay α of the slow gradient")
-    grokfast_lambda: Driven = Hyper(default=2.0, within=">= 0", doc="its weight λ")
+    grokfast_alpha: FloatOrSchedule = Beta(
+        default=0.98, doc="decay α of the slow gradient"
+    )
+    grokfast_lambda: FloatOrSchedule = Hyper(
+        default=2.0, within=">= 0", doc="its weight λ"
+    )
 
     slots = (Slot("grokfast_mean"),)
     paper = Paper(
@@ -37,8 +41,8 @@ class Grokfast(Wrapper):
         "2405.20233",
     )
 
-    def measure(self, w, g, s, h, t):
-        return super().measure(w, self.amplified(g, s, h, t)[0], s, h, t)
+    def local_sums(self, w, g, s, h, t):
+        return super().local_sums(w, self.amplified(g, s, h, t)[0], s, h, t)
 
     def update(self, w, g, s, h, t):
         g, slow = self.amplified(g, s, h, t)

@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+    Values,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -30,13 +39,13 @@ class HypergradientAdam(Optimizer):
     >>> optimizer = HypergradientAdam(1e-3, hypergradient_learning_rate=1e-8)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    hypergradient_learning_rate: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    hypergradient_learning_rate: FloatOrSchedule = Hyper(
         default=1e-7, within=">= 0", doc="rate β of the rate"
     )
-    epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))
     shared = (Slot("learned"),)
@@ -56,11 +65,11 @@ class HypergradientAdam(Optimizer):
             last_bias_2=one_minus_power(h.beta_2, last),
         ), z
 
-    def measure(self, w, g, s, h, t):
+    def local_sums(self, w, g, s, h, t):
         u = s.m / h.last_bias_1 / (ops.sqrt(s.v / h.last_bias_2) + h.epsilon)
-        return Record(agreement=ops.sum(g * u))
+        return Values(agreement=ops.sum(g * u))
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         learned = z.learned + h.hypergradient_learning_rate * sums.agreement
         return h.extend(rate=h.learning_rate + learned), z.next(learned=learned)
 

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Record, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+    Values,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -25,8 +33,8 @@ class HypergradientSGD(Optimizer):
     >>> optimizer = HypergradientSGD(0.01, hypergradient_learning_rate=1e-4)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    hypergradient_learning_rate: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    hypergradient_learning_rate: FloatOrSchedule = Hyper(
         default=1e-3, within=">= 0", doc="rate β of the rate"
     )
 
@@ -39,10 +47,10 @@ class HypergradientSGD(Optimizer):
         "1703.04782",
     )
 
-    def measure(self, w, g, s, h, t):
-        return Record(agreement=ops.sum(g * s.g))
+    def local_sums(self, w, g, s, h, t):
+        return Values(agreement=ops.sum(g * s.g))
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         learned = z.learned + h.hypergradient_learning_rate * sums.agreement
         return h.extend(rate=h.learning_rate + learned), z.next(learned=learned)
 

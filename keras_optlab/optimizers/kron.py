@@ -6,7 +6,15 @@ from functools import partial
 import keras
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.factors import along, solved, turned
 from keras_optlab.core.matrices import spectral_norm, unfold
 from keras_optlab.core.numerics import (
@@ -84,10 +92,12 @@ class Kron(Optimizer):
     >>> optimizer = Kron(3e-4, weight_decay=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    fit_rate: Driven = Hyper(default=0.1, within="(0, 1)", doc="rate μ of the fit")
-    max_rms: Driven = Hyper(default=1.1, doc="largest size ρ of an update")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    fit_rate: FloatOrSchedule = Hyper(
+        default=0.1, within="(0, 1)", doc="rate μ of the fit"
+    )
+    max_rms: FloatOrSchedule = Hyper(default=1.1, doc="largest size ρ of an update")
     period: int | None = Hyper(
         default=None, within=">= 1", integer=True, adjustable=False, doc="between fits"
     )

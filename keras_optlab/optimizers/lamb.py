@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    Flag,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, norm, one_minus_power, trust_ratio
 from keras_optlab.engine import Optimizer
 
@@ -33,10 +42,10 @@ class Lamb(Optimizer):
     >>> optimizer = Lamb(0.002, weight_decay=0.01, decay_mask="matrices")
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     keras_compatible: bool = Flag(default=False, doc="decay outside the ratio")
 
     elementwise = False

@@ -1,6 +1,13 @@
 """LARS."""
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
 
@@ -30,9 +37,9 @@ class LARS(Optimizer):
     >>> optimizer = LARS(1.0, weight_decay=1e-4)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    momentum: Driven = Hyper(default=0.9, within="[0, 1]", doc="momentum μ")
-    trust_coefficient: Driven = Hyper(default=0.001, doc="trust coefficient τ")
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    momentum: FloatOrSchedule = Hyper(default=0.9, within="[0, 1]", doc="momentum μ")
+    trust_coefficient: FloatOrSchedule = Hyper(default=0.001, doc="trust coefficient τ")
 
     elementwise = False
     decays_in_rule = True

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot
 from keras_optlab.core.numerics import maximum, norm
 from keras_optlab.engine import Optimizer
 
@@ -24,7 +24,7 @@ class LDoG(Optimizer):
     >>> optimizer = LDoG(use_ema=True)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
     reps_rel: float = Hyper(default=1e-6, doc="relative first step ρ")
     epsilon: float = Hyper(default=1e-8, doc="stabilizer ε")
 

@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
@@ -29,9 +36,9 @@ class Lion(Optimizer):
     >>> as_published = Lion(1e-4, weight_decay=1.0)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="interpolation β₁ of the direction")
-    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the momentum")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="interpolation β₁ of the direction")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the momentum")
 
     slots = (Slot("m"),)
     paper = Paper(

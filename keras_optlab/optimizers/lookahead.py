@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
 from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -30,7 +30,9 @@ class Lookahead(Wrapper):
     sync_period: int = Hyper(
         default=5, within=">= 1", integer=True, doc="updates k between two steps"
     )
-    slow_step_size: Driven = Hyper(default=0.5, within="(0, 1]", doc="slow step α")
+    slow_step_size: FloatOrSchedule = Hyper(
+        default=0.5, within="(0, 1]", doc="slow step α"
+    )
 
     slots = (Slot("lookahead_slow", init="weight"),)
     paper = Paper(

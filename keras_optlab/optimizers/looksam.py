@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
 from keras_optlab.core.numerics import global_norm, wide_sum
 from keras_optlab.core.periods import is_due
 from keras_optlab.engine.wrapper import Wrapper
@@ -31,8 +31,8 @@ class LookSAM(Wrapper):
     >>> optimizer = LookSAM(optimizers.AdamW(1e-3), sam_rho=0.1, sam_period=5)
     """
 
-    sam_rho: Driven = Hyper(default=0.1, within=">= 0", doc="radius ρ")
-    sam_alpha: Driven = Hyper(
+    sam_rho: FloatOrSchedule = Hyper(default=0.1, within=">= 0", doc="radius ρ")
+    sam_alpha: FloatOrSchedule = Hyper(
         default=0.7, within=">= 0", doc="weight α of what was learnt"
     )
     sam_period: int = Hyper(

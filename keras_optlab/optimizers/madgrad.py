@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -30,9 +38,9 @@ class MADGRAD(Optimizer):
     >>> optimizer = MADGRAD(0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    momentum: Driven = Decay(default=0.9, doc="momentum β")
-    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum β")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("s"), Slot("n"), Slot("start", init="weight", constant=True))
     paper = Paper(

@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    Flag,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -36,14 +45,14 @@ class MARS(Optimizer):
     >>> optimizer = MARS(3e-3, weight_decay=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.003)
-    beta_1: Driven = Decay(default=0.95, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the mean square")
-    gamma: Driven = Hyper(default=0.025, within=">= 0", doc="correction γ")
-    vector_beta_1: Driven = Decay(default=0.9, doc="decay β₁ for vectors")
-    vector_beta_2: Driven = Decay(default=0.95, doc="decay β₂ for vectors")
+    learning_rate: LearningRateLike = LearningRate(default=0.003)
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the mean square")
+    gamma: FloatOrSchedule = Hyper(default=0.025, within=">= 0", doc="correction γ")
+    vector_beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ for vectors")
+    vector_beta_2: FloatOrSchedule = Beta(default=0.95, doc="decay β₂ for vectors")
     matrices_only: bool = Flag(default=True, doc="correct matrices only")
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     slots = (Slot("m"), Slot("v"), Slot("g"))
@@ -59,7 +68,7 @@ class MARS(Optimizer):
             c, beta_1, beta_2 = g, h.vector_beta_1, h.vector_beta_2
         else:
             beta_1, beta_2 = h.beta_1, h.beta_2
-            c = g + h.gamma * beta_1.keep / (1 - beta_1) * (g - s.g)
+            c = g + h.gamma * beta_1.value / (1 - beta_1) * (g - s.g)
             c = c / maximum(norm(c), 1.0)
         m = ema(s.m, c, beta_1)
         v = ema(s.v, ops.square(c), beta_2)

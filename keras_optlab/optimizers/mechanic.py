@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine.wrapper import Wrapper
@@ -59,12 +59,12 @@ class Mechanic(Wrapper):
     >>> optimizer = Mechanic(optimizers.Adam(1.0))
     """
 
-    mechanic_decay: Driven = Hyper(default=0.01, within=">= 0", doc="decay λ")
-    mechanic_s_init: Driven = Hyper(default=1e-6, doc="first scale s₀")
+    mechanic_decay: FloatOrSchedule = Hyper(default=0.01, within=">= 0", doc="decay λ")
+    mechanic_s_init: FloatOrSchedule = Hyper(default=1e-6, doc="first scale s₀")
     mechanic_scales: int = Hyper(
         default=6, within=">= 1", integer=True, adjustable=False, doc="number n"
     )
-    mechanic_epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+    mechanic_epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True
     slots = (Slot("mechanic_start", init="weight", constant=True),)
@@ -95,8 +95,8 @@ class Mechanic(Wrapper):
         h, z = super().prepare(h, t, z)
         return h.extend(mechanic_s=ops.sum(z.mechanic_s)), z
 
-    def measure(self, w, g, s, h, t):
-        sums = super().measure(w, g, s, h, t)
+    def local_sums(self, w, g, s, h, t):
+        sums = super().local_sums(w, g, s, h, t)
         back = -self.way(w, s, h)
         return sums.extend(
             mechanic_gradient=ops.sum(g * back),
@@ -105,8 +105,8 @@ class Mechanic(Wrapper):
             mechanic_w=ops.sum(ops.square(w)),
         )
 
-    def conclude(self, h, t, z, sums):
-        h, z = super().conclude(h, t, z, sums)
+    def use_sums(self, h, t, z, sums):
+        h, z = super().use_sums(h, t, z, sums)
         epsilon, dtype = h.mechanic_epsilon, z.mechanic_s.dtype
         size = ops.sqrt(sums.mechanic_g) / (ops.sqrt(sums.mechanic_w) + epsilon)
         product = sums.mechanic_gradient

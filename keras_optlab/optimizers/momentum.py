@@ -1,6 +1,14 @@
 """Momentum in its textbook forms."""
 
-from keras_optlab.core import Choice, Decay, Driven, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    Choice,
+    FloatOrSchedule,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -30,8 +38,8 @@ class Momentum(Optimizer):
     >>> optimizer = Momentum(0.1, momentum=0.9, form="ema")
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    momentum: Driven = Decay(default=0.9, doc="momentum γ")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum γ")
     form: str = Choice(
         default="velocity",
         choices=("velocity", "heavy_ball", "ema"),

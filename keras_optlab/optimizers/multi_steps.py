@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -42,7 +42,7 @@ class MultiSteps(Wrapper):
     >>> optimizer = MultiSteps(optimizers.Adam(1e-3), accumulation_steps=growing)
     """
 
-    accumulation_steps: Driven = Hyper(
+    accumulation_steps: FloatOrSchedule = Hyper(
         default=4, within=">= 1", integer=True, doc="micro-batches k of an update"
     )
 
@@ -66,5 +66,5 @@ class MultiSteps(Wrapper):
                 )
 
     def is_complete(self, count):
-        steps = self.live.tensor(self.fields["accumulation_steps"], self.updates)
+        steps = self.scalars.tensor(self.fields["accumulation_steps"], self.updates)
         return ops.cast(count, steps.dtype) >= ops.round(steps)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from keras import ops
 
 from keras_optlab.core import (
+    Beta,
     Choice,
-    Decay,
-    Driven,
     Flag,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Option,
     Paper,
-    Rate,
     Slot,
-    StepSize,
 )
 from keras_optlab.core.errors import shown
 from keras_optlab.core.matrices import (
@@ -128,11 +128,11 @@ class Muon(Optimizer):
     >>> optimizer = Muon(1e-3, groups=[Group("head", adamw=True)])
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
     )
-    momentum: Driven = Hyper(default=0.95, within="[0, 1)", doc="momentum μ")
+    momentum: FloatOrSchedule = Hyper(default=0.95, within="[0, 1)", doc="momentum μ")
     nesterov: bool = Flag(default=True, doc="look ahead")
     ns_steps: int = Hyper(
         default=5, within=">= 1", integer=True, adjustable=False, doc="iterations"
@@ -140,7 +140,7 @@ class Muon(Optimizer):
     scaling: str = Choice(
         default="moonlight", choices=("moonlight", "jordan"), doc="length of an update"
     )
-    rms_rate: Driven | None = Hyper(
+    rms_rate: FloatOrSchedule | None = Hyper(
         default=0.2, optional=True, doc="factor on the length"
     )
     period: int = Hyper(
@@ -155,16 +155,22 @@ class Muon(Optimizer):
     )
     exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
     adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")
-    adam_lr_ratio: Driven = Hyper(default=1.0, within=">= 0", doc="factor on the rate")
-    adam_weight_decay: Driven | None = Hyper(
+    adam_lr_ratio: FloatOrSchedule = Hyper(
+        default=1.0, within=">= 0", doc="factor on the rate"
+    )
+    adam_weight_decay: FloatOrSchedule | None = Hyper(
         default=0.004, within=">= 0", optional=True, doc="AdamW's decay"
     )
-    adam_beta_1: Driven = Decay(default=0.9, doc="decay β₁ of AdamW's mean")
-    adam_beta_2: Driven = Decay(default=0.999, doc="decay β₂ of AdamW's mean square")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε of AdamW")
-    muon_a: Driven = Hyper(default=3.4445, doc="coefficient a")
-    muon_b: Driven = Hyper(default=-4.775, within="< 0", doc="coefficient b")
-    muon_c: Driven = Hyper(default=2.0315, doc="coefficient c")
+    adam_beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of AdamW's mean")
+    adam_beta_2: FloatOrSchedule = Beta(
+        default=0.999, doc="decay β₂ of AdamW's mean square"
+    )
+    epsilon: FloatOrSchedule = Hyper(
+        default=1e-7, within=">= 0", doc="stabilizer ε of AdamW"
+    )
+    muon_a: FloatOrSchedule = Hyper(default=3.4445, doc="coefficient a")
+    muon_b: FloatOrSchedule = Hyper(default=-4.775, within="< 0", doc="coefficient b")
+    muon_c: FloatOrSchedule = Hyper(default=2.0315, doc="coefficient c")
 
     elementwise = False
     may_fail = True

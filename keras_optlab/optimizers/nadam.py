@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -35,11 +43,11 @@ class Nadam(Optimizer):
     >>> as_published = Nadam(0.002, epsilon=1e-8, momentum_decay=0.004)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
-    momentum_decay: Driven = Hyper(default=1.0, doc="speed ψ of the warm-up")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    momentum_decay: FloatOrSchedule = Hyper(default=1.0, doc="speed ψ of the warm-up")
 
     slots = (Slot("m"), Slot("v"))
     shared = (Slot("product", init=1.0),)

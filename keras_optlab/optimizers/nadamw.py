@@ -1,6 +1,12 @@
 """Nadam with decoupled weight decay."""
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.optimizers.nadam import Nadam
 
 
@@ -28,12 +34,12 @@ class NAdamW(Nadam):
     >>> optimizer = NAdamW(2e-3, weight_decay=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.002)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.002)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
-    momentum_decay: Driven = Hyper(default=0.004, doc="speed ψ of the warm-up")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    momentum_decay: FloatOrSchedule = Hyper(default=0.004, doc="speed ψ of the warm-up")
 
     paper = Paper("Incorporating Nesterov momentum into Adam", "Dozat", 2016)
     keras_twin = None

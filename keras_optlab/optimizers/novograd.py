@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
@@ -31,10 +39,10 @@ class NovoGrad(Optimizer):
     >>> optimizer = NovoGrad(0.01, weight_decay=0.001)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    beta_1: Driven = Decay(default=0.95, doc="decay β₁ of the momentum")
-    beta_2: Driven = Decay(default=0.98, doc="decay β₂ of the squared norm")
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the momentum")
+    beta_2: FloatOrSchedule = Beta(default=0.98, doc="decay β₂ of the squared norm")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     decays_in_rule = True

@@ -3,15 +3,15 @@
 from keras import ops
 
 from keras_optlab.core import (
-    Decay,
-    Driven,
+    Beta,
     Flag,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Paper,
-    Rate,
-    Record,
     Slot,
-    StepSize,
+    Values,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, root
 from keras_optlab.engine import Optimizer
@@ -52,17 +52,17 @@ class Prodigy(Optimizer):
     >>> optimizer = Prodigy(weight_decay=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
-    d_coef: Driven = Hyper(default=1.0, doc="factor c on the estimate")
-    growth_rate: Driven | None = Hyper(
+    d_coef: FloatOrSchedule = Hyper(default=1.0, doc="factor c on the estimate")
+    growth_rate: FloatOrSchedule | None = Hyper(
         default=None, within="> 1", doc="largest growth of the estimate"
     )
     bias_correction: bool = Flag(default=False, doc="Adam's corrections")
     safeguard_warmup: bool = Flag(default=False, doc="estimate without the rate")
-    epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True
     slots = (
@@ -94,13 +94,13 @@ class Prodigy(Optimizer):
             scale_s=scale * (z.d if h.safeguard_warmup else rate),
         ), z
 
-    def measure(self, w, g, s, h, t):
-        return Record(
+    def local_sums(self, w, g, s, h, t):
+        return Values(
             r=h.scale_r * ops.sum(g * (s.start - w)),
             s=ops.sum(ops.abs(h.beta_3 * s.s + h.scale_s * g)),
         )
 
-    def conclude(self, h, t, z, sums):
+    def use_sums(self, h, t, z, sums):
         numerator = h.beta_3 * z.numerator + sums.r
         known = ops.logical_and(sums.s > 0, h.learning_rate > 0)
         found = h.d_coef * numerator / ops.where(sums.s > 0, sums.s, 1.0)

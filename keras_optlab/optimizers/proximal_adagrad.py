@@ -2,7 +2,13 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Slot,
+)
 from keras_optlab.optimizers.proximal_sgd import ProximalSGD
 
 
@@ -27,14 +33,14 @@ class ProximalAdagrad(ProximalSGD):
     >>> lasso = ProximalAdagrad(0.1, l1_regularization_strength=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
     initial_accumulator_value: float = Hyper(
         default=0.1, doc="start of the sum G₀", adjustable=False
     )
-    l1_regularization_strength: Driven = Hyper(
+    l1_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₁"
     )
-    l2_regularization_strength: Driven = Hyper(
+    l2_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₂"
     )
 

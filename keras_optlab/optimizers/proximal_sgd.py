@@ -1,6 +1,12 @@
 """Proximal gradient descent."""
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.core.numerics import soft_threshold
 from keras_optlab.engine import Optimizer
 
@@ -23,11 +29,11 @@ class ProximalSGD(Optimizer):
     >>> lasso = ProximalSGD(0.01, l1_regularization_strength=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    l1_regularization_strength: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    l1_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₁"
     )
-    l2_regularization_strength: Driven = Hyper(
+    l2_regularization_strength: FloatOrSchedule = Hyper(
         default=0.0, within=">= 0", doc="strength λ₂"
     )
 

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -34,14 +42,16 @@ class QHAdam(Optimizer):
     >>> optimizer = QHAdam(1e-3, nu_1=0.7, beta_1=0.995)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.995, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    nu_1: Driven = Hyper(default=0.7, within="[0, 1]", doc="share ν₁ of the mean")
-    nu_2: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.995, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    nu_1: FloatOrSchedule = Hyper(
+        default=0.7, within="[0, 1]", doc="share ν₁ of the mean"
+    )
+    nu_2: FloatOrSchedule = Hyper(
         default=1.0, within="[0, 1]", doc="share ν₂ of the mean square"
     )
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))
     paper = Paper(

@@ -1,6 +1,14 @@
 """Quasi-hyperbolic momentum."""
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
@@ -27,9 +35,9 @@ class QHM(Optimizer):
     >>> nesterov = QHM(1.0, momentum=0.9, nu=0.9)
     """
 
-    learning_rate: Rate = StepSize(default=0.1)
-    momentum: Driven = Decay(default=0.999, doc="decay β of the mean")
-    nu: Driven = Hyper(default=0.7, within="[0, 1]", doc="share ν of the mean")
+    learning_rate: LearningRateLike = LearningRate(default=0.1)
+    momentum: FloatOrSchedule = Beta(default=0.999, doc="decay β of the mean")
+    nu: FloatOrSchedule = Hyper(default=0.7, within="[0, 1]", doc="share ν of the mean")
 
     slots = (Slot("m"),)
     paper = Paper(

@@ -3,15 +3,15 @@
 from keras import ops
 
 from keras_optlab.core import (
+    Beta,
     Choice,
-    Decay,
-    Driven,
     Flag,
+    FloatOrSchedule,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Paper,
-    Rate,
     Slot,
-    StepSize,
 )
 from keras_optlab.core.numerics import ema, maximum
 from keras_optlab.engine import Optimizer
@@ -44,10 +44,10 @@ class RMSprop(Optimizer):
     >>> optimizer = RMSprop(0.001, momentum=0.9, centered=True)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    rho: Driven = Decay(default=0.9, doc="decay ρ of the mean square")
-    momentum: Driven = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
-    epsilon: Driven = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    rho: FloatOrSchedule = Beta(default=0.9, doc="decay ρ of the mean square")
+    momentum: FloatOrSchedule = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     centered: bool = Flag(default=False, doc="divide by the standard deviation")
     epsilon_placement: str = Choice(
         default="inside", choices=("inside", "outside"), doc="place of ε at the root"
@@ -55,8 +55,8 @@ class RMSprop(Optimizer):
 
     slots = (
         Slot("velocity"),
-        Slot("momentum", when="momentum", follows=True),
-        Slot("average_gradient", when="centered", follows=True),
+        Slot("momentum", when="momentum", stored_last=True),
+        Slot("average_gradient", when="centered", stored_last=True),
     )
     paper = Paper(
         "Lecture 6e: Divide the gradient by a running average of its recent magnitude",

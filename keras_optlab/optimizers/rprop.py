@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
@@ -33,11 +40,11 @@ class Rprop(Optimizer):
     >>> optimizer = Rprop(0.01, max_step=1.0)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    eta_minus: Driven = Hyper(default=0.5, within="(0, 1)", doc="shrinking η⁻")
-    eta_plus: Driven = Hyper(default=1.2, within="> 1", doc="growth η⁺")
-    min_step: Driven = Hyper(default=1e-6, doc="shortest step")
-    max_step: Driven = Hyper(default=50.0, doc="longest step")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    eta_minus: FloatOrSchedule = Hyper(default=0.5, within="(0, 1)", doc="shrinking η⁻")
+    eta_plus: FloatOrSchedule = Hyper(default=1.2, within="> 1", doc="growth η⁺")
+    min_step: FloatOrSchedule = Hyper(default=1e-6, doc="shortest step")
+    max_step: FloatOrSchedule = Hyper(default=50.0, doc="longest step")
 
     slots = (Slot("step"), Slot("g"))
     paper = Paper(

@@ -1,6 +1,6 @@
 """Sharpness-aware minimization."""
 
-from keras_optlab.core import Driven, Hyper, Paper
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper
 from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -28,7 +28,7 @@ class SAM(Wrapper):
     >>> optimizer = SAM(optimizers.SGD(0.1, momentum=0.9), sam_rho=0.05)
     """
 
-    sam_rho: Driven = Hyper(default=0.05, within=">= 0", doc="radius ρ")
+    sam_rho: FloatOrSchedule = Hyper(default=0.05, within=">= 0", doc="radius ρ")
 
     paper = Paper(
         "Sharpness-aware minimization for efficiently improving generalization",

@@ -1,6 +1,6 @@
 """Schedule-free learning with any optimizer."""
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper
+from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Paper
 from keras_optlab.core import schedule_free as free
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -30,9 +30,13 @@ class ScheduleFree(Wrapper):
     >>> optimizer = ScheduleFree(optimizers.RMSprop(1e-3), average_warmup=100)
     """
 
-    interpolation: Driven = Decay(default=0.9, within="(0, 1)", doc="interpolation β")
-    average_warmup: Driven = Hyper(default=0, within=">= 0", doc="updates T of warm-up")
-    average_power: Driven = Hyper(
+    interpolation: FloatOrSchedule = Beta(
+        default=0.9, within="(0, 1)", doc="interpolation β"
+    )
+    average_warmup: FloatOrSchedule = Hyper(
+        default=0, within=">= 0", doc="updates T of warm-up"
+    )
+    average_power: FloatOrSchedule = Hyper(
         default=2.0, within=">= 0", doc="power r of the rate in the average"
     )
 

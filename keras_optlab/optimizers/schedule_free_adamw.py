@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core import schedule_free as free
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -33,12 +41,14 @@ class ScheduleFreeAdamW(Optimizer):
     >>> optimizer = ScheduleFreeAdamW(2.5e-3, warmup_steps=100, weight_decay=0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.0025)
-    beta_1: Driven = Decay(default=0.9, within="(0, 1)", doc="interpolation β₁")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
-    warmup_steps: Driven = Hyper(default=0, within=">= 0", doc="updates T of warm-up")
-    weight_lr_power: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.0025)
+    beta_1: FloatOrSchedule = Beta(default=0.9, within="(0, 1)", doc="interpolation β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    warmup_steps: FloatOrSchedule = Hyper(
+        default=0, within=">= 0", doc="updates T of warm-up"
+    )
+    weight_lr_power: FloatOrSchedule = Hyper(
         default=2.0, within=">= 0", doc="power r of the rate in the average"
     )
 

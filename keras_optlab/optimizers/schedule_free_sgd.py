@@ -1,6 +1,13 @@
 """Schedule-free SGD."""
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.core import schedule_free as free
 from keras_optlab.engine import Optimizer
 
@@ -20,7 +27,7 @@ class ScheduleFreeSGD(Optimizer):
     Calling the model within `fit` sees $y$. Statistics of batch normalization are
     those at $y$. A checkpoint written within `fit` holds $x$ and $z$; from them $y$ is
     known up to rounding. A loop of one's own runs within
-    `with optimizer.training_point():`.
+    `with optimizer.training_weights():`.
 
     Args:
         learning_rate: $\eta$ >= 0, often 10 to 50 times that of SGD.
@@ -35,10 +42,12 @@ class ScheduleFreeSGD(Optimizer):
     >>> optimizer = ScheduleFreeSGD(1.0, warmup_steps=100)
     """
 
-    learning_rate: Rate = StepSize(default=1.0)
-    beta_1: Driven = Decay(default=0.9, within="(0, 1)", doc="interpolation β")
-    warmup_steps: Driven = Hyper(default=0, within=">= 0", doc="updates T of warm-up")
-    weight_lr_power: Driven = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=1.0)
+    beta_1: FloatOrSchedule = Beta(default=0.9, within="(0, 1)", doc="interpolation β")
+    warmup_steps: FloatOrSchedule = Hyper(
+        default=0, within=">= 0", doc="updates T of warm-up"
+    )
+    weight_lr_power: FloatOrSchedule = Hyper(
         default=2.0, within=">= 0", doc="power r of the rate in the average"
     )
 

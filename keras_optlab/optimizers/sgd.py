@@ -1,6 +1,14 @@
 """Stochastic gradient descent."""
 
-from keras_optlab.core import Driven, Flag, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Flag,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -27,8 +35,8 @@ class SGD(Optimizer):
     >>> optimizer = SGD(0.1, momentum=0.9, nesterov=True)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    momentum: Driven = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    momentum: FloatOrSchedule = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
     nesterov: bool = Flag(default=False, doc="Nesterov's form")
 
     slots = (Slot("v", when="momentum"),)

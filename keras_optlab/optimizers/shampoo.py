@@ -4,13 +4,15 @@ from functools import partial
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.matrices import (
-    inverse_root,
-    renewed,
-    times_along,
-    unfold,
+from keras_optlab.core import (
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
 )
+from keras_optlab.core.matrices import inverse_root, renewed, times_along, unfold
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
@@ -61,8 +63,8 @@ class Shampoo(Optimizer):
     >>> optimizer = Shampoo(0.1, period=10)
     """
 
-    learning_rate: Rate = StepSize(default=0.1)
-    epsilon: Driven = Hyper(default=1e-4, doc="start ε of the matrices")
+    learning_rate: LearningRateLike = LearningRate(default=0.1)
+    epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="start ε of the matrices")
     period: int = Hyper(
         default=1, within=">= 1", integer=True, adjustable=False, doc="use of roots"
     )

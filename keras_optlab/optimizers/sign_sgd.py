@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Paper, Rate, StepSize
+from keras_optlab.core import LearningRate, LearningRateLike, Paper
 from keras_optlab.engine import Optimizer
 
 
@@ -21,7 +21,7 @@ class SignSGD(Optimizer):
     >>> optimizer = SignSGD(1e-4)
     """
 
-    learning_rate: Rate = StepSize(default=1e-3)
+    learning_rate: LearningRateLike = LearningRate(default=1e-3)
 
     paper = Paper(
         "signSGD: Compressed optimisation for non-convex problems",

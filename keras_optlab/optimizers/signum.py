@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
@@ -24,8 +31,8 @@ class Signum(Optimizer):
     >>> optimizer = Signum(1e-4)
     """
 
-    learning_rate: Rate = StepSize(default=1e-3)
-    momentum: Driven = Decay(default=0.9, doc="decay β of the mean")
+    learning_rate: LearningRateLike = LearningRate(default=1e-3)
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="decay β of the mean")
 
     slots = (Slot("m"),)
     paper = Paper(

@@ -4,7 +4,15 @@ from functools import partial, reduce
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
@@ -45,9 +53,9 @@ class SM3(Optimizer):
     >>> optimizer = SM3(0.1)
     """
 
-    learning_rate: Rate = StepSize(default=0.1)
-    momentum: Driven = Decay(default=0.9, doc="decay β of the mean")
-    epsilon: Driven = Hyper(default=1e-8, doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.1)
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="decay β of the mean")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     elementwise = False
     slots = (

@@ -4,7 +4,15 @@ from functools import partial
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.matrices import eigh, renewed, times_along, unfold
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
@@ -59,16 +67,16 @@ class SOAP(Optimizer):
     >>> optimizer = SOAP(3e-3, period=10)
     """
 
-    learning_rate: Rate = StepSize(default=0.003)
-    beta_1: Driven = Decay(default=0.95, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.95, doc="decay β₂ of the mean squares")
+    learning_rate: LearningRateLike = LearningRate(default=0.003)
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.95, doc="decay β₂ of the mean squares")
     period: int = Hyper(
         default=10, within=">= 1", integer=True, adjustable=False, doc="updates f"
     )
     max_size: int = Hyper(
         default=2048, within=">= 1", integer=True, adjustable=False, doc="longest axis"
     )
-    epsilon: Driven = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     may_fail = True

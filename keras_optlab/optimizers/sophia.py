@@ -1,6 +1,14 @@
 """Sophia."""
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.curvature import hessian_diagonal
 from keras_optlab.core.matrices import renewed
 from keras_optlab.core.numerics import ema, maximum, minimum
@@ -42,12 +50,12 @@ class Sophia(Optimizer):
     >>> optimizer = Sophia(1e-4, weight_decay=0.1)
     """
 
-    learning_rate: Rate = StepSize(default=1e-4)
-    beta_1: Driven = Decay(default=0.96, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the diagonal")
-    gamma: Driven = Hyper(default=0.01, doc="factor γ on the diagonal")
-    clip_threshold: Driven = Hyper(default=1.0, doc="largest entry ρ")
-    epsilon: Driven = Hyper(default=1e-12, doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=1e-4)
+    beta_1: FloatOrSchedule = Beta(default=0.96, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the diagonal")
+    gamma: FloatOrSchedule = Hyper(default=0.01, doc="factor γ on the diagonal")
+    clip_threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest entry ρ")
+    epsilon: FloatOrSchedule = Hyper(default=1e-12, doc="stabilizer ε")
     period: int = Hyper(
         default=10, within=">= 1", integer=True, adjustable=False, doc="period k"
     )

@@ -4,7 +4,15 @@ import math
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import cosine, ema, minimum, one_minus_power
 from keras_optlab.core.periods import whole
 from keras_optlab.engine import Optimizer
@@ -42,10 +50,10 @@ class SPAM(Optimizer):
     >>> optimizer = SPAM(1e-3, reset_every=1000)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="decay β₂ of the mean square")
-    threshold: Driven = Hyper(default=5000.0, doc="threshold θ of a spike")
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    threshold: FloatOrSchedule = Hyper(default=5000.0, doc="threshold θ of a spike")
     reset_every: int = Hyper(
         default=500, within=">= 1", doc="updates T between resets", integer=True
     )
@@ -55,7 +63,7 @@ class SPAM(Optimizer):
     clip_after: int = Hyper(
         default=20, within=">= 0", doc="updates N without clipping", integer=True
     )
-    epsilon: Driven = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))
     paper = Paper(

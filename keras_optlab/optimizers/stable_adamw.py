@@ -2,8 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
-from keras_optlab.core.numerics import DecayRate, ema, maximum, mean, one_minus_power
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
+from keras_optlab.core.numerics import BetaTensor, ema, maximum, mean, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
@@ -34,13 +42,13 @@ class StableAdamW(Optimizer):
     >>> optimizer = StableAdamW(1e-3, beta_2=0.95)
     """
 
-    learning_rate: Rate = StepSize(default=0.001)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.99, doc="decay β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-6, doc="stabilizer ε")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="stabilizer ε")
 
     elementwise = False
     decays_in_rule = True
@@ -54,7 +62,7 @@ class StableAdamW(Optimizer):
 
     def prepare(self, h, t, z):
         def debiased(beta):
-            return DecayRate((1 - beta) / one_minus_power(beta, t))
+            return BetaTensor((1 - beta) / one_minus_power(beta, t))
 
         return h.extend(beta_1=debiased(h.beta_1), beta_2=debiased(h.beta_2)), z
 

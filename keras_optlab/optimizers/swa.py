@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Paper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
 from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -29,10 +29,10 @@ class SWA(Wrapper):
     >>> optimizer = SWA(optimizers.SGD(0.05), average_from=1_000, average_period=100)
     """
 
-    average_from: Driven = Hyper(
+    average_from: FloatOrSchedule = Hyper(
         default=1, within=">= 1", integer=True, doc="first update t₀ of the average"
     )
-    average_period: Driven = Hyper(
+    average_period: FloatOrSchedule = Hyper(
         default=1, within=">= 1", integer=True, doc="updates c between two weights"
     )
 
@@ -44,7 +44,7 @@ class SWA(Wrapper):
         "1803.05407",
     )
 
-    def follow(self, w, s, h, t):
+    def after_step(self, w, s, h, t):
         since = h.count - whole(h.average_from, h.count)
         period = whole(h.average_period, h.count)
         n = ops.cast(since // period, w.dtype)

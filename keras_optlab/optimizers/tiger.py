@@ -1,6 +1,13 @@
 """Tiger."""
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+)
 from keras_optlab.optimizers.signum import Signum
 
 
@@ -27,10 +34,10 @@ class Tiger(Signum):
     >>> optimizer = Tiger(1e-3, decay_mask="matrices")
     """
 
-    learning_rate: Rate = StepSize(default=1e-3)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=1e-3)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
     )
-    momentum: Driven = Decay(default=0.965, doc="decay β of the mean")
+    momentum: FloatOrSchedule = Beta(default=0.965, doc="decay β of the mean")
 
     paper = Paper("Tiger: A tight-fisted optimizer", "Su", 2023)

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Paper, Rate, Slot, StepSize
+from keras_optlab.core import (
+    Beta,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    Paper,
+    Slot,
+)
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
@@ -30,10 +38,10 @@ class Yogi(Optimizer):
     >>> optimizer = Yogi(0.01)
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    beta_1: Driven = Decay(default=0.9, doc="decay β₁ of the mean")
-    beta_2: Driven = Decay(default=0.999, doc="rate 1 - β₂ of the mean square")
-    epsilon: Driven = Hyper(default=1e-3, within=">= 0", doc="stabilizer ε")
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="rate 1 - β₂ of the mean square")
+    epsilon: FloatOrSchedule = Hyper(default=1e-3, within=">= 0", doc="stabilizer ε")
     initial_accumulator_value: float = Hyper(
         default=1e-6, within=">= 0", doc="start of the mean square v₀", adjustable=False
     )

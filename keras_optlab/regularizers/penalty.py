@@ -22,15 +22,15 @@ class Penalty(Declared, keras.regularizers.Regularizer):
     def weighted(self, factor: str, measure: Callable[[Any], Any], x: Any) -> Any:
         """Return the factor of a name times a measure of a tensor, in its dtype."""
         x = ops.convert_to_tensor(x)
-        if self.live is None and getattr(self, factor) == 0:
+        if self.scalars is None and getattr(self, factor) == 0:
             return ops.zeros((), x.dtype)
         return self.strength(factor, x.dtype) * ops.cast(measure(x), x.dtype)
 
     def strength(self, factor: str, dtype: Any) -> Any:
         """Return the present factor of a name: a number, or a tensor where it moves."""
-        if self.live is None:
+        if self.scalars is None:
             return getattr(self, factor)
-        return ops.cast(ops.convert_to_tensor(self.live.variables[factor]), dtype)
+        return ops.cast(ops.convert_to_tensor(self.scalars.variables[factor]), dtype)
 
 
 class FactorField(HyperField):

@@ -7,7 +7,7 @@ first, then `steps`, counted in updates, or by name `epochs` with `steps_per_epo
 first update is step 0.
 """
 
-from keras_optlab.schedules.base import Schedule, Timed
+from keras_optlab.schedules.base import Scaled, Schedule, Timed
 from keras_optlab.schedules.constant import Constant
 from keras_optlab.schedules.cosine import Cosine
 from keras_optlab.schedules.cosine_restarts import CosineRestarts
@@ -21,7 +21,6 @@ from keras_optlab.schedules.one_cycle import OneCycle
 from keras_optlab.schedules.piecewise import Piecewise
 from keras_optlab.schedules.polynomial import Polynomial
 from keras_optlab.schedules.rex import Rex
-from keras_optlab.schedules.scaled import Scaled
 from keras_optlab.schedules.warmup import Warmup
 from keras_optlab.schedules.warmup_stable_decay import WarmupStableDecay
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.core import Choice, Hyper
-from keras_optlab.core.records import Record
+from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
 from keras_optlab.schedules.curves import as_float, periods, power, shares
@@ -69,7 +69,7 @@ class Cyclical(Timed):
     )
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every field."""
         values = super().bind(*args, **kwargs)
         if (values.gamma is None) == (values.mode == "exp_range"):

@@ -8,7 +8,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.ends import end_of
-from keras_optlab.core.records import Record
+from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import boundaries, check_pieces, rates
 from keras_optlab.schedules.base import Schedule, horizon_of, value_of
 from keras_optlab.schedules.curves import before, since
@@ -49,7 +49,7 @@ class Join(Schedule):
     boundaries: tuple[int, ...] = boundaries("steps at which the next part begins")
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every field."""
         values = super().bind(*args, **kwargs)
         check_pieces("schedules", values.schedules, values.boundaries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_optlab.core.records import Record
+from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import boundaries, check_pieces, rates
 from keras_optlab.schedules.base import Schedule
 from keras_optlab.schedules.join import in_turn
@@ -45,7 +45,7 @@ class Piecewise(Schedule):
     levels: tuple[float, ...] = rates("values between the boundaries")
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every field."""
         values = super().bind(*args, **kwargs)
         check_pieces("levels", values.levels, values.boundaries)

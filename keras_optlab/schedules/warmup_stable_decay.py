@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.core import Choice
-from keras_optlab.core.records import Record
+from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, share, steps
 from keras_optlab.schedules.base import Timed
 from keras_optlab.schedules.curves import cosine_ramp, shares
@@ -69,7 +69,7 @@ class WarmupStableDecay(Timed):
     final: float = rate("value at the end", default=0.0)
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every field."""
         values = super().bind(*args, **kwargs)
         if values.warmup + values.decay > 1:

@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_optlab._version import __version__
 from keras_optlab.core import Declared
-from keras_optlab.engine import find_engine
+from keras_optlab.engine import find_optimizer
 
 LONGEST = 2000  # characters of a value that are shown
 
@@ -151,12 +151,12 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     outer = None if inner is optimizer else type(optimizer).__name__
     facts = {"class": type(inner).__name__, "inside": outer}
-    engine = find_engine(optimizer)
-    if engine is None:
+    ours = find_optimizer(optimizer)
+    if ours is None:
         return facts | _config(inner)
-    rate = engine.base_learning_rate
+    rate = ours.base_learning_rate
     rate = float(rate.numpy()) if isinstance(rate, keras.Variable) else rate
-    rest = {k: getattr(engine, k) for k in engine.fields if k != "learning_rate"}
+    rest = {k: getattr(ours, k) for k in ours.fields if k != "learning_rate"}
     return {**facts, "learning_rate": rate, **rest}
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper
 from keras_optlab.core.numerics import maximum
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
-
-Tensor = Any
 
 
 def adaptive_clip(
@@ -56,8 +53,12 @@ class AdaptiveClip(TensorTransform):
 
     sides = ("gradient",)
     clips = True
-    clip_factor: Driven = Hyper(default=0.01, doc="largest ratio λ of the norms")
-    epsilon: Driven = Hyper(default=1e-3, doc="least norm ε of a unit's weights")
+    clip_factor: FloatOrSchedule = Hyper(
+        default=0.01, doc="largest ratio λ of the norms"
+    )
+    epsilon: FloatOrSchedule = Hyper(
+        default=1e-3, doc="least norm ε of a unit's weights"
+    )
 
     def one(self, x, seen, s, h):
         return adaptive_clip(x, seen.w, h.clip_factor, h.epsilon), s

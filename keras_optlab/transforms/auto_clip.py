@@ -1,16 +1,13 @@
 """Clipping at a percentile of the norms so far."""
 
-from typing import Any
-
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Slot
 from keras_optlab.core.numerics import global_norm, maximum, minimum
 from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import Transform
 from keras_optlab.transforms.clip import clip_by_global_norm
-
-Tensor = Any
 
 
 def as_many_as_kept(weight: Weight) -> Shape:
@@ -55,7 +52,9 @@ class AutoClip(Transform):
     sides = ("gradient",)
     clips = True
     shared = (Slot("norms", init=float("inf"), shape=as_many_as_kept),)
-    percentile: Driven = Hyper(default=10.0, within="[0, 100]", doc="percentile p")
+    percentile: FloatOrSchedule = Hyper(
+        default=10.0, within="[0, 100]", doc="percentile p"
+    )
     length: int = Hyper(
         default=1000, within=">= 1", integer=True, adjustable=False, doc="norms kept"
     )

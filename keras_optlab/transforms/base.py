@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from keras_optlab.core import Declared, Record, Slot
-
-Tensor = Any
+from keras_optlab.core import Declared, Slot, Values
+from keras_optlab.core.types import Tensor
 
 
 class Transform(Declared):
@@ -31,11 +30,11 @@ class Transform(Declared):
     def run(
         self,
         xs: list[Tensor],
-        seen: list[Record],
-        s: list[Record],
-        z: Record,
-        h: Record,
-    ) -> tuple[list[Tensor], list[Record], Record]:
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         """Return the changed tensors and the next state.
 
         Args:
@@ -60,18 +59,18 @@ class TensorTransform(Transform):
     def run(
         self,
         xs: list[Tensor],
-        seen: list[Record],
-        s: list[Record],
-        z: Record,
-        h: Record,
-    ) -> tuple[list[Tensor], list[Record], Record]:
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         """Apply `one` to each tensor."""
         rows = zip(xs, seen, s, strict=True)
         pairs = [self.one(x, w_g, slots, h.cast(x.dtype)) for x, w_g, slots in rows]
         return [x for x, _ in pairs], [slots for _, slots in pairs], z
 
     def one(
-        self, x: Tensor, seen: Record, s: Record, h: Record
-    ) -> tuple[Tensor, Record]:
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         """Return the changed tensor and its next slots."""
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -31,7 +31,7 @@ class CautiousWeightDecay(TensorTransform):
     """
 
     sides = ("update",)
-    weight_decay: Driven = Hyper(default=0.004, within=">= 0", doc="decay λ")
+    weight_decay: FloatOrSchedule = Hyper(default=0.004, within=">= 0", doc="decay λ")
 
     def one(self, x, seen, s, h):
         if not seen.decays:

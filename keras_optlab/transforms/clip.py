@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper
 from keras_optlab.core.numerics import global_norm, maximum, minimum, norm
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform, Transform
-
-Tensor = Any
 
 
 def clip_by_value(x: Tensor, limit: Tensor) -> Tensor:
@@ -52,7 +50,7 @@ class ClipByValue(TensorTransform):
     """
 
     clips = True
-    value: Driven = Hyper(default=1.0, doc="largest entry c")
+    value: FloatOrSchedule = Hyper(default=1.0, doc="largest entry c")
 
     def one(self, x, seen, s, h):
         return clip_by_value(x, h.value), s
@@ -72,7 +70,7 @@ class ClipByNorm(TensorTransform):
     """
 
     clips = True
-    norm: Driven = Hyper(default=1.0, doc="largest norm c")
+    norm: FloatOrSchedule = Hyper(default=1.0, doc="largest norm c")
 
     def one(self, x, seen, s, h):
         return clip_by_norm(x, h.norm), s
@@ -93,7 +91,7 @@ class ClipByGlobalNorm(Transform):
     """
 
     clips = True
-    norm: Driven = Hyper(default=1.0, doc="largest norm c")
+    norm: FloatOrSchedule = Hyper(default=1.0, doc="largest norm c")
 
     def run(self, xs, seen, s, z, h):
         return clip_by_global_norm(xs, h.norm), s, z

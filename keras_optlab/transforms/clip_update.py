@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper
 from keras_optlab.transforms.base import TensorTransform
 from keras_optlab.transforms.means import mean
 
@@ -30,7 +30,7 @@ class ClipUpdate(TensorTransform):
 
     sides = ("update",)
     clips = True
-    threshold: Driven = Hyper(default=1.0, doc="largest root mean square d")
+    threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest root mean square d")
 
     def one(self, x, seen, s, h):
         limit = h.threshold * ops.cast(seen.learning_rate, x.dtype)

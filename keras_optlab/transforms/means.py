@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from keras import ops
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 
 def mean(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:

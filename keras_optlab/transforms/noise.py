@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper
 from keras_optlab.core.randomness import standard_normal
 from keras_optlab.transforms.base import Transform
 
@@ -35,8 +35,10 @@ class AddNoise(Transform):
     """
 
     sides = ("gradient",)
-    eta: Driven = Hyper(default=0.01, within=">= 0", doc="first variance η")
-    gamma: Driven = Hyper(default=0.55, within=">= 0", doc="power γ of its fall")
+    eta: FloatOrSchedule = Hyper(default=0.01, within=">= 0", doc="first variance η")
+    gamma: FloatOrSchedule = Hyper(
+        default=0.55, within=">= 0", doc="power γ of its fall"
+    )
     seed: int = Hyper(
         default=0, within=">= 0", integer=True, adjustable=False, doc="seed"
     )

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Choice, Driven, Hyper
+from keras_optlab.core import Choice, FloatOrSchedule, Hyper
 from keras_optlab.core.numerics import global_norm, norm
 from keras_optlab.transforms.base import Transform
 
@@ -31,7 +31,7 @@ class NormalizeGradient(Transform):
     over: str = Choice(
         default="tensor", doc="whose norm it is", choices=("tensor", "all")
     )
-    epsilon: Driven = Hyper(default=1e-7, doc="small number ε beside the norm")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, doc="small number ε beside the norm")
 
     def run(self, xs, seen, s, z, h):
         total = global_norm(xs) if h.over == "all" else None

@@ -3,11 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Choice, Flag, Hyper
-from keras_optlab.core.matrices import (
-    matrix_shape,
-    newton_schulz,
-    orthogonal_length,
-)
+from keras_optlab.core.matrices import matrix_shape, newton_schulz, orthogonal_length
 from keras_optlab.transforms.base import TensorTransform
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.core import Driven, Hyper, Record
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
 from keras_optlab.core.numerics import maximum, minimum, norm
 from keras_optlab.transforms.base import TensorTransform
 
@@ -41,11 +41,13 @@ class TrustRatio(TensorTransform):
     """
 
     sides = ("update",)
-    low: Driven = Hyper(default=0.0, within=">= 0", doc="least norm of weights")
-    high: Driven | None = Hyper(default=None, doc="largest norm of weights")
+    low: FloatOrSchedule = Hyper(
+        default=0.0, within=">= 0", doc="least norm of weights"
+    )
+    high: FloatOrSchedule | None = Hyper(default=None, doc="largest norm of weights")
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return the checked arguments."""
         values = super().bind(*args, **kwargs)
         low, high = values.low, values.high

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Decay, Driven, Hyper, Slot
+from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Slot
 from keras_optlab.core.numerics import ema, global_norm, minimum
 from keras_optlab.transforms.base import Transform
 from keras_optlab.transforms.clip import clip_by_global_norm
@@ -48,13 +48,13 @@ class ZClip(Transform):
     sides = ("gradient",)
     clips = True
     shared = (Slot("mean"), Slot("variance"), Slot("steps"))
-    alpha: Driven = Decay(default=0.97, doc="decay α of the averages")
-    threshold: Driven = Hyper(default=2.5, doc="largest z that is not clipped")
+    alpha: FloatOrSchedule = Beta(default=0.97, doc="decay α of the averages")
+    threshold: FloatOrSchedule = Hyper(default=2.5, doc="largest z that is not clipped")
     warmup_steps: int = Hyper(
         default=25, within=">= 1", integer=True, adjustable=False, doc="first updates"
     )
-    max_norm: Driven | None = Hyper(default=None, doc="largest norm")
-    epsilon: Driven = Hyper(default=1e-6, doc="small number ε beside σ")
+    max_norm: FloatOrSchedule | None = Hyper(default=None, doc="largest norm")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="small number ε beside σ")
 
     def run(self, xs, seen, s, z, h):
         total = global_norm(xs)

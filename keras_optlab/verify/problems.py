@@ -124,7 +124,7 @@ def apply(optimizer, grads, ws):
 
 def step(optimizer, grads, ws):
     """Apply one step of gradients, those of a parabola to who asks for more."""
-    if not getattr(optimizer, "looks_again", False):  # as none of Keras does
+    if not getattr(optimizer, "needs_second_pass", False):  # as none of Keras does
         optimizer.apply(grads, ws)
         return
     here = [read(w) for w in ws]

@@ -92,7 +92,7 @@ def by_hand(name):
         warnings.simplefilter("ignore")
         owner.fit(*data(), epochs=3, **HOW)
     training = values(owner.net.weights)
-    with owner.own.evaluation_point():
+    with owner.own.evaluation_weights():
         return training, values(owner.net.weights)
 
 
@@ -179,7 +179,7 @@ def test_a_model_that_trains_what_was_attached_by_another_optimizer(name):
     """Transfer: the present weights are trained on, by `compile`'s optimizer alone."""
     owner = attached(name)
     optimizer, net = owner.own, owner.net
-    with optimizer.training_point():
+    with optimizer.training_weights():
         for _ in range(3):
             g = [ops.ones(w.shape) for w in net.trainable_variables]
             optimizer.apply(g, net.trainable_variables)
@@ -203,7 +203,7 @@ def test_what_cannot_be_attached_is_refused():
 def test_calls_elsewhere_have_to_say_where_they_train(name):
     owner = attached(name)
     weights = owner.net.trainable_variables
-    with pytest.raises(RuntimeError, match="training_point"):
+    with pytest.raises(RuntimeError, match="training_weights"):
         owner.own.apply([ops.ones(w.shape) for w in weights], weights)
 
 

@@ -296,14 +296,14 @@ class TestDriving:
 
 
 def test_what_needs_the_engine_says_so():
-    from keras_optlab.engine import engine_of, find_engine
+    from keras_optlab.engine import find_optimizer, optimizer_of
 
     ours, stock = optimizers.SGD(), keras.optimizers.SGD()
-    assert find_engine(keras.optimizers.LossScaleOptimizer(ours)) is ours
-    assert find_engine(stock) is None
+    assert find_optimizer(keras.optimizers.LossScaleOptimizer(ours)) is ours
+    assert find_optimizer(stock) is None
     with pytest.raises(TypeError, match="Pruning needs an optimizer of keras_optlab"):
-        engine_of(stock, who="Pruning")
-    assert engine_of(fit(ours), who="Pruning") is ours
+        optimizer_of(stock, who="Pruning")
+    assert optimizer_of(fit(ours), who="Pruning") is ours
 
 
 def test_the_seam_of_keras_is_where_it_was():

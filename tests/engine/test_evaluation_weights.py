@@ -206,14 +206,14 @@ def test_a_loop_of_ones_own_says_where_it_trains(name):
     optimizer = model.optimizer
     weights = model.trainable_variables
     gradients = [ops.ones(w.shape) for w in weights]
-    with pytest.raises(RuntimeError, match="training_point"):
+    with pytest.raises(RuntimeError, match="training_weights"):
         optimizer.apply(gradients, weights)
     start = values(weights)
-    with optimizer.training_point():
+    with optimizer.training_weights():
         for _ in range(3):
             optimizer.apply(gradients, weights)
         training = values(weights)
-        with optimizer.evaluation_point():
+        with optimizer.evaluation_weights():
             inside = values(weights)
         for a, b in zip(training, values(weights), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -228,7 +228,7 @@ def test_a_loop_without_a_compiled_model_is_at_the_training_point(name):
     for _ in range(4):
         optimizer.apply([ops.ones((2,))], [w])
     training = values([w])[0]
-    with optimizer.evaluation_point():
+    with optimizer.evaluation_weights():
         assert not np.array_equal(training, values([w])[0])
     np.testing.assert_array_equal(training, values([w])[0])
 
@@ -244,7 +244,7 @@ def test_a_failing_fit_leaves_the_model_usable(name):
     x, y = regression()
     with pytest.raises(InterruptedError):
         model.fit(x, y, epochs=3, verbose=0, callbacks=[Failing()])
-    assert model.optimizer.at_evaluation_point
+    assert model.optimizer.at_evaluation_weights
     model.fit(x, y, verbose=0)
     assert np.isfinite(model.evaluate(x, y, verbose=0))
 

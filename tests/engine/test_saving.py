@@ -156,7 +156,7 @@ def test_what_is_kept_has_one_key_each(name):
     trained(optimizer, ws)
     store = saved(optimizer)
     kept = sum(x.size for x in state(optimizer))
-    form = optimizer.has_two_points  # of which there is no variable
+    form = optimizer.has_evaluation_weights  # of which there is no variable
     assert sum(np.size(x) for x in store.values()) == kept + form
     other = type(optimizer).from_config(optimizer.get_config())
     other.build(ws)

@@ -66,7 +66,7 @@ def test_rows_that_occur_twice_are_summed_before_clipping(clip, mode):
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_lazy_is_the_rule_on_the_touched_rows(case):
     name, kwargs = case
-    if not find(name).elementwise or find(name)().looks_again:
+    if not find(name).elementwise or find(name)().needs_second_pass:
         pytest.skip("a rule of whole tensors or of whole batches")
     options = {"weight_decay": 0.1, "l1": 0.01, "global_clipnorm": 1.0} | kwargs
 

@@ -48,7 +48,7 @@ def test_compiled_in_another_way(name, how):
 @mover
 def test_where_the_weights_train_already(name):
     a, b = (batches(small(MOVERS[name]())) for _ in range(2))
-    with b.optimizer.training_point():
+    with b.optimizer.training_weights():
         batches(b)
     assert_same_run(batches(a), b)
 
@@ -100,7 +100,7 @@ def test_a_batch_that_fails_leaves_the_weights_to_evaluate(name):
     for model in (a, b):
         model.train_on_batch(good, y)
     assert_close(values(a.weights), values(b.weights))
-    with a.optimizer.training_point(), b.optimizer.training_point():
+    with a.optimizer.training_weights(), b.optimizer.training_weights():
         assert_close(values(a.weights), values(b.weights))
 
 

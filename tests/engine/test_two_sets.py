@@ -43,7 +43,7 @@ def trained(model, epochs=2):
 def both_sets(model):
     """Return the weights to evaluate and those that train."""
     evaluated = values(model.trainable_variables)
-    with model.optimizer.training_point():
+    with model.optimizer.training_weights():
         return evaluated, values(model.trainable_variables)
 
 
@@ -73,7 +73,7 @@ def test_resumes_from_a_weights_file(name, way, tmp_path):
             model.train_on_batch(x, y)
     elif way == "own loop":
         for model in (a, b):
-            with model.optimizer.training_point():
+            with model.optimizer.training_weights():
                 g = [w.value * 0.1 for w in model.trainable_variables]
                 model.optimizer.apply(g, model.trainable_variables)
     trained(a)
@@ -240,7 +240,7 @@ def test_a_loop_of_ones_own_saves_where_it_is(name):
         optimizer.apply(g, [x])
     assert_close(values([w]), values([v]))
     for optimizer, x in ((a, w), (b, v)):
-        with optimizer.evaluation_point():
+        with optimizer.evaluation_weights():
             found = values([x])
     assert_close(values([w]), values([v]))
     assert not np.array_equal(found[0], values([v])[0])
@@ -300,10 +300,10 @@ def test_a_move_reads_hyperparameters_when_it_is_made():
         optimizer, w = optimizers.ScheduleFreeSGD(0.1), keras.Variable([1.0, -2.0])
         optimizer.apply([ops.ones((2,))], [w])
         optimizer.apply([ops.ones((2,))], [w])
-        with optimizer.evaluation_point():
+        with optimizer.evaluation_weights():
             pass
         change(optimizer)
-        with optimizer.evaluation_point():
+        with optimizer.evaluation_weights():
             return values([w])[0]
 
     beta = "beta_1"
@@ -327,7 +327,7 @@ def test_groups_move_by_hyperparameters_of_their_own():
     for _ in range(3):
         optimizer.apply([ops.ones((2,))] * 2, ws)
     assert not np.allclose(*values(ws))
-    with optimizer.evaluation_point():
+    with optimizer.evaluation_weights():
         np.testing.assert_allclose(*values(ws), rtol=1e-5)
 
 
@@ -373,7 +373,7 @@ def test_an_optimizer_of_two_models_harms_neither(name):
     same.compile(optimizer, "mse")
     trained(same)
     assert_close(same.get_weights(), a.get_weights(), 0)
-    assert optimizer.at_evaluation_point
+    assert optimizer.at_evaluation_weights
 
 
 def test_early_stopping_of_ours_goes_on_from_the_best_weights():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_optlab import Group, optimizers, schedules, transforms
-from keras_optlab.core.fields import ChoiceField, DecayField, FlagField, HyperField
+from keras_optlab.core.fields import BetaField, ChoiceField, FlagField, HyperField
 from keras_optlab.verify.problems import (
     ALL,
     apply,
@@ -115,7 +115,7 @@ def changed(field, value):
         return not value
     if isinstance(field, ChoiceField):
         return field.choices[field.choices.index(value) - 1]
-    if isinstance(field, DecayField):
+    if isinstance(field, BetaField):
         return 0.5
     if field.integer:
         return value + 1
@@ -243,7 +243,9 @@ def test_info(name):
     ws = variables([np.ones((256, 64))])
     optimizer = optimizers.create(name)
     optimizer.build(ws)
-    held = sum(int(np.prod(v.shape)) * 4 for v in optimizer.plan.live[0].slots.values())
+    held = sum(
+        int(np.prod(v.shape)) * 4 for v in optimizer.plan.trainable[0].slots.values()
+    )
     assert about.bytes_per_parameter == round(held / (256 * 64), 2)
 
 

@@ -47,8 +47,8 @@ def descended(optimizer, function, steps):
         if not np.isfinite(g).all():
             return np.nan * function.start
         apply(optimizer, [g], ws)
-    if optimizer.has_two_points:
-        with optimizer.evaluation_point():
+    if optimizer.has_evaluation_weights:
+        with optimizer.evaluation_weights():
             return values(ws)[0]
     return values(ws)[0]
 

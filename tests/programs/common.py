@@ -156,9 +156,9 @@ def check_weights(model, make, optimizer=None):
     assert numpy([optimizer.skipped_steps]) == [0]
     before = numpy(model.trainable_variables)
     assert all(np.isfinite(w).all() for w in before)
-    with optimizer.evaluation_point():
+    with optimizer.evaluation_weights():
         evaluated = numpy(model.trainable_variables)
-    with optimizer.training_point():
+    with optimizer.training_weights():
         trained = numpy(model.trainable_variables)
     pairs = zip(evaluated, trained, strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs) != make.averages

@@ -54,7 +54,7 @@ def loop(model, optimizer, x, y, directory):
             loss = step(x[rows], y[rows])
             told.on_train_batch_end(batch, {"loss": float(loss)})
             path.append(numpy(model.trainable_variables))
-        with optimizer.evaluation_point():
+        with optimizer.evaluation_weights():
             losses.append(float(loss_of(y, model(x))))
         told.on_epoch_end(epoch, {"loss": losses[-1]})
     told.on_train_end()
@@ -128,6 +128,6 @@ def check_average(model, optimizer, make, path):
     average = path[0]
     for weights in path[1:]:
         average = [0.8 * a + 0.2 * w for a, w in zip(average, weights, strict=True)]
-    with optimizer.evaluation_point():
+    with optimizer.evaluation_weights():
         for a, b in zip(average, numpy(model.trainable_variables), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

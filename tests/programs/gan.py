@@ -60,7 +60,7 @@ def check(gan, make, directory, noise):
     loaded = keras.models.load_model(path)
     expected = gan.generator.predict(noise, verbose=0)
     np.testing.assert_allclose(loaded.predict(noise, verbose=0), expected, rtol=1e-5)
-    with gan.g_optimizer.evaluation_point():  # it is there already
+    with gan.g_optimizer.evaluation_weights():  # it is there already
         direct = numpy([gan.generator(noise)])[0]
     np.testing.assert_allclose(direct, expected, rtol=1e-5)
 
@@ -146,7 +146,7 @@ def loop(gan, real, told):
         stateless(gan.generator, gan.discriminator, gan.g_optimizer, gan.g_loss),
     ]
     told = keras.callbacks.CallbackList(told, model=gan)
-    with gan.d_optimizer.training_point(), gan.g_optimizer.training_point():
+    with gan.d_optimizer.training_weights(), gan.g_optimizer.training_weights():
         told.on_train_begin()
         for epoch in range(EPOCHS):
             told.on_epoch_begin(epoch)

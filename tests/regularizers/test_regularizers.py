@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import optimizers, regularizers, schedules
-from keras_optlab.engine.hyperparameters.variables import Scalars
+from keras_optlab.engine.hyperparameters.variables import HyperparameterVariables
 from keras_optlab.regularizers import L1, L1L2, L2, GroupLasso, Orthogonal, SpectralNorm
 from keras_optlab.verify.oracle import regularizers as oracle
 
@@ -240,7 +240,9 @@ def live(regularizer):
     def add_variable(name, value):
         return keras.Variable(value, trainable=False, dtype="float32", name=name)
 
-    regularizer.live = Scalars(type(regularizer), regularizer._values, add_variable)
+    regularizer.scalars = HyperparameterVariables(
+        type(regularizer), regularizer._values, add_variable
+    )
     return regularizer
 
 

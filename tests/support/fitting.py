@@ -80,10 +80,10 @@ class EveryStep(keras.callbacks.Callback):
         self.kept[step] = self.function(model)
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.keep()
+        self.value()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.keep()
+        self.value()
 
 
 class Clock(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab import optimizers
-from keras_optlab.core import Hyper, Paper, Slot, StepSize
+from keras_optlab.core import Hyper, LearningRate, Paper, Slot
 from keras_optlab.verify import oracle
 from keras_optlab.verify.problems import apply, trajectory, values, variables
 
@@ -15,7 +15,7 @@ from keras_optlab.verify.problems import apply, trajectory, values, variables
 class Toy(optimizers.Optimizer):
     """Toy: what somebody may write beside the package; all suites take it up."""
 
-    learning_rate: float = StepSize(default=0.01)
+    learning_rate: float = LearningRate(default=0.01)
     scale: float = Hyper(default=0.5, doc="scale a of the gradient")
     slots = (Slot("last"),)
     paper = Paper("None", "Nobody", 2026)
@@ -74,7 +74,7 @@ def kind(name):
     """Return what the engine does for a rule, in which those of a kind agree."""
     cls = optimizers.info(name).cls
     slots = cls.slots
-    methods = "conclude", "second_pass", "to_evaluation", "follow"
+    methods = "use_sums", "second_pass", "to_evaluation", "after_step"
     return (
         *(getattr(cls, m) is not getattr(optimizers.Optimizer, m) for m in methods),
         *(cls.elementwise, cls.rests_at_zero, cls.decays_in_rule, cls.spectral),

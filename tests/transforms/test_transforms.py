@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_optlab import optimizers, schedules
 from keras_optlab import transforms as T
-from keras_optlab.core import Group, Record, Slot
+from keras_optlab.core import Group, Slot, Values
 from keras_optlab.core.slots import Weight
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.noise import standard_normal
@@ -119,7 +119,7 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
     config = transform.get_config()
     h = {k: tensor(v) if isinstance(v, float) else v for k, v in config.items()}
     seen = [
-        Record(
+        Values(
             w=tensor(w),
             g=tensor(x),
             t=tensor(t),
@@ -129,14 +129,14 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
         )
         for x, w in zip(xs, ws, strict=True)
     ]
-    slots = [Record() for _ in xs]
-    whole = Weight((), "", Record(**config))
+    slots = [Values() for _ in xs]
+    whole = Weight((), "", Values(**config))
     shared = {
         slot.name: tensor(np.full(slot.shape_for(whole), slot.start(config)))
         for slot in transform.shared
     }
     changed, _, _ = transform.run(
-        [tensor(x) for x in xs], seen, slots, Record(**shared), Record(**h)
+        [tensor(x) for x in xs], seen, slots, Values(**shared), Values(**h)
     )
     return values(changed)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from keras_optlab.callbacks.base.arguments import optional_optimizer
-from keras_optlab.engine import Optimizer, find_engine
+from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, progress
 
 
@@ -56,24 +56,24 @@ class OptimizerAccess:
         return "optimizer" in (self.params or {})
 
     @property
-    def engine(self) -> Optimizer | None:
+    def our_optimizer(self) -> Optimizer | None:
         """The optimizer, if it is one of ours; also from inside a loss scaling one."""
-        return find_engine(self.optimizer)
+        return find_optimizer(self.optimizer)
 
     @property
-    def required_engine(self) -> Optimizer:
+    def required_optimizer(self) -> Optimizer:
         """The optimizer, which has to be one of ours.
 
         Raises:
             TypeError: if it is not.
         """
-        engine = self.engine
-        if engine is None:
+        ours = self.our_optimizer
+        if ours is None:
             raise TypeError(
                 f"{type(self).__name__} needs an optimizer of keras_optlab. "
                 f"Received: optimizer={self.optimizer!r}.{_instead(self.optimizer)}"
             )
-        return engine
+        return ours
 
     def watch_for_steps(self) -> None:
         """Find out from here on whether the optimizer takes steps."""
@@ -146,7 +146,7 @@ def parts_of(optimizer: Any) -> dict[str, Any]:
 def _instead(optimizer: Any) -> str:
     """Return what to do about an optimizer that is none of ours."""
     several = getattr(optimizer, "optimizers", [])
-    if any(find_engine(x) is not None for x in several):
+    if any(find_optimizer(x) is not None for x in several):
         return " Pass one of its `optimizers` by `optimizer=`."
     name = type(optimizer).__name__
     return (

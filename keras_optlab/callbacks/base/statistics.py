@@ -14,7 +14,7 @@ from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
 
 
-class Recording(StepCallback):
+class StatisticsCallback(StepCallback):
     """Asks the optimizer for statistics, and hands out each record once.
 
     With a stock optimizer of Keras there are none.
@@ -54,10 +54,10 @@ class Recording(StepCallback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ask, before the step is traced."""
         super().on_train_begin(logs)
-        engine = self.engine
-        if engine is not None:  # what there is already belongs to others
-            self._seen, _ = engine.recorder.statistics_since(0)
-            self._seen_histograms, _ = engine.recorder.histograms_since(0)
+        ours = self.our_optimizer
+        if ours is not None:  # what there is already belongs to others
+            self._seen, _ = ours.recorder.statistics_since(0)
+            self._seen_histograms, _ = ours.recorder.histograms_since(0)
         if self._ask(self.statistics_every, self.histograms_every):
             self.model.make_train_function(force=True)
 
@@ -71,25 +71,25 @@ class Recording(StepCallback):
 
     def new_statistics(self) -> list[Statistics]:
         """Return the records since the last call, oldest first."""
-        if self.engine is None:
+        if self.our_optimizer is None:
             return []
-        self._seen, new = self.engine.recorder.statistics_since(self._seen)
+        self._seen, new = self.our_optimizer.recorder.statistics_since(self._seen)
         return [x for x in new if _due(x.step, self.statistics_every)]
 
     def new_histograms(self) -> Histograms | None:
         """Return the last histograms, once."""
-        if self.engine is None or self.histograms_every is None:
+        if self.our_optimizer is None or self.histograms_every is None:
             return None
         seen = self._seen_histograms
-        self._seen_histograms, new = self.engine.recorder.histograms_since(seen)
+        self._seen_histograms, new = self.our_optimizer.recorder.histograms_since(seen)
         return new[-1] if new else None
 
     def _ask(self, every: int | None, histograms_every: int | None) -> bool:
         """Return whether the step has to be traced anew."""
-        if self.engine is None:
+        if self.our_optimizer is None:
             return False
         who = f"{type(self).__name__} {id(self)}"
-        return self.engine.collect_statistics(every, histograms_every, who)
+        return self.our_optimizer.collect_statistics(every, histograms_every, who)
 
     def _stop_asking(self) -> None:
         if self._ask(None, None):
@@ -107,7 +107,9 @@ def _without_old_records(
 
     Where somebody asks for the same again, it need not be.
     """
-    if model in _recorded and not any(isinstance(c, Recording) for c in callbacks):
+    if model in _recorded and not any(
+        isinstance(c, StatisticsCallback) for c in callbacks
+    ):
         _recorded.discard(model)
         model.train_function = None
     yield

@@ -10,7 +10,7 @@ import keras
 from keras_optlab.callbacks.base.arguments import optional_steps
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
-from keras_optlab.engine import find_engine
+from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import (
     gradients_received,
     inner_optimizer,
@@ -168,10 +168,10 @@ class StepCallback(OptimizerAccess, Callback):
 
 def _received(optimizer: Any) -> int:
     """Return how many gradients an optimizer says that it has received."""
-    engine = find_engine(optimizer)
-    if engine is None or engine.accumulates:
+    ours = find_optimizer(optimizer)
+    if ours is None or ours.accumulates:
         return gradients_received(optimizer)
-    return int(_number(engine.updates) + _number(engine.skipped_steps))
+    return int(_number(ours.updates) + _number(ours.skipped_steps))
 
 
 def _number(variable: Any) -> float:

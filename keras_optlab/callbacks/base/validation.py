@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from keras_optlab.engine.backend.keras_adapter import fit_arguments
+from keras_optlab.engine.backend.keras_hooks import fit_arguments
 
 
 @dataclass(frozen=True)

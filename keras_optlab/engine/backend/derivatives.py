@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import jax_module, torch_module
 from keras_optlab.engine.backend.repeatable import twice_differentiable
-from keras_optlab.engine.backend.variables import jax_module, torch_module
 
-Tensor = Any
 Function = Callable[[Tensor], Tensor]
 Derivative = Callable[..., Any]
 

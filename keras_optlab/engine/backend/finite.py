@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.norms import global_norm
-
-Tensor = Any
 
 # Most rules sum up squares of gradients. Below this norm, the sum over 1e8 steps is
 # finite; a sum that is infinite once stays so, and stops its weight for good.

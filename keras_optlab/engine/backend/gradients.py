@@ -9,8 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any
-Variable = Any
+from keras_optlab.core.types import Tensor, Variable
 
 
 def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Any]:

@@ -28,27 +28,19 @@ Names used, and why no public one serves:
 - `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
 - `_unpickle_model`: what Keras unpickles by; pickle has to find its class by name.
 - `_seed_generators` of a model: state of its step that is none of its weights.
-
-Three public methods are wrapped, once: `compile`, since nothing else shows a model to
-its optimizer, and `fit` and `train_on_batch`, since nothing that Keras calls within
-encloses all of it (the batches, the validation, the data, the callbacks).
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
 import types
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import keras
 import numpy as np
 
-Tensor = Any
-Variable = Any
+from keras_optlab.core.types import Tensor, Variable
 
 
 def constant(value: float) -> Callable[..., Tensor]:
@@ -61,7 +53,7 @@ def constant(value: float) -> Callable[..., Tensor]:
     return fill
 
 
-class Seam(keras.optimizers.Optimizer):
+class KerasAdapter(keras.optimizers.Optimizer):
     """`keras.optimizers.Optimizer` with one abstract method, `step`."""
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
@@ -90,7 +82,7 @@ class Seam(keras.optimizers.Optimizer):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as Keras does; a wrapped optimizer's class is made when needed."""
         _, arguments = super().__reduce__()
-        return Seam._unpickle_model, arguments
+        return KerasAdapter._unpickle_model, arguments
 
     @property
     def micro_steps(self) -> Variable:
@@ -203,109 +195,6 @@ def hold(model: keras.Model, variable: Variable) -> None:
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
-def on_compile(hook: Callable[[keras.Model], None]) -> None:
-    """Call a function with every model after `compile`, from now on."""
-    owner = next(c for c in keras.Model.__mro__ if "compile" in vars(c))
-    compile = vars(owner)["compile"]  # of the base, which Keras compares with a model's
-    if getattr(compile, "hook", None) is hook:
-        return
-
-    @functools.wraps(compile)
-    def compile_and_show(self: Any, *args: Any, **kwargs: Any) -> None:
-        compile(self, *args, **kwargs)
-        hook(self)
-
-    compile_and_show.hook = hook  # type: ignore[attr-defined]
-    owner.compile = compile_and_show
-
-
-_fit_arguments: ContextVar[dict[str, Any]] = ContextVar("arguments of the running fit")
-
-
-def fit_arguments() -> dict[str, Any]:
-    """Return the arguments that the running `fit` was called with; `{}` outside."""
-    return _fit_arguments.get({})
-
-
-FitHook = Callable[
-    [keras.Model, list[keras.callbacks.Callback]],
-    contextlib.AbstractContextManager[None],
-]
-
-
-def around_fit(hook: FitHook) -> None:
-    """Enter a context around every `fit` of every model, from now on.
-
-    Args:
-        hook: Makes the context from the model and the list of the callbacks that `fit`
-            was given. What the hook adds to the list runs after those.
-    """
-    if not hasattr(keras.Model.fit, "hooks"):
-        keras.Model.fit = _hooked(keras.Model.fit)
-    hooks: dict[str, FitHook] = vars(keras.Model.fit)["hooks"]
-    hooks[f"{hook.__module__}.{hook.__qualname__}"] = hook  # one more on no reload
-
-
-def _hooked(fit: Callable[..., Any]) -> Callable[..., Any]:
-    hooks: dict[str, FitHook] = {}
-    signature = inspect.signature(fit)
-
-    @functools.wraps(fit)
-    def fit_within_hooks(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        model, callbacks = bound.arguments["self"], _list(bound.arguments)
-        before = len(callbacks)
-        with contextlib.ExitStack() as stack:
-            for hook in hooks.values():
-                stack.enter_context(hook(model, callbacks))
-            added = callbacks[before:]
-            given = bound.arguments.get("callbacks")
-            if isinstance(given, keras.callbacks.CallbackList):
-                for callback in added:
-                    callback.set_model(model)
-                    given.append(callback)  # pyright: ignore[reportOptionalMemberAccess]
-            elif added:
-                bound.arguments["callbacks"] = callbacks
-            token = _fit_arguments.set(bound.arguments)
-            try:
-                return fit(*bound.args, **bound.kwargs)
-            finally:
-                _fit_arguments.reset(token)
-
-    fit_within_hooks.hooks = hooks  # type: ignore[attr-defined]
-    return fit_within_hooks
-
-
-def around_train_on_batch(hook: Callable[[Any], Any]) -> None:
-    """Enter a context around every `train_on_batch` of every model, from now on.
-
-    Args:
-        hook: Makes the context from the model, or returns `None` for none.
-    """
-    given = keras.Model.train_on_batch
-    given = getattr(given, "__wrapped__", given)  # one more on no reload
-
-    @functools.wraps(given)
-    def within_hook(self: Any, *args: Any, **kwargs: Any) -> Any:
-        context = hook(self)
-        if context is None:
-            return given(self, *args, **kwargs)
-        with context:
-            return given(self, *args, **kwargs)
-
-    keras.Model.train_on_batch = within_hook
-
-
-def _list(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that `fit` was given as a list of our own."""
-    given = arguments.get("callbacks")
-    if isinstance(given, keras.callbacks.CallbackList):
-        return list(given.callbacks)  # pyright: ignore[reportOptionalMemberAccess]
-    if isinstance(given, list | tuple):
-        return list(given)
-    return [] if given is None else [given]
-
-
 @contextlib.contextmanager
 def unbuilt_by_errors(optimizer: Any) -> Iterator[None]:
     """Leave an optimizer that fails to be built as it was: it can be built later."""
@@ -346,7 +235,7 @@ def optimizers_of(model: keras.Model) -> list[Any]:
             waiting.extend(x)  # `+=` fails on a tuple as TensorFlow wraps it
         elif isinstance(x, dict):
             waiting.extend(x.values())
-        elif isinstance(x, Seam):
+        elif isinstance(x, KerasAdapter):
             found[id(x)] = x
         elif isinstance(x, keras.optimizers.Optimizer):
             waiting.extend(getattr(x, "optimizers", []))
@@ -436,7 +325,7 @@ def is_purged(variable: Variable) -> bool:
     return variable._value is None
 
 
-def held(variable: Variable) -> Any:
+def raw_value(variable: Variable) -> Any:
     """Return what the variable itself holds, whatever scope is entered."""
     return variable._value
 

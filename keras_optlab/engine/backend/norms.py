@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
 from keras_optlab.core import numerics
-from keras_optlab.engine.backend.variables import flat, torch_module
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import torch_module
+from keras_optlab.engine.backend.variables import flatten
 
 FEW = 2**16  # entries that JAX sooner copies than goes through by themselves
 
@@ -39,7 +38,7 @@ def vectors(xs: Sequence[Tensor]) -> list[Tensor]:
     """Return all entries of tensors as vectors, one for the small ones together."""
     small = [x for x in xs if x.size < FEW]
     big = [ops.reshape(x, (-1,)) for x in xs if x.size >= FEW]
-    return big + ([flat(small)] if small else [])
+    return big + ([flatten(small)] if small else [])
 
 
 def _squares(x: Tensor) -> Tensor:

@@ -10,9 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optlab.engine.backend.variables import torch_module
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import torch_module
 
 
 @contextlib.contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
 
-Tensor = Any
+from keras_optlab.core.types import Tensor
 
 DROPPED = 16  # bits of a float32 that a bfloat16 does not have
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.core import Record
+from keras_optlab.core import Values
 from keras_optlab.engine.fused import form
 
 
@@ -31,7 +31,7 @@ def fused_form(update: Any) -> form.Form:
     return form.Form(update)
 
 
-def as_kernels_see(optimizer: Any) -> Callable[[Record], Record] | None:
+def as_kernels_see(optimizer: Any) -> Callable[[Values], Values] | None:
     """Return what kernels make of hyperparameters, if it matters for this rule."""
     if keras.backend.backend() != "tensorflow":
         return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.weights.parameter import Parameter
-
-Tensor = Any
 
 WORTH_IT = 2**14  # entries of a weight; below, to start compiled code costs more
 FEW = 8  # weights of a rule with a kernel for one; to join them would take longer

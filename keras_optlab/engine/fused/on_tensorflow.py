@@ -14,13 +14,14 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from keras_optlab.engine.backend.variables import commit, in_replica, on_cpu, raw
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import commit
+from keras_optlab.engine.backend.replicas import in_replica
+from keras_optlab.engine.backend.variables import on_cpu, raw
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 
-Tensor = Any
-Variable = Any
 Step = Callable[..., Any]
 
 
@@ -91,7 +92,7 @@ class OnTensorFlow(form.Form):
         update = self.update
         if p.variable.dtype != p.dtype or update.decays(p) or update.shrinks(p):
             return True
-        if update.optimizer.follows:
+        if update.optimizer.has_after_step:
             return True
         return reads_first(lambda w: update.rule(p, w, g, p.slots), g)
 

@@ -14,14 +14,14 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from keras_optlab.core import Record
-from keras_optlab.core.numerics import DecayRate
-from keras_optlab.engine.backend.keras_adapter import held
+from keras_optlab.core import Values
+from keras_optlab.core.numerics import BetaTensor
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.keras_adapter import raw_value
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 
-Tensor = Any
 Step = Callable[..., None]
 
 EARNED = 2**29  # entries updated in the plain form before the rule is compiled
@@ -62,7 +62,7 @@ class OnTorch(form.Form):
         known = self._kernel(p)
         if known is None and p.size < form.WORTH_IT:
             return False
-        x = held(p.members[0].variable)
+        x = raw_value(p.members[0].variable)
         if x.device.type != "cpu" or not x.is_contiguous():
             return False
         if known:
@@ -70,9 +70,9 @@ class OnTorch(form.Form):
             alike.append((p, g.contiguous()))
             return True
         bucket = p.members != [p]
-        w = self.update.weight(p) if bucket else held(p.variable).detach()
+        w = self.update.weight(p) if bucket else raw_value(p.variable).detach()
         with torch.no_grad():
-            self._run(p, w, {k: held(v).detach() for k, v in p.slots.items()}, g)
+            self._run(p, w, {k: raw_value(v).detach() for k, v in p.slots.items()}, g)
         if bucket:
             p.variable.assign(w)
         return True
@@ -81,9 +81,9 @@ class OnTorch(form.Form):
     def finish(self) -> None:
         """Let kernels update the weights that were left to them."""
         for key, rows in self.lists.items():
-            w = [held(p.variable) for p, _ in rows]
+            w = [raw_value(p.variable) for p, _ in rows]
             names = rows[0][0].slots
-            s = {name: [held(p.slots[name]) for p, _ in rows] for name in names}
+            s = {name: [raw_value(p.slots[name]) for p, _ in rows] for name in names}
             self.kernels[key](w, s, [g for _, g in rows])
 
     def _kernel(self, p: Parameter) -> Kernel | None:
@@ -110,7 +110,7 @@ class OnTorch(form.Form):
             compiled.plain += p.size
             write(self.update.next_values(p, w, slots, g))
             return
-        scalars = Scalars(self.update, p)
+        scalars = TracedScalars(self.update, p)
         inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
         key = p.group, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
         try:
@@ -128,7 +128,7 @@ class OnTorch(form.Form):
             self._run(p, w, slots, g)
 
 
-class Scalars:
+class TracedScalars:
     """What a rule reads beside tensors: the number of the update, and scalars.
 
     Attributes:
@@ -139,23 +139,25 @@ class Scalars:
     def __init__(self, update: Any, p: Parameter) -> None:
         self.h = update.cast[p.group, p.dtype]
         self.kinds = tuple(type(x) for _, x in self.h.items())
-        rest = [x.rest if isinstance(x, DecayRate) else x for _, x in self.h.items()]
+        rest = [
+            x.complement if isinstance(x, BetaTensor) else x for _, x in self.h.items()
+        ]
         self.tensors = [update.t, *(x for x in rest if isinstance(x, torch.Tensor))]
 
-    def read(self, tensors: list[Tensor]) -> tuple[Tensor, Record]:
+    def read(self, tensors: list[Tensor]) -> tuple[Tensor, Values]:
         """Return the number of the update, and the record, with these tensors."""
         t, *others = tensors
         remaining = iter(others)
 
         def put(x: Any) -> Any:
-            if isinstance(x, DecayRate):
-                return DecayRate(next(remaining))
+            if isinstance(x, BetaTensor):
+                return BetaTensor(next(remaining))
             return next(remaining) if isinstance(x, torch.Tensor) else x
 
-        return t, Record(**{name: put(x) for name, x in self.h.items()})
+        return t, Values(**{name: put(x) for name, x in self.h.items()})
 
 
-def traced(update: Any, p: Parameter, scalars: Scalars, *inputs: Any) -> Step:
+def traced(update: Any, p: Parameter, scalars: TracedScalars, *inputs: Any) -> Step:
     """Return a weight's step as a graph of torch's operations, for tensors alike."""
     from torch.fx.experimental.proxy_tensor import make_fx
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras_optlab.core import Record
-from keras_optlab.core.numerics import DecayRate
+from keras_optlab.core import Values
+from keras_optlab.core.numerics import BetaTensor
+from keras_optlab.core.types import Tensor
 
-Tensor = Any
 Handle = Any
 Kernel = Callable[..., Any]  # of a weight's handle, its slots' handles, and a gradient
 
 
-def has_kernel(name: str, values: Record) -> bool:
+def has_kernel(name: str, values: Values) -> bool:
     """Return whether a kernel is the rule of this name, also where XLA compiles all.
 
     Args:
@@ -35,11 +35,11 @@ def has_kernel(name: str, values: Record) -> bool:
     )
 
 
-def as_seen(h: Record) -> Record:
+def as_seen(h: Values) -> Values:
     """Return hyperparameters with decay factors as a kernel rounds them."""
-    return Record(
+    return Values(
         **{
-            name: DecayRate(1 - x.keep) if isinstance(x, DecayRate) else x
+            name: BetaTensor(1 - x.value) if isinstance(x, BetaTensor) else x
             for name, x in h.items()
         }
     )
@@ -51,14 +51,14 @@ def _raw() -> Any:
     return tf.raw_ops
 
 
-def _descent(h: Record) -> Kernel:
+def _descent(h: Values) -> Kernel:
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:  # noqa: ARG001
         _raw().ResourceApplyGradientDescent(var=w, alpha=h.learning_rate, delta=g)
 
     return run
 
 
-def _velocity(h: Record, momentum: Tensor, nesterov: bool) -> Kernel:
+def _velocity(h: Values, momentum: Tensor, nesterov: bool) -> Kernel:
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         _raw().ResourceApplyKerasMomentum(
             var=w,
@@ -72,15 +72,15 @@ def _velocity(h: Record, momentum: Tensor, nesterov: bool) -> Kernel:
     return run
 
 
-def _sgd(h: Record, slots: set[str]) -> Kernel:
+def _sgd(h: Values, slots: set[str]) -> Kernel:
     return _velocity(h, h.momentum, h.nesterov) if "v" in slots else _descent(h)
 
 
-def _momentum(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
-    return _velocity(h, h.momentum.keep, nesterov=False)
+def _momentum(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
+    return _velocity(h, h.momentum.value, nesterov=False)
 
 
-def _adam(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+def _adam(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         _raw().ResourceApplyAdam(
             var=w,
@@ -89,8 +89,8 @@ def _adam(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
             beta1_power=0.0,  # the rate has both corrections
             beta2_power=0.0,
             lr=h.alpha_t,
-            beta1=h.beta_1.keep,
-            beta2=h.beta_2.keep,
+            beta1=h.beta_1.value,
+            beta2=h.beta_2.value,
             epsilon=h.epsilon_t,
             grad=g,
         )
@@ -98,7 +98,7 @@ def _adam(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
-def _adamax(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+def _adamax(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         _raw().ResourceApplyAdaMax(
             var=w,
@@ -106,8 +106,8 @@ def _adamax(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
             v=s["u"],
             beta1_power=0.0,  # the rate has the correction
             lr=h.alpha_t,
-            beta1=h.beta_1.keep,
-            beta2=h.beta_2.keep,
+            beta1=h.beta_1.value,
+            beta2=h.beta_2.value,
             epsilon=h.epsilon,
             grad=g,
         )
@@ -115,14 +115,14 @@ def _adamax(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
-def _adadelta(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+def _adadelta(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         _raw().ResourceApplyAdadelta(
             var=w,
             accum=s["accumulated_grad"],
             accum_update=s["accumulated_delta"],
             lr=h.learning_rate,
-            rho=h.rho.keep,
+            rho=h.rho.value,
             epsilon=h.epsilon,
             grad=g,
         )
@@ -130,7 +130,7 @@ def _adadelta(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
-def _ftrl(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
+def _ftrl(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
     def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
         _raw().ResourceApplyFtrlV2(
             var=w,
@@ -149,7 +149,7 @@ def _ftrl(h: Record, slots: set[str]) -> Kernel:  # noqa: ARG001
 
 # Each entry: from hyperparameters as `prepare` returned them, and the names of slots,
 # the kernel.
-KERNELS: dict[str, Callable[[Record, set[str]], Kernel]] = {
+KERNELS: dict[str, Callable[[Values, set[str]], Kernel]] = {
     "adadelta": _adadelta,
     "adam": _adam,
     "adamax": _adamax,

@@ -8,12 +8,11 @@ count is one at which it has none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from keras_optlab.core import Record
-from keras_optlab.engine.backend.variables import torch_module
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import torch_module
 
-Tensor = Any
 Tensors = list[Tensor]
 Kernel = Callable[..., None]  # of weights, their slots by name, and their gradients
 
@@ -22,7 +21,7 @@ torch = torch_module()
 CORRECTED = 1e9  # steps, after which torch's bias corrections are 1
 
 
-def has_kernel(name: str, values: Record) -> bool:
+def has_kernel(name: str, values: Values) -> bool:
     """Return whether a kernel is the rule of this name.
 
     Args:
@@ -38,7 +37,7 @@ def has_kernel(name: str, values: Record) -> bool:
     )
 
 
-def _adam(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
+def _adam(h: Values, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
     rate = float(h.alpha_t)
     if rate == 0:
         return None
@@ -52,8 +51,8 @@ def _adam(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noqa: A
             s.get("v_max", []),
             [torch.tensor(CORRECTED)] * len(w),
             amsgrad="v_max" in s,
-            beta1=1 - float(h.beta_1.rest),
-            beta2=1 - float(h.beta_2.rest),
+            beta1=1 - float(h.beta_1.complement),
+            beta2=1 - float(h.beta_2.complement),
             lr=rate,
             weight_decay=decay / rate,  # torch's decay is by its rate, here corrected
             eps=float(h.epsilon_t),
@@ -85,7 +84,7 @@ def _descent(decay: float, rate: float, keep: float = 0.0, take: float = 1.0) ->
     return run
 
 
-def _sgd(h: Record, slots: set[str], decay: float) -> Kernel | None:
+def _sgd(h: Values, slots: set[str], decay: float) -> Kernel | None:
     rate, keep = float(h.learning_rate), float(h.momentum)
     if "v" not in slots:
         return _descent(decay, rate)
@@ -93,8 +92,8 @@ def _sgd(h: Record, slots: set[str], decay: float) -> Kernel | None:
     return _descent(decay, -1.0, keep, -rate) if keep else None
 
 
-def _momentum(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
-    rate, rest = float(h.learning_rate), float(h.momentum.rest)
+def _momentum(h: Values, slots: set[str], decay: float) -> Kernel | None:  # noqa: ARG001
+    rate, rest = float(h.learning_rate), float(h.momentum.complement)
     step, take = {
         "heavy_ball": (-1.0, -rate),
         "velocity": (1.0, rate),
@@ -105,7 +104,7 @@ def _momentum(h: Record, slots: set[str], decay: float) -> Kernel | None:  # noq
 
 # Each entry: from hyperparameters as `prepare` returned them, the names of the slots,
 # and the share by which weights decay, the kernel, unless it cannot do with these.
-KERNELS: dict[str, Callable[[Record, set[str], float], Kernel | None]] = {
+KERNELS: dict[str, Callable[[Values, set[str], float], Kernel | None]] = {
     "adam": _adam,
     "adamw": _adam,
     "momentum": _momentum,

@@ -1,32 +1,30 @@
-"""`Driving`: hyperparameters that are read, moved and driven while training runs."""
+"""Reading, setting and driving an optimizer's hyperparameters while it trains."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.core import Slot
 from keras_optlab.core.errors import advise_name, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
-from keras_optlab.engine.backend.keras_adapter import Seam, concrete, is_purged
+from keras_optlab.engine.backend.keras_adapter import KerasAdapter, concrete, is_purged
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.hyperparameters.options import Options
 
 
-class Driving(Options, Seam):
+class HyperparameterAccess(Options, KerasAdapter):
     """An optimizer's hyperparameters, as users and callbacks reach them.
 
     Attributes:
-        live: `Scalars`, all values but those that Keras owns. Of these, only the
-            learning rate moves.
+        scalars: All values but those that Keras owns. Of these, only the learning rate
+            moves.
         updates: Variable; the number of updates applied.
     """
 
-    slots: ClassVar[tuple[Slot, ...]] = ()
-    live: Any = None
+    scalars: Any = None
     updates: Any = None
     _rate_driver: Any = None
 
@@ -54,7 +52,7 @@ class Driving(Options, Seam):
                     "ReduceOnPlateau of keras_optlab moves the scale, where Keras' "
                     "ReduceLROnPlateau and LearningRateScheduler set the rate itself."
                 )
-            Seam.learning_rate.fset(self, value)
+            KerasAdapter.learning_rate.fset(self, value)
 
     @property
     def rate_driver(self) -> Any:
@@ -77,7 +75,7 @@ class Driving(Options, Seam):
             return self._current_rate()
         if field.keras_owned:
             return getattr(self, name)
-        return self.live.current(field, self.updates)
+        return self.scalars.current(field, self.updates)
 
     def adjust(self, name: str, value: float) -> None:
         """Change a hyperparameter of a running optimizer; nothing is traced again.
@@ -101,10 +99,10 @@ class Driving(Options, Seam):
 
     def write_field(self, field: Field, value: Any) -> None:
         """Move a number; Keras' own constructor may assign before there is one."""
-        if self.live is None:
+        if self.scalars is None:
             return
         self._check_gate(field, value)
-        self.live.write(field, value)
+        self.scalars.write(field, value)
 
     def drive(self, name: str, value: Any) -> None:
         """Let a schedule drive a hyperparameter, or switch one on, until `release`.
@@ -134,7 +132,7 @@ class Driving(Options, Seam):
             self._drive_rate(field, value)
         else:
             self._check_gate(field, value)
-            self.live.drive(field, value)
+            self.scalars.drive(field, value)
 
     def release(self, name: str, keep: bool = False) -> None:
         """Undo `drive`; the step must be traced after the call.
@@ -152,7 +150,7 @@ class Driving(Options, Seam):
             if last is not None:
                 self.learning_rate = last
         else:
-            self.live.release(field, last)
+            self.scalars.release(field, last)
 
     # Small things the above is made of.
 
@@ -199,7 +197,7 @@ class Driving(Options, Seam):
 
     def _own(self, name: str) -> Any:
         field = self.fields[name]
-        return getattr(self, name) if field.keras_owned else self.live.own(field)
+        return getattr(self, name) if field.keras_owned else self.scalars.own(field)
 
     def _check_gate(self, field: Field, value: Any) -> None:
         gated = [s.name for s in self.slots if s.when == field.name]

@@ -6,7 +6,10 @@ import keras
 
 from keras_optlab.core.declared import Declared
 from keras_optlab.engine.backend.keras_adapter import constant, hold
-from keras_optlab.engine.hyperparameters.variables import Scalars, scalar_dtype
+from keras_optlab.engine.hyperparameters.variables import (
+    HyperparameterVariables,
+    scalar_dtype,
+)
 
 
 def make_adjustable(model: keras.Model, declared: Declared) -> bool:
@@ -20,7 +23,7 @@ def make_adjustable(model: keras.Model, declared: Declared) -> bool:
         model: The model in whose loss the object takes part.
         declared: The object, such as a regularizer.
     """
-    if declared.live is not None:
+    if declared.scalars is not None:
         return False
 
     def add_variable(name: str, value: float) -> keras.Variable:
@@ -30,5 +33,7 @@ def make_adjustable(model: keras.Model, declared: Declared) -> bool:
         hold(model, variable)
         return variable
 
-    declared.live = Scalars(type(declared), declared._values, add_variable)
+    declared.scalars = HyperparameterVariables(
+        type(declared), declared._values, add_variable
+    )
     return True

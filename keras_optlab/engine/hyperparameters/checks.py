@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from keras_optlab.core.errors import shown
+from keras_optlab.core.errors import advise, shown
 from keras_optlab.transforms import Transform
+
+CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
+
+# What a group cannot have of its own, since it is about all gradients together.
+UNGROUPED = {*CLIPPINGS, "learning_rate_scale"}
 
 
 def check_mask(value: Any) -> Any:
@@ -132,3 +137,21 @@ def not_lazy(what: str) -> ValueError:
         'sparse="lazy" updates only the rows of a weight that have a gradient, and '
         f'this must see all of it. Received: {what}. Use sparse="dense".'
     )
+
+
+def check_group_fields(optimizer: Any) -> None:
+    """Check the values that groups set, and replace each by its canonical form."""
+    of_the_whole = {s.when for s in optimizer.slots} | UNGROUPED
+    fields = {
+        k: f
+        for k, f in optimizer.fields.items()
+        if (f.adjustable or f.by_group) and k not in of_the_whole
+    }
+    for group in optimizer.groups:
+        for name, value in group.hyperparameters.items():
+            if name not in fields:
+                raise TypeError(
+                    f"A Group of {type(optimizer).__name__} cannot set this. Received: "
+                    f"{name}={shown(value)}. {advise(name, value, fields)}"
+                )
+            group.hyperparameters[name] = fields[name].validate(value)

@@ -12,21 +12,20 @@ import keras
 from keras_optlab.core import (
     Choice,
     Declared,
-    Driven,
     Flag,
+    FloatOrSchedule,
     Group,
     Hyper,
+    LearningRate,
+    LearningRateLike,
     Option,
-    Rate,
-    Record,
-    StepSize,
+    Values,
 )
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import check_groups
-from keras_optlab.engine.hyperparameters import checks as arguments
+from keras_optlab.engine.hyperparameters import checks
+from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.transforms import Transform
-
-CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
 
 
 class Options(Declared):
@@ -96,20 +95,20 @@ class Options(Declared):
     ValueError: At most one of clipnorm, clipvalue, global_clipnorm, ...
     """
 
-    learning_rate: Rate = StepSize(default=0.01)
-    weight_decay: Driven | None = Hyper(
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
+    weight_decay: FloatOrSchedule | None = Hyper(
         default=None, within=">= 0", doc="decoupled decay λ", kw_only=True
     )
-    clipnorm: Driven | None = Hyper(
+    clipnorm: FloatOrSchedule | None = Hyper(
         default=None, doc="largest norm of a gradient", kw_only=True
     )
-    clipvalue: Driven | None = Hyper(
+    clipvalue: FloatOrSchedule | None = Hyper(
         default=None, doc="largest entry of a gradient", kw_only=True
     )
-    global_clipnorm: Driven | None = Hyper(
+    global_clipnorm: FloatOrSchedule | None = Hyper(
         default=None, doc="largest norm of all gradients", kw_only=True
     )
-    adaptive_clipnorm: Driven | None = Hyper(
+    adaptive_clipnorm: FloatOrSchedule | None = Hyper(
         default=None, doc="largest norm of a gradient over its weights'", kw_only=True
     )
     use_ema: bool = Flag(
@@ -151,23 +150,23 @@ class Options(Declared):
     name: str | None = Option(
         default=None,
         doc="name of the optimizer",
-        check=arguments.check_name,
+        check=checks.check_name,
         kw_only=True,
         keras_owned=True,
     )
-    l1: Driven | None = Hyper(
+    l1: FloatOrSchedule | None = Hyper(
         default=None, within=">= 0", doc="penalty on |w|", kw_only=True
     )
-    l2: Driven | None = Hyper(
+    l2: FloatOrSchedule | None = Hyper(
         default=None, within=">= 0", doc="penalty on w²", kw_only=True
     )
-    l1_proximal: Driven | None = Hyper(
+    l1_proximal: FloatOrSchedule | None = Hyper(
         default=None, within=">= 0", doc="soft threshold after the step", kw_only=True
     )
     decay_mask: Any = Option(
         default=None,
         doc="weights that decay",
-        check=arguments.check_mask,
+        check=checks.check_mask,
         kw_only=True,
     )
     groups: Sequence[Group] = Option(
@@ -176,13 +175,13 @@ class Options(Declared):
     gradient_transforms: Sequence[Transform] = Option(
         default=(),
         doc="changes to gradients",
-        check=arguments.check_gradient_transforms,
+        check=checks.check_gradient_transforms,
         kw_only=True,
     )
     update_transforms: Sequence[Transform] = Option(
         default=(),
         doc="changes to updates",
-        check=arguments.check_update_transforms,
+        check=checks.check_update_transforms,
         kw_only=True,
     )
     skip_non_finite: bool = Flag(
@@ -206,7 +205,7 @@ class Options(Declared):
     slot_dtype: str | None = Option(
         default=None,
         doc="type of a rule's state",
-        check=arguments.check_slot_dtype,
+        check=checks.check_slot_dtype,
         kw_only=True,
     )
     learning_rate_scale: float = Hyper(
@@ -233,7 +232,7 @@ class Options(Declared):
         return field is not common or field.name == "learning_rate"
 
     @classmethod
-    def bind(cls, *args: Any, **kwargs: Any) -> Record:
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return a checked value for every argument."""
         values = super().bind(*args, **kwargs)
         given = [k for k in CLIPPINGS if getattr(values, k) is not None]
@@ -244,13 +243,10 @@ class Options(Declared):
                 + ". Use gradient_transforms to combine several."
             )
         if values.sparse == "lazy":
-            arguments.check_lazy(values)
+            checks.check_lazy(values)
         return values
 
 
 KERAS_OWNED = [
     k for k, f in Options.fields.items() if f.keras_owned and k != "learning_rate"
 ]
-
-# What a group cannot have of its own, since it is about all gradients together.
-UNGROUPED = {*CLIPPINGS, "learning_rate_scale"}

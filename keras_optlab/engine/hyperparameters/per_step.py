@@ -12,14 +12,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optlab.core import Record
+from keras_optlab.core import Values
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.fused import as_kernels_see
 from keras_optlab.engine.hyperparameters.ranges import all_legal, as_scalar
 from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtype
 
 
-class Hyperparameters:
+class StepHyperparameters:
     """Every hyperparameter of the update that comes next: a few scalars for each group.
 
     Args:
@@ -43,20 +43,20 @@ class Hyperparameters:
         self.done = read(optimizer.updates)
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.rate = read_rate(optimizer)
-        base = optimizer.live.tensors(self.done)
+        base = optimizer.scalars.tensors(self.done)
         self.base = base.extend(
             learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
         )
-        self.transforms = [x.live.tensors(self.done) for x in optimizer.transforms]
+        self.transforms = [x.scalars.tensors(self.done) for x in optimizer.transforms]
         groups = optimizer.plan.shared
         self.own = {group: self._own(optimizer, group) for group in groups}
         self.legal = all_legal(optimizer, self)
-        self.h: dict[int, Record] = {}
-        self.kernels: dict[int, Record] = {}
-        self.z: dict[int, Record] = {}
+        self.h: dict[int, Values] = {}
+        self.kernels: dict[int, Values] = {}
+        self.z: dict[int, Values] = {}
         change = as_kernels_see(optimizer)
         for group, shared in groups.items():
-            z = Record(**{name: read(v) for name, v in shared.items()})
+            z = Values(**{name: read(v) for name, v in shared.items()})
             own = self.own[group]
             self.h[group], self.z[group] = optimizer.prepare(own, self.t, z)
             if change:
@@ -64,11 +64,11 @@ class Hyperparameters:
                 self.kernels[group] = h.cast("float32")
         self.cast = self._cast(optimizer)
 
-    def concluded(self, optimizer: Any, sums: Record) -> Hyperparameters:
+    def with_sums(self, optimizer: Any, sums: Values) -> StepHyperparameters:
         """Return the same with what the rule makes of sums over all weights."""
         new, sums = copy.copy(self), sums.cast(scalar_dtype())
         both = {
-            group: optimizer.conclude(h, self.t, self.z[group], sums)
+            group: optimizer.use_sums(h, self.t, self.z[group], sums)
             for group, h in self.h.items()
         }
         new.h = {group: h for group, (h, _) in both.items()}
@@ -84,13 +84,13 @@ class Hyperparameters:
             for name, x in self.z[group].items()
         ]
 
-    def _cast(self, optimizer: Any) -> dict[tuple[int, str], Record]:
+    def _cast(self, optimizer: Any) -> dict[tuple[int, str], Values]:
         """Return what the rule derived in the types of the weights.
 
         Where kernels round decay factors, every form of the update rounds them alike,
         so that state goes from one form to another.
         """
-        keys = {(p.group, p.dtype) for p in optimizer.plan.live}
+        keys = {(p.group, p.dtype) for p in optimizer.plan.trainable}
         rounded = self.kernels
         return {
             (group, dtype): rounded[group]
@@ -99,7 +99,7 @@ class Hyperparameters:
             for group, dtype in keys
         }
 
-    def _own(self, optimizer: Any, group: int) -> Record:
+    def _own(self, optimizer: Any, group: int) -> Values:
         """Return the values of a group, or else those of what is in none."""
         if group < 0:
             return self.base

@@ -16,15 +16,14 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.fields import Interval
-from keras_optlab.core.numerics import DecayRate
-
-Tensor = Any
+from keras_optlab.core.numerics import BetaTensor
+from keras_optlab.core.types import Tensor
 
 RATE = Interval(">= 0")
 
 
 @dataclass(frozen=True)
-class Driven:
+class ScheduledValue:
     """A hyperparameter that a schedule or a function drives.
 
     Attributes:
@@ -40,16 +39,16 @@ class Driven:
     in_step: Callable[[Any], Tensor]
 
 
-def driven(optimizer: Any) -> Iterator[Driven]:
+def scheduled_values(optimizer: Any) -> Iterator[ScheduledValue]:
     """Return all that schedules and functions drive in an optimizer now."""
     if not isinstance(optimizer.rate_driver, keras.Variable):
-        yield Driven(
+        yield ScheduledValue(
             "learning_rate",
             RATE,
             lambda step: optimizer.current("learning_rate"),  # noqa: ARG005
             lambda scalars: scalars.rate,
         )
-    yield from _scheduled("", optimizer.live.values, optimizer, lambda s: s.base)
+    yield from _scheduled("", optimizer.scalars.values, optimizer, lambda s: s.base)
     for i, group in enumerate(optimizer.groups):
         if i in optimizer.plan.shared:
             yield from _scheduled(
@@ -61,7 +60,7 @@ def driven(optimizer: Any) -> Iterator[Driven]:
     for i, transform in enumerate(optimizer.transforms):
         yield from _scheduled(
             f"{type(transform).__name__}.",
-            transform.live.values,
+            transform.scalars.values,
             transform,
             lambda s, i=i: s.transforms[i],
         )
@@ -69,10 +68,10 @@ def driven(optimizer: Any) -> Iterator[Driven]:
 
 def _scheduled(
     prefix: str, values: dict[str, Any], owner: Any, record: Callable[[Any], Any]
-) -> Iterator[Driven]:
+) -> Iterator[ScheduledValue]:
     for name, value in values.items():
         if isinstance(value, LearningRateSchedule):
-            yield Driven(
+            yield ScheduledValue(
                 prefix + name,
                 owner.fields[name].interval,
                 value,
@@ -87,7 +86,9 @@ def all_legal(optimizer: Any, scalars: Any) -> Tensor | None:
         optimizer: The optimizer, built.
         scalars: The hyperparameters of the step.
     """
-    checks = [_within(d.interval, d.in_step(scalars)) for d in driven(optimizer)]
+    checks = [
+        _within(d.interval, d.in_step(scalars)) for d in scheduled_values(optimizer)
+    ]
     return ops.all(ops.stack(checks)) if checks else None
 
 
@@ -95,7 +96,8 @@ def illegal_now(optimizer: Any) -> list[str]:
     """Return the driven values that are illegal at the next update, in words."""
     step = int(ops.convert_to_numpy(optimizer.updates))
     values = [
-        (d, float(ops.convert_to_numpy(d.value_at(step)))) for d in driven(optimizer)
+        (d, float(ops.convert_to_numpy(d.value_at(step))))
+        for d in scheduled_values(optimizer)
     ]
     return [
         f"{d.label}={value} at update {step}, expected a number {d.interval.text}"
@@ -130,7 +132,7 @@ def as_scalar(name: str, value: Any, driver: Any) -> Tensor:
 
 def _within(interval: Interval, value: Any) -> Tensor:
     """Return whether a value, a tensor or a decay factor, is in a range."""
-    x = value.keep if isinstance(value, DecayRate) else value
+    x = value.value if isinstance(value, BetaTensor) else value
     above = x >= interval.low if interval.closed[0] else x > interval.low
     below = x <= interval.high if interval.closed[1] else x < interval.high
     return ops.logical_and(ops.isfinite(x), ops.logical_and(above, below))

@@ -11,15 +11,13 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.declared import Declared
-from keras_optlab.core.fields import DecayField, Field
-from keras_optlab.core.numerics import DecayRate
-from keras_optlab.core.records import Record
+from keras_optlab.core.fields import BetaField, Field
+from keras_optlab.core.numerics import BetaTensor
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.core.values import Values
 from keras_optlab.engine.backend.keras_adapter import concrete, is_purged
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.hyperparameters.ranges import as_scalar
-
-Tensor = Any
-Variable = Any
 
 
 def scalar_dtype() -> str:
@@ -27,7 +25,7 @@ def scalar_dtype() -> str:
     return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
-class Scalars:
+class HyperparameterVariables:
     """The numbers of one optimizer or transform, each a variable of its own.
 
     A Python number would be a constant of the compiled step. A number that the
@@ -45,7 +43,7 @@ class Scalars:
     def __init__(
         self,
         owner: type[Declared],
-        values: Record,
+        values: Values,
         add_variable: Callable[[str, float], Variable],
     ) -> None:
         self.fields = {k: f for k, f in owner.fields.items() if not f.keras_owned}
@@ -67,7 +65,7 @@ class Scalars:
         stored = None if variable is None else concrete(variable)
         if stored is None or stored == np.asarray(_stored(field, value), stored.dtype):
             return value
-        return 1.0 - float(stored) if isinstance(field, DecayField) else float(stored)
+        return 1.0 - float(stored) if isinstance(field, BetaField) else float(stored)
 
     def write(self, field: Field, value: Any) -> None:
         """Move a value; the next step uses it, compiled or not."""
@@ -138,12 +136,12 @@ class Scalars:
         if variable is not None and not is_purged(variable):
             variable.assign(_stored(field, before))
 
-    def tensors(self, step: Tensor) -> Record:
+    def tensors(self, step: Tensor) -> Values:
         """Return every value as a rule reads it, at the 0-based update `step`."""
-        return Record(**{k: self.tensor(f, step) for k, f in self.fields.items()})
+        return Values(**{k: self.tensor(f, step) for k, f in self.fields.items()})
 
     def tensor(self, field: Field, step: Tensor) -> Any:
-        """Return one value: a scalar tensor, a `DecayRate`, or a Python object."""
+        """Return one value: a scalar tensor, a `BetaTensor`, or a Python object."""
         variable = self._variable(field)
         if variable is not None:
             return _wrapped(field, ops.convert_to_tensor(variable))
@@ -173,7 +171,7 @@ def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
     if isinstance(value, LearningRateSchedule):
         given = as_scalar(field.name, value(step), value)
         value = ops.cast(given, scalar_dtype())
-        return DecayRate(1.0 - value) if isinstance(field, DecayField) else value
+        return BetaTensor(1.0 - value) if isinstance(field, BetaField) else value
     if field.adjustable and value is not None:
         stored = ops.convert_to_tensor(_stored(field, value), scalar_dtype())
         return _wrapped(field, stored)
@@ -181,8 +179,8 @@ def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
 
 
 def _stored(field: Field, value: Any) -> Any:
-    return 1.0 - value if isinstance(field, DecayField) else value
+    return 1.0 - value if isinstance(field, BetaField) else value
 
 
 def _wrapped(field: Field, stored: Tensor) -> Any:
-    return DecayRate(stored) if isinstance(field, DecayField) else stored
+    return BetaTensor(stored) if isinstance(field, BetaField) else stored

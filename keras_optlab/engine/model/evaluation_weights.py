@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.keras_adapter import is_purged
-from keras_optlab.engine.backend.variables import Pairs, commit, to_numpy
+from keras_optlab.engine.backend.variables import Pairs, to_numpy
 from keras_optlab.engine.saving.entries import begin_copies
 
 
 @contextlib.contextmanager
-def training_point(optimizer: Any) -> Iterator[None]:
+def with_training_weights(optimizer: Any) -> Iterator[None]:
     """Have the weights where they train, and afterwards where they are evaluated."""
-    if not optimizer.at_evaluation_point:
+    if not optimizer.at_evaluation_weights:
         yield
         return
     _build(optimizer)
@@ -34,18 +35,18 @@ def training_point(optimizer: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def evaluation_point(optimizer: Any) -> Iterator[None]:
+def with_evaluation_weights(optimizer: Any) -> Iterator[None]:
     """Have the weights where they are evaluated, and afterwards exactly as before."""
-    if optimizer.at_evaluation_point or not optimizer.has_two_points:
+    if optimizer.at_evaluation_weights or not optimizer.has_evaluation_weights:
         yield
         return
     kept = _move(optimizer, "to_evaluation", keep=True)
-    optimizer.at_evaluation_point = True
+    optimizer.at_evaluation_weights = True
     try:
         yield
     finally:
         commit(kept)
-        optimizer.at_evaluation_point = False
+        optimizer.at_evaluation_weights = False
 
 
 @contextlib.contextmanager
@@ -55,7 +56,7 @@ def replaced(optimizer: Any) -> Iterator[None]:
     If no state of the optimizer comes along, both sets of those weights that have
     changed start from what they have become.
     """
-    was, loaded = optimizer.at_evaluation_point, optimizer.times_loaded
+    was, loaded = optimizer.at_evaluation_weights, optimizer.times_loaded
     move_to(optimizer, evaluation=True)
     before = _weights(optimizer)
     try:
@@ -70,9 +71,9 @@ def replaced(optimizer: Any) -> Iterator[None]:
 
 def move_to(optimizer: Any, evaluation: bool) -> None:
     """Move the weights to where they are evaluated, or to where they train."""
-    if optimizer.at_evaluation_point != evaluation:
+    if optimizer.at_evaluation_weights != evaluation:
         _move(optimizer, "to_evaluation" if evaluation else "to_training", keep=False)
-        optimizer.at_evaluation_point = evaluation
+        optimizer.at_evaluation_weights = evaluation
 
 
 def _move(optimizer: Any, direction: str, keep: bool) -> Pairs:
@@ -84,7 +85,7 @@ def _move(optimizer: Any, direction: str, keep: bool) -> Pairs:
 def _build(optimizer: Any) -> None:
     """Build before the first step if state waits for it, which moves the weights."""
     waits = not optimizer.built and optimizer.pending_state is not None
-    for model in [m for m in optimizer.hosts if waits and m.built]:
+    for model in [m for m in optimizer.models if waits and m.built]:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
 
@@ -92,7 +93,7 @@ def _build(optimizer: Any) -> None:
 def _weights(optimizer: Any) -> dict[int, np.ndarray]:
     if not optimizer.built or is_purged(optimizer.updates):
         return {}
-    return {p.index: to_numpy(p.variable) for p in optimizer.plan.live}
+    return {p.index: to_numpy(p.variable) for p in optimizer.plan.trainable}
 
 
 def _changed(

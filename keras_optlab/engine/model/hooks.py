@@ -20,11 +20,11 @@ from typing import Any
 import keras
 
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, sublayers
-from keras_optlab.engine.backend.variables import is_distributed
+from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.model.first_weights import begin_anew
 from keras_optlab.engine.model.running_statistics import with_statistics_kept
-from keras_optlab.engine.model.second_pass import with_passes
+from keras_optlab.engine.model.second_pass_step import with_second_pass
 from keras_optlab.engine.model.train_function import TrainFunction, can_move
 
 EVALUATING = (
@@ -45,7 +45,7 @@ ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # those with `attach
 TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
 
 
-class Host:
+class ModelHooks:
     """What a model has of ours, in an attribute that Keras neither tracks nor saves.
 
     Attributes:
@@ -83,15 +83,15 @@ def join(model: Any) -> None:
     leave(model)
     optimizer = inner_optimizer(model.optimizer)
     several = getattr(optimizer, "optimizers", [optimizer])
-    for one in [x for x in several if hasattr(x, "hosts")]:  # ours
+    for one in [x for x in several if hasattr(x, "models")]:  # ours
         for group in one.groups:
             group.find(model.trainable_variables)  # before it is saved
-        one.hosts.add(model)
-        _host(model).ours.append(one)
-        if one.has_two_points:
-            _host(model).compiled.append(one)
+        one.models.add(model)
+        _hooks(model).ours.append(one)
+        if one.has_evaluation_weights:
+            _hooks(model).compiled.append(one)
             evaluation_weights.move_to(one, evaluation=True)
-    if "_optlab_host" in vars(model):
+    if "_optlab_hooks" in vars(model):
         _put_before(model)
 
 
@@ -100,18 +100,18 @@ def attach(optimizer: Any, model: Any) -> None:
     name = type(optimizer).__name__
     if not isinstance(model, keras.Model):
         raise TypeError(f"`attach` takes a keras.Model. Received: model={model!r}")
-    if optimizer.looks_again:
+    if optimizer.needs_second_pass:
         raise ValueError(
             f"{name} looks at each batch more than once, which takes the `train_step` "
             "of a model that is compiled with it. Received: a call of `attach`. "
             "Compile a model with it, or use another optimizer here."
         )
-    if not optimizer.has_two_points:
+    if not optimizer.has_evaluation_weights:
         return
-    host = _host(model)
-    if optimizer not in host.attached:
-        host.attached.append(optimizer)
-    optimizer.hosts.add(model)
+    hooks = _hooks(model)
+    if optimizer not in hooks.attached:
+        hooks.attached.append(optimizer)
+    optimizer.models.add(model)
     ATTACHED.add(model)
     evaluation_weights.move_to(optimizer, evaluation=True)
     leave_methods(model)
@@ -120,20 +120,20 @@ def attach(optimizer: Any, model: Any) -> None:
 
 def leave(model: Any) -> None:
     """Give a model that is compiled anew its own methods back."""
-    if "_optlab_host" in vars(model):
-        host = _host(model)
-        for one in [x for x in host.ours if x not in host.attached]:
-            one.hosts.discard(model)
-        host.ours, host.compiled = [], []
+    if "_optlab_hooks" in vars(model):
+        hooks = _hooks(model)
+        for one in [x for x in hooks.ours if x not in hooks.attached]:
+            one.models.discard(model)
+        hooks.ours, hooks.compiled = [], []
         leave_methods(model)
 
 
 def leave_methods(model: Any) -> None:
     """Take away what was put before a model's methods."""
-    host = _host(model)
-    for name in host.methods:
+    hooks = _hooks(model)
+    for name in hooks.methods:
         vars(model).pop(name, None)
-    host.methods = []
+    hooks.methods = []
 
 
 def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
@@ -167,7 +167,7 @@ def tell_of_averages(optimizer: Any) -> None:
         "was compiled with it: what is evaluated, predicted or saved will be the "
         "former. Call `optimizer.attach(model)` with the model whose weights it "
         "trains, before `fit`; or look at that model within `with "
-        "optimizer.evaluation_point():`.",
+        "optimizer.evaluation_weights():`.",
         stacklevel=2,
     )
 
@@ -175,8 +175,8 @@ def tell_of_averages(optimizer: Any) -> None:
 # Small things the above is made of.
 
 
-def _host(model: Any) -> Host:
-    return vars(model).setdefault("_optlab_host", Host(model))
+def _hooks(model: Any) -> ModelHooks:
+    return vars(model).setdefault("_optlab_hooks", ModelHooks(model))
 
 
 def _build(model: Any) -> None:
@@ -185,11 +185,11 @@ def _build(model: Any) -> None:
     What is refused then is told in few words, and each time: TensorFlow cannot trace a
     function again that has made variables and failed.
     """
-    if "_optlab_host" not in vars(model) or model.optimizer is None:
+    if "_optlab_hooks" not in vars(model) or model.optimizer is None:
         return
     if model.optimizer.built or not model.built or _has_own_way(model):
         return
-    if _host(model).ours and not is_distributed(model):
+    if _hooks(model).ours and not is_distributed(model):
         model.optimizer.build(model.trainable_variables)
 
 
@@ -206,39 +206,39 @@ def _trains_attached(model: Any) -> bool:
     """
     if not len(ATTACHED) or not _has_own_way(model):
         return False
-    host = _host(model)
+    hooks = _hooks(model)
     layers = {id(layer) for layer in sublayers(model)}
     within = [m for m in ATTACHED if id(m) in layers]
-    host.inner = [o for m in within for o in _host(m).attached]
-    if host.inner:
+    hooks.inner = [o for m in within for o in _hooks(m).attached]
+    if hooks.inner:
         leave_methods(model)
         _put_before(model)
-    return bool(host.inner or host.attached)
+    return bool(hooks.inner or hooks.attached)
 
 
 @contextlib.contextmanager
 def _training_of_attached(model: Any) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for optimizer in _host(model).trained_within:
-            stack.enter_context(evaluation_weights.training_point(optimizer))
+        for optimizer in _hooks(model).trained_within:
+            stack.enter_context(evaluation_weights.with_training_weights(optimizer))
         yield
 
 
 def _put_before(model: Any) -> None:
     """Put the optimizers before the methods of a model."""
-    host = _host(model)
+    hooks = _hooks(model)
     methods: dict[str, Callable[..., Any]] = {}
     compiled = inner_optimizer(model.optimizer) if model.compiled else None
-    if getattr(compiled, "looks_again", False):
-        methods["train_step"] = with_passes(model, model.train_step)
+    if getattr(compiled, "needs_second_pass", False):
+        methods["train_step"] = with_second_pass(model, model.train_step)
     forms = []
-    if host.compiled:
+    if hooks.compiled:
         forms += [(("fit",), _training), (("train_on_batch",), _training_a_batch)]
-    if host.optimizers:
+    if hooks.optimizers:
         forms += [(EVALUATING, _evaluating), (REPLACING, _replacing)]
         forms += [(("set_state_tree",), _setting_tree)]
     for names, form in forms:
-        methods |= {k: partial(form, host, getattr(model, k)) for k in names}
+        methods |= {k: partial(form, hooks, getattr(model, k)) for k in names}
     if getattr(compiled, "skip_non_finite", False):
         step = methods.get("train_step") or model.train_step
         methods["train_step"] = with_statistics_kept(model, step)
@@ -247,38 +247,40 @@ def _put_before(model: Any) -> None:
     if "train_step" in methods:
         make = model.make_train_function
         methods["make_train_function"] = partial(_made_anew, model, make)
-    if host.compiled and keras.backend.backend() == "tensorflow":
+    if hooks.compiled and keras.backend.backend() == "tensorflow":
         make = methods.get("make_train_function") or model.make_train_function
-        methods["make_train_function"] = partial(_with_moves, host, make)
+        methods["make_train_function"] = partial(_with_moves, hooks, make)
     vars(model).update(methods)
-    host.methods = list(methods)
+    hooks.methods = list(methods)
 
 
-def _training(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    for optimizer in host.compiled:
-        _check_weights(host, optimizer)
-    if len(host.compiled) == 1:  # a loop of `train_on_batch` notices the rest
-        with evaluation_weights.training_point(host.compiled[0]):
+def _training(
+    hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
+    for optimizer in hooks.compiled:
+        _check_weights(hooks, optimizer)
+    if len(hooks.compiled) == 1:  # a loop of `train_on_batch` notices the rest
+        with evaluation_weights.with_training_weights(hooks.compiled[0]):
             return method(*args, **kw)
     with contextlib.ExitStack() as stack:
-        for optimizer in host.compiled:
-            stack.enter_context(evaluation_weights.training_point(optimizer))
+        for optimizer in hooks.compiled:
+            stack.enter_context(evaluation_weights.with_training_weights(optimizer))
         return method(*args, **kw)
 
 
 def _training_a_batch(
-    host: Host, method: Callable[..., Any], *args: Any, **kw: Any
+    hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
     """Train a batch, and move the weights within the same call where that can be."""
-    model: Any = host.model()
-    optimizer = host.compiled[0]
+    model: Any = hooks.model()
+    optimizer = hooks.compiled[0]
     _build(model)
     model.make_train_function()
     function = model.train_function
-    ready = optimizer.built and optimizer.at_evaluation_point
+    ready = optimizer.built and optimizer.at_evaluation_weights
     if not ready or not isinstance(function, TrainFunction):
-        return _training(host, method, *args, **kw)
-    _check_weights(host, optimizer)
+        return _training(hooks, method, *args, **kw)
+    _check_weights(hooks, optimizer)
     function.moves = True
     try:
         return method(*args, **kw)
@@ -286,13 +288,15 @@ def _training_a_batch(
         function.moves = False
 
 
-def _with_moves(host: Host, make: Callable[..., None], force: bool = False) -> None:
+def _with_moves(
+    hooks: ModelHooks, make: Callable[..., None], force: bool = False
+) -> None:
     """Make a train function that can move the weights of one optimizer."""
-    model: Any = host.model()
-    if len(host.compiled) > 1 or not can_move(model):
+    model: Any = hooks.model()
+    if len(hooks.compiled) > 1 or not can_move(model):
         make(force)
     elif model.train_function is None or force:
-        model.train_function = TrainFunction(model, host.compiled[0], make)
+        model.train_function = TrainFunction(model, hooks.compiled[0], make)
 
 
 def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:
@@ -309,11 +313,11 @@ def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) 
     return result
 
 
-def _check_weights(host: Host, optimizer: Any) -> None:
+def _check_weights(hooks: ModelHooks, optimizer: Any) -> None:
     """Raise if an optimizer has the weights of another model, which it would move."""
-    if not optimizer.built or host.checked is optimizer.plan:
+    if not optimizer.built or hooks.checked is optimizer.plan:
         return
-    here = {id(w) for w in getattr(host.model(), "weights", [])}
+    here = {id(w) for w in getattr(hooks.model(), "weights", [])}
     others = [p.path for p in optimizer.plan.parameters if id(p.variable) not in here]
     if others:
         raise ValueError(
@@ -321,28 +325,34 @@ def _check_weights(host: Host, optimizer: Any) -> None:
             f"model: {others[0]!r} is none of this one's. Compile each model with an "
             "optimizer of its own, or recreate it for the other."
         )
-    host.checked = optimizer.plan
+    hooks.checked = optimizer.plan
 
 
-def _evaluating(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+def _evaluating(
+    hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
     with contextlib.ExitStack() as stack:
-        for optimizer in host.optimizers:
-            stack.enter_context(evaluation_weights.evaluation_point(optimizer))
+        for optimizer in hooks.optimizers:
+            stack.enter_context(evaluation_weights.with_evaluation_weights(optimizer))
         return method(*args, **kw)
 
 
-def _replacing(host: Host, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+def _replacing(
+    hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
     """Read weights, which are meant to be evaluated, also while a model trains."""
     with contextlib.ExitStack() as stack:
-        for optimizer in host.optimizers:
+        for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.replaced(optimizer))
         return method(*args, **kw)
 
 
-def _setting_tree(host: Host, method: Callable[..., Any], state_tree: Any) -> None:
+def _setting_tree(
+    hooks: ModelHooks, method: Callable[..., Any], state_tree: Any
+) -> None:
     """Write a tree as `get_state_tree` returns it, with or without an optimizer."""
     with contextlib.ExitStack() as stack:
-        for optimizer in host.optimizers:
+        for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.replaced(optimizer))
             optimizer.times_loaded += "optimizer_variables" in state_tree
         method(state_tree)

@@ -13,23 +13,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optlab.core import Record
-from keras_optlab.engine.backend.variables import (
-    Pairs,
-    assign_each,
-    commit,
-    jax_module,
-    pieces,
-    read,
-    torch_module,
-)
-from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import commit
+from keras_optlab.engine.backend.modules import jax_module, torch_module
+from keras_optlab.engine.backend.variables import Pairs, assign_each, read, unflatten
+from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.hyperparameters.variables import as_tensor
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.views import Joined
 
-Tensor = Any
-Variable = Any
 Call = Callable[[], Pairs]  # returns what was there before, if that was asked for
 
 
@@ -44,7 +37,7 @@ class Moves:
         self.optimizer = optimizer
         self.calls: dict[tuple[str, bool], tuple[list[Any], Call]] = {}
         bundled = {p.index for b in optimizer.plan.buckets for p in b.members}
-        alone = [p for p in optimizer.plan.live if p.index not in bundled]
+        alone = [p for p in optimizer.plan.trainable if p.index not in bundled]
         self.parameters: list[Parameter] = [*optimizer.plan.buckets, *alone]
 
     def move(self, direction: str, keep: bool) -> Pairs:
@@ -93,14 +86,14 @@ class Moves:
         own = [v for p in self.parameters for v in (p.variable, *p.slots.values())]
         apart = [x for v in own for x in getattr(v, "variables", [v])]
         optimizer = self.optimizer
-        once = [*optimizer.live.variables.values(), optimizer.updates]
+        once = [*optimizer.scalars.variables.values(), optimizer.updates]
         once += [v for s in optimizer.plan.shared.values() for v in s.values()]
         rate = optimizer.base_learning_rate
         once += [rate] if isinstance(rate, keras.Variable) else []
         return [*apart, *once]
 
 
-class _Slots(Record):
+class _Slots(Values):
     """A weight's slots: of the other set, and others as soon as the rule asks."""
 
     __slots__ = ("_others",)
@@ -128,18 +121,18 @@ class _Values:
         optimizer, p = self._optimizer, self._p
         field, step = optimizer.fields.get(name), read(optimizer.updates)
         if field is None or field.keras_owned:  # the rate, and what `prepare` derives
-            return getattr(Hyperparameters(optimizer).cast[p.group, p.dtype], name)
+            return getattr(StepHyperparameters(optimizer).cast[p.group, p.dtype], name)
         group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
         if name in group:
             value = as_tensor(field, group[name], step)
         else:
-            value = optimizer.live.tensor(field, step)
-        return Record(value=value).cast(p.dtype).value
+            value = optimizer.scalars.tensor(field, step)
+        return Values(value=value).cast(p.dtype).value
 
 
 def _form(optimizer: Any) -> list[Any]:
     """Return what a compiled call takes for constant: values that are no numbers."""
-    values = optimizer.live.values.values()
+    values = optimizer.scalars.values.values()
     return [None if isinstance(x, float | int) else x for x in values]
 
 
@@ -151,7 +144,7 @@ def _apart(variable: Variable, x: Tensor) -> Pairs:
     """Return the variables of a bucket, each with its value."""
     if not isinstance(variable, Joined):
         return [(variable, x)]
-    parts = pieces(x, variable.variables)
+    parts = unflatten(x, variable.variables)
     return list(zip(variable.variables, parts, strict=True))
 
 

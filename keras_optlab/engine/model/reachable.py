@@ -15,7 +15,8 @@ from typing import Any
 
 import keras
 
-from keras_optlab.engine.backend.variables import holds_state, modules, raw
+from keras_optlab.engine.backend.modules import holds_state, modules
+from keras_optlab.engine.backend.variables import raw
 
 LIBRARIES = {"keras", "keras_optlab", "tensorflow", "torch", "jax", "jaxlib", "numpy"}
 HOLDERS = (

@@ -18,15 +18,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backend.variables import (
-    default_graph,
-    holds_state,
-    raw,
-    torch_module,
-)
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import default_graph, holds_state, torch_module
+from keras_optlab.engine.backend.variables import raw
 from keras_optlab.engine.model.reachable import reach
 
-Tensor = Any
 Handle = Any
 READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
 DRAWING = {  # operations with a state of their own, which nothing can rewind

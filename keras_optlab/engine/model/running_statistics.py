@@ -13,11 +13,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import commit_first
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
-from keras_optlab.engine.backend.variables import commit_first, in_replica, read
-
-Tensor = Any
-Variable = Any
+from keras_optlab.engine.backend.replicas import in_replica
+from keras_optlab.engine.backend.variables import read
 
 
 def with_statistics_kept(

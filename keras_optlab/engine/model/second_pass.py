@@ -12,20 +12,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_optlab.core import Record
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.finite import all_finite
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
-from keras_optlab.engine.backend.variables import commit, read
-from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.backend.variables import read
+from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.weights.parameter import Parameter
 
-Tensor = Any
 Tensors = list[Any]
 
 
@@ -42,15 +41,6 @@ class Batch:
     hessian_times: Callable[[Tensors], Tensors]
 
 
-def with_passes(model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a train step in which the model's optimizer looks again."""
-    if keras.backend.backend() == "jax":
-        from keras_optlab.engine.model.second_pass_on_jax import run
-    else:
-        from keras_optlab.engine.model.second_pass_in_place import run
-    return partial(run, model, train_step)
-
-
 def second_pass(
     optimizer: Any, batch: Batch, parameters: list[Parameter], gradients: Tensors
 ) -> Tensors:
@@ -60,7 +50,7 @@ def second_pass(
     gradients become NaN, so that the step is skipped as for a bad gradient.
     """
     optimizer.plan.fill_slots()
-    scalars = Hyperparameters(optimizer)
+    scalars = StepHyperparameters(optimizer)
     dtype = "float64" if any(p.dtype == "float64" for p in parameters) else "float32"
 
     def wide(xs: Sequence[Tensor]) -> Tensors:
@@ -72,7 +62,7 @@ def second_pass(
 
     ws, gs = wide([read(p.variable) for p in parameters]), wide(gradients)
     s = [
-        Record(**{k: ops.cast(read(v), dtype) for k, v in p.slots.items()})
+        Values(**{k: ops.cast(read(v), dtype) for k, v in p.slots.items()})
         for p in parameters
     ]
     asked = Batch(
@@ -102,7 +92,7 @@ def apply(
     """Update weights by their gradients and what else the rule asks of the batch."""
     parameters = optimizer.parameters_of(weights)
     gradients = second_pass(optimizer, batch, parameters, gradients)
-    with optimizer.looked_again():
+    with optimizer.second_pass_done():
         optimizer.apply(gradients, weights)
 
 
@@ -114,7 +104,7 @@ class Found(BaseException):  # no `Exception`, which a user's step may catch
         self.gradients = gradients
 
 
-def live_rows(gradients: Tensors, parameters: list[Parameter]) -> list[int]:
+def trainable_rows(gradients: Tensors, parameters: list[Parameter]) -> list[int]:
     """Return which weights have a gradient and are not frozen."""
     rows = enumerate(zip(gradients, parameters, strict=True))
     return [i for i, (g, p) in rows if g is not None and not p.frozen]

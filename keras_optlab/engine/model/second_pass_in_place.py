@@ -10,34 +10,30 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.commit import not_inlined
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
+from keras_optlab.engine.backend.modules import default_graph, torch_module
 from keras_optlab.engine.backend.repeatable import (
     drawn_again,
     random_numbers,
     twice_differentiable,
 )
-from keras_optlab.engine.backend.variables import (
-    apart,
-    default_graph,
-    distributed,
-    raw,
-    read,
-    torch_module,
-)
+from keras_optlab.engine.backend.replicas import distributed
+from keras_optlab.engine.backend.variables import raw, read
 from keras_optlab.engine.model.rewind import record
 from keras_optlab.engine.model.second_pass import (
     Batch,
     Found,
-    live_rows,
     never,
     refusal,
     replaced,
     second_pass,
+    trainable_rows,
     twice,
 )
 
-Tensor = Any
 Tensors = list[Any]
 
 
@@ -101,7 +97,7 @@ class _Step:
         weights = list(weights or self.optimizer.weights)
         gradients = list(gradients)
         parameters = self.optimizer.parameters_of(weights)
-        self._rows = live_rows(gradients, parameters)
+        self._rows = trainable_rows(gradients, parameters)
         self._variables = [weights[i] for i in self._rows]
         with _no_grad():
             if self._rows:
@@ -111,7 +107,7 @@ class _Step:
                 given = second_pass(self.optimizer, batch, live, given)
                 for i, g in zip(self._rows, given, strict=True):
                     gradients[i] = g
-            with self.optimizer.looked_again():
+            with self.optimizer.second_pass_done():
                 self._apply(gradients, weights)
 
     @contextlib.contextmanager
@@ -151,7 +147,7 @@ class _Step:
             with self._again():
                 return times(zs)
 
-        return apart(again)
+        return not_inlined(again)
 
     def _hessian_times_on_tf(self, zs: Tensors) -> Tensors:
         import tensorflow as tf

@@ -10,20 +10,19 @@ from keras import ops
 
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
+from keras_optlab.engine.backend.modules import jax_module
 from keras_optlab.engine.backend.repeatable import drawn_again, random_numbers
-from keras_optlab.engine.backend.variables import jax_module
 from keras_optlab.engine.model.second_pass import (
     Batch,
     Found,
-    live_rows,
     never,
     refusal,
     replaced,
     second_pass,
+    trainable_rows,
     twice,
 )
 
-Tensor = Any
 Tensors = list[Any]
 
 
@@ -69,7 +68,7 @@ class _Step:
         self.optimizer.check_shapes(weights)
         places = self._places(weights)
         parameters = self.optimizer.plan.parameters
-        self._rows = live_rows(gradients, parameters)
+        self._rows = trainable_rows(gradients, parameters)
         self._at = [places[i] for i in self._rows]
         self._variables = [own[i] for i in self._rows]
         held = [*own, *self.outer.variables]
@@ -82,7 +81,7 @@ class _Step:
         values = [scope.get_current_value(v) for v in self.outer.variables]
         for i, g in zip(self._rows, given, strict=True):
             gradients[i] = g
-        with self.optimizer.looked_again():
+        with self.optimizer.second_pass_done():
             return self._apply(values, gradients, weights)
 
     def _places(self, weights: Any) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.engine.backend.variables import is_distributed
+from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.model import evaluation_weights
 
 MAKERS = "train_on_batch", "make_train_function"
@@ -64,7 +64,7 @@ class TrainFunction:
         except BaseException:
             if bool(self._at_training):
                 self._at_training.assign(False)
-                self.optimizer.at_evaluation_point = False
+                self.optimizer.at_evaluation_weights = False
                 evaluation_weights.move_to(self.optimizer, evaluation=True)
             raise
 
@@ -80,11 +80,11 @@ class TrainFunction:
         def step(data: Any) -> Any:
             optimizer = self.optimizer
             optimizer.moves.traced("to_training", self._at_training, True)()
-            optimizer.at_evaluation_point = False
+            optimizer.at_evaluation_weights = False
             try:
                 logs = tf.function(train_step, autograph=False)(data)
             finally:
-                optimizer.at_evaluation_point = True
+                optimizer.at_evaluation_weights = True
             optimizer.moves.traced("to_evaluation", self._at_training, False)()
             return logs
 

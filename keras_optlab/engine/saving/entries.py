@@ -14,9 +14,8 @@ from typing import Any
 from keras import ops
 
 from keras_optlab.core import Slot
+from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import read
-
-Variable = Any
 
 
 @dataclass
@@ -72,7 +71,7 @@ def scalars(optimizer: Any) -> dict[str, Variable]:
         found["learning_rate"] = optimizer.base_learning_rate
     live = {"": optimizer} | {f"{i}.": t for i, t in enumerate(optimizer.transforms)}
     for prefix, owner in live.items():
-        for name, variable in owner.live.variables.items():
+        for name, variable in owner.scalars.variables.items():
             found[f"hyper|{prefix}{name}"] = variable
     return found
 

@@ -18,11 +18,12 @@ import keras
 import numpy as np
 
 from keras_optlab.engine.backend.keras_adapter import (
-    Seam,
+    KerasAdapter,
     own_variables,
     unbuilt_by_errors,
 )
-from keras_optlab.engine.backend.variables import eagerly, to_numpy
+from keras_optlab.engine.backend.modules import eager_scope
+from keras_optlab.engine.backend.variables import to_numpy
 
 HOLDERS = "LossScaleOptimizer", "MultiOptimizer"  # the latter is younger
 WAITING = "_optlab_waiting"  # attribute that Keras neither tracks nor saves
@@ -70,11 +71,13 @@ def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
     """Build the optimizer, or leave it as it was if that fails, and read what waits."""
     with unbuilt_by_errors(optimizer):
         inside = getattr(optimizer, "inner_optimizer", None)
-        if isinstance(inside, Seam):  # before TensorFlow has made a variable in vain
+        if isinstance(
+            inside, KerasAdapter
+        ):  # before TensorFlow has made a variable in vain
             inside.build(variables)
         given(optimizer, variables)
     waiting = vars(optimizer).pop(WAITING, {})
-    with eagerly():
+    with eager_scope():
         for variable in own_variables(optimizer):
             if variable.name in waiting:
                 variable.assign(waiting[variable.name])
@@ -87,7 +90,7 @@ def _names(optimizer: Any) -> list[str]:
 def _holds_ours(optimizer: Any) -> bool:
     inside = getattr(optimizer, "optimizers", [])
     several = [*inside, getattr(optimizer, "inner_optimizer", None)]
-    return any(isinstance(x, Seam) for x in several)
+    return any(isinstance(x, KerasAdapter) for x in several)
 
 
 def _replace(cls: type, form: Callable[..., None]) -> None:

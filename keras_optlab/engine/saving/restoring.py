@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.saving import entries
 from keras_optlab.engine.saving.entries import Entry
 from keras_optlab.engine.saving.matching import Misfits, matched
 
-Variable = Any
 Found = dict[int, np.ndarray]  # from the position of an entry to its value
-FORM = "at_evaluation_point"
+FORM = "at_evaluation_weights"
 
 
 @dataclass
@@ -139,7 +139,7 @@ def _by_name(
 def _names_here(optimizer: Any, saved: Saved) -> dict[str, str]:
     """Return the paths here of weights in the file; others get none of ours."""
     own = [p.path.replace("/", "|") for p in optimizer.plan.parameters]
-    models = list(optimizer.hosts)
+    models = list(optimizer.models)
     weights = [v.path.replace("/", "|") for m in models[:1] for v in m.weights]
     names = matched(saved.paths, own, weights if set(weights) >= set(own) else own)
     taken = set(own) - set(names.values())  # by weights of the file that are others
@@ -256,8 +256,8 @@ def _keras_order(optimizer: Any) -> Iterator[Variable]:
     own = {s.name: s for s in optimizer.slots}
     parameters = optimizer.plan.parameters
     for p in parameters:
-        yield from (v for k, v in p.slots.items() if not own[k].follows)
-    for name in (s.name for s in optimizer.slots if s.follows):
+        yield from (v for k, v in p.slots.items() if not own[k].stored_last)
+    for name in (s.name for s in optimizer.slots if s.stored_last):
         yield from (p.slots[name] for p in parameters if name in p.slots)
     for variables in optimizer.plan.shared.values():
         yield from variables.values()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backend.variables import count_each
-
-Tensor = Any
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import count_each
 
 BINS = 30
 HISTOGRAMS = ("gradient", "update", "weight")

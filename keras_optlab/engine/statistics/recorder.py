@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import Pairs
 from keras_optlab.engine.statistics.histograms import (
     BINS,
@@ -22,9 +22,6 @@ from keras_optlab.engine.statistics.statistics import (
     Statistics,
     statistics_columns,
 )
-
-Tensor = Any
-Variable = Any
 
 CAPACITY = 64  # statistics kept until a callback fetches them
 HISTOGRAM_SHAPE = len(HISTOGRAMS), BINS + 2

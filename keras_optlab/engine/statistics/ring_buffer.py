@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_optlab.engine.backend.variables import Pairs, read, seldom, to_numpy
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import cond_rare
+from keras_optlab.engine.backend.variables import Pairs, read, to_numpy
 
-Tensor = Any
-Variable = Any
 Records = list[tuple[int, np.ndarray]]  # each with the number of its update
 
 
@@ -54,7 +53,7 @@ class Ring:
             return ops.where(place, measure(), tables)
 
         return [
-            (self.tables, seldom(due, record, tables)),
+            (self.tables, cond_rare(due, record, tables)),
             (self.steps, ops.where(ops.logical_and(here, due), t, steps)),
             (self.count, count + ops.cast(due, count.dtype)),
         ]

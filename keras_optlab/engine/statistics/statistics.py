@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.norms import norm
 
-Tensor = Any
 Clippings = list[tuple[list[Tensor], list[Tensor]]]  # what each received and returned
 
 COLUMNS = ("gradient", "transformed", "clipped", "update", "weight")

@@ -18,18 +18,12 @@ from typing import Any
 
 import keras
 
-from keras_optlab.engine.backend.variables import (
-    cast,
-    distributed,
-    flat,
-    on_cpu,
-    pieces,
-)
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.replicas import distributed
+from keras_optlab.engine.backend.variables import cast, flatten, on_cpu, unflatten
 from keras_optlab.engine.fused import one_by_one
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.views import Joined, Part
-
-Tensor = Any
 
 SMALL = 2**15  # entries of a weight below which it is put into a bucket
 FULL = 2**15  # entries of a bucket on TensorFlow, where several take less time than one
@@ -67,7 +61,7 @@ class Bucket(Parameter):
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Return a vector's parts in the shapes of the weights."""
-        return pieces(x, self.variable.variables)
+        return unflatten(x, self.variable.variables)
 
     def share_out(self, slots: Slots) -> None:
         """Take slots, and give each weight its view of them."""
@@ -110,7 +104,7 @@ def _suits(optimizer: Any) -> bool:
 
 def gathers(optimizer: Any) -> bool:
     """Return whether no clipping looks at each gradient, in the step now traced."""
-    values = optimizer.live.values
+    values = optimizer.scalars.values
     return values["clipnorm"] is None and values["adaptive_clipnorm"] is None
 
 
@@ -123,6 +117,6 @@ def gather(
     for bucket in optimizer.plan.buckets if gathers(optimizer) else []:
         if all(given.get(p.index, (None,))[0] is p for p in bucket.members):
             own = [given.pop(p.index)[1] for p in bucket.members]
-            rows.append((bucket, flat([cast(g, bucket.dtype) for g in own])))
+            rows.append((bucket, flatten([cast(g, bucket.dtype) for g in own])))
     rows += given.values()
     return [p for p, _ in rows], [g for _, g in rows]

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.core import Record
+from keras_optlab.core import Values
 from keras_optlab.core.slots import Weight
-from keras_optlab.engine.backend.variables import eagerly, flat
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.modules import eager_scope
+from keras_optlab.engine.backend.variables import flatten
 from keras_optlab.engine.hyperparameters.variables import scalar_dtype
-
-Tensor = Any
 
 SHAPES = (2, 3), (4,)  # of two weights, tried together and each by itself
 
@@ -28,7 +28,7 @@ def treats_entries_alone(optimizer: Any) -> bool:
         return False
     if keras.backend.backend() == "jax" and optimizer.sparse != "lazy":
         return True
-    with eagerly():
+    with eager_scope():
         try:
             return _agrees(optimizer)
         except Exception:  # noqa: BLE001  # a rule for matrices, of whatever kind
@@ -48,12 +48,12 @@ def _agrees(optimizer: Any) -> bool:
     h, t = _example_scalars(optimizer, names, examples)
 
     def run(w: Tensor, g: Tensor, *slots: Tensor) -> list[Tensor]:
-        s = Record(**dict(zip(names, slots, strict=True)))
+        s = Values(**dict(zip(names, slots, strict=True)))
         u, s = optimizer.update(w, g, s, h, t)
         return [u, *(x for _, x in s.items())]
 
-    together = run(*(flat(xs) for xs in zip(*examples, strict=True)))
-    apart = [flat(xs) for xs in zip(*(run(*x) for x in examples), strict=True)]
+    together = run(*(flatten(xs) for xs in zip(*examples, strict=True)))
+    apart = [flatten(xs) for xs in zip(*(run(*x) for x in examples), strict=True)]
     return all(
         np.allclose(*map(ops.convert_to_numpy, pair), rtol=1e-4, equal_nan=True)
         for pair in zip(together, apart, strict=True)
@@ -62,9 +62,9 @@ def _agrees(optimizer: Any) -> bool:
 
 def _example_scalars(
     optimizer: Any, names: list[str], examples: list[list[Tensor]]
-) -> tuple[Record, Tensor]:
+) -> tuple[Values, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
-    h = optimizer.live.tensors(ops.convert_to_tensor(2))
+    h = optimizer.scalars.tensors(ops.convert_to_tensor(2))
     h = h.extend(
         learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()),
         count=ops.convert_to_tensor(3),
@@ -75,9 +75,9 @@ def _example_scalars(
         for s in optimizer.shared
     }
     z = {k: ops.convert_to_tensor(x, scalar_dtype()) for k, x in start.items()}
-    h, z = optimizer.prepare(h, t, Record(**z))
-    if optimizer.measures:
+    h, z = optimizer.prepare(h, t, Values(**z))
+    if optimizer.needs_sums:
         w, g, *slots = examples[0]
-        s = Record(**dict(zip(names, slots, strict=True)))
-        h, _ = optimizer.conclude(h, t, z, optimizer.measure(w, g, s, h, t))
+        s = Values(**dict(zip(names, slots, strict=True)))
+        h, _ = optimizer.use_sums(h, t, z, optimizer.local_sums(w, g, s, h, t))
     return h.cast("float32"), ops.cast(t, "float32")

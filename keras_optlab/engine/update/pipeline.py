@@ -17,21 +17,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_optlab.core import Record
+from keras_optlab.core import Values
 from keras_optlab.core.numerics import soft_threshold, wide_sum
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import commit, not_inlined, writes_at_once
 from keras_optlab.engine.backend.norms import global_norm
 from keras_optlab.engine.backend.rounding import round_to_bfloat16
-from keras_optlab.engine.backend.variables import (
-    Pairs,
-    apart,
-    cast,
-    commit,
-    in_place,
-    read,
-    writes_at_once,
-)
+from keras_optlab.engine.backend.variables import Pairs, cast, in_place, read
 from keras_optlab.engine.fused import fused_form
-from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
+from keras_optlab.engine.update.moving_average import with_averages
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
@@ -39,9 +34,6 @@ from keras_optlab.transforms.clip import (
     clip_by_norm,
     clip_by_value,
 )
-
-Tensor = Any
-Variable = Any
 
 
 class Update:
@@ -62,7 +54,7 @@ class Update:
         optimizer: Any,
         parameters: list[Parameter],
         gradients: list[Tensor],
-        scalars: Hyperparameters,
+        scalars: StepHyperparameters,
         record: bool,
         norm: Tensor | None = None,
         changes_if: dict[int, Tensor] | None = None,
@@ -88,8 +80,8 @@ class Update:
         )
         unclipped = self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
-        if optimizer.measures:
-            self.scalars = self.scalars.concluded(optimizer, self._sums(g))
+        if optimizer.needs_sums:
+            self.scalars = self.scalars.with_sums(optimizer, self._sums(g))
             self.cast = self.scalars.cast
         if self.record:
             self._record(unclipped, g)
@@ -107,14 +99,14 @@ class Update:
         """Take all weights through each stage together."""
         w, u, s = self._changes(g)
         new = self._each(self._stepped, w, u)
-        s = self._each(self._followed, new, s)
+        s = self._each(self._after_step, new, s)
         for p, values in zip(self.parameters, s, strict=True):
             self.pairs += self._stored(p.slots, values)
         self._write_weights(new)
 
     def _changes(
         self, g: list[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor], list[Record]]:
+    ) -> tuple[list[Tensor], list[Tensor], list[Values]]:
         """Return the decayed weights, what is added to them, and the next slots."""
         w = self._each(self.decayed, self.w)
         slots = [p.slots for p in self.parameters]
@@ -142,7 +134,7 @@ class Update:
         w = self.decayed(p, ops.cast(read(variable), p.dtype))
         u, s = self.rule(p, w, g, slots)
         new = self._stepped(p, w, u)
-        s = self._followed(p, new, s)
+        s = self._after_step(p, new, s)
         return [(variable, ops.cast(new, variable.dtype)), *self._stored(slots, s)]
 
     @cached_property
@@ -171,7 +163,7 @@ class Update:
         """Return the tensors of the single weights."""
         return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
 
-    def _h(self, p: Parameter) -> Record:
+    def _h(self, p: Parameter) -> Values:
         return self.cast[p.group, p.dtype]
 
     # The stages, in their order.
@@ -239,10 +231,10 @@ class Update:
                 self.clippings.append((before, xs))
         return xs
 
-    def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Record:
+    def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Values:
         """Return what a transform may know of a tensor beside its own state."""
         rate = self._h(p).learning_rate
-        return Record(
+        return Values(
             w=w,
             g=g,
             t=self.t,
@@ -265,13 +257,13 @@ class Update:
 
     def rule(
         self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
-    ) -> tuple[Tensor, Record]:
+    ) -> tuple[Tensor, Values]:
         """Run the algorithm on one tensor."""
         t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
         u, new = self.optimizer.update(w, g, s, self._seen_h(p), t)
         return _unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
 
-    def _seen_h(self, p: Parameter) -> Record:
+    def _seen_h(self, p: Parameter) -> Values:
         """Return what the rule may know of a weight's hyperparameters."""
         h = self._h(p)
         if p.regularized or not self.optimizer.decays_in_rule:
@@ -279,20 +271,20 @@ class Update:
         decays = [name for name, _ in h.items() if name.endswith("weight_decay")]
         return h.extend(**dict.fromkeys(decays))
 
-    def _sums(self, g: list[Tensor]) -> Record:
+    def _sums(self, g: list[Tensor]) -> Values:
         """Return what the rule measures, each added up over all weights."""
 
-        def measured(p: Parameter, w: Tensor, g: Tensor) -> Record:
+        def measured(p: Parameter, w: Tensor, g: Tensor) -> Values:
             t, s = ops.cast(self.t, p.dtype), _slots(p.slots, p.dtype)
-            return self.optimizer.measure(w, g, s, self._seen_h(p), t)
+            return self.optimizer.local_sums(w, g, s, self._seen_h(p), t)
 
         rows = self._each(measured, self._each(self.decayed, self.w), g)
         names = [name for name, _ in rows[0].items()]
-        return Record(
+        return Values(
             **{name: wide_sum([getattr(row, name) for row in rows]) for name in names}
         )
 
-    def _stored(self, slots: Slots, values: Record) -> Pairs:
+    def _stored(self, slots: Slots, values: Values) -> Pairs:
         """Return slots with their values, in the type in which they are kept."""
         constant = self.optimizer.constant_slots
         pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
@@ -314,11 +306,11 @@ class Update:
             return ops.where(self.changes_if[p.index], new, self.weight(p))
         return new
 
-    def _followed(self, p: Parameter, new: Tensor, s: Record) -> Record:
+    def _after_step(self, p: Parameter, new: Tensor, s: Values) -> Values:
         """Let the slots follow what the weight has become, if the rule wants that."""
-        if not self.optimizer.follows:
+        if not self.optimizer.has_after_step:
             return s
-        return self.optimizer.follow(new, s, self._h(p), ops.cast(self.t, p.dtype))
+        return self.optimizer.after_step(new, s, self._h(p), ops.cast(self.t, p.dtype))
 
     def shrinks(self, p: Parameter) -> bool:
         """Return whether the proximal step applies to a weight."""
@@ -345,36 +337,12 @@ class Update:
     def _write_weights(self, new: list[Tensor]) -> None:
         if self.optimizer.averages:
             values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
-            self._write_with_averages(values)
+            self.pairs += with_averages(self.optimizer, self.done, values)
             return
         for p, x in zip(self.parameters, new, strict=True):
             self.pairs.append((p.variable, ops.cast(x, p.variable.dtype)))
 
-    def _write_with_averages(self, values: dict[int, Tensor]) -> None:
-        """Queue the weights and the moving averages of all, by their indices."""
-        optimizer = self.optimizer
-        for i, average in enumerate(optimizer.averages):
-            if average is None:
-                continue
-            w = values.get(i, read(optimizer.weights[i]))
-            mean = self._moving_average(read(average), ops.cast(w, average.dtype))
-            self.pairs.append((average, mean))
-            if optimizer.ema_overwrite_frequency:
-                values[i] = self._overwritten(w, ops.cast(mean, w.dtype))
-        for i, x in values.items():
-            variable = optimizer.weights[i]
-            self.pairs.append((variable, ops.cast(x, variable.dtype)))
-
-    def _moving_average(self, mean: Tensor, w: Tensor) -> Tensor:
-        started = ops.cast(self.done > 0, mean.dtype)
-        momentum = started * self.optimizer.ema_momentum
-        return momentum * mean + (1 - momentum) * w
-
-    def _overwritten(self, w: Tensor, mean: Tensor) -> Tensor:
-        every = self.optimizer.ema_overwrite_frequency
-        return ops.where((self.done + 1) % every == 0, mean, w)
-
-    def _write_slots(self, variables: Slots, values: Record) -> None:
+    def _write_slots(self, variables: Slots, values: Values) -> None:
         self.pairs += [(variables[name], x) for name, x in values.items()]
 
     # Records: only if a callback asked, and then only on the updates it asked for.
@@ -382,7 +350,7 @@ class Update:
     def _record(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
         """Queue the records, computed beside the update, which stays as it is."""
         optimizer, variables = self.optimizer, []
-        live = [p.index for p in optimizer.plan.live]
+        live = [p.index for p in optimizer.plan.trainable]
 
         def compute() -> list[Tensor]:
             beside = copy.copy(self)
@@ -402,11 +370,11 @@ class Update:
             variables.extend(v for v, _ in pairs)
             return [x for _, x in pairs]
 
-        values = apart(compute)
+        values = not_inlined(compute)
         self.pairs += zip(variables, values, strict=True)
 
 
-def _unless_failed(u: Tensor, new: Record, old: Record) -> tuple[Tensor, Record]:
+def _unless_failed(u: Tensor, new: Values, old: Values) -> tuple[Tensor, Values]:
     """Return an update and slots, or no update and the old ones if some is no number.
 
     The gradients are finite; but their squares may not be, or a decomposition fails.
@@ -414,7 +382,7 @@ def _unless_failed(u: Tensor, new: Record, old: Record) -> tuple[Tensor, Record]
     made = [u, *(x for _, x in new.items())]
     held = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in made]))
     kept = {k: ops.where(held, x, getattr(old, k)) for k, x in new.items()}
-    return ops.where(held, u, ops.zeros_like(u)), Record(**kept)
+    return ops.where(held, u, ops.zeros_like(u)), Values(**kept)
 
 
 def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
@@ -422,9 +390,9 @@ def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
     return round_to_bfloat16(x, salt) if short else x
 
 
-def _slots(variables: Slots, dtype: str) -> Record:
-    return Record(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
+def _slots(variables: Slots, dtype: str) -> Values:
+    return Values(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
 
 
-def _values(variables: Slots) -> Record:
-    return Record(**{name: read(v) for name, v in variables.items()})
+def _values(variables: Slots) -> Values:
+    return Values(**{name: read(v) for name, v in variables.items()})

@@ -13,14 +13,14 @@ from keras_optlab.core import Slot
 from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
-from keras_optlab.engine.backend.keras_adapter import Seam, constant, wrapped
-from keras_optlab.engine.backend.variables import eagerly, has_value, read
+from keras_optlab.core.types import Variable
+from keras_optlab.engine.backend.keras_adapter import KerasAdapter, constant, wrapped
+from keras_optlab.engine.backend.modules import eager_scope
+from keras_optlab.engine.backend.variables import has_value, read
 from keras_optlab.engine.hyperparameters.checks import not_lazy
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
 from keras_optlab.engine.weights.parameter import Parameter, Slots
-
-Variable = Any
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Plan:
     waiting: list[tuple[Variable, Parameter]]
 
     @property
-    def live(self) -> list[Parameter]:
+    def trainable(self) -> list[Parameter]:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if not p.frozen]
 
@@ -57,7 +57,7 @@ class Plan:
         if not self.waiting:
             return
         still = []
-        with eagerly():
+        with eager_scope():
             for slot, p in self.waiting:
                 if all(has_value(one.variable) for one in p.members):
                     start = keras.ops.cast(read(p.variable), p.dtype)
@@ -80,11 +80,11 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
     live = [p for p in parameters if not p.frozen]
     transforms = optimizer.transforms
     elementwise = treats_entries_alone(optimizer)
-    if optimizer.sparse == "lazy" and (optimizer.looks_again or not elementwise):
+    if optimizer.sparse == "lazy" and (optimizer.needs_second_pass or not elementwise):
         raise not_lazy(type(optimizer).__name__)
     buckets = make_buckets(optimizer, live) if elementwise else []
     for bucket in buckets:
-        with eagerly():  # to be written through a view, a slot must have a value
+        with eager_scope():  # to be written through a view, a slot must have a value
             slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
             bucket.share_out(slots)
     bundled = {p.index for bucket in buckets for p in bucket.members}
@@ -144,7 +144,11 @@ def _masked_in(optimizer: Any, variable: Variable) -> bool:
 
 
 def _slots(
-    optimizer: Seam, owner: Any, slots: tuple[Slot, ...], p: Parameter, prefix: str
+    optimizer: KerasAdapter,
+    owner: Any,
+    slots: tuple[Slot, ...],
+    p: Parameter,
+    prefix: str,
 ) -> Slots:
     def create(slot: Slot, shape: tuple[int, ...]) -> Variable:
         path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # all that TensorFlow takes
@@ -161,7 +165,9 @@ def _slots(
     }
 
 
-def _shared(optimizer: Seam, owner: Any, slots: tuple[Slot, ...], prefix: str) -> Slots:
+def _shared(
+    optimizer: KerasAdapter, owner: Any, slots: tuple[Slot, ...], prefix: str
+) -> Slots:
     from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 
     whole = Weight((), "", owner._values)  # all weights together have no shape

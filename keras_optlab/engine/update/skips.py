@@ -8,11 +8,9 @@ from typing import Any
 
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.keras_adapter import concrete
 from keras_optlab.engine.backend.variables import Pairs, read
-
-Tensor = Any
-Variable = Any
 
 
 class Skips:

@@ -12,16 +12,15 @@ from typing import Any
 
 from keras import ops
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.gradients import as_gradients, dense
-from keras_optlab.engine.backend.variables import in_replica
+from keras_optlab.engine.backend.replicas import in_replica
 from keras_optlab.engine.update.buckets import SMALL
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.rows import touched_rows
 from keras_optlab.engine.weights.views import Rows
 
-Tensor = Any
-
-RULE = "update", "follow", "second_pass", "conclude"  # what may move a weight
+RULE = "update", "after_step", "second_pass", "use_sums"  # what may move a weight
 MOVE_ALL_ROWS = "weight_decay", "l1", "l2", "l1_proximal"
 
 
@@ -84,7 +83,7 @@ def with_gradients(
 def _leaves_others(optimizer: Any, p: Parameter) -> bool:
     """Return whether nothing moves the rows of a big weight without a gradient."""
     own = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
-    values = optimizer.live.values | own
+    values = optimizer.scalars.values | own
     decays = p.regularized and any(values[k] is not None for k in MOVE_ALL_ROWS)
     sees_all = (
         optimizer.accumulates

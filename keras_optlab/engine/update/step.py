@@ -8,22 +8,16 @@ from typing import Any
 
 from keras import ops
 
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.commit import Case, can_branch, commit_first
 from keras_optlab.engine.backend.finite import check_gradients
-from keras_optlab.engine.backend.variables import (
-    Case,
-    Pairs,
-    branches,
-    commit_first,
-    read,
-    sum_over_replicas,
-)
-from keras_optlab.engine.hyperparameters.per_step import Hyperparameters
+from keras_optlab.engine.backend.replicas import sum_over_replicas
+from keras_optlab.engine.backend.variables import Pairs, read
+from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.buckets import gather
 from keras_optlab.engine.update.pipeline import Update
 from keras_optlab.engine.update.sparse import with_gradients
 from keras_optlab.engine.weights.parameter import Parameter
-
-Tensor = Any
 
 
 def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> None:
@@ -43,7 +37,7 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
         _accumulate(optimizer, parameters, gradients)
         return
     parameters, gradients = gather(optimizer, parameters, gradients)
-    scalars = Hyperparameters(optimizer)
+    scalars = StepHyperparameters(optimizer)
     good, norm = _check(optimizer, gradients, scalars)
 
     def update(record: bool) -> Pairs:
@@ -57,7 +51,7 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
 
 
 def _check(
-    optimizer: Any, gradients: list[Tensor], scalars: Hyperparameters
+    optimizer: Any, gradients: list[Tensor], scalars: StepHyperparameters
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return whether to take the step, `None` for always, and the gradients' norm."""
     if not optimizer.skip_non_finite:
@@ -77,7 +71,7 @@ def _updates(
     since to keep gradients and changes until they are measured slows the rest down.
     """
     due = optimizer.recorder.due(read(optimizer.updates) + 1)
-    if isinstance(due, bool) or not branches(due):
+    if isinstance(due, bool) or not can_branch(due):
         return [(condition, partial(update, due is not False))]
     now = ops.logical_and(condition, due)
     return [(now, partial(update, True)), (condition, partial(update, False))]
@@ -96,10 +90,10 @@ def _accumulate(
     been frozen since.
     """
     window, skips = optimizer.window, optimizer.skips
-    scalars = Hyperparameters(optimizer)
+    scalars = StepHyperparameters(optimizer)
     good, _ = _check(optimizer, gradients, scalars)
     present = {p.index for p in parameters}
-    absent = [p for p in optimizer.plan.live if p.index not in present]
+    absent = [p for p in optimizer.plan.trainable if p.index not in present]
     sums = [optimizer.accumulators[p.index] for p in parameters + absent]
     added = [_zero_unless(good, g) for g in gradients]
     total = [

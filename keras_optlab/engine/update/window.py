@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import Pairs, read
-
-Tensor = Any
-Variable = Any
 
 
 @dataclass(frozen=True)

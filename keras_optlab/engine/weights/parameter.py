@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
 
-Tensor = Any
-Variable = Any
 Slots = dict[str, Variable]
 
 

@@ -7,10 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View, raw
-
-Tensor = Any
-Variable = Any
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:

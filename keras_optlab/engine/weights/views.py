@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import (
     View,
     assign_each,
-    flat,
-    pieces,
+    flatten,
     raw,
+    unflatten,
     values_of,
     write,
 )
 from keras_optlab.engine.weights.rows import read_rows, write_rows
 
-Tensor = Any
-Variable = Any
 Shape = tuple[int, ...]
 
 
@@ -35,16 +34,16 @@ class Joined(View):
     @property
     def value(self) -> Tensor:
         """All values, one variable after the other."""
-        return flat(values_of(self.variables))
+        return flatten(values_of(self.variables))
 
     def assign(self, value: Tensor) -> None:
         """Write all values."""
-        assign_each(self.variables, pieces(value, self.variables))
+        assign_each(self.variables, unflatten(value, self.variables))
 
     def assign_add(self, value: Tensor) -> None:
         """Add to all values, on TensorFlow; Keras' own would read and write each."""
         for variable, x in zip(
-            self.variables, pieces(value, self.variables), strict=True
+            self.variables, unflatten(value, self.variables), strict=True
         ):
             raw(variable).assign_add(x)
 

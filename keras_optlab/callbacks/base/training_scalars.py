@@ -8,20 +8,20 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.callback import Callback
-from keras_optlab.callbacks.base.moving import Moving
+from keras_optlab.callbacks.base.changing_hyperparameters import ChangingHyperparameters
 from keras_optlab.callbacks.base.optimizer_access import parts_of
-from keras_optlab.callbacks.base.statistics import Recording
-from keras_optlab.engine import Optimizer, find_engine
+from keras_optlab.callbacks.base.statistics import StatisticsCallback
+from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
 
-class Figures(Recording):
+class TrainingScalars(StatisticsCallback):
     """Gathers the figures that `TensorBoard` logs and `Monitor` keeps.
 
     Args:
         every: steps between two points, as of `StepCallback`.
-        statistics_every: steps between two records of norms, as of `Recording`.
-        histograms_every: steps between two histograms, as of `Recording`.
+        statistics_every: steps between two records of norms.
+        histograms_every: steps between two histograms.
         optimizer: whose figures; `None` is the model's.
 
     Attributes:
@@ -53,10 +53,10 @@ class Figures(Recording):
         last = self.position
         super().on_train_begin(logs)
         self._before = max(0, last - self.step)
-        engine = self.engine
-        if engine is not None:
-            self._moving, self._skips = Moving(engine), _skips(engine)
-            self._point = *_counts(engine), self.position
+        ours = self.our_optimizer
+        if ours is not None:
+            self._moving, self._skips = ChangingHyperparameters(ours), _skips(ours)
+            self._point = *_counts(ours), self.position
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Act on the last batches of the epoch, if they are due."""
@@ -80,10 +80,10 @@ class Figures(Recording):
             for c in self.companions
             for k, v in c.driven().items()
         }
-        engine = self.shown_engine
-        if engine is not None:
-            driven |= self._moving.values(engine)
-            tags |= self._skipped(engine)
+        ours = self.shown_optimizer
+        if ours is not None:
+            driven |= self._moving.values(ours)
+            tags |= self._skipped(ours)
         driven.pop("learning_rate", None)
         tags |= {f"hyperparameter/{k}": v for k, v in sorted(driven.items())}
         points = self.measured()
@@ -92,10 +92,10 @@ class Figures(Recording):
 
     def measured(self) -> dict[int, dict[str, float]]:
         """Return the new norms by tag, for each position that has any."""
-        engine = self.shown_engine
-        if engine is None:
+        ours = self.shown_optimizer
+        if ours is None:
             return {}
-        self._move_point(*_counts(engine))
+        self._move_point(*_counts(ours))
         name, new = self.model.name, self.new_statistics()
         return {self.position_of(s.step): statistics_tags(s, name) for s in new}
 
@@ -110,10 +110,10 @@ class Figures(Recording):
             return {}
         rates = {}
         for name, optimizer in parts_of(self.optimizer).items():
-            engine = find_engine(optimizer)
+            ours = find_optimizer(optimizer)
             rate = getattr(optimizer, "learning_rate", None)
-            if engine is not None:
-                rates[name] = engine.current_learning_rate
+            if ours is not None:
+                rates[name] = ours.current_learning_rate
             elif rate is not None:
                 rates[name] = _number(rate)
         return rates
@@ -124,9 +124,9 @@ class Figures(Recording):
         return "" if other in (None, self.optimizer) else f"{other.name}."
 
     @property
-    def shown_engine(self) -> Optimizer | None:
+    def shown_optimizer(self) -> Optimizer | None:
         """The optimizer, if it is one of ours and trains."""
-        return None if self.is_idle else self.engine
+        return None if self.is_idle else self.our_optimizer
 
     def _move_point(self, updates: int, skipped: int) -> None:
         before, skipped_before, position = self._point
@@ -136,22 +136,22 @@ class Figures(Recording):
                 self._stride = min(1.0, self._stride)
         self._point = updates, skipped, self.position
 
-    def _skipped(self, engine: Optimizer) -> dict[str, float]:
+    def _skipped(self, ours: Optimizer) -> dict[str, float]:
         """Return how many steps were skipped, in all and since the last point."""
-        (skipped, steps), before = _skips(engine), self._skips
+        (skipped, steps), before = _skips(ours), self._skips
         self._skips = skipped, steps
         new = (skipped - before[0]) / max(1, steps - before[1])
         return {"optimizer/skipped_fraction": new, "optimizer/skipped_steps": skipped}
 
 
-def _counts(engine: Optimizer) -> tuple[int, int]:
+def _counts(ours: Optimizer) -> tuple[int, int]:
     """Return the numbers of updates, and of steps skipped."""
-    return int(_number(engine.updates)), int(_number(engine.skipped_steps))
+    return int(_number(ours.updates)), int(_number(ours.skipped_steps))
 
 
-def _skips(engine: Optimizer) -> tuple[float, float]:
+def _skips(ours: Optimizer) -> tuple[float, float]:
     """Return the numbers of gradients that were skipped, and that came."""
-    return _number(engine.skipped_steps), _number(engine.micro_steps)
+    return _number(ours.skipped_steps), _number(ours.micro_steps)
 
 
 def _number(variable: Any) -> float:

@@ -11,7 +11,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_optlab.engine import Optimizer
 
 
-class Moving:
+class ChangingHyperparameters:
     """Finds what a schedule drives, and what has changed since this was made.
 
     The learning rate is left out: it is always of interest.
@@ -23,7 +23,7 @@ class Moving:
         >>> from keras_optlab import optimizers, schedules
         >>> decay = schedules.Cosine(0.5, steps=10)
         >>> optimizer = optimizers.Adam(weight_decay=decay)
-        >>> moving = Moving(optimizer)
+        >>> moving = ChangingHyperparameters(optimizer)
         >>> optimizer.beta_1 = 0.8
         >>> moving.values(optimizer)
         {'beta_1': 0.8, 'weight_decay': 0.5}

@@ -1,4 +1,4 @@
-"""Write the tables of the README from the code: `python docs/readme_tables.py`.
+"""Write the tables of the README from the code: `python tools/readme_tables.py`.
 
 Each table stands between two comments, `<!-- optimizers -->` and `<!-- end -->` say;
 what is between them is replaced.
@@ -55,7 +55,8 @@ def companions() -> str:
 
 def _base(room: ModuleType, name: str) -> bool:
     """Whether it is there to be derived from."""
-    return getattr(room, name).__module__.endswith(".base")
+    cls = getattr(room, name)
+    return cls.__module__.endswith(".base") and bool(cls.__subclasses__())
 
 
 def fresh(text: str) -> str:

@@ -12,10 +12,10 @@ from keras_optlab.core import Declared
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import leaves
-from keras_optlab.engine import Optimizer, find_engine, make_adjustable
+from keras_optlab.engine import Optimizer, find_optimizer, make_adjustable
 
 
-class Target(Protocol):
+class AdjustableNumber(Protocol):
     """A number that can be driven for the time of a `fit`.
 
     Attributes:
@@ -48,7 +48,9 @@ class Target(Protocol):
         ...
 
 
-def find_target(callback: OptimizerAccess, name: str, of: Declared | None) -> Target:
+def find_number(
+    callback: OptimizerAccess, name: str, of: Declared | None
+) -> AdjustableNumber:
     """Return the number of this name, or raise what there is instead.
 
     Args:
@@ -57,19 +59,19 @@ def find_target(callback: OptimizerAccess, name: str, of: Declared | None) -> Ta
         of: A transform or a regularizer; `None` is the optimizer.
     """
     who = f"{type(callback).__name__}({name!r})"
-    model, engine = callback.model, callback.engine
+    model, ours = callback.model, callback.our_optimizer
     if of is None:
-        stock = engine is None and callback.optimizer is not None
+        stock = ours is None and callback.optimizer is not None
         if stock and name == "learning_rate":
             return StockRate(callback.optimizer)
-        return OfOptimizer(callback.required_engine, name)
+        return OfOptimizer(callback.required_optimizer, name)
     if name not in of.fields:
         raise AttributeError(
             f"{of!r} has no such hyperparameter. Received: {name!r}. "
             + suggest(name, of.fields)
         )
-    if engine is not None and any(of is x for x in engine.transforms):
-        return OfTransform(engine, of, of.fields[name])
+    if ours is not None and any(of is x for x in ours.transforms):
+        return OfTransform(ours, of, of.fields[name])
     if any(of is x for x in _regularizers(model)):
         return OfRegularizer(model, of, name)
     raise ValueError(
@@ -124,16 +126,16 @@ class OfTransform:
 
     def get(self) -> float | None:
         """Return the present value."""
-        return self.owner.live.current(self.field, self.optimizer.updates)
+        return self.owner.scalars.current(self.field, self.optimizer.updates)
 
     def set(self, value: float) -> None:
         """Move it."""
-        self.owner.live.write(self.field, value)
+        self.owner.scalars.write(self.field, value)
 
     def begin(self, driver: Any) -> bool:
         """Drive it, or switch it on."""
         if driver is not None:
-            self.owner.live.drive(self.field, driver)
+            self.owner.scalars.drive(self.field, driver)
             self._driven = True
         return self._driven
 
@@ -141,7 +143,7 @@ class OfTransform:
         """Leave it at its last value, or off."""
         driven, self._driven = self._driven, False
         if driven:
-            self.owner.live.release(self.field, self.get())
+            self.owner.scalars.release(self.field, self.get())
         return driven
 
 
@@ -237,8 +239,8 @@ def find_rates(optimizer: Any) -> dict[str, RateScale | StockRate]:
     """
     rates: dict[str, RateScale | StockRate] = {}
     for name, part in parts_of(optimizer).items():
-        engine = find_engine(part)
-        rate = StockRate(part) if engine is None else RateScale(engine)
+        ours = find_optimizer(part)
+        rate = StockRate(part) if ours is None else RateScale(ours)
         rates[f"{name}.{rate.label}" if name else rate.label] = rate
     return rates
 

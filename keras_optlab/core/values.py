@@ -5,15 +5,15 @@ from typing import Any
 
 from keras import ops
 
-from keras_optlab.core.numerics import DecayRate
+from keras_optlab.core.numerics import BetaTensor
 
 
-class Record:
+class Values:
     """An immutable set of named values, read as attributes.
 
-    >>> s = Record(m=1.0, v=2.0)
+    >>> s = Values(m=1.0, v=2.0)
     >>> s.next(m=3.0)
-    Record(m=3.0, v=2.0)
+    Values(m=3.0, v=2.0)
     >>> s.next(n=3.0)
     Traceback (most recent call last):
         ...
@@ -38,30 +38,30 @@ class Record:
     def __contains__(self, name: str) -> bool:
         return name in vars(self)
 
-    def next(self, **values: Any) -> "Record":
+    def next(self, **values: Any) -> "Values":
         """Return the record with some of its values replaced."""
         for name in values:
             getattr(self, name)
         return self.extend(**values)
 
-    def extend(self, **values: Any) -> "Record":
+    def extend(self, **values: Any) -> "Values":
         """Return the record with values replaced or added."""
-        return Record(**(vars(self) | values))
+        return Values(**(vars(self) | values))
 
-    def cast(self, dtype: str) -> "Record":
+    def cast(self, dtype: str) -> "Values":
         """Return the record with its floats and decay factors in another type."""
 
         def cast(x: Any) -> Any:
-            if isinstance(x, DecayRate):
+            if isinstance(x, BetaTensor):
                 return x.cast(dtype)
             floating = ops.is_tensor(x) and "float" in str(x.dtype)
             return ops.cast(x, dtype) if floating else x
 
-        return Record(**{name: cast(x) for name, x in self.items()})
+        return Values(**{name: cast(x) for name, x in self.items()})
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the names and values, in declared order."""
         return iter(vars(self).items())
 
     def __repr__(self) -> str:
-        return f"Record({', '.join(f'{k}={v!r}' for k, v in self.items())})"
+        return f"Values({', '.join(f'{k}={v!r}' for k, v in self.items())})"

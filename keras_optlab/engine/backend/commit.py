@@ -1,0 +1,173 @@
+"""Writing new values, and choosing between outcomes.
+
+Choosing must cost nothing. TensorFlow takes one branch around the commit, except under
+a strategy, where a commit crosses replicas and may not stand inside a condition. torch
+on a CPU takes a Python `if`. JAX on a CPU takes one branch around the computation and
+commits after it. Everything else computes both and selects by value, which never waits
+for a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.modules import jax_module
+from keras_optlab.engine.backend.replicas import in_replica, replica_context
+from keras_optlab.engine.backend.variables import Pairs, on_cpu, raw, read
+
+Case = tuple[Tensor | bool, Callable[[], Pairs]]
+
+
+def commit(pairs: Pairs) -> None:
+    """Write every new value, once."""
+    context = replica_context()
+    if context is None:
+        for variable, value in pairs:
+            variable.assign(value)
+        return
+    variables = [raw(v) for v, _ in pairs]
+
+    def write(strategy: Any, values: Sequence[Tensor]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(
+                variable, lambda v, x: v.assign(x), args=(value,), group=False
+            )
+
+    context.merge_call(write, args=([value for _, value in pairs],))
+
+
+def commit_first(cases: list[Case]) -> None:
+    """Write what the first case computes whose condition holds; the last one's is True.
+
+    Where `can_branch` is not true of the first condition, there are at most two cases.
+    """
+    forms = [form for _, form in cases]
+    if len(cases) == 1:
+        commit(forms[0]())
+    elif keras.backend.backend() == "jax":
+        yes, no = forms
+        commit(_chosen(cases[0][0], yes, no))
+    elif not can_branch(cases[0][0]):
+        yes, no = forms
+        commit(_select(cases[0][0], yes(), no()))
+    elif keras.backend.backend() == "torch":
+        commit(next(form for condition, form in cases if condition)())
+    else:
+        import tensorflow as tf
+
+        holds = tf.stack([tf.cast(condition, "int32") for condition, _ in cases])
+        bodies = [lambda form=form: _done(commit(form())) for form in forms]
+        tf.switch_case(tf.argmax(holds, output_type="int32"), bodies)
+
+
+def can_branch(condition: Tensor) -> bool:
+    """Return whether to branch on a condition, which elsewhere selects by value."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return condition.device.type == "cpu"
+    return backend == "tensorflow" and not in_replica()
+
+
+def writes_at_once(variable: Variable) -> bool:
+    """Return whether a new value may be written as soon as it is known.
+
+    It may where `can_branch` chooses, since then no other outcome needs the old one.
+    """
+    return keras.backend.backend() != "jax" and not in_replica() and on_cpu(variable)
+
+
+def cond_rare(
+    condition: Tensor | bool, change: Callable[[Tensor], Tensor], value: Tensor
+) -> Tensor:
+    """Return `change(value)` where the condition holds, which is seldom, else `value`.
+
+    TensorFlow takes a `tf.cond` apart and then passes through each operation of the
+    branch that is not taken. A function costs nothing when it is not called.
+    """
+    if condition is True:
+        return change(value)
+    backend = keras.backend.backend()
+    if backend != "tensorflow" or in_replica():
+        return ops.cond(condition, lambda: change(value), lambda: value)
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return change(value) if condition else value
+
+    def function(body: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Any:
+        specs = [tf.TensorSpec(x.shape, x.dtype) for x in inputs]
+        return tf.function(body, autograph=False).get_concrete_function(*specs)
+
+    yes = function(change, [value])
+    inputs = [value, *yes.captured_inputs]
+    no = function(lambda kept, *others: tf.identity(kept), inputs)  # noqa: ARG005
+    return tf.raw_ops.StatelessIf(
+        cond=condition,
+        input=inputs,
+        Tout=[value.dtype],
+        output_shapes=[value.shape],
+        then_branch=yes,
+        else_branch=no,
+    )[0]
+
+
+def not_inlined(compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+    """Compute tensors beside a step, so that its own rounding stays as it is.
+
+    TensorFlow rewrites the arithmetic of a graph by who else uses a value. It does not
+    look into a function that may not be inlined.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return compute()
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return compute()
+    attributes = {"_noinline": True}
+    return tf.function(compute, autograph=False, experimental_attributes=attributes)()
+
+
+def _done(_: None) -> int:
+    return 0  # both branches of a condition must return the same structure
+
+
+def _chosen(
+    condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
+) -> Pairs:
+    """Return what one of two forms computes, on JAX."""
+    jax = jax_module()
+    if not isinstance(condition, jax.core.Tracer):
+        return (yes if condition else no)()
+    if jax.default_backend() != "cpu":
+        return _select(condition, yes(), no())
+    variables = {id(v): v for v, _ in no()}  # for the variables alone
+
+    def values(pairs: Pairs) -> list[Tensor]:
+        new = {id(v): ops.cast(x, v.dtype) for v, x in pairs}
+        return [new.get(key, read(v)) for key, v in variables.items()]
+
+    def if_yes() -> list[Tensor]:
+        pairs = yes()
+        variables.update((id(v), v) for v, _ in pairs)
+        return values(pairs)
+
+    # The first is traced first, so that both know of all variables.
+    new = jax.lax.cond(condition, if_yes, lambda: values(no()))
+    return list(zip(variables.values(), new, strict=True))
+
+
+def _select(condition: Tensor, yes: Pairs, no: Pairs) -> Pairs:
+    variables = {id(v): v for v, _ in yes + no}
+    if_yes, if_no = ({id(v): x for v, x in pairs} for pairs in (yes, no))
+
+    def choose(key: int, variable: Variable) -> Tensor:
+        kept = read(variable)
+        chosen = ops.where(condition, if_yes.get(key, kept), if_no.get(key, kept))
+        return ops.cast(chosen, kept.dtype)
+
+    return [(v, choose(key, v)) for key, v in variables.items()]

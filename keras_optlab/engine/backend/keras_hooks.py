@@ -1,0 +1,134 @@
+"""Hooks on `compile`, `fit` and `train_on_batch` of every Keras model.
+
+`compile` is extended because nothing else shows a model to its optimizer; `fit` and
+`train_on_batch` because nothing that Keras calls inside them encloses all of the work:
+the batches, the validation, the data and the callbacks. Each method is extended once in
+a process, and a hook of the same name replaces the one before: importing this package
+again adds nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+
+CompileHook = Callable[[keras.Model], None]
+FitHook = Callable[
+    [keras.Model, list[keras.callbacks.Callback]],
+    contextlib.AbstractContextManager[None],
+]
+BatchHook = Callable[[keras.Model], contextlib.AbstractContextManager[None] | None]
+Method = Callable[..., Any]
+Hooks = dict[str, Any]
+
+_fit_arguments: ContextVar[dict[str, Any]] = ContextVar("arguments of the running fit")
+
+
+def on_compile(hook: CompileHook) -> None:
+    """Call a function with every model after its `compile`, from now on."""
+    # of the base class: Keras compares it with a model's own
+    owner = next(c for c in keras.Model.__mro__ if "compile" in vars(c))
+    _add(owner, "compile", _extended_compile, hook)
+
+
+def around_fit(hook: FitHook) -> None:
+    """Enter a context around every `fit` of every model, from now on.
+
+    Args:
+        hook: Makes the context from the model and the list of the callbacks that `fit`
+            was given. What the hook adds to the list runs after those.
+    """
+    _add(keras.Model, "fit", _extended_fit, hook)
+
+
+def around_train_on_batch(hook: BatchHook) -> None:
+    """Enter a context around every `train_on_batch` of every model, from now on.
+
+    Args:
+        hook: Makes the context from the model, or returns `None` for none.
+    """
+    _add(keras.Model, "train_on_batch", _extended_train_on_batch, hook)
+
+
+def fit_arguments() -> dict[str, Any]:
+    """Return the arguments that the running `fit` was called with; `{}` outside."""
+    return _fit_arguments.get({})
+
+
+def _add(
+    owner: type, name: str, extend: Callable[[Method, Hooks], Method], hook: Any
+) -> None:
+    """Add a hook to a method, which is extended unless it has been."""
+    method: Any = getattr(owner, name)
+    if not hasattr(method, "hooks"):
+        hooks: Hooks = {}
+        extended: Any = functools.wraps(method)(extend(method, hooks))
+        extended.hooks = hooks
+        setattr(owner, name, extended)
+        method = extended
+    method.hooks[f"{hook.__module__}.{hook.__qualname__}"] = hook
+
+
+def _extended_compile(compile: Method, hooks: Hooks) -> Method:
+    def compile_with_hooks(self: Any, *args: Any, **kwargs: Any) -> None:
+        compile(self, *args, **kwargs)
+        for hook in hooks.values():
+            hook(self)
+
+    return compile_with_hooks
+
+
+def _extended_fit(fit: Method, hooks: Hooks) -> Method:
+    signature = inspect.signature(fit)
+
+    def fit_with_hooks(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        model, callbacks = bound.arguments["self"], _callbacks(bound.arguments)
+        before = len(callbacks)
+        with contextlib.ExitStack() as stack:
+            for hook in hooks.values():
+                stack.enter_context(hook(model, callbacks))
+            added = callbacks[before:]
+            given = bound.arguments.get("callbacks")
+            if isinstance(given, keras.callbacks.CallbackList):
+                for callback in added:
+                    callback.set_model(model)
+                    given.append(callback)  # pyright: ignore[reportOptionalMemberAccess]
+            elif added:
+                bound.arguments["callbacks"] = callbacks
+            token = _fit_arguments.set(bound.arguments)
+            try:
+                return fit(*bound.args, **bound.kwargs)
+            finally:
+                _fit_arguments.reset(token)
+
+    return fit_with_hooks
+
+
+def _extended_train_on_batch(train_on_batch: Method, hooks: Hooks) -> Method:
+    def train_on_batch_with_hooks(self: Any, *args: Any, **kwargs: Any) -> Any:
+        contexts = [c for c in (hook(self) for hook in hooks.values()) if c is not None]
+        if not contexts:
+            return train_on_batch(self, *args, **kwargs)
+        with contextlib.ExitStack() as stack:
+            for context in contexts:
+                stack.enter_context(context)
+            return train_on_batch(self, *args, **kwargs)
+
+    return train_on_batch_with_hooks
+
+
+def _callbacks(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that `fit` was given as a list of our own."""
+    given = arguments.get("callbacks")
+    if isinstance(given, keras.callbacks.CallbackList):
+        return list(given.callbacks)  # pyright: ignore[reportOptionalMemberAccess]
+    if isinstance(given, list | tuple):
+        return list(given)
+    return [] if given is None else [given]

@@ -1,0 +1,77 @@
+"""TensorFlow, JAX and torch themselves, each imported only where it is the backend."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_optlab.core.types import Tensor
+
+
+def holds_state(x: Any) -> bool:
+    """Return whether this is a variable of TensorFlow, or a tensor of torch."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return isinstance(x, tf.Variable)
+    return keras.backend.backend() == "torch" and torch_module().is_tensor(x)
+
+
+def modules() -> tuple[type, ...]:
+    """Return the backend's own class of what holds variables, if it has one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return (tf.Module,)
+    return (torch_module().nn.Module,) if keras.backend.backend() == "torch" else ()
+
+
+def count_each(x: Tensor, n: int) -> Tensor:
+    """Return how often each of the numbers 0 to n - 1 occurs in a vector of them."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # `tf.math.bincount` measures the size of its result, which XLA cannot compile
+        size, each_once = tf.constant(n, x.dtype), tf.constant([], "int32")
+        return tf.raw_ops.DenseBincount(input=x, size=size, weights=each_once)
+    if backend == "jax":
+        import jax
+
+        return jax.numpy.bincount(x, length=n)
+    return ops.bincount(x, minlength=n)
+
+
+def eager_scope() -> contextlib.AbstractContextManager[Any]:
+    """Run what follows now, also while TensorFlow traces a function that builds."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
+
+
+def default_graph() -> Any:
+    """Return the graph that TensorFlow adds operations to, `None` if it runs them."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+
+def jax_module() -> Any:
+    """Return `jax`, imported only where it is the backend."""
+    import jax
+
+    return jax
+
+
+def torch_module() -> Any:
+    """Return `torch`, imported only where it is the backend."""
+    import torch
+
+    return torch

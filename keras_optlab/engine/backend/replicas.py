@@ -1,0 +1,53 @@
+"""Replicas of a `tf.distribute` strategy: whether there are any, and their sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_optlab.core.types import Tensor
+
+
+def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
+    """Add up the replicas' gradients under a `tf.distribute` strategy."""
+    context = replica_context()
+    if context is None or not gradients:
+        return gradients
+    import tensorflow as tf
+
+    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+
+
+def distributed() -> bool:
+    """Return whether a `tf.distribute` strategy makes the variables now."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.has_strategy()
+
+
+def is_distributed(model: Any) -> bool:
+    """Return whether a `tf.distribute` strategy trains a model."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return (
+        distributed() or model.distribute_strategy is not tf.distribute.get_strategy()
+    )
+
+
+def in_replica() -> bool:
+    """Return whether this is one replica of several of a `tf.distribute` strategy."""
+    return replica_context() is not None
+
+
+def replica_context() -> Any:
+    """Return TensorFlow's context if it is one replica of several, else `None`."""
+    if not distributed():
+        return None
+    import tensorflow as tf
+
+    return tf.distribute.getreplica_context()

@@ -1,0 +1,42 @@
+"""The moving average of the weights that Keras' `use_ema` asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.variables import Pairs, read
+
+
+def with_averages(optimizer: Any, done: Tensor, values: dict[int, Tensor]) -> Pairs:
+    """Return the new weights and averages, each with its variable.
+
+    Args:
+        optimizer: The optimizer, built.
+        done: Number of updates before this one.
+        values: The new weights of this update, by index. A weight without a gradient
+            is averaged as it is.
+    """
+    pairs, values = [], dict(values)
+    for i, average in enumerate(optimizer.averages):
+        if average is None:
+            continue
+        w = values.get(i, read(optimizer.weights[i]))
+        mean = _moved(optimizer, done, read(average), ops.cast(w, average.dtype))
+        pairs.append((average, mean))
+        every = optimizer.ema_overwrite_frequency
+        if every:
+            overwrites = (done + 1) % every == 0
+            values[i] = ops.where(overwrites, ops.cast(mean, w.dtype), w)
+    for i, x in values.items():
+        variable = optimizer.weights[i]
+        pairs.append((variable, ops.cast(x, variable.dtype)))
+    return pairs
+
+
+def _moved(optimizer: Any, done: Tensor, mean: Tensor, w: Tensor) -> Tensor:
+    started = ops.cast(done > 0, mean.dtype)
+    momentum = started * optimizer.ema_momentum
+    return momentum * mean + (1 - momentum) * w
