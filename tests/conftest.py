@@ -1,11 +1,11 @@
-"""One process, one backend: the environment is set before Keras is imported."""
+"""Fixtures and test selection. The backend is set before Keras is imported."""
 
 import gc
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault(  # two devices; and compiling is most of what JAX does in tests
+os.environ.setdefault(  # two CPU devices; fast compilation, the main cost on JAX
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
 )
@@ -16,11 +16,11 @@ import pytest
 from keras_optlab.verify.comparisons import precision
 from tests.support.problems import REPRESENTATIVES, optimizers
 
-gc.freeze()  # what has been imported is no garbage, and need not be looked at again
+gc.freeze()  # the garbage collector skips everything imported so far
 
 BACKEND = keras.backend.backend()
 NAMES = set(optimizers.names())
-FEW = set(sorted(REPRESENTATIVES)[4::5])  # for what takes long
+FEW = set(sorted(REPRESENTATIVES)[4::5])  # rules for tests marked `long`
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
@@ -30,12 +30,12 @@ if BACKEND == "tensorflow":
     tf.config.set_logical_device_configuration(cpu, two)
 
 
-@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items):
-    """Leave to `pytest -m every` what is tested on another rule of the same kind.
+    """Mark tests as `every` if a similar test already runs by default.
 
-    The same goes for other settings of a rule, and for all but the first parameters of
-    tests that are sampled.
+    These are tests of a rule with another representative of its kind, tests of a rule
+    with settings, and all but the first parameters of tests marked `sampled`.
     """
     sampled = set()
     for item in items:
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items):
 
 
 def of_another_rule(item):
-    """Return whether a test is of a rule for which another of its kind stands."""
+    """Return whether a test is of a rule with settings, or of no representative."""
     chosen = FEW if item.get_closest_marker("long") else REPRESENTATIVES
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     for value in parameters.values():
@@ -60,13 +60,13 @@ def of_another_rule(item):
 
 
 def is_case(value):
-    """Return whether a parameter is an optimizer's name with its settings."""
+    """Return whether a parameter is a pair of optimizer name and settings."""
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict)
 
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Give every test the same random numbers and fresh layer names."""
+    """Give every test the same random seed and fresh layer names."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
 

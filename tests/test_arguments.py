@@ -1,4 +1,4 @@
-"""Every argument of every public class: what is legal is taken, all else is refused."""
+"""Every argument of every public class: legal values are accepted, others refused."""
 
 import decimal
 import fractions
@@ -30,7 +30,7 @@ NAMES = [*optimizers.names(), *optimizers.wrappers()]
 
 
 def public_classes():
-    """Yield every class that is made from declared arguments."""
+    """Yield every public class with declared arguments."""
     yield from (optimizers.info(name).cls for name in NAMES)
     for room in (transforms, schedules, regularizers, constraints):
         yield from (
@@ -41,7 +41,7 @@ def public_classes():
 
 
 def declarations():
-    """Return the declared arguments of each class that no other has, as parameters."""
+    """Return a pytest parameter per class: its arguments that no earlier class has."""
     seen, found = set(), []
     for cls in public_classes():
         new = {id(f): f for f in cls.fields.values() if id(f) not in seen}
@@ -91,7 +91,7 @@ TOO_LARGE = {"1e39": 1e39, "float64": np.float64(-1e39)}
 
 
 def refused(field, value):
-    """Check that a value is refused, by the argument's name and the value."""
+    """Check that a value is refused, with the argument's name in the message."""
     with pytest.raises((TypeError, ValueError)) as caught:
         field.validate(value)
     assert field.name in str(caught.value)
@@ -99,7 +99,7 @@ def refused(field, value):
 
 
 def wrong_for(field):
-    """Return values that are of the wrong kind for a declared argument."""
+    """Return illegal values for a declared argument."""
     if isinstance(field, FlagField):
         return [None, 0, 1, "no", np.array(True)]
     if isinstance(field, ChoiceField):
@@ -119,7 +119,7 @@ def wrong_for(field):
     if field.name.endswith("_transforms"):
         one = transforms.Centralize
         return ["clip", one, [one], 1, [abs]]
-    return [b"a", 1.5, np.ones(2), dict]  # words, masks, axes, patterns
+    return [b"a", 1.5, np.ones(2), dict]  # for strings, masks, axes and patterns
 
 
 @each_class
@@ -130,7 +130,7 @@ def test_what_is_of_the_wrong_kind_is_refused(fields):
 
 
 def legal_number(field):
-    """Return a number in the field's range that every type can say."""
+    """Return a number in the field's range that every number type can hold."""
     candidates = (0.5, 1.0, 2.0, -0.5, -2.0, 0.0, 50.0)
     inside = (c for c in candidates if c in field.interval)
     return next(c for c in inside if not field.integer or c.is_integer())
@@ -167,7 +167,7 @@ def test_a_default_is_legal_and_stays_what_it_is(fields):
 
 def test_integers_are_exact_and_floats_follow_floatx(float64):
     assert transforms.AddNoise(seed=2**52 + 1).seed == 2**52 + 1
-    assert check_rate(1e39) == 1e39  # no longer infinite
+    assert check_rate(1e39) == 1e39  # finite in float64
 
 
 @pytest.mark.parametrize("value", [1e-50, 1e-40])
@@ -258,7 +258,7 @@ def test_muon_and_nadam_by_position():
     ],
 )
 def test_a_weight_decay_of_none_is_none(name):
-    """AdamW has one by default, and Keras takes `None` for none."""
+    """`None` switches a default weight decay off, as in Keras' AdamW."""
     ends = []
     for decay in (None, 0.0):
         optimizer = optimizers.create(name, weight_decay=decay)
@@ -268,11 +268,11 @@ def test_a_weight_decay_of_none_is_none(name):
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
 
-# Schedules that leave a range.
+# Schedules that leave the legal range.
 
 
 class Foreign(keras_schedules.LearningRateSchedule):
-    """Somebody else's schedule."""
+    """A schedule of another package."""
 
     def __init__(self, function, **arguments):
         self.function = function
@@ -335,7 +335,7 @@ def test_a_hyperparameter_that_leaves_its_range_is_refused(schedule):
 def test_every_number_that_may_be_driven_refuses_a_bad_schedule(fields):
     for field in fields:
         if not field.adjustable or isinstance(field, FactorField | RateField):
-            continue  # it takes none, or it is checked by what the whole drives
+            continue  # takes no schedule, or is not checked by itself
         for bad in (lambda t: float("nan"), lambda t: float("inf"), lambda t: None):
             refused(field, Foreign(bad))
         number = legal_number(field)
@@ -353,7 +353,7 @@ def test_every_number_that_may_be_driven_refuses_a_bad_schedule(fields):
         keras_schedules.CosineDecay(0.1, 10, warmup_target=0.2, warmup_steps=3),
         keras_schedules.CosineDecayRestarts(0.1, 10),
         keras_schedules.ExponentialDecay(0.1, 10, 0.9),
-        Foreign(lambda t: 1 / 0),  # cannot be asked outside of a step
+        Foreign(lambda t: 1 / 0),  # cannot be evaluated in advance
         Foreign(lambda t: ops.exp(-ops.cast(t, "float32"))),
     ],
     ids=lambda x: type(x).__name__,
@@ -381,7 +381,7 @@ def test_a_callable_rate_is_not_called_before_training():
     assert calls == []
 
 
-# What is said.
+# Messages.
 
 HINTS = {
     "lr": (lambda: optimizers.Adam(lr=0.1), "Adam .*lr=0.1. Write learning_rate=0.1."),

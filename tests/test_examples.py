@@ -1,4 +1,4 @@
-"""The examples, with a tiny budget and, if slow tests run, as a user runs them."""
+"""The examples: with a tiny budget and, if slow tests run, as a user runs them."""
 
 import os
 import re
@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Run an example here, in an empty folder; return what it prints."""
+    """Run an example in this process, in an empty folder; return its output."""
 
     def run(name, *options):
         monkeypatch.chdir(tmp_path)
@@ -30,10 +30,10 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def launch(tmp_path):
-    """Run an example as a process of its own; return what it prints."""
+    """Run an example in a new process; return its output."""
 
     def launch(name, *options):
-        package = Path(keras_optlab.__file__).parents[1]  # perhaps not installed
+        package = Path(keras_optlab.__file__).parents[1]  # if not installed
         paths = filter(None, [str(package), os.environ.get("PYTHONPATH")])
         done = subprocess.run(
             [sys.executable, str(EXAMPLES / name), *options],
@@ -50,7 +50,7 @@ def launch(tmp_path):
 
 
 def number(pattern, text):
-    """Return the number that stands in the place of the group of a pattern."""
+    """Return the number that the group of a pattern matches."""
     found = re.search(pattern, text)
     assert found, f"no {pattern!r} in:\n{text}"
     return float(found[1])
@@ -131,7 +131,7 @@ def test_regularization(run, tmp_path):
     options = "--epochs=1", "--rows=50", "--picture=new/all.png"
     said = run("regularization.py", *options)
     norm = r" +[\d.]+ +[\d.]+ +[\d.]+ +\d+ +([\d.]+)"
-    # 512 + 512 + 1 units, of which none may have a norm above 0.2
+    # 512 + 512 + 1 units, each with a norm of at most 0.2
     assert number(f"weight clipping{norm}", said) <= 0.2 * 1025**0.5 + 0.1
     assert number(f"none{norm}", said) > 20
     assert (tmp_path / "new" / "all.png").stat().st_size > 10_000

@@ -20,7 +20,7 @@ BACKEND = keras.backend.backend()
 
 
 def full(learning_rate=None, **kwargs):
-    """Return an optimizer with a bit of everything that holds state."""
+    """Return an optimizer with several features that hold state."""
     return optimizers.Adam(
         learning_rate or schedules.Cosine(0.01, 50),
         weight_decay=schedules.Cosine(0.1, 50),
@@ -45,7 +45,7 @@ def assert_equal_states(a, b):
 
 class TestSaving:
     def resumed(self, model, other):
-        """Train both on; one was interrupted, the other not."""
+        """Train both, one of them loaded from a file; check that they end equal."""
         x, y = regression()
         for m in (model, other):
             m.fit(x, y, batch_size=32, epochs=3, verbose=0, shuffle=False)
@@ -72,7 +72,7 @@ class TestSaving:
         model.save_weights(tmp_path / "m.weights.h5")
         other = unnamed()
         other.compile(optimizers.Adam(**groups), "mse")
-        other.load_weights(tmp_path / "m.weights.h5")  # the optimizer is not built yet
+        other.load_weights(tmp_path / "m.weights.h5")  # before the optimizer is built
         assert model.layers[0].name != other.layers[0].name
         self.resumed(model, other)
 
@@ -255,7 +255,7 @@ class TestPrecision:
 
 
 class Holding(keras.Model):
-    """Holds layers in all kinds of containers, which TensorFlow wraps."""
+    """A model that holds its layers in a container, which TensorFlow wraps."""
 
     def __init__(self, container):
         super().__init__()

@@ -1,8 +1,8 @@
 """Constraints: projections of weights that Keras applies after each update.
 
-Each is a `keras.constraints.Constraint`, one idea a file, for `kernel_constraint=` and
-the like, inside the compiled step and with every optimizer; `constrain` attaches them
-to a built model. Beside each class its file has the pure function that it calls.
+Each is a `keras.constraints.Constraint` for `kernel_constraint=` and similar arguments.
+It runs inside the compiled step, with every optimizer. `constrain` attaches constraints
+to a built model. Each file also has the pure function that its class calls.
 """
 
 from keras_optlab.constraints.clip_value import ClipValue

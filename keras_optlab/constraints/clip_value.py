@@ -19,7 +19,7 @@ def clip_value(w: Tensor, low: Any, high: Any) -> Tensor:
 
 
 class ClipValue(Declared, keras.constraints.Constraint):
-    """Keep every entry of a weight between two numbers.
+    """Clipping of every entry of a weight to an interval.
 
         w ← min(max(w, low), high)
 
@@ -51,7 +51,7 @@ class ClipValue(Declared, keras.constraints.Constraint):
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
-        """Return the checked arguments, which must also fit together."""
+        """Return the checked arguments; `low` must not be above `high`."""
         values = super().bind(*args, **kwargs)
         if values.low > values.high:
             raise ValueError(

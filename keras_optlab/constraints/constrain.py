@@ -1,4 +1,4 @@
-"""Constraints for a model that is built already."""
+"""Constraints for a built model."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from keras_optlab.core.attach import Attachments, Globs, attach, check, select
 def constrain(
     model: keras.Layer, *, match: Globs = "*", skip: Globs = (), **rules: Any
 ) -> Attachments:
-    """Give weights of a built model their constraints, as if constructed with them.
+    """Attach constraints to the weights of a built model.
 
     Each keyword is the name of a weight (the last component of its path: `kernel`,
-    `bias`, `recurrent_kernel`, `embeddings`, `gamma`, ...) and its value the
-    constraint of all weights of this name, in nested models and in layers of layers
-    too. Each update then ends with
+    `bias`, `recurrent_kernel`, `embeddings`, `gamma`, ...). Its value is the constraint
+    of all weights with this name, also in nested models and nested layers. Each update
+    then ends with
 
         w ← constraint(w)
 
-    inside the compiled step, also of a model that was trained before. The trainable
-    weights are projected at once as well, so that they obey from now on; Keras alone
-    leaves the initial weights as they are until their first update. A frozen weight
-    stays as it is, and its constraint acts once it is trainable again.
+    inside the compiled step, also in a model that was trained before. The trainable
+    weights are also projected at once, so they satisfy the constraint from now on;
+    Keras alone does not project the initial weights before their first update. A frozen
+    weight is not changed; its constraint acts once it is trainable again.
 
-    A weight that has another constraint gets the new one, and the result says so. What
-    `keras_optlab.regularizers.regularize` says of saving, of what was compiled outside
-    of the model, and of when to call it is true here too.
+    An existing constraint is replaced, and the result says so. The notes of
+    `keras_optlab.regularizers.regularize` on saving, on steps compiled outside of the
+    model, and on when to call it hold here too.
 
     Args:
         model: A built model, or layer.
-        match: Glob, or list of globs, on the path of a weight; only those that are
-            found get a constraint. A glob matches whole components anywhere in the
-            path, and the name of a layer all its weights, as in `Group`. Defaults to
-            all.
-        skip: Glob, or list of globs, on the path of weights to leave as they are.
+        match: Glob, or list of globs, on the path of a weight; only matching weights
+            get a constraint. A glob matches whole components anywhere in the path; the
+            name of a layer matches all its weights, as in `Group`. Defaults to all.
+        skip: Glob, or list of globs, on the path of weights to leave unchanged.
             Defaults to none.
-        **rules: For each name of a weight a constraint: any callable from a tensor to
-            one of the same shape. Mind the `axis` of a norm, which is not the same for
-            a matrix and the kernel of a convolution.
+        **rules: A constraint for each weight name: any callable from a tensor to a
+            tensor of the same shape. A norm needs another `axis` for a matrix than for
+            the kernel of a convolution.
 
     Returns:
-        What was attached, in the order of `model.weights`: a tuple of `path`, `value`,
-        `replaced`, `trainable` and `saved`, which prints as a line for each weight.
+        A tuple with one entry per constrained weight, in the order of `model.weights`,
+        with the attributes `path`, `value`, `replaced`, `trainable` and `saved`. It
+        prints as one line per weight.
 
     Raises:
-        ValueError: if the model has no weights yet, a rule or a glob of `skip` finds
-            none, or a constraint refuses its weight. Nothing is attached then.
+        ValueError: if the model has no weights yet, a rule or a glob of `skip` matches
+            no weight, or a constraint refuses its weight. Nothing is attached then.
         TypeError: if a value is not a constraint.
 
     Example:

@@ -1,4 +1,4 @@
-"""Norms up to a largest one."""
+"""Maximum norm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def max_norm(w: Tensor, max_value: Any, axis: Axes = 0) -> Tensor:
 
 
 class MaxNorm(Declared, keras.constraints.Constraint):
-    """Shorten what enters each output unit to a Euclidean norm of at most c.
+    """Upper bound c on the Euclidean norm of the weights into each output unit.
 
         w ← w · min(‖w‖, c) / (ε + ‖w‖)
 
@@ -28,9 +28,9 @@ class MaxNorm(Declared, keras.constraints.Constraint):
 
     Args:
         max_value: The largest norm c; finite, > 0. Defaults to 2.
-        axis: Axis or list of axes that the norm is taken along; `None` takes one norm
-            of the whole weight. For a matrix (in, out) and for a vector 0, the default;
-            for the kernel of a `Conv2D` `[0, 1, 2]`, since 0 alone is along its rows.
+        axis: Axis or list of axes that the norm sums over; `None` takes one norm of the
+            whole weight. Use 0, the default, for a matrix (in, out) or a vector, and
+            `[0, 1, 2]` for the kernel of a `Conv2D`, whose axis 0 is only its height.
 
     Raises:
         ValueError: if `max_value` is out of range, or, when called, if the weight
@@ -53,5 +53,5 @@ class MaxNorm(Declared, keras.constraints.Constraint):
     axis: Axes = Axis()
 
     def __call__(self, w: Any) -> Any:
-        """Return the weight with its norms shortened."""
+        """Return the weight with its norms reduced to at most c."""
         return max_norm(ops.convert_to_tensor(w), self.max_value, self.axis)

@@ -1,4 +1,4 @@
-"""Norms between a smallest and a largest one."""
+"""Minimum and maximum norm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_optlab.core.types import Tensor
 def min_max_norm(
     w: Tensor, min_value: Any, max_value: Any, rate: Any = 1.0, axis: Axes = 0
 ) -> Tensor:
-    r"""Move norms along `axis` by `rate` of the way into an interval.
+    r"""Move norms along `axis` a fraction `rate` of the way into an interval.
 
     $w \cdot (r \min(\max(\|w\|, a), b) + (1 - r) \|w\|) / (\epsilon + \|w\|)$
     """
@@ -27,21 +27,21 @@ def min_max_norm(
 
 
 class MinMaxNorm(Declared, keras.constraints.Constraint):
-    """Bring the Euclidean norm of what enters each output unit into an interval.
+    """Interval for the Euclidean norm of the weights into each output unit.
 
         w ← w · (rate · clip(‖w‖, min, max) + (1 - rate) · ‖w‖) / (ε + ‖w‖)
 
-    with ε of `keras.config.epsilon()`. What is zero stays zero. Equal to
+    with ε of `keras.config.epsilon()`. Zero weights stay zero. Equal to
     `keras.constraints.MinMaxNorm`.
 
     Args:
         min_value: Smallest norm; finite, >= 0. Defaults to 0.
         max_value: Largest norm; finite, >= `min_value`. Defaults to 1.
-        rate: Share of the way to the interval that one step goes, in [0, 1]; 1, the
-            default, goes there at once.
-        axis: Axis or list of axes that the norm is taken along; `None` takes one norm
-            of the whole weight. For a matrix (in, out) and for a vector 0, the default;
-            for the kernel of a `Conv2D` `[0, 1, 2]`, since 0 alone is along its rows.
+        rate: Fraction of the way to the interval that one step moves the norm, in
+            [0, 1]; 1, the default, moves it into the interval at once.
+        axis: Axis or list of axes that the norm sums over; `None` takes one norm of the
+            whole weight. Use 0, the default, for a matrix (in, out) or a vector, and
+            `[0, 1, 2]` for the kernel of a `Conv2D`, whose axis 0 is only its height.
 
     Raises:
         ValueError: if a number is out of range, `min_value` is above `max_value`, or,
@@ -63,13 +63,13 @@ class MinMaxNorm(Declared, keras.constraints.Constraint):
         default=1.0, doc="largest norm", within=">= 0", adjustable=False
     )
     rate: float = Hyper(
-        default=1.0, doc="share of the way", within="[0, 1]", adjustable=False
+        default=1.0, doc="fraction of the way", within="[0, 1]", adjustable=False
     )
     axis: Axes = Axis()
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
-        """Return the checked arguments, which must also fit together."""
+        """Return the checked arguments; `min_value` must not be above `max_value`."""
         values = super().bind(*args, **kwargs)
         if values.min_value > values.max_value:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Weights that are not negative."""
+"""Non-negative weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def non_negative(w: Tensor) -> Tensor:
 
 
 class NonNegative(Declared, keras.constraints.Constraint):
-    """Set negative entries of a weight to zero.
+    """Projection of negative entries of a weight to zero.
 
         w ← max(w, 0)
 
@@ -31,5 +31,5 @@ class NonNegative(Declared, keras.constraints.Constraint):
     """
 
     def __call__(self, w: Any) -> Any:
-        """Return the weight without its negative entries."""
+        """Return the weight with its negative entries set to zero."""
         return non_negative(ops.convert_to_tensor(w))

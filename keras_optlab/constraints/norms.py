@@ -1,4 +1,4 @@
-"""Euclidean norms along axes of a weight, and rescaling to others."""
+"""Euclidean norms along axes of a weight, and rescaling to other norms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Axes = int | list[int] | None
 
 
 def Axis() -> Any:
-    """Declare the axes that a norm is taken along."""
+    """Declare the axes that a norm sums over."""
     return Option(
         default=0,
         doc="axes of a norm",
         check=check_axis,
-        domain="an integer, a list of them, or None",
+        domain="an integer, a list of integers, or None",
     )
 
 
@@ -33,27 +33,27 @@ def check_axis(axis: Any) -> Axes:
             several = []
     if axis is not None and not several:
         raise TypeError(
-            "expected an integer, a list of them, or None for all axes. "
+            "expected an integer, a list of integers, or None for all axes. "
             f"Received: axis={axis!r}"
         )
     return axis if axis is None or isinstance(axis, int) else list(map(int, several))
 
 
 def in_range(w: Tensor, axis: Axes) -> Axes:
-    """Return the axes if the weight has them, or raise; `None` is all of them."""
+    """Return the axes, or raise if the weight lacks one; `None` is all axes."""
     rank = len(w.shape)
     for a in [] if axis is None else axis if isinstance(axis, list) else [axis]:
         if not -rank <= a < rank:
             raise ValueError(
                 f"A constraint along axis {a} needs a weight that has this axis. "
                 f"Received: axis={axis!r} and a weight of shape {tuple(w.shape)}. "
-                "Give it to other weights or along other axes."
+                "Change `axis`, or constrain other weights."
             )
     return axis
 
 
 def norms(w: Tensor, axis: Axes) -> Tensor:
-    """Norms along axes, which stay with length 1; in float32 or wider.
+    """Return norms along axes, which keep length 1; in float32 or wider.
 
     The norm of a scalar is its absolute value, whatever the axes.
     """

@@ -24,7 +24,7 @@ def simplex(w: Tensor, axis: int = 0) -> Tensor:
         return w
     in_range(w, axis)
     v = wide(w)
-    v = v - ops.max(v, axis=axis, keepdims=True)  # changes θ as much, and rounds less
+    v = v - ops.max(v, axis=axis, keepdims=True)  # shifts θ equally, and rounds less
     mu = ops.flip(ops.sort(v, axis=axis), axis=axis)
     counts = np.ones(len(w.shape), int)
     counts[axis] = -1
@@ -32,8 +32,8 @@ def simplex(w: Tensor, axis: int = 0) -> Tensor:
         np.arange(1, w.shape[axis] + 1).reshape(counts), dtype=v.dtype
     )
     theta = ops.max((ops.cumsum(mu, axis=axis) - 1) / j, axis=axis, keepdims=True)
-    # Once more from the entries that stay, since a running sum has rounded a lot
-    # (and Keras on torch runs it in float32).
+    # Compute θ again from the positive entries: the running sum has a large rounding
+    # error (and Keras on torch computes it in float32).
     stays = ops.cast(v > theta, v.dtype)
     count = ops.sum(stays, axis=axis, keepdims=True)
     theta = (ops.sum(v * stays, axis=axis, keepdims=True) - 1) / count
@@ -41,7 +41,7 @@ def simplex(w: Tensor, axis: int = 0) -> Tensor:
 
 
 class Simplex(Declared, keras.constraints.Constraint):
-    """Make vectors of a weight probabilities: entries >= 0 that sum to 1.
+    """Projection to the probability simplex: entries >= 0 that sum to 1.
 
         w ← argmin ‖p - w‖₂ over p with p_i >= 0 and Σ p_i = 1
 

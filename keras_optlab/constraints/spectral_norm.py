@@ -1,4 +1,4 @@
-"""Largest singular values up to a bound."""
+"""Maximum spectral norm."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def spectral_norm(w: Tensor, max_value: Any, iterations: int = 10) -> Tensor:
 
 
 class SpectralNorm(Declared, keras.constraints.Constraint):
-    """Scale a kernel down until its largest singular value is at most c.
+    """Upper bound c on the largest singular value of a kernel, by rescaling.
 
         w ← w · min(1, c / σ(W))
 
-    where W is the kernel as a matrix (all axes but the last are made one; a vector is
-    one column). All singular values shrink alike; the nearest matrix that obeys the
-    bound would cut only the large ones.
+    where W is the kernel as a matrix (all axes but the last are merged; a vector is one
+    column). All singular values shrink by the same factor; the Euclidean projection
+    would clip only those above c.
 
-    σ comes from power iteration, the same random vector at the start of every step, and
-    is up to a few percent too small where the first singular values lie close together
-    (about 2 % after 10 iterations on a random 512 x 512 matrix), so the bound is
+    σ comes from power iteration, which starts every step from the same random vector. σ
+    is up to a few percent too small if the largest singular values are close together
+    (about 2 % after 10 iterations on a random 512 x 512 matrix), and the bound is
     exceeded by as much. An iteration costs as much as the forward pass of a `Dense`
     layer on two inputs. `keras.layers.SpectralNormalization` differs: it wraps a layer,
-    always divides by σ, and keeps its vector from step to step.
+    always divides by σ, and keeps its vector between steps.
 
     Args:
         max_value: The bound c; finite, > 0. Defaults to 1.

@@ -1,4 +1,4 @@
-"""Norms of one."""
+"""Unit norm."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def unit_norm(w: Tensor, axis: Axes = 0) -> Tensor:
 
 
 class UnitNorm(Declared, keras.constraints.Constraint):
-    """Give what enters each output unit a Euclidean norm of 1.
+    """Euclidean norm of 1 for the weights into each output unit.
 
         w ← w / (ε + ‖w‖)
 
-    with ε of `keras.config.epsilon()`. What is zero stays zero. Equal to
+    with ε of `keras.config.epsilon()`. Zero weights stay zero. Equal to
     `keras.constraints.UnitNorm`.
 
     Args:
-        axis: Axis or list of axes that the norm is taken along; `None` takes one norm
-            of the whole weight. For a matrix (in, out) and for a vector 0, the default;
-            for the kernel of a `Conv2D` `[0, 1, 2]`, since 0 alone is along its rows.
+        axis: Axis or list of axes that the norm sums over; `None` takes one norm of the
+            whole weight. Use 0, the default, for a matrix (in, out) or a vector, and
+            `[0, 1, 2]` for the kernel of a `Conv2D`, whose axis 0 is only its height.
 
     Raises:
         ValueError: when called, if the weight lacks the axis.

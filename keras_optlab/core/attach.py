@@ -1,4 +1,4 @@
-"""Regularizers and constraints for the weights of a model that is built already."""
+"""Attaching regularizers and constraints to the weights of a built model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Globs = str | Sequence[str]
 
 @dataclass(frozen=True)
 class Attached:
-    """What one weight was given.
+    """A regularizer or constraint that one weight was given.
 
     Attributes:
         path: Path of the weight.
         value: The regularizer or constraint.
-        replaced: What the weight had before, if that was another one.
-        trainable: Whether it acts now; on a frozen weight it does not.
-        saved: Whether the configuration of the model tells of it, so that it is there
-            after saving and loading the whole model.
+        replaced: The previous regularizer or constraint, if it was another one.
+        trainable: Whether the weight is trainable; a frozen weight ignores the value.
+        saved: Whether the model's config contains the value, so that saving and loading
+            the whole model restores it.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Attached:
 
 
 class Attachments(tuple[Attached, ...]):
-    """All that a call attached, one line a weight in print."""
+    """Everything that one call attached; prints one line per weight."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class Attachments(tuple[Attached, ...]):
 
 @dataclass(frozen=True)
 class _Told:
-    """A layer whose argument now says what its weights were given."""
+    """A layer argument that was set to the value of the weights it covers."""
 
     layer: str
     argument: str
@@ -67,18 +67,20 @@ class _Told:
 def select(
     model: keras.Layer, rules: dict[str, Any], match: Globs, skip: Globs
 ) -> list[tuple[Variable, Any]]:
-    """Return the weights that the rules find, each with what its rule says.
+    """Return the weights that `rules` selects, each with its value.
 
     Args:
         model: A built model or layer.
-        rules: From a weight's name, the last component of its path, to an object.
-        match: Globs of which one must find the weight.
-        skip: Globs of which none may.
+        rules: The regularizer or constraint for each name of a weight (the last
+            component of its path).
+        match: Globs on the path of a weight, one of which must match.
+        skip: Globs on the path of a weight, none of which may match.
 
     Raises:
-        TypeError: if it is not a model, or `match` or `skip` no glob.
-        ValueError: if it has no weights, no rule is given, or a rule or a glob of
-            `skip` finds nothing.
+        TypeError: if `model` is not a Keras model or layer, or `match` or `skip` is not
+            a glob or a list of globs.
+        ValueError: if the model has no weights, `rules` is empty, or a rule or a glob
+            of `skip` matches no weight.
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"expected a Keras model. Received: {shown(model)}")
@@ -94,15 +96,15 @@ def select(
     paths = {id(v): path_of(v) for v in model.weights}
     if not paths:
         raise ValueError(
-            f"The model has no weights yet. Received: {model!r}. Build it first, by an "
-            "Input layer or model.build."
+            f"The model has no weights yet. Received: {model!r}. Build it first, with "
+            "an Input layer or model.build."
         )
     listed = "The weights are:\n  " + "\n  ".join(paths.values())
     if not rules:
         raise ValueError(f"Name a weight, as in kernel=... Received: none. {listed}")
     for glob in [skip] if isinstance(skip, str) else skip:
         if not any(path_matches(path, glob) for path in paths.values()):
-            raise ValueError(f"No weight to skip. Received: skip={glob!r}. {listed}")
+            raise ValueError(f"A glob finds nothing. Received: skip={glob!r}. {listed}")
     found = [
         (v, rules[_name(v)])
         for v in model.weights
@@ -114,8 +116,9 @@ def select(
     for name, value in rules.items():
         if name not in names:
             raise ValueError(
-                "No weight has this name, or all that do are left out. Received: "
-                f"{name}={_named(value)}, match={match!r}, skip={skip!r}. {listed}"
+                "No weight has this name, or `match` and `skip` exclude all that do. "
+                f"Received: {name}={_named(value)}, match={match!r}, skip={skip!r}. "
+                f"{listed}"
             )
     return found
 
@@ -125,12 +128,12 @@ def check(
     role: Role,
     fits: Callable[[tuple[int, ...], tuple[int, ...]], bool],
 ) -> None:
-    """Raise unless every object is callable on its weight and returns what it should.
+    """Raise unless every value can be called on its weight and returns a right shape.
 
     Args:
         found: What `select` returned.
-        role: What the objects are to be.
-        fits: Whether the shape of a result is right for the shape of a weight.
+        role: What the values must be.
+        fits: Returns whether a result's shape is right for a weight's shape.
     """
     for variable, value in found:
         if isinstance(value, type) or not callable(value):
@@ -145,7 +148,7 @@ def check(
         if not fits(tuple(result), tuple(variable.shape)):
             raise TypeError(
                 f"expected a {role}. Received: {_name(variable)}={_named(value)}, "
-                f"which makes shape {tuple(result)} of {path_of(variable)}, of shape "
+                f"which returns shape {tuple(result)} for {path_of(variable)} of shape "
                 f"{tuple(variable.shape)}"
             )
 
@@ -153,7 +156,7 @@ def check(
 def attach(
     model: keras.Layer, found: list[tuple[Variable, Any]], role: Role
 ) -> Attachments:
-    """Give weights what was selected for them, have the layers save it, and trace anew.
+    """Set the attribute of the weights and the layers' configs; rebuild compiled steps.
 
     Args:
         model: The model.
@@ -179,10 +182,11 @@ def attach(
 
 
 def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
-    """Set the arguments that layers keep of their construction, and list them.
+    """Set the constructor arguments that layers keep, and return those that were set.
 
-    A layer has one argument for all of its weights of a name, those of inner layers
-    too, so it is told only if all of them were given the same.
+    A layer has one argument (such as `kernel_regularizer`) for all of its weights of a
+    name, including weights of inner layers. The argument is set only if all of these
+    weights were given the same value.
     """
     told = []
     for layer in _layers(model):
@@ -192,18 +196,18 @@ def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
             attribute = _argument(layer, name, role)
             told_all = value is not None and all(given.get(w) is value for w in weights)
             if attribute and told_all:
-                with contextlib.suppress(AttributeError):  # it shows that of its cell
+                with contextlib.suppress(AttributeError):  # it has no setter
                     setattr(layer, attribute, value)
                 told.append(_Told(layer.name, attribute.lstrip("_"), value, weights))
     return told
 
 
 def _saved(model: Any, told: list[_Told]) -> set[int]:
-    """Return the ids of the weights of which the model's configuration tells."""
+    """Return the ids of the weights whose values are in the model's config."""
     try:
         configs = list(_dicts(model.get_config()))
         wanted = [keras.saving.serialize_keras_object(t.value) for t in told]
-    except (NotImplementedError, TypeError):  # what Keras cannot save as a whole
+    except (NotImplementedError, TypeError):  # Keras cannot save this model
         return set()
     return {
         weight
@@ -215,7 +219,7 @@ def _saved(model: Any, told: list[_Told]) -> set[int]:
 
 
 def _argument(layer: Any, name: str, role: Role) -> str | None:
-    """Attribute in which a layer keeps the argument for its weights of a name."""
+    """Return the attribute that holds a layer's argument for weights of this name."""
     stems = [name, name.removesuffix("_kernel")]  # recurrent_kernel, depthwise_kernel
     stems += ["depthwise"] if name == "kernel" else []  # of DepthwiseConv
     attributes = [f"{dash}{stem}_{role}" for stem in stems for dash in ("", "_")]
@@ -223,7 +227,7 @@ def _argument(layer: Any, name: str, role: Role) -> str | None:
 
 
 def _layers(root: Any) -> list[Any]:
-    """Return a layer and all layers that it holds, however deep."""
+    """Return a layer and all layers nested in it, at any depth."""
     found = {id(root): root}
     waiting = [root]
     while waiting:
@@ -245,7 +249,7 @@ def _dicts(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _trace_anew(model: Any) -> None:
-    """Drop compiled steps that know nothing of what was attached."""
+    """Rebuild compiled steps, which were traced without the attached values."""
     for step in ("train", "test"):
         if getattr(model, f"{step}_function", None) is not None:
             getattr(model, f"make_{step}_function")(force=True)

@@ -1,4 +1,4 @@
-"""What a rule learns of the Hessian by products with random directions."""
+"""Estimates of the Hessian from its products with random directions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def hessian_diagonal(
     r"""Hutchinson's estimate of the diagonal, $z \odot H z$ with $z_i = \pm 1$.
 
     Args:
-        batch: What may be asked about the loss of the present batch.
-        ws: The weights, whose shapes and types the estimate has.
-        seed: A number that, with the update's, determines the directions.
+        batch: Gives Hessian-vector products of the current batch's loss.
+        ws: The weights; the estimate has their shapes and dtypes.
+        seed: Determines the random directions, together with `count`.
         count: The number of the update, an integer.
     """
     signs = [ops.where(z > 0, 1.0, -1.0) for z in standard_normal(ws, seed, count)]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, dataclass_transform
 
 import keras
 
+from keras_optlab.core.declaration_checks import check_field_names
 from keras_optlab.core.errors import advise, in_words, shown
 from keras_optlab.core.fields import Beta, Choice, Field, Flag, Hyper, Option
 from keras_optlab.core.rates import LearningRate
@@ -48,6 +49,7 @@ class Declared:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {k: f for k, f in vars(cls).items() if isinstance(f, Field)}
+        check_field_names(cls, own, cls.fields)
         cls.own_fields = tuple(own)
         cls.fields = cls.fields | own
         for name, field in own.items():

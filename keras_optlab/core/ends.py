@@ -1,4 +1,4 @@
-"""When a schedule is over."""
+"""The step at which a schedule reaches its final value."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from keras.optimizers import schedules
 
 
 def end_of(schedule: Any) -> int | None:
-    """Return the step from which on a schedule's value stays where it has been led.
+    """Return the step from which on a schedule keeps its final value.
 
-    `None` if there is no such step, or none that is known. Schedules of ours say it by
-    their property `end`; of Keras' own, two have one.
+    Return `None` if there is no such step or it is unknown. Schedules of keras_optlab
+    have a property `end`. Two of Keras' schedules have a known end: `CosineDecay`, and
+    `PolynomialDecay` without `cycle`.
 
     >>> end_of(schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10))
     110

@@ -1,4 +1,4 @@
-"""How the package words a refusal: what was expected, what came, what to do."""
+"""Helpers for error messages: values as text, and what to write instead."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 LONGEST = 300  # characters of a value in a message
 
-# What other libraries, or earlier versions of Keras, call an argument: the names that
-# it may have here. The first that the class has is meant.
+# From the name of an argument in other libraries or earlier versions of Keras to its
+# possible names here. The first name that the class has is suggested.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "lr": ("learning_rate",),
     "rate": ("learning_rate",),
@@ -60,22 +60,22 @@ FALL_OF_KERAS_2 = (
     "Keras 2 divided the rate by 1 + decay * step; write learning_rate="
     "schedules.InverseTime(rate, steps=1, decay_rate=decay)."
 )
-# Arguments that no class here has, with what to do instead.
+# Arguments that no class of this package has, and what to do instead.
 INSTEAD = {
     "decay": FALL_OF_KERAS_2,
     "lr_decay": FALL_OF_KERAS_2,
-    "foreach": "The fast form is chosen by itself; leave it out.",
-    "fused": "The fast form is chosen by itself; leave it out.",
-    "capturable": "A step can always be compiled; leave it out.",
-    "differentiable": "A step cannot be differentiated; leave it out.",
-    "jit_compile": "Give it to `model.compile`.",
+    "foreach": "The fastest implementation is chosen automatically; leave it out.",
+    "fused": "The fastest implementation is chosen automatically; leave it out.",
+    "capturable": "Every step can be compiled; leave it out.",
+    "differentiable": "Steps are not differentiable; leave it out.",
+    "jit_compile": "Pass it to `model.compile`.",
     "maximize": "Change the sign of the loss.",
     "amsgrad": "Adam and AdamW have it.",
     "bias_correction": "It is part of the rule; leave it out.",
-    "warmup_steps": "Give `learning_rate` a schedules.Warmup.",
-    "warmup": "Give `learning_rate` a schedules.Warmup.",
+    "warmup_steps": "Pass a schedules.Warmup as `learning_rate`.",
+    "warmup": "Pass a schedules.Warmup as `learning_rate`.",
 }
-PAIRS = {  # torch's tuples
+PAIRS = {  # tuple arguments of torch
     "betas": (("beta_1", "beta_2"), ("beta_1", "beta_2", "beta_3")),
     "nus": (("nu_1", "nu_2"),),
     "eps": (("epsilon_1", "epsilon_2"),),
@@ -83,7 +83,7 @@ PAIRS = {  # torch's tuples
 
 
 def in_words(value: Any) -> str:
-    """Return the `repr` of a value; of a schedule of Keras, how it is constructed."""
+    """Return the `repr` of a value; for a Keras schedule, its constructor call."""
     if type(value) in (list, tuple):
         left, right = "[]" if isinstance(value, list) else "()"
         comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
@@ -97,16 +97,16 @@ def in_words(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as messages show it: in words, cut where they are many."""
+    """Return a value as text for a message, cut to `LONGEST` characters."""
     try:
         text = in_words(value)
-    except Exception:  # of an object that is somebody else's
+    except Exception:  # `repr` of a user's class may raise anything
         text = f"<{type(value).__name__}>"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is nearest to an unknown one, or list them all.
+    """Suggest the known name nearest to an unknown one, and list all known names.
 
     >>> suggest("adan", ["adam", "sgd"])
     "Did you mean 'adam'? Known: 'adam', 'sgd'."
@@ -119,11 +119,11 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def advise(name: str, value: Any, known: Iterable[str]) -> str:
-    """Say what to write in place of an argument that a class does not have.
+    """Suggest what to write instead of an argument that a class does not have.
 
     Args:
         name: The argument's name.
-        value: What it was given.
+        value: Its value.
         known: The arguments that the class has.
 
     >>> advise("betas", (0.9, 0.99), ["beta_1", "beta_2"])
@@ -146,7 +146,7 @@ def advise(name: str, value: Any, known: Iterable[str]) -> str:
 
 
 def advise_name(name: Any, known: Iterable[str]) -> str:
-    """Say which of the known names is meant by one that is unknown.
+    """Suggest the known name that an unknown one stands for, and list all known names.
 
     >>> advise_name("wd", ["learning_rate", "weight_decay"])
     "Did you mean 'weight_decay'? Known: 'learning_rate', 'weight_decay'."
@@ -158,7 +158,7 @@ def advise_name(name: Any, known: Iterable[str]) -> str:
 
 
 def _taken_apart(name: str, value: Any, known: Container[str]) -> str | None:
-    """Return the arguments that a tuple of torch is here."""
+    """Return a tuple argument of torch written as this package's arguments."""
     if not isinstance(value, list | tuple):
         return None
     for names in PAIRS.get(name.lower(), ()):

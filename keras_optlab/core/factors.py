@@ -1,4 +1,4 @@
-"""Factors of a preconditioner, one for each axis: a matrix, or its diagonal alone."""
+"""Factors of a preconditioner, one per axis: a matrix, or only its diagonal."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def turned(q: Tensor) -> Tensor:
 
 
 def spread(q: Tensor, x: Tensor, axis: int) -> Tensor:
-    """Return a diagonal in a shape that is multiplied along an axis."""
+    """Reshape a diagonal so that it broadcasts along an axis of a tensor."""
     return ops.reshape(q, [-1 if i == axis else 1 for i in range(len(x.shape))])

@@ -22,14 +22,14 @@ NUMBERED = re.compile(rf"(.*(?:{WORDS})_?\d+[a-z]?)(?![a-z\d])", re.IGNORECASE)
 
 @dataclass
 class Piece:
-    """Weights that are certainly in one block.
+    """Weights that always share a block.
 
     Attributes:
         weights: The trainable ones.
-        name: The numbered block that a layer's name tells of, or `None`.
-        is_block: Whether it is a block as a whole.
-        joins_last: Whether it belongs to what is before it.
-        joins_next: Whether it belongs to what is after it.
+        name: The parent's id and the numbered block in the layer's name, or `None`.
+        is_block: Whether it is a whole block.
+        joins_last: Whether it joins the block of the piece before it.
+        joins_next: Whether the piece after it joins its block.
     """
 
     weights: list[Any]
@@ -50,30 +50,30 @@ def layerwise_decay(
     arXiv:2003.10555; by blocks, Bao et al., 2021, arXiv:2106.08254). Every trainable
     weight is in one group.
 
-    What a block is, unless `blocks` says it:
+    Without `blocks`, the blocks are found like this:
 
     - Layers of a model whose names begin with the same numbered block are one block:
       `block_3_expand`, `block_3_expand_BN`, ...; `conv2_block1_1_conv`, ...
-    - Several layers or models of one class of your own beside each other
-      (`self.blocks = [Block() for _ in range(12)]`) are one block each, whatever they
-      hold.
-    - If there are blocks of these kinds, all that comes before the first one is one
-      block, the stem: an embedding with its positions and class token, say.
-    - Any other layer is a block by itself, with all that it holds. But one that has
-      only vectors, such as a normalization, joins the layer before it, and so does
-      `PReLU`; a depthwise convolution is joined with the layer after it; and weights
-      that a model made itself join its first layer.
+    - Several sibling layers or models of one class of your own
+      (`self.blocks = [Block() for _ in range(12)]`) are one block each, with all
+      nested layers.
+    - If there are blocks of these two kinds, everything before the first one is one
+      block, the stem: for example, an embedding with its positions and class token.
+    - Any other layer is one block, with all nested layers. But a layer that has only
+      vectors, such as a normalization, joins the layer before it, and so does `PReLU`;
+      the layer after a depthwise convolution joins it; and the first layer of a model
+      joins the weights that the model created itself.
 
-    Nested models are taken apart into their layers, and so are layers that hold several
-    blocks of your own. The order is that of `model.layers`; in a subclassed model, that
-    in which its layers were made.
+    Nested models are split into their layers, and so are layers that contain several
+    blocks of your own. The order is the order of `model.layers`; in a subclassed model,
+    the order in which the layers were created.
 
     Args:
         model: A built model or layer.
-        factor: In (0, 1].
+        factor: Ratio of the learning rates of a block and the next one, in (0, 1].
         blocks: The blocks from first to last, each as `Group` takes it: a layer, a
-            model, a glob, or a list of these. A weight belongs to the first that finds
-            it.
+            model, a glob, or a list of these. A weight belongs to the first block that
+            matches it.
 
     Returns:
         One `Group` for each block with trainable weights, first block first.
@@ -98,7 +98,7 @@ def layerwise_decay(
     if not model.trainable_variables:
         raise ValueError(
             "layerwise_decay needs a built model with trainable weights. "
-            f"Received: {model!r}. Build it first, by an Input layer or model.build."
+            f"Received: {model!r}. Build it first, with an Input layer or model.build."
         )
     found = find_blocks(model) if blocks is None else check_blocks(model, blocks)
     depths = range(len(found))[::-1]
@@ -109,7 +109,7 @@ def layerwise_decay(
 
 
 def check_blocks(model: Any, blocks: Any) -> list[Match]:
-    """Return those blocks that have trainable weights; raise if some are in none."""
+    """Return the blocks with trainable weights; raise if a weight is in no block."""
     if not isinstance(blocks, list | tuple):
         raise TypeError(f"`blocks` must be a list. Received: blocks={shown(blocks)}")
     finders = [Group(block).finder() for block in blocks]
@@ -165,8 +165,8 @@ def pieces_of(layer: Any, is_block: bool, parent: int = 0) -> list[Piece]:
 
     Args:
         layer: The layer.
-        is_block: Whether it is to stay whole.
-        parent: Identity of what holds it.
+        is_block: Whether the layer is one block, which is not split.
+        parent: The id of the layer that contains it, 0 for the outermost one.
     """
     parts = parts_of(layer)
     own_classes = Counter(type(p) for p in parts if is_own_block(p))
@@ -197,7 +197,7 @@ def pieces_of(layer: Any, is_block: bool, parent: int = 0) -> list[Piece]:
 
 
 def parts_of(layer: Any) -> list[Any]:
-    """Return the layers that a layer holds directly, in the order they were made."""
+    """Return a layer's direct sublayers, in the order they were created."""
     if is_model(layer):
         return list(layer.layers)
     held = [
@@ -209,17 +209,17 @@ def parts_of(layer: Any) -> list[Any]:
 
 
 def is_model(layer: Any) -> bool:
-    """Whether a layer is a model, which is made of layers."""
+    """Return whether a layer is a model."""
     return isinstance(layer, keras.Model)
 
 
 def is_own_block(layer: Any) -> bool:
-    """Whether a layer holds others and is of no class of Keras."""
+    """Return whether a layer has sublayers and a class that is not from Keras."""
     return not type(layer).__module__.startswith("keras.") and bool(parts_of(layer))
 
 
 def _each_once(blocks: list[list[Any]]) -> list[list[Any]]:
-    """Return the blocks with each weight only where it is first."""
+    """Return the non-empty blocks, with each weight only in its first block."""
     seen: set[int] = set()
     result = []
     for block in blocks:

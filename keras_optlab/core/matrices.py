@@ -1,4 +1,4 @@
-"""Matrices that a weight consists of, and functions of them."""
+"""Weights as matrices, and matrix functions: roots, orthogonalization, norms."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ def times_along(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
 
 
 def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return eigenvalues and eigenvectors; of what is no number, of zeros instead.
+    """Return eigenvalues and eigenvectors, with NaN and infinite entries taken as 0.
 
-    torch would raise. The caller stores the matrix, so that the engine sees it.
+    torch would raise for them. The caller stores the matrix as it is in a slot, where
+    the engine detects them.
     """
     return ops.eigh(ops.where(ops.isfinite(matrix), matrix, 0.0))
 
@@ -58,10 +59,10 @@ def newton_schulz(
     b: Tensor | float = -4.775,
     c: Tensor | float = 2.0315,
 ) -> Tensor:
-    r"""Bring the singular values of a matrix near 1.
+    r"""Orthogonalize a matrix approximately: bring its singular values near 1.
 
     From $X / \|X\|$, `steps` times $X \leftarrow a X + (b A + c A^2) X$ with
-    $A = X X^\top$, on the side that has fewer rows. The defaults are Muon's.
+    $A = X X^\top$, on the transpose of a tall matrix. The defaults are Muon's.
     """
     tall = x.shape[0] > x.shape[1]
     x = ops.transpose(x) if tall else x
@@ -75,10 +76,11 @@ def newton_schulz(
 def orthogonal_length(
     shape: Shape, scaling: str, rms_rate: Tensor | float | None = 0.2
 ) -> Tensor | float:
-    r"""Return the factor with which Muon takes an orthogonal direction.
+    r"""Return the factor by which Muon scales an orthogonalized update.
 
-    $\sqrt{\max(1, \text{out} / \text{in})}$ as scaled by `"jordan"`; else
-    $c \sqrt{\max(\text{in}, \text{out})}$ with the given $c$, and 1 without.
+    $\sqrt{\max(1, \text{out} / \text{in})}$ if `scaling` is `"jordan"`; otherwise
+    $c \sqrt{\max(\text{in}, \text{out})}$ with $c$ = `rms_rate`, and 1 if that is
+    `None`.
     """
     rows, columns = matrix_shape(shape)
     if scaling == "jordan":
@@ -87,12 +89,12 @@ def orthogonal_length(
 
 
 def renewed(due: Tensor, make: Callable[[], Tensor], old: Tensor) -> Tensor:
-    """Return what is made anew if it is due, else the old, at no cost."""
+    """Return `make()` if it is due, else `old`, without computing `make()`."""
     return ops.cond(due, make, lambda: old)
 
 
 def spectral_norm(matrix: Tensor) -> Tensor:
-    """Return a bound, from below, for a matrix that is positive semidefinite."""
+    """Return a lower bound of a positive semidefinite matrix' spectral norm."""
     longest = ops.argmax(ops.sum(ops.square(matrix), 0))
     x = matrix @ ops.take(matrix, longest, axis=1)[:, None]
     return norm(matrix @ (x / norm(x)))

@@ -1,4 +1,4 @@
-"""What counts as a number, and the ranges that numbers are checked against."""
+"""Conversion of values to numbers, and the ranges that numbers are checked against."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
-LARGEST_INTEGER = 2**53  # up to which a float64 knows every integer
+LARGEST_INTEGER = 2**53  # float64 represents every integer up to this one
 REAL = ("float", "bfloat", "int", "uint", "longdouble")
 
 
 class Interval:
-    """A legal range, written as in a paper.
+    """A legal range, written as `"> 0"` or `"[0, 1)"`.
 
     >>> 0.5 in Interval("[0, 1)"), 1.0 in Interval("[0, 1)"), 2.0 in Interval("> 0")
     (True, False, True)
@@ -38,7 +38,9 @@ class Interval:
             self.low, self.high = float(pair[2]), float(pair[3])
             self.closed = (pair[1] == "[", pair[4] == "]")
         else:
-            raise ValueError(f"A range reads '> 0' or '[0, 1)'. Received: {text!r}")
+            raise ValueError(
+                f"expected a range such as '> 0' or '[0, 1)'. Received: {text!r}"
+            )
 
     def __contains__(self, x: float) -> bool:
         above = x >= self.low if self.closed[0] else x > self.low
@@ -46,7 +48,7 @@ class Interval:
         return math.isfinite(x) and above and below
 
     def nearly_hold(self, xs: np.ndarray) -> np.ndarray:
-        """Return which computed values are inside but for rounding, at a closed end."""
+        """Return which values are inside; closed ends allow for rounding errors."""
         finite = np.isfinite(xs)
         slack = 1e-6 * np.max(np.abs(xs[finite]), initial=0.0)
         above = xs >= self.low - slack if self.closed[0] else xs > self.low
@@ -76,18 +78,18 @@ def as_number(value: Any) -> float | None:
         value, numbers.Real | decimal.Decimal
     ):
         return None
-    single: Any = getattr(value, "value", value)  # of a variable
+    single: Any = getattr(value, "value", value)  # a variable's tensor
     try:
-        # torch warns of a tensor that has a gradient
+        # torch warns of a tensor that requires a gradient
         return float(single.detach() if hasattr(single, "detach") else single)
     except OverflowError:
         return math.inf if single > 0 else -math.inf
-    except (TypeError, ValueError, RuntimeError):  # a tensor of a trace
+    except (TypeError, ValueError, RuntimeError):  # a symbolic tensor
         return None
 
 
 def as_a_step_sees(number: float) -> float:
-    """Return a number in the type of scalars: infinite if too large, 0 if too small."""
+    """Return a number as the dtype of scalars holds it: infinite or 0 out of range."""
     dtype = "float64" if keras.config.floatx() == "float64" else "float32"
     limits = np.finfo(dtype)
     if abs(number) > float(limits.max):

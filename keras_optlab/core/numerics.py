@@ -12,11 +12,11 @@ from keras_optlab.core.types import Tensor
 
 
 class BetaTensor:
-    r"""A decay factor $\beta$ together with an exact $1 - \beta$.
+    r"""A moving-average coefficient $\beta$ together with an exact $1 - \beta$.
 
-    In float32, $1 - 0.999$ is off by 1.3e-5 of its value, which is more than
-    everything else in a step together. The complement is therefore stored and $\beta$
-    derived from it; `1 - beta` gives the stored one back.
+    In float32, $1 - 0.999$ has a relative error of 1.3e-5, more than everything else in
+    a step together. The complement is therefore stored and $\beta$ derived from it;
+    `1 - beta` returns the stored complement.
 
     Args:
         rest: The complement, $1 - \beta$; a number or a scalar tensor.
@@ -35,25 +35,25 @@ class BetaTensor:
         return self.complement if other == 1 else other - self.value
 
     def cast(self, dtype: str) -> BetaTensor:
-        """Return the same factor with the complement in another type."""
+        """Return the same coefficient with its complement in another dtype."""
         return BetaTensor(ops.cast(self.complement, dtype))
 
 
 def ema(average: Tensor, x: Tensor, beta: BetaTensor) -> Tensor:
-    r"""Exponential moving average, $\beta a + (1 - \beta) x$."""
+    r"""Return the exponential moving average, $\beta a + (1 - \beta) x$."""
     return beta * average + (1 - beta) * x
 
 
 def one_minus_power(beta: BetaTensor, t: Tensor) -> Tensor:
-    r"""Bias correction $1 - \beta^t$, to full relative accuracy for small $t$."""
+    r"""Return the bias correction $1 - \beta^t$, with full precision for small $t$."""
     return -ops.expm1(t * ops.log1p(-beta.complement))
 
 
 def cosine(x: Tensor) -> Tensor:
-    """Cosine of an angle from -π to π, in float64 too."""
+    """Return the cosine of an angle from -π to π, accurate in float64 too."""
     if keras.backend.standardize_dtype(x.dtype) != "float64":
         return ops.cos(x)
-    # Keras on JAX takes it in float32; here a series for an eighth of x, doubled thrice
+    # Keras on JAX computes in float32. Here: a series at x / 8, then three doublings
     y, versine = ops.square(x / 8), 1.0
     for n in range(13, 1, -2):
         versine = 1 - y / (n * (n + 1)) * versine
@@ -64,80 +64,80 @@ def cosine(x: Tensor) -> Tensor:
 
 
 def maximum(x: Tensor, y: Tensor) -> Tensor:
-    """Larger of a tensor and a tensor or number, entry by entry."""
+    """Return the larger of a tensor and a tensor or number, entry by entry."""
     if keras.backend.standardize_dtype(x.dtype) == "float64":
-        return ops.where(x < y, y, x)  # Keras on torch takes a maximum in float32
+        return ops.where(x < y, y, x)  # Keras on torch computes it in float32
     return ops.maximum(x, y)
 
 
 def minimum(x: Tensor, y: Tensor) -> Tensor:
-    """Smaller of a tensor and a tensor or number, entry by entry."""
+    """Return the smaller of a tensor and a tensor or number, entry by entry."""
     return -maximum(-x, -y)
 
 
 def wide(x: Tensor) -> Tensor:
-    """Return a tensor in float32, or in float64 if that is what it is."""
+    """Cast a tensor to float32; leave float64 as it is."""
     double = keras.backend.standardize_dtype(x.dtype) == "float64"
     return ops.cast(x, "float64" if double else "float32")
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """Square root whose gradient at 0 is 0, not infinite."""
+    """Return the square root; its gradient at 0 is 0, not infinite."""
     positive = x > 0
     return ops.where(positive, ops.sqrt(ops.where(positive, x, 1.0)), 0.0)
 
 
 def norm(x: Tensor) -> Tensor:
-    """Euclidean norm of all entries of one tensor."""
+    """Return the Euclidean norm of all entries of one tensor."""
     return ops.sqrt(ops.sum(ops.square(x)))
 
 
 def root(beta: BetaTensor) -> BetaTensor:
-    r"""Decay factor $\sqrt\beta$."""
+    r"""Return the coefficient $\sqrt\beta$."""
     return BetaTensor(beta.complement / (1 + ops.sqrt(beta.value)))
 
 
 def mean(
     x: Tensor, axis: int | Sequence[int] | None = None, keepdims: bool = False
 ) -> Tensor:
-    """Mean over some axes or over all entries; 0 where there are none."""
+    """Return the mean over some axes or over all entries; 0 where there are none."""
     total = ops.sum(x, axis=axis, keepdims=keepdims)
     return total / max(math.prod(x.shape) // max(math.prod(total.shape), 1), 1)
 
 
 def rms(x: Tensor) -> Tensor:
-    """Root mean square of all entries of one tensor."""
+    """Return the root mean square of all entries of one tensor."""
     return ops.sqrt(mean(ops.square(x)))
 
 
 def safe_rms(x: Tensor) -> Tensor:
-    """Return the root mean square, of numbers too whose squares are out of range."""
+    """Return the root mean square, also if squares overflow or underflow."""
     most = ops.max(ops.abs(x))
-    shrink = ops.where(most > 1, 2.0**-64, 1.0)  # lest its reciprocal be subnormal
-    shrink = ops.cast(shrink, x.dtype)  # of two numbers, `where` makes one in floatx
+    shrink = ops.where(most > 1, 2.0**-64, 1.0)  # or 1 / most may be subnormal
+    shrink = ops.cast(shrink, x.dtype)  # `where` of two numbers is in floatx
     x, most = x * shrink, most * shrink
     return most * rms(x / ops.where(most > 0, most, 1.0)) / shrink
 
 
 def factored_root(rows: Tensor, columns: Tensor) -> Tensor:
-    r"""Root of the matrix $R C / \mathrm{mean}(R)$ from row means and column means."""
+    r"""Return $\sqrt{R C / \mathrm{mean}(R)}$ by entry, from row means and column means."""
     share = rows / ops.expand_dims(mean(rows, -1), -1)
     return ops.expand_dims(ops.sqrt(share), -1) * ops.expand_dims(ops.sqrt(columns), -2)
 
 
 def trust_ratio(w_norm: Tensor, u_norm: Tensor) -> Tensor:
-    """Quotient of two norms, 1 where one of them is zero."""
+    """Return the quotient of two norms, 1 where one of them is zero."""
     both = ops.logical_and(w_norm > 0, u_norm > 0)
     return ops.where(both, w_norm / ops.where(both, u_norm, 1.0), 1.0)
 
 
 def simple_average_length(beta: BetaTensor, t: Tensor) -> Tensor:
-    r"""Length of the simple average that a moving one is most like after $t$ entries.
+    r"""Return the length of the simple average nearest to a moving one at step $t$.
 
     $\frac{2}{1 - \beta} - 1 - \frac{2 t \beta^t}{1 - \beta^t}$, where the large terms
-    cancel: in float32 little would remain. With $L = -\ln \beta$ and $x = t L$, it is
-    $(\frac{2}{1 - \beta} - 1 - \frac2L) + \frac2L (1 - \frac{x}{e^x - 1})$, and
-    both brackets have a series.
+    cancel and float32 would lose most digits. With $L = -\ln \beta$ and $x = t L$, it
+    is $(\frac{2}{1 - \beta} - 1 - \frac2L) + \frac2L (1 - \frac{x}{e^x - 1})$, and both
+    brackets have a series.
     """
     rest, log = beta.complement, -ops.log1p(-beta.complement)
     x = t * log
@@ -149,7 +149,7 @@ def simple_average_length(beta: BetaTensor, t: Tensor) -> Tensor:
 
 
 def series(x: Tensor, *coefficients: float) -> Tensor:
-    """Polynomial, from the constant on."""
+    """Return a polynomial, given its coefficients from the constant on."""
     total = coefficients[-1]
     for c in coefficients[-2::-1]:
         total = c + x * total
@@ -157,16 +157,16 @@ def series(x: Tensor, *coefficients: float) -> Tensor:
 
 
 def global_norm(xs: Sequence[Tensor]) -> Tensor:
-    """Euclidean norm of all entries of all tensors, in float32 or wider."""
+    """Return the Euclidean norm of all entries of all tensors, in float32 or wider."""
     return ops.sqrt(wide_sum([ops.sum(ops.square(x)) for x in xs]))
 
 
 def wide_sum(xs: Sequence[Tensor]) -> Tensor:
-    """Sum of scalars, in float32, or in float64 if one of them is in that."""
+    """Return the sum of scalars, in float64 if one of them is, else in float32."""
     widest = "float64" if any("64" in str(x.dtype) for x in xs) else "float32"
     return sum(ops.cast(x, widest) for x in xs)
 
 
 def soft_threshold(x: Tensor, threshold: Tensor) -> Tensor:
-    r"""Proximal step of the L1 norm, $\mathrm{sign}(x) \max(|x| - \tau, 0)$."""
+    r"""Return $\mathrm{sign}(x) \max(|x| - \tau, 0)$, the proximal step of the L1 norm."""
     return ops.sign(x) * maximum(ops.abs(x) - threshold, 0.0)

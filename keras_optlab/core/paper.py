@@ -1,4 +1,4 @@
-"""Where an algorithm comes from."""
+"""References to the papers that describe the algorithms."""
 
 from dataclasses import dataclass
 

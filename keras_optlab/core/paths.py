@@ -16,7 +16,7 @@ def path_of(variable: Variable) -> str:
 
 
 def unique_paths(variables: Sequence[Variable]) -> list[str]:
-    """Return the paths, with `#2` and so on where several weights have the same."""
+    """Return the paths, with `#2` and so on where several weights share a path."""
     seen: dict[str, int] = {}
     result = []
     for path in map(path_of, variables):
@@ -26,7 +26,7 @@ def unique_paths(variables: Sequence[Variable]) -> list[str]:
 
 
 def path_matches(path: str, globs: Any) -> bool:
-    """Say whether a path is found by a glob, or by one of several.
+    """Return whether a path matches a glob, or one of several.
 
     A glob matches whole components, anywhere in the path unless it begins with `/`.
     """
@@ -37,12 +37,12 @@ def path_matches(path: str, globs: Any) -> bool:
 
 
 def tail_of(path: str) -> str:
-    """Return the names of the layer and the weight, without what they are nested in."""
+    """Return the names of the layer and the weight, the last two of the path."""
     return "/".join(path.split("/")[-2:])
 
 
 def unnumbered(path: str) -> str:
-    """Return the names of the layer and the weight, without the numbers in them.
+    """Return the names of the layer and the weight, without the numbers after them.
 
     >>> unnumbered("model/dense_12/kernel")
     'dense/kernel'

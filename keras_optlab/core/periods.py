@@ -1,4 +1,4 @@
-"""What happens every so many updates.
+"""Actions that a rule takes every n updates.
 
 Updates are counted in integers here: float32, in which a rule computes, cannot count
 beyond 2**24.
@@ -12,7 +12,7 @@ from keras_optlab.core.types import Tensor
 
 
 def whole(x: Tensor | int, count: Tensor) -> Tensor | int:
-    """Return a number of updates >= 1, which a schedule may drive, as an integer."""
+    """Return a number of updates as an integer >= 1; a schedule's value is rounded."""
     if not ops.is_tensor(x):
         return x
     return ops.cast(ops.round(ops.where(x < 1, 1.0, x)), count.dtype)

@@ -1,4 +1,4 @@
-"""Random numbers that only their seed and the update determine."""
+"""Stateless random numbers, determined by a seed and the number of the update."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_optlab.core.types import Tensor
 
 
 class _Seed(keras.random.SeedGenerator):
-    """A seed that is given, where a generator would advance a state of its own."""
+    """A seed generator that returns a given seed and has no state."""
 
     def __init__(self, pair: Tensor) -> None:
         self.pair = pair
@@ -25,9 +25,9 @@ class _Seed(keras.random.SeedGenerator):
 
 
 def seed_at(seed: int, count: Tensor) -> keras.random.SeedGenerator:
-    """Return a seed for `keras.random` made of a number and an update's.
+    """Return a seed for `keras.random` from a number and the number of an update.
 
-    It has no state, so that a run which is resumed draws the same.
+    It has no state, so that a resumed run draws the same random numbers.
     """
     key = np.random.SeedSequence(seed).generate_state(1)
     # JAX takes unsigned integers only; the seeds of the others are signed.
@@ -37,9 +37,9 @@ def seed_at(seed: int, count: Tensor) -> keras.random.SeedGenerator:
 
 
 def standard_normal(xs: Sequence[Tensor], seed: int, count: Tensor) -> list[Tensor]:
-    """Return noise of the tensors' shapes and types that only the numbers determine.
+    """Return normal noise of the tensors' shapes and dtypes, set by `seed` and `count`.
 
-    It is one draw for all of them, since a compiler takes long over each.
+    One draw serves all tensors, since each draw takes long to compile.
     """
     sizes = [math.prod(x.shape) for x in xs]
     floating = "float64" if keras.config.floatx() == "float64" else "float32"

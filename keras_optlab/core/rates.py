@@ -9,7 +9,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.errors import shown
-from keras_optlab.core.fields import Option, as_number, check_schedule
+from keras_optlab.core.fields import Field, as_number, check_schedule
 from keras_optlab.core.number_checks import Interval, as_a_step_sees
 
 FloatOrSchedule = float | LearningRateSchedule
@@ -67,12 +67,22 @@ def takes_step(rate: Any) -> bool:
     return len(needed) == 1
 
 
+class LearningRateField(Field):
+    """The learning rate, which Keras keeps."""
+
+    adjustable = True
+    integer = False
+    domain = LEGAL.text
+    interval = LEGAL
+
+    def validate(self, value: Any) -> Any:
+        """Return a float, or a schedule or callable as it is."""
+        try:
+            return check_rate(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"`{self.name}`: {error}") from None
+
+
 def LearningRate(*, default: float) -> Any:
-    """Declare the learning rate, which Keras keeps."""
-    return Option(
-        default=default,
-        doc="step size η",
-        domain=">= 0",
-        check=check_rate,
-        keras_owned=True,
-    )
+    """Declare the learning rate."""
+    return LearningRateField(default, "step size η", keras_owned=True)

@@ -46,7 +46,11 @@ class OptimizerInfo:
         paper: Where it was published.
         bytes_per_parameter: Optimizer state for each weight of a float32 matrix of 256
             by 64 with the default arguments; of a wrapper, what it adds.
-        elementwise: Whether each weight is updated from its own gradient alone.
+        family: What kind of algorithm it is, such as `"adaptive"`.
+        elementwise: Whether each entry of a weight is updated from its own gradient
+            alone.
+        learning_rate_free: Whether the step size is found while training, and the
+            learning rate is a factor on it.
         hyperparameters: The arguments of its own, by name.
         keras_twin: Name of the class in `keras.optimizers` with the same numbers.
     """
@@ -56,7 +60,9 @@ class OptimizerInfo:
     summary: str
     paper: Paper
     bytes_per_parameter: float
+    family: str
     elementwise: bool
+    learning_rate_free: bool
     hyperparameters: dict[str, Hyperparameter]
     keras_twin: str | None
 
@@ -190,7 +196,9 @@ def info(name: str) -> OptimizerInfo:
         summary=(cls.__doc__ or cls.__name__).strip().splitlines()[0],
         paper=cls.paper,
         bytes_per_parameter=round(4 * entries / math.prod(MATRIX), 2),
-        elementwise=cls.elementwise,
+        family=cls.family,
+        elementwise=cls.elementwise and not cls.needs_sums,
+        learning_rate_free=cls.learning_rate_free,
         hyperparameters={
             k: Hyperparameter(f.default, f.domain, f.doc, f.adjustable)
             for k, f in own.items()

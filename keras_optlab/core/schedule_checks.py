@@ -1,8 +1,9 @@
-"""Whether a schedule keeps to a range, looked up before training begins.
+"""Check, before training begins, that the values of a schedule are in a legal range.
 
-Steps are those up to the schedule's horizon: both ends, every number of steps among its
-arguments, and points between, a thousand where a value costs no work on a device. What
-the horizon of somebody else's schedule is tell its numbers of steps.
+The schedule is evaluated at steps up to its horizon: both ends, every number of steps
+among its arguments, and points between, a thousand if evaluation needs no device. The
+horizon of a schedule from elsewhere is derived from the numbers of steps among its
+arguments.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.number_checks import Interval, as_number
 
-MANY = 1000  # points of what NumPy or Python computes
-FEW = 8  # of what a backend computes, which may compile for each
+MANY = 1000  # points, if NumPy or Python computes the values
+FEW = 8  # points, if a backend does, which may compile for each
 UNKNOWN_HORIZON = 100
 FAILED = object()
 
@@ -29,8 +30,8 @@ def first_illegal(
 ) -> tuple[int, Any] | None:
     """Return a step at which the value is illegal, with the value, or `None`.
 
-    A schedule that cannot be evaluated here counts as legal. So does one that reaches
-    an excluded end of the range when it is over, which is after the last update.
+    A schedule that cannot be evaluated here counts as legal. So does an excluded end of
+    the range as the value at the horizon, which is after the last update.
 
     Args:
         schedule: Any schedule.
@@ -55,10 +56,11 @@ def first_illegal(
 
 
 def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
-    """Whether what only Keras knows need not be evaluated, which may take long.
+    """Return whether Keras' schedules are legal by their arguments, without evaluation.
 
-    Keras' schedules make means and products of their numbers. So do ours of those they
-    wrap, which may then leave a range that has an end above.
+    Keras' schedules compute means and products of their numbers. Schedules of
+    keras_optlab multiply the values of those they wrap, which may exceed an upper end
+    of the range. Evaluation may take long.
     """
     foreign = [part for part in _with_inner(schedule) if _is_foreign(part)]
     alone = foreign == [schedule] or (foreign and interval.text == ">= 0")
@@ -69,7 +71,7 @@ def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
 
 
 def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
-    """Yield steps and values, as many as may be had at little cost."""
+    """Yield steps and values: fewer steps where evaluation is expensive."""
     if not any(map(_is_foreign, _with_inner(schedule))):
         steps = _steps(schedule, MANY)
         values = _evaluated(schedule, np.array(steps, "float64"))
@@ -91,13 +93,13 @@ def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _compiled(schedule: Any, steps: list[int]) -> Any:
-    """Return all values by one compiled loop, or `None` where that is of no use.
+    """Return all values from one compiled loop on JAX, else or if it fails `None`.
 
-    JAX compiles each condition of a schedule anew whenever it is called by itself.
+    JAX recompiles each condition of a schedule in every separate call.
     """
     if keras.backend.backend() != "jax":
         return None
-    with contextlib.suppress(Exception):  # of code that is somebody else's
+    with contextlib.suppress(Exception):  # a user's schedule may raise anything
         values = ops.map(schedule, ops.convert_to_tensor(steps, "int32"))
         values = ops.convert_to_numpy(values)
         return values if values.shape == (len(steps),) else None
@@ -107,13 +109,13 @@ def _compiled(schedule: Any, steps: list[int]) -> Any:
 def _evaluated(schedule: Any, step: Any) -> Any:
     """Return the value of a step, or `FAILED` if there is none."""
     for argument in (lambda: step, lambda: ops.convert_to_tensor(step)):
-        with contextlib.suppress(Exception):  # of code that is somebody else's
+        with contextlib.suppress(Exception):  # a user's schedule may raise anything
             return schedule(argument())
     return FAILED
 
 
 def _steps(schedule: Any, most: int) -> list[int]:
-    """Return the steps to look at, at most so many and a few."""
+    """Return the steps to evaluate: evenly spaced and by argument, `most` of each."""
     marks = {n for part in _with_inner(schedule) for n in _lengths(part)}
     last = max(marks, default=UNKNOWN_HORIZON)
     horizon = int(getattr(schedule, "horizon", last + _is_of_keras(schedule)))
@@ -147,13 +149,13 @@ def _numbers(schedule: Any) -> list[float]:
 
 
 def _arguments(schedule: Any) -> dict[str, Any]:
-    """Return what a schedule was made with, as far as it tells."""
+    """Return a schedule's arguments, as far as its attributes show them."""
     values = vars(schedule)
     return vars(values["_values"]) if "_values" in values else values
 
 
 def _with_inner(schedule: Any) -> Iterator[Any]:
-    """Yield a schedule and all that it wraps."""
+    """Yield a schedule and all schedules that it wraps, at any depth."""
     yield schedule
     for value in _arguments(schedule).values():
         for inner in value if isinstance(value, list | tuple) else [value]:
@@ -174,7 +176,7 @@ def _is_of_keras(schedule: Any) -> bool:
 
 
 def _is_no_number(value: Any) -> bool:
-    """Whether a value can be none, also in the end of a trace."""
+    """Return whether a value is surely not a number, unlike a symbolic scalar."""
     if value is None or isinstance(value, str | bool | complex | list | tuple):
         return True
     shape = getattr(value, "shape", None)

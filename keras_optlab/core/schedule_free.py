@@ -1,8 +1,8 @@
-r"""What schedule-free methods share: three points instead of a schedule.
+r"""Schedule-free methods: three sets of weights $x$, $y$, $z$ instead of a schedule.
 
-Steps are taken from $z$, gradients at $y = (1 - \beta) z + \beta x$, and $x$, the
-average of all $z$ by the weights $c_t$, is to be evaluated. A model's weights are $y$
-while it trains; $z$ is the slot `unaveraged`, and $x$ follows from both.
+The step is added to $z$. The gradient is taken at $y = (1 - \beta) z + \beta x$. $x$,
+the average of all $z$ with weights $c_t$, is used for evaluation. The model has $y$
+while it trains; $z$ is the slot `unaveraged`, and $x$ is computed from $y$ and $z$.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHARED = Slot("largest_rate"), Slot("weight_sum")
 def with_average_weight(
     h: Values, t: Tensor, z: Values, warmup_steps: Tensor, power: Tensor
 ) -> tuple[Values, Values]:
-    r"""Return the warmed-up rate and $c_t$ among the hyperparameters, and the sums.
+    r"""Return `h` with the warmed-up rate and $c_t$, and the next shared slots.
 
     $$\eta_t = \eta \min(1, t / T), \qquad
       w_t = \max_{i \le t} \eta_i^r, \qquad c_t = w_t / \textstyle\sum_{i \le t} w_i$$
@@ -39,7 +39,7 @@ def with_average_weight(
 def moved(
     y: Tensor, u: Tensor, s: Values, h: Values, beta: BetaTensor
 ) -> tuple[Tensor, Values]:
-    r"""Return the change of $y$, and $z + u$ among the slots, for a step $u$.
+    r"""Return the change of $y$ for a step $u$, and the slots with $z + u$.
 
     $$y_{t+1} - y_t = c_t (z_t - y_t) + (1 - \beta (1 - c_t))\, u_t$$
     """
@@ -49,10 +49,10 @@ def moved(
 
 
 def average(y: Tensor, s: Values, beta: BetaTensor) -> Tensor:
-    r"""Return $x = (y - (1 - \beta) z) / \beta$."""
+    r"""Return the evaluation weights $x = (y - (1 - \beta) z) / \beta$."""
     return s.unaveraged + (y - s.unaveraged) / beta.value
 
 
 def interpolation(x: Tensor, s: Values, beta: BetaTensor) -> Tensor:
-    r"""Return $y = (1 - \beta) z + \beta x$."""
+    r"""Return the training weights $y = (1 - \beta) z + \beta x$."""
     return s.unaveraged + beta * (x - s.unaveraged)

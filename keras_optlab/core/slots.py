@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Shape = tuple[int, ...]
+SHAPES = "weight", "scalar"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from keras_optlab.core.types import Tensor
 def as_matrix(w: Tensor) -> Tensor:
     """Return a weight as a matrix (prod(in), out), in float32 or wider.
 
-    All axes but the last become one; a vector or a scalar is one column.
+    All axes but the last are joined; a vector or a scalar is one column.
     """
     columns = w.shape[-1] if len(w.shape) > 1 else 1
     rows = math.prod(w.shape[:-1] if len(w.shape) > 1 else w.shape)
@@ -25,8 +25,8 @@ def largest_singular_value(matrix: Tensor, iterations: int) -> Tensor:
     r"""Estimate the largest singular value $\sigma$ of a matrix $W$, from below.
 
     From a fixed random $v$, `iterations` times $u \leftarrow Wv / \|Wv\|$ and
-    $v \leftarrow W^\top u / \|W^\top u\|$; then $\sigma \approx u^\top W v$. A gradient
-    takes the vectors as constants, so that $\partial \sigma / \partial W = u v^\top$.
+    $v \leftarrow W^\top u / \|W^\top u\|$; then $\sigma \approx u^\top W v$. The vectors
+    are constants in the gradient: $\partial \sigma / \partial W = u v^\top$.
     """
     if 0 in matrix.shape:
         return ops.zeros((), matrix.dtype)
@@ -36,7 +36,7 @@ def largest_singular_value(matrix: Tensor, iterations: int) -> Tensor:
     for _ in range(iterations):
         v = _unit(ops.transpose(held) @ _unit(held @ v))
     u = _unit(held @ v)
-    return ops.sum(u * (matrix @ v))  # not ops.matmul: on torch that is in float32
+    return ops.sum(u * (matrix @ v))  # `ops.matmul` on torch computes in float32
 
 
 def leading_pair(w: Tensor) -> Tensor:

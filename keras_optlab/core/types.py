@@ -1,4 +1,4 @@
-"""Names for what every backend has of its own kind."""
+"""Names for types that differ from backend to backend."""
 
 from typing import Any
 

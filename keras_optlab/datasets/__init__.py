@@ -1,4 +1,4 @@
-"""Data sets that come with the package and need no network.
+"""Data sets that come with the package, without a download.
 
 Provenance and licences are in `data/README.md` beside this file.
 """

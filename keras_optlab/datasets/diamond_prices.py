@@ -22,9 +22,9 @@ class Diamonds:
     """Features and prices of diamonds, split for training, validation and test.
 
     Attributes:
-        x_train: 43,152 rows of 26 features, float32. The six measured ones (carat,
+        x_train: 43,152 rows of 26 features, float32. The six measurements (carat,
             depth, table, x, y, z) are standardised to mean 0 and standard deviation 1
-            by the statistics of the training rows; the others are the grades of cut,
+            with the statistics of the training rows; the others are the grades of cut,
             color and clarity, one-hot.
         y_train: Target of each row, float32: the natural logarithm of the price in US
             dollars, standardised in the same way; `dollars` undoes it.
@@ -70,7 +70,7 @@ def diamonds() -> Diamonds:
         array([ 898., 1945.,  658.], dtype=float32)
     """
     columns = _columns()
-    # Unlike that of a Generator, the stream of RandomState never changes.
+    # NumPy guarantees a fixed stream for RandomState, but not for a Generator.
     order = np.random.RandomState(0).permutation(len(columns["price"]))
     train, val, test = np.split(order, [len(order) * 8 // 10, len(order) * 9 // 10])
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 
 from keras_optlab.core import Values
+from keras_optlab.core.declaration_checks import check_slots
 from keras_optlab.core.declared import plain
 from keras_optlab.core.registry import register
 from keras_optlab.core.types import Tensor, Variable
@@ -23,11 +23,15 @@ from keras_optlab.engine.backend.keras_adapter import (
     unbuilt_by_errors,
 )
 from keras_optlab.engine.backend.modules import eager_scope
-from keras_optlab.engine.backend.variables import copy_buffers, read, to_numpy
+from keras_optlab.engine.backend.variables import copy_buffers, read
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
     check_group_fields,
+)
+from keras_optlab.engine.hyperparameters.keras_values import (
+    KerasArguments,
+    KerasLearningRate,
 )
 from keras_optlab.engine.hyperparameters.options import KERAS_OWNED
 from keras_optlab.engine.hyperparameters.variables import (
@@ -86,18 +90,26 @@ class Optimizer(Rule, HyperparameterAccess):
 
     registry_name: ClassVar[str] = ""
 
-    def __init_subclass__(cls, registered: bool = True, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, registered: bool = True, family: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
+        check_slots(cls, cls.fields)
+        if registered and cls.update is Rule.update:
+            raise TypeError(
+                f"{cls.__name__} must implement `update(self, w, g, s, h, t)`; write "
+                f"`class {cls.__name__}(..., registered=False)` if it is a base of "
+                "optimizers that do."
+            )
+        cls.family = family or cls.family
         cls.registry_name = register(cls) if registered else cls.__name__
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = self.bind(*args, **kwargs)
-        KerasAdapter.__init__(
-            self,
-            learning_rate=values.learning_rate,  # pyright: ignore[reportCallIssue]
-            **{k: getattr(values, k) for k in KERAS_OWNED},
-        )
+        KerasAdapter.__init__(self, **{k: getattr(values, k) for k in KERAS_OWNED})
         self._values = values
+        self.rate = KerasLearningRate(self)
+        self.keras_arguments = KerasArguments(self)
         check_group_fields(self)
         self.scalars = HyperparameterVariables(type(self), values, self._add_scalar)
         for transform in self.transforms:
@@ -315,13 +327,7 @@ class Optimizer(Rule, HyperparameterAccess):
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer, as objects."""
-        names = [k for k in self.fields if k != "learning_rate"]
-        rate = self.base_learning_rate
-        if isinstance(rate, keras.Variable):
-            given, now = self._values.learning_rate, float(to_numpy(rate))
-            same = isinstance(given, float) and np.float32(given) == np.float32(now)
-            rate = given if same else now
-        return {k: self._own(k) for k in names} | {"learning_rate": rate}
+        return {name: self._own(name) for name in self.fields}
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state, by slot and name of the weight."""

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_optlab.core import Paper, Slot, Values
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.model.second_pass import Batch
+
+# Class attributes that tell whether a rule implements a hook.
+HOOKS = {
+    "needs_sums": "use_sums",
+    "has_after_step": "after_step",
+    "needs_second_pass": "second_pass",
+    "has_evaluation_weights": "to_evaluation",
+}
 
 
 class Rule:
@@ -16,14 +24,22 @@ class Rule:
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
-    rests_at_zero: ClassVar[bool] = False  # and nowhere else, without a gradient
-    decays_in_rule: ClassVar[bool] = False  # by `h.weight_decay`, `None` where exempt
-    spectral: ClassVar[bool] = False  # by singular vectors, which are known less well
-    finds_rate: ClassVar[bool] = False  # and the learning rate is a factor on it
-    may_fail: ClassVar[bool] = False  # on a matrix; then a weight and its state stay
-    needs_full_rank: ClassVar[bool] = False  # of first gradients, to be determined
+    decays_in_rule: ClassVar[bool] = False
+    may_fail: ClassVar[bool] = False
+    learning_rate_free: ClassVar[bool] = False
+    family: ClassVar[str] = "other"
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
+
+    needs_sums: ClassVar[bool]
+    has_after_step: ClassVar[bool]
+    needs_second_pass: ClassVar[bool]
+    has_evaluation_weights: ClassVar[bool]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for flag, hook in HOOKS.items():
+            setattr(cls, flag, getattr(cls, hook) is not getattr(Rule, hook))
 
     def prepare(self, h: Values, t: Tensor, z: Values) -> tuple[Values, Values]:
         """Derive, once a step, the scalars that all tensors share.
@@ -71,11 +87,6 @@ class Rule:
         """The names of slots that no step writes."""
         return {slot.name for slot in self.slots if slot.constant}
 
-    @property
-    def needs_sums(self) -> bool:
-        """Whether the rule needs sums over all weights."""
-        return type(self).use_sums is not Rule.use_sums
-
     def update(
         self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
     ) -> tuple[Tensor, Values]:
@@ -110,11 +121,6 @@ class Rule:
         A rule implements it to remember weights, such as their average.
         """
         raise NotImplementedError
-
-    @property
-    def has_after_step(self) -> bool:
-        """Whether the rule's slots depend on the new weights."""
-        return type(self).after_step is not Rule.after_step
 
     def second_pass(
         self,
@@ -158,16 +164,6 @@ class Rule:
         A rule that says so is spared the rows that a sparse gradient does not touch.
         """
         return False
-
-    @property
-    def needs_second_pass(self) -> bool:
-        """Whether the rule looks at each batch more than once."""
-        return type(self).second_pass is not Rule.second_pass
-
-    @property
-    def has_evaluation_weights(self) -> bool:
-        """Whether the rule trains at other weights than those to evaluate."""
-        return type(self).to_evaluation is not Rule.to_evaluation
 
     @functools.cached_property
     def other_set(self) -> set[str]:

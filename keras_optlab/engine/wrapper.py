@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import keras
 
 from keras_optlab.core import Paper, Slot
+from keras_optlab.core.declaration_checks import (
+    check_field_names,
+    check_no_overlap,
+    check_slots,
+)
 from keras_optlab.core.declared import signature_of
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.registry import register_wrapper, twin_of
 from keras_optlab.engine.optimizer import Optimizer
+from keras_optlab.engine.rule import HOOKS
 
 # what it comes before in the classes made of it, whose methods `super()` reaches
 Base = Optimizer if TYPE_CHECKING else object
@@ -47,20 +53,28 @@ class Wrapper(Base):
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
+    family: ClassVar[str] = "wrapper"
+    learning_rate_free: ClassVar[bool] = False
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
     wrapper: ClassVar[type[Wrapper]]
     inner: ClassVar[type[Optimizer]]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, family: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.family = family or cls.family
         own = {k: v for k, v in vars(cls).items() if isinstance(v, Field)}
         if not issubclass(cls, Optimizer):
+            check_field_names(cls, own, ())
+            check_no_overlap("argument", cls, Optimizer, own, Optimizer.fields)
+            check_slots(cls, own | Optimizer.fields)
             cls.wrapper, cls.fields, cls.own_fields = cls, own, tuple(own)
             named = signature_of(own | {"groups": GROUPS}).parameters.values()
             cls.__signature__ = inspect.Signature([OPTIMIZER, *named])
             keras.saving.register_keras_serializable(_room(cls))(cls)
             register_wrapper(cls)
+            for flag, hook in HOOKS.items():
+                setattr(cls, flag, hasattr(cls, hook))
 
     def __new__(cls, optimizer: Any = None, *args: Any, **kwargs: Any) -> Self:
         """Make an object of a class derived from both."""
@@ -191,6 +205,10 @@ def _words(optimizer: Any, cls: type[Optimizer]) -> str:
 @functools.cache
 def _around(wrapper: type[Wrapper], inner: type[Optimizer]) -> Any:
     """Return the class of one kind of optimizers wrapped in one way."""
+    check_no_overlap("argument", wrapper, inner, wrapper.own_fields, inner.fields)
+    for kind in ("slots", "shared"):
+        outers, inners = ([s.name for s in getattr(c, kind)] for c in (wrapper, inner))
+        check_no_overlap(kind, wrapper, inner, outers, inners)
     declared = {
         "slots": (*inner.slots, *wrapper.slots),
         "shared": (*inner.shared, *wrapper.shared),

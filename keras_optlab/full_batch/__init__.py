@@ -1,4 +1,4 @@
-"""Training of small models on all data at once, with the methods of SciPy."""
+"""Full-batch training of small models with the optimizers of SciPy."""
 
 from keras_optlab.full_batch.fitting import fit_full_batch
 

@@ -1,4 +1,4 @@
-"""Checks of the arguments of `fit_full_batch` that are neither data nor a method."""
+"""Checks of the arguments of `fit_full_batch` other than training data and method."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from keras_optlab.core.errors import shown
 
 
 def check_model(model: Any) -> None:
-    """Raise unless the model can be trained by these methods."""
+    """Raise unless `fit_full_batch` can train the model."""
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"fit_full_batch trains a keras.Model. Received: model={shown(model)}"
         )
     if not model.built:
         raise ValueError(
-            "fit_full_batch needs the model's weights. Received: a model that is not "
+            "fit_full_batch needs a model with weights. Received: a model that is not "
             "built. Give it a `keras.Input`, or call it on some data."
         )
     if not model.compiled:
         raise ValueError(
             "fit_full_batch needs a loss. Received: a model that is not compiled. "
-            'Call `model.compile(loss="mse")`, say.'
+            'Call `model.compile(loss="mse")` or similar.'
         )
     if not model.trainable_variables:
         raise ValueError(
-            "fit_full_batch needs weights to train. Received: a model without any "
-            "that are trainable."
+            "fit_full_batch needs trainable weights. Received: a model without any. "
+            "Set `trainable = True` on a layer."
         )
     held = [v.path for v in model.trainable_variables if getattr(v, "constraint", None)]
     if held:
         raise ValueError(
-            "The methods of fit_full_batch keep no constraints. "
+            "fit_full_batch does not support constraints on weights. "
             f"Received: constraints on {', '.join(held)}. Use `fit`."
         )
 
 
 def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Return callbacks as a list; one may stand alone."""
+    """Return callbacks as a list; a single callback is allowed."""
     alone = callbacks is None or isinstance(callbacks, keras.callbacks.Callback)
     found = [callbacks] if alone else callbacks
     if not isinstance(found, list | tuple):
@@ -53,7 +53,7 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     for one in given:
         if not isinstance(one, keras.callbacks.Callback):
             raise TypeError(
-                "`callbacks` must hold keras.callbacks.Callback. "
+                "`callbacks` must contain only keras.callbacks.Callback. "
                 f"Received: {shown(one)}"
             )
     return given
@@ -75,7 +75,7 @@ def check_validation(data: Any) -> None:
 
 
 def check_options(options: Any) -> None:
-    """Raise unless the options go by names."""
+    """Raise unless the options are a dict with string keys."""
     if options is None or (
         isinstance(options, Mapping) and all(isinstance(k, str) for k in options)
     ):

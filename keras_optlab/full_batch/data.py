@@ -1,4 +1,4 @@
-"""The data of a fit, checked and in the model's type."""
+"""The training data, checked and converted to tensors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Data:
 
     Attributes:
         x: A tensor or a structure of tensors.
-        y: The same.
-        sample_weight: The same, or `None`.
+        y: A tensor or a structure of tensors.
+        sample_weight: A tensor, a structure of tensors, or `None`.
         size: Number of samples.
     """
 
@@ -30,11 +30,11 @@ class Data:
 
     @classmethod
     def of(cls, x: Any, y: Any, sample_weight: Any = None) -> Data:
-        """Return the data that a user passed.
+        """Return the user's data as tensors.
 
         Raises:
             TypeError: if something is neither a number nor an array of numbers.
-            ValueError: if there are no samples, or not as many of each.
+            ValueError: if there are no samples, or their numbers differ.
         """
         given = {"x": x, "y": y, "sample_weight": sample_weight}
         arrays = {k: tree.map_structure(_array, v) for k, v in given.items()}
@@ -46,8 +46,8 @@ class Data:
         if len(different) != 1 or 0 in different or not (sizes["x"] and sizes["y"]):
             counts = ", ".join(f"{k}: {v}" for k, v in sizes.items() if v)
             raise ValueError(
-                "`x`, `y` and `sample_weight` must hold as many samples each, at least "
-                f"one. Received: numbers of samples {counts}"
+                "`x`, `y` and `sample_weight` must have the same number of samples, at "
+                f"least one. Received: numbers of samples {counts}"
             )
         tensors = {k: tree.map_structure(_tensor, v) for k, v in arrays.items()}
         return cls(**tensors, size=different.pop())
@@ -63,8 +63,8 @@ def _array(x: Any) -> np.ndarray | None:
     array = ops.convert_to_numpy(x) if ops.is_tensor(x) else np.asarray(x)
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            "fit_full_batch takes arrays of numbers, or lists and dicts of such. "
-            f"Received: {type(x).__name__} of type {array.dtype}"
+            "fit_full_batch takes arrays of numbers, or lists or dicts of arrays. "
+            f"Received: {type(x).__name__} of dtype {array.dtype}"
         )
     return array
 

@@ -1,4 +1,4 @@
-"""Iterations as epochs: what callbacks are told while SciPy works."""
+"""Calls of Keras callbacks during a SciPy run, with one epoch per iteration."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from keras_optlab.full_batch.objective import Objective
 
 
 class Epochs:
-    """Turns each iteration into an epoch of one batch, for callbacks of Keras.
+    """Runner of Keras callbacks: each SciPy iteration is an epoch of one batch.
 
-    An epoch begins with the first evaluation of its iteration, and ends, with the
-    weights in the model, when the iteration is done.
+    An epoch begins at the first evaluation of its iteration. It ends when the iteration
+    is done and its weights are in the model.
 
     Args:
-        objective: What is minimized.
+        objective: The function to minimize.
         callbacks: A `keras.callbacks.CallbackList`.
-        limit: Number of epochs.
-        validation: Data for `val_` logs, if any.
+        limit: Maximum number of epochs.
+        validation: Data for the `val_` logs, or `None`.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Epochs:
         self.objective, self.model = objective, objective.model
         self.callbacks, self.limit, self.validation = callbacks, limit, validation
         self.done, self.running = 0, False
-        self.ended: str | None = None  # by whom, if not by the method
+        self.ended: str | None = None  # the reason, unless the method stopped itself
         self.logs: dict[str, float] = {}
 
     def evaluating(self) -> None:
-        """Begin an epoch unless one runs."""
+        """Begin an epoch unless one is running."""
         if not self.running:
             self.running = True
             self.callbacks.on_epoch_begin(self.done)
@@ -48,7 +48,7 @@ class Epochs:
         """End an epoch.
 
         Raises:
-            StopIteration: if it was the last, or a callback stops the training.
+            StopIteration: if it was the last epoch, or a callback stops the training.
         """
         self.evaluating()
         self.objective.place(w)
@@ -61,7 +61,7 @@ class Epochs:
         if self.model.stop_training:
             self.ended = f"A callback stopped the training after epoch {self.done}."
         elif self.done >= self.limit:
-            self.ended = f"All epochs are over: epochs={self.limit}."
+            self.ended = f"All epochs are done: epochs={self.limit}."
         if self.ended:
             raise StopIteration
 
@@ -71,13 +71,13 @@ class Epochs:
             return
         raise FloatingPointError(
             "The loss or its gradient is not finite at a point that the method tried. "
-            f"Received: loss={loss} after {self.done} iterations; the model has the "
-            "weights of the last one. Look for NaN in the data, and scale inputs and "
-            "targets to about 1."
+            f"Received: loss={loss} after {self.done} iterations. The model has the "
+            "weights of the last iteration. Check the data for NaN, and scale inputs "
+            "and targets to about 1."
         )
 
     def _measured(self, data: Data) -> dict[str, float]:
-        """Return the metrics, if the model has some beside the loss."""
+        """Return the logs of the metrics; empty if the loss is the only metric."""
         if len(self.model.metrics) == 1:
             return {}
         return self._tested(data)

@@ -43,71 +43,73 @@ def fit_full_batch(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> keras.callbacks.History:
-    r"""Train a small model on all data at once, with a method of SciPy.
+    r"""Train a small model on all data at once with an optimizer of SciPy.
 
-    With the gradient of all data there is no noise, and methods that learn about the
-    curvature find in some hundred evaluations what a stochastic one does not find at
-    all. It suits regression with up to some ten thousand weights and samples.
+    The full-batch gradient has no noise, so methods that estimate the curvature reach
+    in a few hundred evaluations a loss that stochastic optimizers do not reach. Use it
+    for regression with up to about ten thousand weights and samples.
 
-    What is minimized is the compiled loss, with sample weights, regularizers and
-    `add_loss`, over the trainable weights. Layers run as in inference, since a point
-    must have one loss: `Dropout` drops nothing, and `BatchNormalization` uses and keeps
-    the statistics that the model has. The model's optimizer takes no part.
+    The method minimizes the compiled loss, with sample weights, regularizers and
+    `add_loss`, over the trainable weights. Layers run in inference mode, so that the
+    loss is a deterministic function of the weights: `Dropout` drops nothing, and
+    `BatchNormalization` uses its moving statistics and does not update them. The
+    model's optimizer is not used.
 
     Args:
         model: A model that is built and compiled.
         x: Inputs: an array, or a list or dict of arrays.
-        y: Targets: the same. The first axis of all is the sample.
-        method: In any case, one of
+        y: Targets: an array, or a list or dict of arrays. The first axis of inputs and
+            targets is the sample.
+        method: Name of the method, in upper or lower case:
 
-            - `"L-BFGS-B"`: for any loss and the most weights; keeps a few vectors;
-            - `"BFGS"`: keeps a matrix of weights by weights;
-            - `"CG"`: nonlinear conjugate gradients; keeps the fewest;
-            - `"Newton-CG"`, `"trust-ncg"`, `"trust-krylov"`: by products with the
-              exact Hessian, each about two gradients. On TensorFlow they are not exact
-              past layers that normalize by the moments of their inputs.
-            - `"least_squares"`: Gauss and Newton's in a trust region, the best one for
-              the mean squared error, which is the only loss it takes, for one output
-              and without regularizers. It keeps the exact Jacobian, one number for
-              each residual and weight, at most $2^{27}$ (1 GiB), and an iteration
-              costs the square of the weights for each residual.
-        epochs: Iterations >= 1 at most. To callbacks each is an epoch of one batch.
+            - `"L-BFGS-B"`: limited-memory quasi-Newton, for any loss and the most
+              weights; stores a few vectors.
+            - `"BFGS"`: quasi-Newton; stores a matrix of weights x weights.
+            - `"CG"`: nonlinear conjugate gradients; stores the fewest vectors.
+            - `"Newton-CG"`, `"trust-ncg"`, `"trust-krylov"`: Newton methods with exact
+              Hessian-vector products, each at the cost of about two gradients. On
+              TensorFlow the products are not exact past layers that normalize by the
+              moments of their inputs.
+            - `"least_squares"`: Gauss-Newton in a trust region, the best method for the
+              mean squared error. It takes only this loss, one output and no
+              regularizers. It stores the exact Jacobian, one number per residual and
+              weight, at most $2^{27}$ (1 GiB). An iteration costs residuals x weights².
+        epochs: Maximum number of iterations; integer >= 1. Callbacks see each iteration
+            as an epoch of one batch.
         sample_weight: A weight for each sample, or `None`.
         validation_data: `(x, y)` or `(x, y, sample_weight)`, for the `val_` logs.
-        callbacks: Callbacks of Keras. `EarlyStopping` and others may stop the training
-            and write weights at the end of it, not in between. Those that drive or clip
-            what an optimizer does are refused, since none takes part.
+        callbacks: Callbacks of Keras. `EarlyStopping` and others may stop the training,
+            and change the weights at its end but not before. Callbacks that drive or
+            clip the updates of an optimizer are refused, since no optimizer is used.
         verbose: 0 is silent, 1 or `"auto"` a progress bar, 2 a line for each epoch.
-        tol: Tolerance for convergence in SciPy's sense, >= 0; `None` is the method's
-            own.
+        tol: SciPy's tolerance for convergence, >= 0; `None` uses the method's default.
         options: SciPy's `options` of `scipy.optimize.minimize` for the method, or
             arguments of `scipy.optimize.least_squares`.
 
     Returns:
         A `keras.callbacks.History` with the loss, metrics and `val_` logs after each
-        iteration, as from `fit`. Its attribute `result` is SciPy's result: `message`
-        tells why it ended, and `success` whether because the method converged.
-        `status` is SciPy's number for that method; when all `epochs` are over it is
-        the one for too many iterations (1, of `least_squares` 0), when a callback has
-        stopped the training 99 (-2).
+        iteration, as from `fit`. Its attribute `result` is SciPy's result. `message`
+        says why the training stopped, `success` whether the method converged, and
+        `status` is SciPy's number for the reason. After all `epochs`, `status` is 1 (0
+        for `least_squares`). After a stop by a callback it is 99 (-2).
 
-    All data go through the model at once, and must fit in memory with what its layers
-    make of them. SciPy computes in float64, but a model in float32 gives a loss that is
-    right to about 1e-7 of itself; a method ends when it can no more tell two losses
-    apart, and weights are then right to about 1e-3 or better. A model made after
-    `keras.config.set_floatx("float64")` gets further on TensorFlow; on JAX and torch
-    Keras computes some functions, and the mean of a loss, in float32 all the same.
+    All data pass through the model at once, so data and activations must fit in memory.
+    SciPy computes in float64, but the loss of a float32 model has a relative error of
+    about 1e-7. A method stops when it cannot distinguish two losses; the weights are
+    then accurate to about 1e-3 or better. A model made after
+    `keras.config.set_floatx("float64")` gets further on TensorFlow. On JAX and torch,
+    Keras still computes some functions and the mean of a loss in float32.
 
     After an error or an interruption the model has the weights of the last iteration,
     which are the best so far.
 
     Raises:
-        TypeError: if the data are no arrays of numbers, or another argument is of the
+        TypeError: if the data are not arrays of numbers, or another argument is of the
             wrong type.
         ValueError: if the model is not built, not compiled, has no trainable weights or
-            has constraints, which these methods do not keep; if the method is unknown,
-            or a number out of range; if the data do not fit together; if
-            `least_squares` cannot be used.
+            has constraints, which are not supported; if the method is unknown, or a
+            number out of range; if the numbers of samples differ; if `least_squares`
+            cannot be used.
         FloatingPointError: if the loss becomes NaN or infinite.
         ImportError: if SciPy is not installed.
 
@@ -126,13 +128,13 @@ def fit_full_batch(
     """
     check_model(model)
     method = find_method(method)
-    epochs = number("epochs", epochs, ">= 1", "iterations at most", integer=True)
+    epochs = number("epochs", epochs, ">= 1", "maximum iterations", integer=True)
     check_validation(validation_data)
     given = as_callbacks(callbacks)
     verbose = as_verbosity(verbose)
     tol = optional_number("tol", tol, ">= 0", "tolerance for convergence")
     check_options(options)
-    scipy_optimize()  # to miss it before anything is done
+    scipy_optimize()  # raise before any work if SciPy is missing
     data = Data.of(x, y, sample_weight)
     objective = Objective(model, data)
     history = keras.callbacks.History()
@@ -143,11 +145,11 @@ def fit_full_batch(
         verbose=verbose,
         epochs=epochs,
         steps=1,
-        optimizer=None,  # none takes part
+        optimizer=None,  # no optimizer is used
     )
     validation = None if validation_data is None else Data.of(*validation_data)
     run = Epochs(objective, told, epochs, validation)
-    # Losses of several outputs and metrics are built here, outside of any trace.
+    # Build metrics and the losses of several outputs here, outside of any trace.
     model.test_on_batch(data.x, data.y, data.sample_weight)
     if method == LEAST_SQUARES:
         check_least_squares(objective)

@@ -1,4 +1,4 @@
-"""SciPy's methods by name, each with the derivatives that it asks for."""
+"""SciPy's methods by name, each with the derivatives that it needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from keras_optlab.full_batch.epochs import Epochs
 from keras_optlab.full_batch.objective import Objective
 
 LEAST_SQUARES = "least_squares"
-SECOND_ORDER = ("Newton-CG", "trust-krylov", "trust-ncg")  # by Hessian products
+SECOND_ORDER = ("Newton-CG", "trust-krylov", "trust-ncg")  # use Hessian products
 METHODS = ("BFGS", "CG", "L-BFGS-B", *SECOND_ORDER, LEAST_SQUARES)
 
 LARGEST_JACOBIAN = 2**27  # entries, 1 GiB
 
 
 def find_method(name: str) -> str:
-    """Return a method as SciPy spells it, or raise with the nearest."""
+    """Return a method's name in SciPy's spelling, or raise with a suggestion."""
     known = {method.lower(): method for method in METHODS}
     if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(
@@ -32,7 +32,7 @@ def find_method(name: str) -> str:
 
 
 def scipy_optimize() -> Any:
-    """Return `scipy.optimize`, or raise how to get it."""
+    """Return `scipy.optimize`, or raise with how to install it."""
     try:
         import scipy.optimize
     except ImportError as error:
@@ -50,7 +50,7 @@ def minimize(
     tol: float | None,
     options: Mapping[str, Any],
 ) -> Any:
-    """Run a method for any loss; return SciPy's result."""
+    """Run a method that takes any loss; return SciPy's result."""
 
     def loss_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
         epochs.evaluating()
@@ -103,7 +103,7 @@ def least_squares(
 
 
 def _told(result: Any, epochs: Epochs, limit_reached: int) -> Any:
-    """Say in SciPy's result what ended it, if that was not the method itself."""
+    """Write the reason into the result if a callback or the limit stopped the run."""
     if epochs.ended:
         result.message, result.success = epochs.ended, False
         if not epochs.model.stop_training:
@@ -112,12 +112,12 @@ def _told(result: Any, epochs: Epochs, limit_reached: int) -> Any:
 
 
 def check_least_squares(objective: Objective) -> None:
-    """Raise if the loss is no mean of squares, or the Jacobian too large."""
+    """Raise if the loss is not the mean squared error, or the Jacobian too large."""
     loss, y = objective.model.loss, objective.data.y
     instead = 'Use method="L-BFGS-B", which takes any loss.'
     if not _is_squared_error(loss) or not ops.is_tensor(y):
         raise ValueError(
-            "least_squares needs one output and the loss mean squared error. "
+            "least_squares needs one output and the mean squared error as loss. "
             f"Received: loss={loss!r}. {instead}"
         )
     w = objective.present()
@@ -125,14 +125,14 @@ def check_least_squares(objective: Objective) -> None:
     r = objective.residuals(w)
     if not np.isclose(float(r @ r) / 2, compiled, rtol=1e-4, equal_nan=True):
         raise ValueError(
-            "least_squares needs a loss that is the mean squared error and nothing "
-            f"else. Received: a loss of {float(compiled):.6g} where the error is "
-            f"{float(r @ r) / 2:.6g}, from regularizers, `add_loss`, or a reduction "
-            f"other than the mean. {instead}"
+            "least_squares needs the mean squared error as the whole loss. "
+            f"Received: a loss of {float(compiled):.6g} with a mean squared error of "
+            f"{float(r @ r) / 2:.6g}, because of regularizers, `add_loss`, or a "
+            f"reduction other than the mean. {instead}"
         )
     if r.size * w.size > LARGEST_JACOBIAN:
         raise ValueError(
-            "least_squares keeps a number for each residual and weight, at most "
+            "least_squares stores a number for each residual and weight, at most "
             f"{LARGEST_JACOBIAN:,}. Received: {r.size:,} residuals and {w.size:,} "
             f"weights. {instead}"
         )

@@ -1,4 +1,4 @@
-"""The loss of a model on all data, as a function of one vector of weights."""
+"""The loss of a model on all data, as a function of one weight vector."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from keras_optlab.full_batch.data import Data
 class Objective:
     """A model's loss, and for least squares its residuals, in NumPy.
 
-    Layers run as in inference, so that a point has one loss: nothing is dropped, and
-    normalization has the statistics of the model. The model is not changed but by
-    `place`.
+    Layers run in inference mode, so that the loss is deterministic: dropout is off, and
+    normalization uses its moving statistics. Only `place` changes the model.
 
     Args:
         model: Built and compiled.
-        data: What it is to be fitted to.
+        data: Data to fit.
     """
 
     def __init__(self, model: keras.Model, data: Data) -> None:
@@ -43,12 +42,12 @@ class Objective:
         return self.ends[-1]
 
     def present(self) -> np.ndarray:
-        """Return the model's weights."""
+        """Return the model's weights as one float64 vector."""
         arrays = [np.ravel(ops.convert_to_numpy(v.value)) for v in self.variables]
         return np.concatenate(arrays).astype("float64")
 
     def place(self, w: np.ndarray) -> None:
-        """Write weights into the model."""
+        """Write a weight vector into the model."""
         parts = np.split(w, self.ends[:-1])
         for variable, x, shape in zip(self.variables, parts, self.shapes, strict=True):
             variable.assign(np.reshape(x, shape))
@@ -65,7 +64,7 @@ class Objective:
 
     @cached_property
     def residuals(self) -> Callable[..., Any]:
-        """Residuals of which half the sum of squares is the mean squared error."""
+        """The residuals; half their sum of squares is the mean squared error."""
         return derivatives.evaluated(self._residuals, self.dtype)
 
     @cached_property
@@ -74,7 +73,7 @@ class Objective:
         return derivatives.jacobian(self._residuals, self.dtype)
 
     def _at(self, w: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return a function of the predictions that a vector of weights makes."""
+        """Return `of` of the model's predictions with a weight vector."""
         parts = ops.split(w, self.ends[:-1]) if len(self.ends) > 1 else [w]
         values = [
             ops.reshape(x, shape) for x, shape in zip(parts, self.shapes, strict=True)

@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class AdaBelief(Optimizer):
-    r"""AdaBelief: Adam that divides by how far gradients are from their mean.
+class AdaBelief(Optimizer, family="adaptive"):
+    r"""AdaBelief: Adam with the second moment taken around the running mean.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       s_t = \beta_2 s_{t-1} + (1 - \beta_2) (g_t - m_t)^2 + \epsilon,$$
@@ -27,21 +27,21 @@ class AdaBelief(Optimizer):
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        epsilon: $\epsilon$ >= 0; it is part of what is kept, and adds up there to
-            $\epsilon / (1 - \beta_2)$. In float32, 1e-16 only counts where gradients
-            agree to some 1e-9.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0, added to $s_t$ at every step, where it accumulates to
+            $\epsilon / (1 - \beta_2)$. The default only matters where gradients deviate
+            from $m_t$ by less than about 1e-6.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Zhuang et al., 2020, arXiv:2010.07468, Algorithm 2. The authors' code
-    rectifies as `RAdam` does unless told otherwise, and TensorFlow Addons did; optax
-    and this do not, as the paper.
+    Source: Zhuang et al., 2020, arXiv:2010.07468, Algorithm 2. By default, the
+    authors' code and TensorFlow Addons rectify the step as `RAdam` does. The paper,
+    optax and this class do not.
 
     >>> optimizer = AdaBelief(1e-3, epsilon=1e-8)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the variance")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-16, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("s"))

@@ -15,10 +15,10 @@ from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class AdaBound(Optimizer):
-    r"""AdaBound: Adam at first, gradient descent in the end.
+class AdaBound(Optimizer, family="adaptive"):
+    r"""AdaBound: Adam with per-weight rates clipped to bounds that converge to SGD's.
 
-    Adam's rate for each weight is kept between two bounds that meet:
+    Both bounds converge to $\eta^*$, so training starts as Adam and ends as SGD:
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \qquad
@@ -28,17 +28,17 @@ class AdaBound(Optimizer):
       \eta^* \bigl(1 - \tfrac{1}{\gamma t + 1}\bigr),\;
       \eta^* \bigl(1 + \tfrac{1}{\gamma t}\bigr)\Bigr)\, m_t$$
 
-    $\eta^*$ follows a change of $\eta$ in proportion: it is `final_learning_rate` as
-    long as $\eta$ is what it was at the first update at which it was not 0.
+    $\eta^*$ is proportional to $\eta$: `final_learning_rate` times $\eta$, divided by
+    the first $\eta$ that was not 0.
 
     Args:
         learning_rate: $\eta$ >= 0.
-        final_learning_rate: $\eta^*$ > 0, of the gradient descent at the end.
+        final_learning_rate: $\eta^*$ > 0, the SGD rate at the end.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        gamma: $\gamma$ > 0, the speed at which the bounds meet, per update.
+        gamma: $\gamma$ > 0, convergence speed of the bounds, per update.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Luo, Xiong, Liu and Sun, 2019, arXiv:1902.09843, Algorithm 2, with the
     bounds and the bias corrections of the authors' code, which also leaves out the
@@ -48,12 +48,10 @@ class AdaBound(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    final_learning_rate: FloatOrSchedule = Hyper(default=0.1, doc="rate η* at the end")
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
-    gamma: FloatOrSchedule = Hyper(
-        default=0.001, doc="speed γ at which the bounds meet"
-    )
+    final_learning_rate: FloatOrSchedule = Hyper(default=0.1, doc="final SGD rate η*")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    gamma: FloatOrSchedule = Hyper(default=0.001, doc="convergence speed γ of bounds")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))

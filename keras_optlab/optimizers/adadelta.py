@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
 
-class Adadelta(Optimizer):
-    r"""Adadelta: steps in the units of the weights, from two running mean squares.
+class Adadelta(Optimizer, family="adaptive"):
+    r"""Adadelta: RMSprop whose step size is the running RMS of past updates.
 
     $$E[g^2]_t = \rho E[g^2]_{t-1} + (1 - \rho) g_t^2, \qquad
       \Delta_t = -\frac{\sqrt{E[\Delta^2]_{t-1} + \epsilon}}
@@ -25,11 +25,11 @@ class Adadelta(Optimizer):
       \theta_t = \theta_{t-1} + \eta \Delta_t$$
 
     Args:
-        learning_rate: $\eta$ >= 0. The paper has none, that is 1, and so has torch;
-            Keras' 0.001 is a thousand times slower.
+        learning_rate: $\eta$ >= 0. The paper has none (that is 1) and torch has 1; the
+            default is Keras' 0.001, with updates a thousand times smaller.
         rho: $\rho$ in [0, 1); 0.95 as in the paper.
         epsilon: $\epsilon$ >= 0; the paper has 1e-6.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Zeiler, 2012, arXiv:1212.5701, Algorithm 1.
 
@@ -37,7 +37,7 @@ class Adadelta(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    rho: FloatOrSchedule = Beta(default=0.95, doc="decay ρ of the mean squares")
+    rho: FloatOrSchedule = Beta(default=0.95, doc="decay ρ of both second moments")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("accumulated_grad"), Slot("accumulated_delta"))

@@ -24,8 +24,8 @@ from keras_optlab.core.slots import columns, rows, unfactored
 from keras_optlab.engine import Optimizer
 
 
-class Adafactor(Optimizer):
-    r"""Adafactor: mean squares by row and by column, in place of one for each weight.
+class Adafactor(Optimizer, family="memory-efficient"):
+    r"""Adafactor: RMSprop with the second moment factored into row and column means.
 
     With $\beta_t = 1 - t^c$ and $\hat g_t^2 = g_t^2 + \epsilon_1$, for matrices
 
@@ -40,24 +40,23 @@ class Adafactor(Optimizer):
       \theta_t = \theta_{t-1} - \max(\epsilon_2, \operatorname{RMS}(\theta_{t-1}))
       \min(\eta, t^{-1/2})\, \hat u_t$$
 
-    What has more than two axes, as convolutional kernels, is a stack of matrices of the
-    last two.
+    A tensor of more than two axes, such as a convolution kernel, is a stack of matrices
+    over its last two axes.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_2_decay: $c$ < 0.
         epsilon_1: $\epsilon_1$ > 0.
-        epsilon_2: $\epsilon_2$ >= 0, least length of a tensor's weights.
-        clip_threshold: $d$ > 0, largest root mean square of an update.
-        relative_step: Whether the rate is at most $t^{-1/2}$, as in the paper.
-        keras_compatible: Whether that holds for `relative_step=False` too, as it does
-            in Keras, where that argument changes nothing. Without both, the rate is
-            what it is set to.
-        **kwargs: What every `Optimizer` takes.
+        epsilon_2: $\epsilon_2$ >= 0, lower bound on the RMS of a tensor's weights.
+        clip_threshold: $d$ > 0, largest RMS of $\hat u_t$.
+        relative_step: Whether to cap the rate at $t^{-1/2}$, as in the paper.
+        keras_compatible: Whether to cap the rate with `relative_step=False` too, as in
+            Keras, where that argument has no effect. With both off, the rate is $\eta$.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Shazeer and Stern, 2018, arXiv:1804.04235, Algorithms 4 and 5. Keras' class
-    has the same numbers, but keeps a whole mean square beside the factors, and so saves
-    nothing.
+    computes the same numbers, but also stores the unfactored second moment and so saves
+    no memory.
 
     >>> optimizer = Adafactor(0.01)
     >>> fixed = Adafactor(0.5, relative_step=False, keras_compatible=False)
@@ -65,21 +64,17 @@ class Adafactor(Optimizer):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     beta_2_decay: FloatOrSchedule = Hyper(
-        default=-0.8, within="< 0", doc="exponent c of t"
+        default=-0.8, within="< 0", doc="exponent c of the β schedule"
     )
     epsilon_1: FloatOrSchedule = Hyper(
-        default=1e-30, doc="stabilizer ε₁ of the mean square"
+        default=1e-30, doc="stabilizer ε₁ of the second moment"
     )
     epsilon_2: FloatOrSchedule = Hyper(
-        default=1e-3, within=">= 0", doc="least length ε₂"
+        default=1e-3, within=">= 0", doc="lower bound ε₂ on the RMS of the weights"
     )
-    clip_threshold: FloatOrSchedule = Hyper(
-        default=1.0, doc="largest length d of an update"
-    )
-    relative_step: bool = Flag(default=True, doc="let the rate fall with time")
-    keras_compatible: bool = Flag(
-        default=True, doc="let the rate fall in any case", kw_only=True
-    )
+    clip_threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest update RMS d")
+    relative_step: bool = Flag(default=True, doc="cap the rate at 1/√t")
+    keras_compatible: bool = Flag(default=True, doc="always cap the rate", kw_only=True)
 
     elementwise = False
     slots = (

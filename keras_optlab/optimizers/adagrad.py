@@ -14,8 +14,8 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class Adagrad(Optimizer):
-    r"""Adagrad: each weight's rate falls with the sum of its squared gradients.
+class Adagrad(Optimizer, family="adaptive"):
+    r"""Adagrad: gradient divided by the root of the sum of its squares so far.
 
     $$G_t = G_{t-1} + g_t^2, \qquad
       \theta_t = \theta_{t-1} - \eta\, g_t / \sqrt{G_t + \epsilon}$$
@@ -25,18 +25,18 @@ class Adagrad(Optimizer):
         initial_accumulator_value: $G_0$ >= 0; torch starts at 0, Keras at 0.1.
         epsilon: $\epsilon$ >= 0.
         epsilon_placement: `"inside"` the root as above and in Keras, or `"outside"` as
-            $\sqrt{G_t} + \epsilon$, which is torch's.
-        **kwargs: What every `Optimizer` takes.
+            $\sqrt{G_t} + \epsilon$ in torch.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Duchi, Hazan and Singer (2011), Figure 1 with a diagonal matrix; its
-    $\delta$ is an epsilon outside.
+    $\delta$ is $\epsilon$ outside the root.
 
     >>> optimizer = Adagrad(0.01, initial_accumulator_value=0.0)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     initial_accumulator_value: float = Hyper(
-        default=0.1, within=">= 0", doc="start of the sum G₀", adjustable=False
+        default=0.1, within=">= 0", doc="initial accumulator G₀", adjustable=False
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     epsilon_placement: str = Choice(

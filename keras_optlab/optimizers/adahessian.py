@@ -17,16 +17,16 @@ from keras_optlab.engine import Optimizer
 
 
 def averaged(weight):
-    """Shape of the averaged diagonal: one entry for each kernel of a convolution."""
+    """Return the shape of the averaged diagonal: one entry per convolution kernel."""
     shape = weight.shape
     return (*(1 for _ in shape[:-2]), *shape[-2:])
 
 
-class AdaHessian(Optimizer):
-    r"""AdaHessian: Adam with the Hessian's diagonal where Adam has the gradient's.
+class AdaHessian(Optimizer, family="curvature"):
+    r"""AdaHessian: Adam with squared Hessian-diagonal estimates in the second moment.
 
-    With $D = |z \odot H z|$ for a random sign vector $z$, averaged over each kernel of
-    a convolution,
+    With $D = |z \odot H z|$ for a random sign vector $z$, averaged over each
+    convolution kernel,
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, D_t^2$$
@@ -34,9 +34,9 @@ class AdaHessian(Optimizer):
     $$\theta_t = \theta_{t-1} - \eta\,
       \frac{m_t / (1 - \beta_1^t)}{(v_t / (1 - \beta_2^t))^{k/2} + \epsilon}$$
 
-    The product $H z$ is of the loss of the same batch; a train step takes about three
-    times as long as one of Adam. It trains models by `compile` and `fit` only, and not
-    under a `tf.distribute` strategy.
+    $H$ is the Hessian of the same batch's loss. A train step takes about three times as
+    long as Adam's. It trains models by `compile` and `fit` only, and not under a
+    `tf.distribute` strategy.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -45,7 +45,7 @@ class AdaHessian(Optimizer):
         epsilon: $\epsilon$ > 0.
         hessian_power: $k$ in (0, 1].
         seed: An integer >= 0, for $z$.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Yao et al., 2020, arXiv:2006.00719, Algorithm 1; defaults are those of the
     authors' code for images.
@@ -54,8 +54,8 @@ class AdaHessian(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.15)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="stabilizer ε")
     hessian_power: FloatOrSchedule = Hyper(default=1.0, within="(0, 1]", doc="power k")
     seed: int = Hyper(

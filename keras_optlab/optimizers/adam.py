@@ -17,15 +17,15 @@ from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Adam(Optimizer):
-    r"""Adam: steps by the mean of the gradients over the root of their mean square.
+class Adam(Optimizer, family="adaptive"):
+    r"""Adam: per-weight steps from bias-corrected first and second gradient moments.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
     $$\hat m_t = m_t / (1 - \beta_1^t), \qquad \hat v_t = v_t / (1 - \beta_2^t), \qquad
       \theta_t = \theta_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)$$
 
-    Both corrections are folded into one scalar, as at the end of the paper's section 2:
+    Both bias corrections are folded into the step size, as in the paper's section 2:
     $\theta_t = \theta_{t-1} - \alpha_t\, m_t / (\sqrt{v_t} + \epsilon_t)$ with
     $\alpha_t = \eta \sqrt{1 - \beta_2^t} / (1 - \beta_1^t)$.
 
@@ -35,13 +35,13 @@ class Adam(Optimizer):
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0; the paper and torch have 1e-8.
         amsgrad: Whether to divide by the largest $v_t$ so far (Reddi, Kale and Kumar,
-            2018, arXiv:1904.09237); the maximum is of $v_t$ as in Keras and torch,
-            where optax takes it of $\hat v_t$.
+            2018, arXiv:1904.09237); the maximum is over $v_t$ as in Keras and torch;
+            optax takes it over $\hat v_t$.
         epsilon_placement: `"hat"`, Keras' and TensorFlow's, is $\epsilon_t = \epsilon$
             in the folded form: early steps are shorter than the paper's. `"outside"`
             is Algorithm 1 as above, and torch's. `"inside"` is
             $\sqrt{\hat v_t + \epsilon}$.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Kingma and Ba, 2014, arXiv:1412.6980, Algorithm 1.
 
@@ -49,10 +49,10 @@ class Adam(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
-    amsgrad: bool = Flag(default=False, doc="divide by the largest mean square so far")
+    amsgrad: bool = Flag(default=False, doc="use the largest second moment so far")
     epsilon_placement: str = Choice(
         default="hat", choices=("hat", "outside", "inside"), doc="place of ε"
     )

@@ -17,20 +17,20 @@ from keras_optlab.engine import Optimizer
 
 
 def blocks(weight: Weight) -> Shape:
-    """Return a weight's shape with 1 for the axes that share a mean square."""
+    """Return a weight's shape, with 1 for the axes that share a second moment."""
     shape, path = weight.shape, weight.path.lower()
     kept = {len(shape) - 1} if len(shape) > 1 else set()
     if len(shape) == 2 and "embedding" in path:
-        kept = {0}  # a token's
+        kept = {0}  # one per token
     if len(shape) == 3 and any(name in path for name in ("query", "key")):
-        kept = {1}  # a head's
+        kept = {1}  # one per head
     if len(shape) == 3 and "value" in path:
         kept = {1, 2}
     return tuple(n if axis in kept else 1 for axis, n in enumerate(shape))
 
 
-class AdamMini(Optimizer):
-    r"""Adam-mini: Adam with one rate for each block of weights, such as a neuron's.
+class AdamMini(Optimizer, family="memory-efficient"):
+    r"""Adam-mini: Adam with one second moment per block of weights, such as a neuron.
 
     With $\operatorname{mean}_b$ over the entries of block $b$,
 
@@ -39,16 +39,16 @@ class AdamMini(Optimizer):
     $$\theta_t = \theta_{t-1} - \eta\,
       \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t^{(b)} / (1 - \beta_2^t)} + \epsilon}$$
 
-    Blocks are found by shape and path: what leads to one output for kernels, a token
-    for embeddings, a head for the queries and keys of an attention (`query`, `key` in
-    the path), and the whole tensor for vectors.
+    Blocks follow from shape and path: one per output for kernels, per token for
+    embeddings, per head for the queries and keys of an attention (`query`, `key` in the
+    path). A vector is one block.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Zhang et al., 2024, arXiv:2406.16793, Algorithms 1 and 2.
 
@@ -56,8 +56,8 @@ class AdamMini(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False

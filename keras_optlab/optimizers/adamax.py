@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Adamax(Optimizer):
-    r"""Adamax: Adam with the largest gradient of the recent past for a denominator.
+class Adamax(Optimizer, family="adaptive"):
+    r"""Adamax: Adam with a decaying maximum of the absolute gradient as denominator.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       u_t = \max(\beta_2 u_{t-1}, |g_t|), \qquad
@@ -26,9 +26,9 @@ class Adamax(Optimizer):
         learning_rate: $\eta$ >= 0; 0.001 as in Keras, where paper and torch have 0.002.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        epsilon: $\epsilon$ >= 0. The paper has none, that is 0; torch and optax add it
-            to $|g_t|$, where it stays in $u_t$.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0. The paper has none (that is 0); torch and optax add
+            it to $|g_t|$, so that it becomes part of $u_t$.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Kingma and Ba, 2014, arXiv:1412.6980, Algorithm 2.
 
@@ -36,7 +36,7 @@ class Adamax(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the infinity norm")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 

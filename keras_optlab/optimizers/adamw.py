@@ -10,27 +10,27 @@ from keras_optlab.core import (
 from keras_optlab.optimizers.adam import Adam
 
 
-class AdamW(Adam):
-    r"""AdamW: Adam, with a weight decay that its step size does not divide.
+class AdamW(Adam, family="adaptive"):
+    r"""AdamW: Adam with decoupled weight decay.
 
     $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
       - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)$$
 
-    with $\hat m_t$ and $\hat v_t$ as in `Adam`. Decay is a service to every optimizer;
+    with $\hat m_t$ and $\hat v_t$ as in `Adam`. Every optimizer has `weight_decay`;
     this class only gives it a default.
 
     Args:
         learning_rate: $\eta$ >= 0.
         weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate as in Keras,
-            torch and optax; the paper, and TensorFlow Addons, multiply by a schedule
-            alone, so their number is $\eta$ times ours. 0.004 as in Keras, where torch
-            has 0.01.
+            torch and optax; the paper and TensorFlow Addons multiply by a schedule
+            alone, so their $\lambda$ is $\eta$ times this one. 0.004 as in Keras, where
+            torch has 0.01.
         beta_1: As in `Adam`.
         beta_2: As in `Adam`.
         epsilon: As in `Adam`.
         amsgrad: As in `Adam`.
         epsilon_placement: As in `Adam`.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Loshchilov and Hutter, 2017, arXiv:1711.05101, Algorithm 2.
 
@@ -39,7 +39,7 @@ class AdamW(Adam):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
+        default=0.004, within=">= 0", optional=True, doc="decoupled weight decay λ"
     )
 
     paper = Paper(

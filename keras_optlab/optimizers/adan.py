@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Adan(Optimizer):
-    r"""Adan: Adam with Nesterov's momentum, from differences of gradients.
+class Adan(Optimizer, family="adaptive"):
+    r"""Adan: Adam with Nesterov momentum from a moving average of gradient differences.
 
     With $d_t = g_t - g_{t-1}$, and $d_1 = 0$,
 
@@ -29,24 +29,24 @@ class Adan(Optimizer):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        beta_1: $\beta_1$ in [0, 1). The betas here are what is kept; the paper's, and
-            those of the authors' code, are 1 minus these.
+        beta_1: $\beta_1$ in [0, 1). Each beta is the weight of the past, as in the
+            authors' code; the paper's betas are 1 minus these.
         beta_2: $\beta_2$ in [0, 1).
         beta_3: $\beta_3$ in [0, 1).
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$.
 
     Source: Xie et al., 2022, arXiv:2208.06677, Algorithm 1. optax 0.2.8 has
-    $1 - \beta_2$ in place of $\beta_2$, which is another method; adan-pytorch 0.1
+    $1 - \beta_2$ in place of $\beta_2$, which is a different method; adan-pytorch 0.1
     does not move at the first step.
 
     >>> optimizer = Adan(1e-3, weight_decay=0.02)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.98, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.92, doc="decay β₂ of the mean difference")
-    beta_3: FloatOrSchedule = Beta(default=0.99, doc="decay β₃ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.98, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.92, doc="decay β₂ of the differences")
+    beta_3: FloatOrSchedule = Beta(default=0.99, doc="decay β₃ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     decays_in_rule = True

@@ -15,27 +15,26 @@ from keras_optlab.core.numerics import BetaTensor, ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class AdEMAMix(Optimizer):
-    r"""AdEMAMix: Adam with a second mean that remembers thousands of gradients.
+class AdEMAMix(Optimizer, family="adaptive"):
+    r"""AdEMAMix: Adam with a second, much slower moving average of the gradient.
 
     $$m_t^{(i)} = \beta_i m_{t-1}^{(i)} + (1 - \beta_i) g_t \;(i = 1, 3), \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
     $$\theta_t = \theta_{t-1} - \eta\, \frac{\hat m_t^{(1)} + \alpha\, m_t^{(3)}}
       {\sqrt{\hat v_t} + \epsilon}, \qquad \hat x_t = x_t / (1 - \beta^t)$$
 
-    Over the first $T$ updates $\alpha$ rises in proportion to $t$ from 0, and $\beta_3$
-    from $\beta_1$ so that the half-life of the mean does.
+    Over the first $T$ updates $\alpha$ rises linearly from 0, and $\beta_3$ rises from
+    $\beta_1$ such that the half-life of the slow average grows linearly.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in (0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        beta_3: $\beta_3$ in (0, 1), of the slow mean.
-        alpha: $\alpha$ >= 0, the weight of the slow mean: 4 to 10 in the paper.
-        warmup_steps: $T$ >= 0 updates; the paper takes those of the whole training. 0
-            is no warm-up.
+        beta_3: $\beta_3$ in (0, 1), of the slow average.
+        alpha: $\alpha$ >= 0, the weight of the slow average: 4 to 10 in the paper.
+        warmup_steps: $T$ >= 0 updates, all updates in the paper; 0 is no warm-up.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Pagliardini, Ablin and Grangier, 2024, arXiv:2409.03137, Algorithm 1 and the
     schedules of its section 3. $\alpha$ is 5 as in optax; the authors' code has 2.
@@ -45,17 +44,17 @@ class AdEMAMix(Optimizer):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     beta_1: FloatOrSchedule = Beta(
-        default=0.9, within="(0, 1)", doc="decay β₁ of the mean"
+        default=0.9, within="(0, 1)", doc="decay β₁ of the first moment"
     )
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     beta_3: FloatOrSchedule = Beta(
-        default=0.9999, within="(0, 1)", doc="decay β₃ of the slow mean"
+        default=0.9999, within="(0, 1)", doc="decay β₃ of the slow average"
     )
     alpha: FloatOrSchedule = Hyper(
-        default=5.0, within=">= 0", doc="weight α of the slow mean"
+        default=5.0, within=">= 0", doc="weight α of the slow average"
     )
     warmup_steps: int = Hyper(
-        default=0, within=">= 0", doc="updates T of warm-up", integer=True
+        default=0, within=">= 0", doc="warm-up updates T", integer=True
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 

@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema, maximum, minimum
 from keras_optlab.engine import Optimizer
 
 
-class ADOPT(Optimizer):
-    r"""ADOPT: Adam that converges with any beta, as it divides before it averages.
+class ADOPT(Optimizer, family="adaptive"):
+    r"""ADOPT: Adam that normalizes by the previous second moment, before momentum.
 
     The first step only sets $v_1 = g_1^2$; then
 
@@ -31,17 +31,17 @@ class ADOPT(Optimizer):
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Taniguchi et al., 2024, arXiv:2411.02853, Algorithm 2, which counts from the
-    step that is the second here. pytorch_optimizer 4.1 clips to the next step's bound.
+    Source: Taniguchi et al., 2024, arXiv:2411.02853, Algorithm 2, whose step 1 is
+    step 2 here. pytorch_optimizer 4.1 clips to the next step's bound.
 
     >>> optimizer = ADOPT(1e-3)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.9999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.9999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="least denominator ε")
 
     slots = (Slot("m"), Slot("v"))

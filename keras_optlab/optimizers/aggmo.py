@@ -11,8 +11,8 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class AggMo(Optimizer):
-    r"""AggMo: the mean step of several momenta, the slow ones damped by the fast.
+class AggMo(Optimizer, family="momentum"):
+    r"""AggMo: SGD with the average of three momentum buffers of different damping.
 
     $$v_t^{(i)} = \beta_i v_{t-1}^{(i)} + g_t, \qquad
       \theta_t = \theta_{t-1} - \frac{\eta}{K} \sum_{i=1}^K v_t^{(i)}, \qquad K = 3$$
@@ -22,10 +22,10 @@ class AggMo(Optimizer):
         beta_1: $\beta_1$ in [0, 1); 0 keeps no state.
         beta_2: $\beta_2$ in [0, 1); 0 keeps no state.
         beta_3: $\beta_3$ in [0, 1); 0 keeps no state.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Lucas, Sun, Zemel and Grosse, 2018, arXiv:1804.00325, with the three damping
-    factors that it recommends.
+    Source: Lucas, Sun, Zemel and Grosse, 2018, arXiv:1804.00325, with its three
+    recommended damping factors.
 
     >>> optimizer = AggMo(0.1, beta_3=0.999)
     """

@@ -17,11 +17,11 @@ from keras_optlab.core.numerics import ema, maximum, mean, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Amos(Optimizer):
-    r"""Amos: a rate and a weight decay that fall by themselves, towards a known scale.
+class Amos(Optimizer, family="adaptive"):
+    r"""Amos: normalized gradient with self-decaying rate and adaptive weight decay.
 
     With $M(g)$ the mean of $g^2$ over a tensor, $\hat v_t = v_t / (1 - \beta^t)$, and
-    $s$ the scale that its weights are expected to end at,
+    $s$ the expected final scale of its weights,
 
     $$v_t = \beta v_{t-1} + (1 - \beta) M(g_t), \qquad
       \gamma_t = \frac{\eta^2}{\sqrt{1 + \zeta \sqrt{\eta}\, b_{t-1}}}\,
@@ -36,20 +36,20 @@ class Amos(Optimizer):
             independent batches of data.
         beta: $\beta$ in [0, 1); $1 - \beta$ of the order of the rate.
         decay_speed: $\zeta$ >= 0.
-        scale: $s$ > 0 as a factor on what is usual: $1 / \sqrt{n}$ for a kernel with
-            $n$ inputs, 1/2 for vectors and scalars.
-        **kwargs: What every `Optimizer` takes.
+        scale: Factor > 0 on the default $s$: $1 / \sqrt{n}$ for a kernel with $n$
+            inputs, 1/2 for vectors and scalars.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Tian and Parikh, 2022, arXiv:2210.11693, Algorithm 1, with one $v$ and $b$
-    for each tensor, the most that its memory reduction allows.
+    Source: Tian and Parikh, 2022, arXiv:2210.11693, Algorithm 1, with one $v$ and one
+    $b$ per tensor, the strongest memory reduction that it allows.
 
     >>> optimizer = Amos(0.01)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
-    beta: FloatOrSchedule = Beta(default=0.999, doc="decay β of the mean square")
+    beta: FloatOrSchedule = Beta(default=0.999, doc="decay β of the second moment")
     decay_speed: FloatOrSchedule = Hyper(
-        default=0.25, within=">= 0", doc="speed ζ of decay"
+        default=0.25, within=">= 0", doc="decay speed ζ of the rate"
     )
     scale: FloatOrSchedule = Hyper(default=1.0, doc="factor on the scale s")
 

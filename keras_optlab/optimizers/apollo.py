@@ -21,19 +21,19 @@ from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 from keras_optlab.optimizers.galore import basis, leading_vectors, projected
 
-GROWTH = 1.01  # of an update's length in one step, at most
+GROWTH = 1.01  # largest growth of an update's norm in one step
 
 
 def length(weight: Weight) -> Shape | None:
-    """Return the shape of what is kept about the last update of a matrix."""
+    """Return the shape of the slot for the norm of a matrix's last update."""
     return () if len(weight.shape) > 1 else None
 
 
-class Apollo(Optimizer):
-    r"""APOLLO: the gradient itself, as long as Adam in few dimensions makes it.
+class Apollo(Optimizer, family="memory-efficient"):
+    r"""APOLLO: gradient scaled per channel by Adam's factor in a random low-rank space.
 
-    Every $T$ updates $P$ becomes a random matrix with $r$ columns; then, with the
-    gradient's longer side in its rows,
+    Every $T$ updates $P$ becomes a new random matrix with $r$ columns; then, for a
+    gradient with at least as many rows as columns (or else its transpose),
 
     $$r_t = g_t P, \qquad
       m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, r_t, \qquad
@@ -43,22 +43,21 @@ class Apollo(Optimizer):
       \qquad \theta_t = \theta_{t-1}
       - \eta\, \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\, u_t$$
 
-    with the norms of single rows. $u_t$ grows by 1 % in a step at most. Vectors and
-    scalars take Adam's step; kernels of convolutions are matrices with a column for
-    each output.
+    with row norms. The norm of $u_t$ grows by at most 1 % per step. Vectors and scalars
+    take Adam's step; convolution kernels are matrices with one column per output.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        rank: $r$ >= 1; a matrix with a shorter side has that one's length.
+        rank: $r$ >= 1, limited to the shorter side of each matrix.
         period: $T$ >= 1 updates.
-        scale: $\alpha$ > 0: 1 by channel, and 128 by tensor.
-        scaling: By `"channel"`, as above, or by `"tensor"`, with the norms of whole
-            matrices: with `rank=1`, APOLLO-Mini.
+        scale: $\alpha$ > 0: 1 per channel, 128 per tensor.
+        scaling: `"channel"` as above, or `"tensor"` with the norms of whole matrices:
+            with `rank=1`, APOLLO-Mini.
         projection: `"random"`, or `"svd"` for the gradient's first singular vectors.
-        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0, placed as `"hat"` in `Adam`.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Zhu et al., 2024, arXiv:2412.05270, Algorithm 1. pytorch_optimizer 4.1
     scales the projected gradient and projects it back, so its updates have rank $r$.
@@ -67,26 +66,25 @@ class Apollo(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     rank: int = Hyper(
         default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
     )
     period: int = Hyper(
-        default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
+        default=200, within=">= 1", integer=True, adjustable=False, doc="period T of P"
     )
     scale: FloatOrSchedule = Hyper(default=1.0, doc="factor α on matrices")
     scaling: str = Choice(
-        default="channel", choices=("channel", "tensor"), doc="what has one factor"
+        default="channel", choices=("channel", "tensor"), doc="extent of a scale factor"
     )
     projection: str = Choice(
-        default="random", choices=("random", "svd"), doc="kind of P"
+        default="random", choices=("random", "svd"), doc="kind of projection P"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     may_fail = True
-    spectral = True
     slots = (
         Slot("basis", shape=basis),
         Slot("m", shape=projected),
@@ -127,11 +125,11 @@ class Apollo(Optimizer):
         return -h.alpha_t * u, s.next(length=longest / limiter)
 
     def averaged(self, g, s, h):
-        """Return the slots with the next means."""
+        """Return the slots with updated moments."""
         return s.next(m=ema(s.m, g, h.beta_1), v=ema(s.v, ops.square(g), h.beta_2))
 
     def basis(self, matrix, old, h):
-        """Return a new projector, in the shape of the old one."""
+        """Return a new projection in the shape of the old one."""
         if h.projection == "svd":
             return leading_vectors(matrix, old.shape[1])
         key = seed_at(0, h.count)

@@ -7,17 +7,17 @@ from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class ASAM(Wrapper):
-    r"""ASAM: SAM whose neighbourhood grows with each weight, whatever its scale.
+class ASAM(Wrapper, family="sharpness-aware"):
+    r"""ASAM: SAM with the perturbation scaled by each weight's magnitude.
 
     $$\epsilon = \rho\, \frac{\theta^2 g}{\|\,|\theta|\, g\,\|_2}, \qquad
       \hat g = \nabla L(\theta + \epsilon)$$
 
-    entry by entry, with the norm over all weights; otherwise as `SAM`.
+    elementwise, with the norm over all weights; the rest is `SAM`.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
-        sam_rho: $\rho$ >= 0, the radius; about ten times that of `SAM`.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
+        sam_rho: $\rho$ >= 0, the radius; use about ten times SAM's.
 
     Source: Kwon, Kim, Park and Choi, 2021, arXiv:2102.11600, Algorithm 1 with $p = 2$
     and $\eta = 0$.

@@ -16,11 +16,11 @@ from keras_optlab.core.slots import columns, rows, unfactored
 from keras_optlab.engine import Optimizer
 
 
-class CAME(Optimizer):
-    r"""CAME: Adafactor with momentum, trusted where updates agree with it.
+class CAME(Optimizer, family="memory-efficient"):
+    r"""CAME: Adafactor with momentum divided by a factored deviation of the updates.
 
-    With $\operatorname{root}(X)$ the root of what the row means $R$ and the column
-    means $C$ of $X$, both moving averages, make of it, $RC / \operatorname{mean} R$,
+    With $\operatorname{root}(X)$ the root of $RC / \operatorname{mean} R$, from moving
+    averages of the row means $R$ and the column means $C$ of $X$,
 
     $$u_t = \frac{g_t}{\operatorname{root}_{\beta_2}(g_t^2 + \epsilon_1)}, \qquad
       \hat u_t = \frac{u_t}{\max(1, \operatorname{RMS}(u_t) / d)}, \qquad
@@ -28,7 +28,7 @@ class CAME(Optimizer):
     $$\theta_t = \theta_{t-1} - \eta\, \frac{m_t}
       {\operatorname{root}_{\beta_3}((\hat u_t - m_t)^2 + \epsilon_2)}$$
 
-    Vectors and scalars have a mean square of their own, and move by $\eta\, m_t$.
+    Vectors and scalars have an unfactored second moment and move by $\eta\, m_t$.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -37,8 +37,8 @@ class CAME(Optimizer):
         beta_3: $\beta_3$ in [0, 1).
         epsilon_1: $\epsilon_1$ > 0.
         epsilon_2: $\epsilon_2$ > 0.
-        clip_threshold: $d$ > 0, largest root mean square of an update.
-        **kwargs: What every `Optimizer` takes.
+        clip_threshold: $d$ > 0, largest RMS of $\hat u_t$.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Luo et al., 2023, arXiv:2307.02047, Algorithm 2.
 
@@ -46,18 +46,16 @@ class CAME(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=2e-4)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     beta_3: FloatOrSchedule = Beta(default=0.9999, doc="decay β₃ of the instability")
     epsilon_1: FloatOrSchedule = Hyper(
-        default=1e-30, doc="stabilizer ε₁ of the mean square"
+        default=1e-30, doc="stabilizer ε₁ of the second moment"
     )
     epsilon_2: FloatOrSchedule = Hyper(
         default=1e-16, doc="stabilizer ε₂ of the instability"
     )
-    clip_threshold: FloatOrSchedule = Hyper(
-        default=1.0, doc="largest length d of an update"
-    )
+    clip_threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest update RMS d")
 
     elementwise = False
     slots = (

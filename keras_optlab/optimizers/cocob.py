@@ -14,8 +14,8 @@ from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
 
-class COCOB(Optimizer):
-    r"""COCOB: no learning rate; each weight bets on the sign of its next gradient.
+class COCOB(Optimizer, family="learning-rate-free"):
+    r"""COCOB: per-weight steps by coin betting on gradients, without a learning rate.
 
     $$L_t = \max(L_{t-1}, |g_t|), \qquad G_t = G_{t-1} + |g_t|, \qquad
       R_t = \max(R_{t-1} - g_t (\theta_{t-1} - \theta_0), 0),$$
@@ -24,21 +24,20 @@ class COCOB(Optimizer):
       (L_t + R_t)$$
 
     Args:
-        learning_rate: A factor >= 0 on the way from the last weights to the new ones, 1
-            in the paper; there for schedules and groups.
-        alpha: $\alpha$ > 0; larger makes the first steps shorter.
+        learning_rate: Factor >= 0 on the step (paper: 1), for schedules and groups.
+        alpha: $\alpha$ > 0; larger values make the first steps smaller.
         epsilon: $L_0$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Orabona and Tommasi, 2017, arXiv:1705.07795, Algorithm 2, with gradients
-    where the paper has their negatives.
+    where the paper has negative gradients.
 
     >>> optimizer = COCOB()
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1.0)
-    alpha: FloatOrSchedule = Hyper(default=100.0, doc="caution α of the first steps")
-    epsilon: float = Hyper(default=1e-8, doc="start of L", adjustable=False)
+    alpha: FloatOrSchedule = Hyper(default=100.0, doc="damping α of the first steps")
+    epsilon: float = Hyper(default=1e-8, doc="initial value of L", adjustable=False)
 
     slots = (
         Slot("largest", init="epsilon"),
@@ -47,7 +46,7 @@ class COCOB(Optimizer):
         Slot("wealth"),
         Slot("start", init="weight", constant=True),
     )
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "Training deep networks without learning rates through coin betting",
         "Orabona and Tommasi",

@@ -15,23 +15,22 @@ from keras_optlab.core.spectral import leading_pair
 from keras_optlab.engine import Optimizer
 
 
-class ConditionalGradient(Optimizer):
-    r"""Conditional gradient (Frank-Wolfe): each tensor stays in a ball.
+class ConditionalGradient(Optimizer, family="projection-free"):
+    r"""Conditional gradient (Frank-Wolfe): steps that keep each tensor in a norm ball.
 
     $$\theta_t = (1 - \eta)\, \theta_{t-1} - \eta\, \rho\, s_t$$
 
-    with $s_t = g_t / \|g_t\|$ for the ball of the Frobenius norm, and $s_t = u v^\top$,
-    the first pair of singular vectors of $g_t$, for that of the nuclear norm, whose
-    points are matrices of low rank. From within the ball of radius $\rho$ no step leads
-    out of it.
+    with $s_t = g_t / \|g_t\|$ for the Frobenius norm, and $s_t = u v^\top$ for the
+    nuclear norm, with $u$ and $v$ the first singular vectors of $g_t$, so a step adds
+    a rank-1 matrix. Weights inside the ball of radius $\rho$ stay inside.
 
     Args:
         learning_rate: $\eta$ in [0, 1]; more counts as 1. TensorFlow Addons' rate was
             $1 - \eta$.
         radius: $\rho$ > 0 of each tensor's ball.
-        norm: `"frobenius"`, or `"nuclear"`: for vectors they are the same, and what has
-            more than two axes is taken as a matrix whose columns are the last axis.
-        **kwargs: What every `Optimizer` takes.
+        norm: `"frobenius"` or `"nuclear"`, which are the same for vectors. A tensor of
+            more than two axes is a matrix whose columns are the last axis.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Frank and Wolfe (1956); Jaggi (2013), Algorithm 1.
 
@@ -45,8 +44,6 @@ class ConditionalGradient(Optimizer):
     )
 
     elementwise = False
-    spectral = True
-    rests_at_zero = True
     paper = Paper("An algorithm for quadratic programming", "Frank and Wolfe", 1956)
 
     def update(self, w, g, s, h, t):

@@ -17,8 +17,8 @@ from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, r
 from keras_optlab.engine import Optimizer
 
 
-class DAdaptAdam(Optimizer):
-    r"""D-Adaptation for Adam: it finds its rate from a bound on the distance to go.
+class DAdaptAdam(Optimizer, family="learning-rate-free"):
+    r"""D-Adaptation: Adam with rate from a lower bound on the distance to the optimum.
 
     With $\beta_3 = \sqrt{\beta_2}$, $\eta_t = \eta\, d_{t-1}$, and sums over all
     weights of the model,
@@ -33,15 +33,15 @@ class DAdaptAdam(Optimizer):
       - \frac{m_t}{\sqrt{v_t} + \epsilon}$$
 
     Args:
-        learning_rate: $\eta$ >= 0, a factor on the rate that is found; leave it at 1,
-            or let a schedule bring it from 1 to 0.
+        learning_rate: $\eta$ >= 0, a factor on the estimated rate; leave it at 1, or
+            let a schedule decay it from 1 to 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        d0: $d_0$ > 0, the first estimate, which must be too small.
-        growth_rate: Largest $d_t / d_{t-1}$ > 1; `None` is no bound.
-        bias_correction: Whether $\eta_t$ has Adam's corrections, as in optax.
+        d0: $d_0$ > 0, the first estimate; must be below the true distance.
+        growth_rate: Upper bound > 1 on $d_t / d_{t-1}$; `None` is no bound.
+        bias_correction: Whether $\eta_t$ includes Adam's bias corrections, as in optax.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$.
 
     Source: Defazio and Mishchenko, 2023, arXiv:2301.07733, Algorithm 5, with the
     numerator of the authors' code since version 3.
@@ -50,19 +50,19 @@ class DAdaptAdam(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1.0)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
     growth_rate: FloatOrSchedule | None = Hyper(
-        default=None, within="> 1", doc="largest growth of the estimate"
+        default=None, within="> 1", doc="largest growth factor of the estimate"
     )
-    bias_correction: bool = Flag(default=False, doc="Adam's corrections")
+    bias_correction: bool = Flag(default=False, doc="Adam's bias corrections")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True
     slots = (Slot("m"), Slot("v"), Slot("s"))
     shared = (Slot("numerator"), Slot("d", init="d0"))
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "Learning-rate-free learning by D-adaptation",
         "Defazio and Mishchenko",

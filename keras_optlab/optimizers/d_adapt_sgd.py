@@ -1,4 +1,4 @@
-"""D-Adaptation for gradient descent."""
+"""D-Adaptation for SGD."""
 
 from keras import ops
 
@@ -16,8 +16,8 @@ from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
 
-class DAdaptSGD(Optimizer):
-    r"""D-Adaptation for SGD: it finds its rate from a bound on the distance to go.
+class DAdaptSGD(Optimizer, family="learning-rate-free"):
+    r"""D-Adaptation: SGD with rate from a lower bound on the distance to the optimum.
 
     With norms and inner products over all weights of the model, $g_1$ the first
     gradients, and $\eta_t = \eta\, d_{t-1} / \|g_1\|$,
@@ -28,12 +28,12 @@ class DAdaptSGD(Optimizer):
     $$\theta_t = \beta\, \theta_{t-1} + (1 - \beta)\, (\theta_0 - s_t)$$
 
     Args:
-        learning_rate: $\eta$ >= 0, a factor on the rate that is found; leave it at 1,
-            or let a schedule bring it from 1 to 0.
+        learning_rate: $\eta$ >= 0, a factor on the estimated rate; leave it at 1, or
+            let a schedule decay it from 1 to 0.
         momentum: $\beta$ in [0, 1).
-        d0: $d_0$ > 0, the first estimate, which must be too small.
-        growth_rate: Largest $d_t / d_{t-1}$ > 1; `None` is no bound.
-        **kwargs: What every `Optimizer` takes.
+        d0: $d_0$ > 0, the first estimate; must be below the true distance.
+        growth_rate: Upper bound > 1 on $d_t / d_{t-1}$; `None` is no bound.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Defazio and Mishchenko, 2023, arXiv:2301.07733, Algorithm 4, with the
     numerator of the authors' code since version 3.
@@ -45,12 +45,12 @@ class DAdaptSGD(Optimizer):
     momentum: FloatOrSchedule = Beta(default=0.0, doc="momentum β")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
     growth_rate: FloatOrSchedule | None = Hyper(
-        default=None, within="> 1", doc="largest growth of the estimate"
+        default=None, within="> 1", doc="largest growth factor of the estimate"
     )
 
     slots = (Slot("s"), Slot("start", init="weight", constant=True))
     shared = (Slot("numerator"), Slot("first_norm"), Slot("d", init="d0"))
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "Learning-rate-free learning by D-adaptation",
         "Defazio and Mishchenko",

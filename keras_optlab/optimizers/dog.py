@@ -7,8 +7,8 @@ from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
 
-class DoG(Optimizer):
-    r"""DoG: no learning rate; the distance come so far over the gradients met.
+class DoG(Optimizer, family="learning-rate-free"):
+    r"""DoG: SGD with rate = max distance from start / root of summed squared gradients.
 
     With norms over all weights of the model,
 
@@ -16,15 +16,15 @@ class DoG(Optimizer):
       G_t = G_{t-1} + \|g_t\|^2, \qquad
       \theta_t = \theta_{t-1} - \eta\, \frac{r_t}{\sqrt{G_t + \epsilon}}\, g_t$$
 
-    and $r_0 = \rho\, (1 + \|\theta_0\|)$. The theory is about an average of the
-    weights, which `use_ema` makes.
+    and $r_0 = \rho\, (1 + \|\theta_0\|)$. The theory holds for an average of the
+    weights: see `use_ema`.
 
     Args:
-        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        learning_rate: $\eta$ >= 0, 1 in the paper; for schedules.
         reps_rel: $\rho$ > 0, the first step relative to the weights; lower it if
             training diverges at once.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Ivgi, Hinder and Carmon, 2023, arXiv:2302.12022, Algorithm 1.
 
@@ -37,7 +37,7 @@ class DoG(Optimizer):
 
     slots = (Slot("start", init="weight", constant=True),)
     shared = (Slot("r"), Slot("total"))
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "DoG is SGD's best friend: A parameter-free dynamic step size schedule",
         "Ivgi, Hinder and Carmon",

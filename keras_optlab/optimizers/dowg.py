@@ -7,8 +7,8 @@ from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
 
-class DoWG(Optimizer):
-    r"""DoWG: no learning rate; DoG with gradients weighted by the distance.
+class DoWG(Optimizer, family="learning-rate-free"):
+    r"""DoWG: DoG with squared gradient norms weighted by the squared distance.
 
     With norms over all weights of the model,
 
@@ -17,10 +17,10 @@ class DoWG(Optimizer):
       \theta_t = \theta_{t-1} - \eta\, \frac{r_t^2}{\sqrt{v_t} + \epsilon}\, g_t$$
 
     Args:
-        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        learning_rate: $\eta$ >= 0, 1 in the paper; for schedules.
         initial_distance: $r_0$ > 0.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Khaled, Mishchenko and Jin, 2023, arXiv:2305.16284, Algorithm 1; the
     authors' code has 1e-4 for both $r_0^2$ and $\epsilon$.
@@ -34,7 +34,7 @@ class DoWG(Optimizer):
 
     slots = (Slot("start", init="weight", constant=True),)
     shared = (Slot("squared_distance"), Slot("v"))
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "DoWG unleashed: An efficient universal parameter-free gradient descent method",
         "Khaled, Mishchenko and Jin",

@@ -1,4 +1,4 @@
-"""Moving average of weights."""
+"""Exponential moving average of weights."""
 
 from keras import ops
 
@@ -7,23 +7,23 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class EMA(Wrapper):
-    r"""EMA: an exponential moving average of the weights is what is evaluated.
+class EMA(Wrapper, family="averaging"):
+    r"""EMA: exponential moving average of another optimizer's weights, for evaluation.
 
     $$a_t = \alpha\, a_{t-1} + (1 - \alpha)\, \theta_t, \qquad a_1 = \theta_1$$
 
-    and the inner optimizer goes on from $\theta_t$. In a compiled model the weights are
-    $a$ whenever nothing trains, and for `evaluate`, `predict`, validation and whatever
-    saves or reads weights within `fit`. Statistics of batch normalization are those of
-    $\theta$.
+    The inner optimizer trains the training weights $\theta$. A compiled model holds the
+    evaluation weights $a$ whenever nothing trains, and within `fit` for validation,
+    checkpoints and whatever else reads or saves weights. Batch normalization statistics
+    are those of $\theta$.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         average_decay: $\alpha$ in [0, 1).
 
-    Source: Polyak and Juditsky (1992) for averages, here with weights that fall. The
-    option `use_ema` of every optimizer keeps the same average, leaves the weights as
-    they are until the end of `fit`, and then overwrites them.
+    Source: Polyak and Juditsky (1992) for averages, here an exponential one. The
+    option `use_ema` of every optimizer keeps the same average, but the model keeps the
+    training weights until `fit` overwrites them at its end.
 
     >>> from keras_optlab import optimizers
     >>> optimizer = EMA(optimizers.AdamW(1e-3), average_decay=0.99)

@@ -7,19 +7,18 @@ from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
 
 
-class Fromage(Optimizer):
-    r"""Fromage: each tensor moves by the same share of its length.
+class Fromage(Optimizer, family="layer-wise"):
+    r"""Fromage: gradient rescaled per tensor to a fixed fraction of the weight norm.
 
     $$\theta_t = \frac{1}{\sqrt{1 + \eta^2}} \Bigl[\theta_{t-1}
       - \eta\, \frac{\|\theta_{t-1}\|}{\|g_t\|}\, g_t\Bigr]$$
 
-    Where either norm is zero, as for a bias at its start, their ratio is 1, as in the
-    authors' code; optax gives such a bias a norm of 1e-6, with which it stays near 0.
+    If either norm is zero, as for a new bias, the ratio is 1, as in the authors' code;
+    optax gives such a bias a norm of 1e-6, with which it stays near 0.
 
     Args:
-        learning_rate: $\eta$ >= 0, the share of the length: one number does for most
-            networks.
-        **kwargs: What every `Optimizer` takes.
+        learning_rate: $\eta$ >= 0, the fraction; one value works for most networks.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Bernstein, Vahdat, Yue and Liu, 2020, arXiv:2002.03432, Algorithm 1.
 
@@ -29,7 +28,6 @@ class Fromage(Optimizer):
     learning_rate: LearningRateLike = LearningRate(default=0.01)
 
     elementwise = False
-    rests_at_zero = True
     paper = Paper(
         "On the distance between two neural networks and the stability of learning",
         "Bernstein, Vahdat, Yue and Liu",

@@ -14,8 +14,8 @@ from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
 
-class Ftrl(Optimizer):
-    r"""FTRL-Proximal: follow the regularized leader, with exact zeros by L1.
+class Ftrl(Optimizer, family="proximal"):
+    r"""FTRL-Proximal: follow the regularized leader with Adagrad rates and L1 sparsity.
 
     With $p = -\text{learning\_rate\_power}$ and
     $g'_t = g_t + 2 \lambda_s \theta_{t-1}$,
@@ -25,9 +25,9 @@ class Ftrl(Optimizer):
     $$\theta_t = \frac{\operatorname{clip}(z_t, -\lambda_1, \lambda_1) - z_t}
                       {n_t^p / \eta + 2 \lambda_2 + \beta / \eta}$$
 
-    The weights are rebuilt from $z_t$ at every step. Of their initial values the first
-    leaves the share $1 - (n_0 / n_1)^p$, next to nothing where gradients are small: it
-    is meant for linear models that start at zero. A deep network needs a small $n_0$.
+    Each step recomputes the weights from $z_t$. The first step keeps only a fraction
+    $1 - (n_0 / n_1)^p$ of the initial weights, almost none where gradients are small:
+    FTRL is for linear models that start at zero. A deep network needs a small $n_0$.
 
     Args:
         learning_rate: $\eta$ > 0, the paper's $\alpha$.
@@ -35,10 +35,10 @@ class Ftrl(Optimizer):
         initial_accumulator_value: $n_0$ >= 0; the paper has 0.
         l1_regularization_strength: $\lambda_1$ >= 0.
         l2_regularization_strength: $\lambda_2$ >= 0, half the paper's.
-        l2_shrinkage_regularization_strength: $\lambda_s$ >= 0, a penalty on the weights
-            of the last step only.
+        l2_shrinkage_regularization_strength: $\lambda_s$ >= 0, an L2 penalty on
+            $\theta_{t-1}$ that does not count in $n_t$.
         beta: $\beta$ >= 0 of the paper.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: McMahan et al. (2013), Algorithm 1.
 
@@ -47,23 +47,22 @@ class Ftrl(Optimizer):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     learning_rate_power: FloatOrSchedule = Hyper(
-        default=-0.5, within="<= 0", doc="power -p of the sum"
+        default=-0.5, within="<= 0", doc="power -p of the accumulator"
     )
     initial_accumulator_value: float = Hyper(
-        default=0.1, within=">= 0", doc="start of the sum n₀", adjustable=False
+        default=0.1, within=">= 0", doc="initial accumulator n₀", adjustable=False
     )
     l1_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₁"
+        default=0.0, within=">= 0", doc="L1 strength λ₁"
     )
     l2_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₂"
+        default=0.0, within=">= 0", doc="L2 strength λ₂"
     )
     l2_shrinkage_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λₛ on the last weights"
+        default=0.0, within=">= 0", doc="L2 shrinkage λₛ"
     )
     beta: FloatOrSchedule = Hyper(default=0.0, within=">= 0", doc="smoothing β")
 
-    rests_at_zero = True
     slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))
     paper = Paper(
         "Ad click prediction: a view from the trenches", "McMahan et al.", 2013

@@ -19,7 +19,7 @@ from keras_optlab.engine import Optimizer
 
 
 def sides(weight: Weight) -> tuple[int, int, int] | None:
-    """Return the shorter and the longer side of a matrix, and the rank it is given."""
+    """Return the shorter side, the longer side and the projection rank of a matrix."""
     if len(weight.shape) < 2:
         return None
     short, long = sorted(matrix_shape(weight.shape))
@@ -27,22 +27,22 @@ def sides(weight: Weight) -> tuple[int, int, int] | None:
 
 
 def basis(weight: Weight) -> Shape | None:
-    """Return the shape of the projector of a matrix."""
+    """Return the shape of the projection of a matrix."""
     found = sides(weight)
     return found and (found[0], found[2])
 
 
 def projected(weight: Weight) -> Shape:
-    """Return the shape of what Adam sees of a weight."""
+    """Return the shape of a weight's moments, projected for a matrix."""
     found = sides(weight)
     return (found[1], found[2]) if found else weight.shape
 
 
-class GaLore(Optimizer):
-    r"""GaLore: Adam in the space of a gradient's first singular vectors.
+class GaLore(Optimizer, family="memory-efficient"):
+    r"""GaLore: Adam on the gradient projected onto its leading singular vectors.
 
-    Every $T$ updates $P$ becomes the first $r$ singular vectors of the gradient on the
-    shorter side of the matrix; then, with the gradient's longer side in its rows,
+    For a gradient with at least as many rows as columns (or else its transpose), $P$
+    becomes its first $r$ right singular vectors every $T$ updates; then
 
     $$r_t = g_t P, \qquad
       m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, r_t, \qquad
@@ -51,40 +51,39 @@ class GaLore(Optimizer):
       \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\,
       \frac{m_t}{\sqrt{v_t} + \epsilon} P^\top$$
 
-    Vectors and scalars take Adam's step, without $\alpha$; kernels of convolutions are
-    matrices with a column for each output.
+    Vectors and scalars take Adam's step, without $\alpha$; convolution kernels are
+    matrices with one column per output.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        rank: $r$ >= 1; a matrix with a shorter side has that one's length.
+        rank: $r$ >= 1, limited to the shorter side of each matrix.
         period: $T$ >= 1 updates.
         scale: $\alpha$ > 0.
-        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0, placed as `"hat"` in `Adam`.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Zhao et al., 2024, arXiv:2403.03507, Algorithm 2. As the authors' code it
-    goes on with the old means after a change of $P$. optax projects the other side.
+    Source: Zhao et al., 2024, arXiv:2403.03507, Algorithm 2. As in the authors'
+    code, the moments are kept when $P$ changes. optax projects the other side.
 
     >>> optimizer = GaLore(0.01, rank=32)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     rank: int = Hyper(
         default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
     )
     period: int = Hyper(
-        default=200, within=">= 1", integer=True, adjustable=False, doc="use of P"
+        default=200, within=">= 1", integer=True, adjustable=False, doc="period T of P"
     )
     scale: FloatOrSchedule = Hyper(default=0.25, doc="factor α on matrices")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
     may_fail = True
-    spectral = True
     slots = (
         Slot("basis", shape=basis),
         Slot("m", shape=projected),
@@ -116,7 +115,7 @@ class GaLore(Optimizer):
         return -h.alpha_t * h.scale * ops.reshape(back, w.shape), s
 
     def averaged(self, g, s, h):
-        """Return the slots with the next means."""
+        """Return the slots with updated moments."""
         return s.next(m=ema(s.m, g, h.beta_1), v=ema(s.v, ops.square(g), h.beta_2))
 
 

@@ -7,16 +7,16 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class Grokfast(Wrapper):
-    r"""Grokfast: what is slow in the gradients counts more.
+class Grokfast(Wrapper, family="gradient filter"):
+    r"""Grokfast: amplifies the exponential moving average of the gradients.
 
     $$e_t = \alpha e_{t-1} + (1 - \alpha)\, g_t, \quad e_1 = g_1, \qquad
       \hat g_t = g_t + \lambda\, e_t$$
 
-    and the inner optimizer takes $\hat g_t$ for the gradient.
+    and the inner optimizer receives $\hat g_t$ as the gradient.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         grokfast_alpha: $\alpha$ in [0, 1).
         grokfast_lambda: $\lambda$ >= 0.
 
@@ -26,11 +26,9 @@ class Grokfast(Wrapper):
     >>> optimizer = Grokfast(optimizers.AdamW(1e-3), grokfast_lambda=2.0)
     """
 
-    grokfast_alpha: FloatOrSchedule = Beta(
-        default=0.98, doc="decay α of the slow gradient"
-    )
+    grokfast_alpha: FloatOrSchedule = Beta(default=0.98, doc="decay α of the average")
     grokfast_lambda: FloatOrSchedule = Hyper(
-        default=2.0, within=">= 0", doc="its weight λ"
+        default=2.0, within=">= 0", doc="amplification factor λ"
     )
 
     slots = (Slot("grokfast_mean"),)
@@ -50,6 +48,6 @@ class Grokfast(Wrapper):
         return u, s.next(grokfast_mean=slow)
 
     def amplified(self, g, s, h, t):
-        """Return what the inner optimizer takes for the gradient, and its slow part."""
+        """Return the amplified gradient and its moving average."""
         slow = ops.where(t > 1, ema(s.grokfast_mean, g, h.grokfast_alpha), g)
         return g + h.grokfast_lambda * slow, slow

@@ -1,4 +1,4 @@
-"""Adam on its own learning rate."""
+"""Adam with hypergradient descent on the learning rate."""
 
 from keras import ops
 
@@ -16,8 +16,8 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class HypergradientAdam(Optimizer):
-    r"""Adam-HD: Adam whose rate grows while gradients agree with its last direction.
+class HypergradientAdam(Optimizer, family="hypergradient"):
+    r"""Adam-HD: Adam whose rate changes by the inner product of gradient and last step.
 
     With $u_t = \hat m_t / (\sqrt{\hat v_t} + \epsilon)$ as in `Adam`, $u_0 = 0$, and
     the inner product over all weights of the model,
@@ -26,13 +26,13 @@ class HypergradientAdam(Optimizer):
       \theta_t = \theta_{t-1} - \eta_t\, u_t$$
 
     Args:
-        learning_rate: $\eta_0$ >= 0. A schedule gives the rate to which what has been
-            learned is added.
+        learning_rate: $\eta_0$ >= 0. With a schedule, the learned change is added to
+            its value.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         hypergradient_learning_rate: $\beta$ >= 0.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Baydin et al., 2017, arXiv:1703.04782, Algorithm 5.
 
@@ -40,10 +40,10 @@ class HypergradientAdam(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     hypergradient_learning_rate: FloatOrSchedule = Hyper(
-        default=1e-7, within=">= 0", doc="rate β of the rate"
+        default=1e-7, within=">= 0", doc="learning rate β of the learning rate"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 

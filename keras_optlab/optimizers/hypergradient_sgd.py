@@ -1,4 +1,4 @@
-"""Gradient descent on its own learning rate."""
+"""SGD with hypergradient descent on the learning rate."""
 
 from keras import ops
 
@@ -14,8 +14,8 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class HypergradientSGD(Optimizer):
-    r"""SGD-HD: the rate grows while gradients agree, and falls when they do not.
+class HypergradientSGD(Optimizer, family="hypergradient"):
+    r"""SGD-HD: SGD whose rate changes by the inner product of successive gradients.
 
     With the inner product over all weights of the model,
 
@@ -23,10 +23,10 @@ class HypergradientSGD(Optimizer):
       \theta_t = \theta_{t-1} - \eta_t\, g_t$$
 
     Args:
-        learning_rate: $\eta_0$ >= 0. A schedule gives the rate to which what has been
-            learned is added.
+        learning_rate: $\eta_0$ >= 0. With a schedule, the learned change is added to
+            its value.
         hypergradient_learning_rate: $\beta$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Baydin et al., 2017, arXiv:1703.04782, Algorithm 4.
 
@@ -35,7 +35,7 @@ class HypergradientSGD(Optimizer):
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
     hypergradient_learning_rate: FloatOrSchedule = Hyper(
-        default=1e-3, within=">= 0", doc="rate β of the rate"
+        default=1e-3, within=">= 0", doc="learning rate β of the learning rate"
     )
 
     slots = (Slot("g"),)

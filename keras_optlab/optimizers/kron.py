@@ -30,10 +30,10 @@ from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
-AXES = 6  # of a weight, at most
-DAMPING = 2.0**-13  # noise in a gradient, in parts of its mean size
-FLAT, FALL, LAST = 500, 1000, 0.03  # updates, updates, share of updates
-SETTLED = 5000  # updates; from then on the same 3 of 100 are due
+AXES = 6  # most axes of a weight
+DAMPING = 2.0**-13  # noise added to m, relative to the mean of |m|
+FLAT, FALL, LAST = 500, 1000, 0.03  # updates, updates, final share of due updates
+SETTLED = 5000  # updates; after them the same 3 of each 100 are due
 
 
 def factor(axis: int, weight: Weight) -> Shape | None:
@@ -45,17 +45,17 @@ def factor(axis: int, weight: Weight) -> Shape | None:
     return (n, n) if len(shape) > 1 and 1 < n <= weight.values.max_size else (n,)
 
 
-class Kron(Optimizer):
-    r"""PSGD Kron: a triangular matrix for each axis whitens the momentum.
+class Kron(Optimizer, family="matrix"):
+    r"""PSGD Kron: momentum whitened by one triangular preconditioner per axis.
 
-    With $m$ the mean of gradients, divided by $1 - \beta_1^t$, $\times_i$ a product
-    along axis $i$ of $k$, and $X^{(i)}$ a tensor as a matrix whose rows are the
-    positions along it,
+    With $m$ the bias-corrected first moment, $\times_i$ a product along axis $i$ of
+    $k$, and $X^{(i)}$ a tensor unfolded into a matrix with a row for each position
+    along axis $i$,
 
     $$u_t = m_t \times_1 Q_1^\top Q_1 \cdots \times_k Q_k^\top Q_k, \qquad
       \theta_t = \theta_{t-1} - \eta\, u_t \min(1,\, \rho / \operatorname{rms}(u_t))$$
 
-    The $Q_i$ are fitted so that $u$ has the covariance $I$. With a probe
+    The $Q_i$ are fitted so that $u$ has covariance $I$. With a random probe
     $v \sim N(0, I)$,
 
     $$A = m_t \times_1 Q_1 \cdots \times_k Q_k, \qquad
@@ -64,42 +64,39 @@ class Kron(Optimizer):
       \operatorname{triu}(A^{(i)} A^{(i)\top} - B^{(i)} B^{(i)\top})}{
       \|A^{(i)} A^{(i)\top} + B^{(i)} B^{(i)\top}\|}\, Q_i$$
 
-    Vectors, and axes that are too long, have a diagonal $Q_i$. All are zero until there
-    is a gradient, and then multiples of $I$ with which the first $u$ has an rms of 1;
-    so the steps do not depend on the scale of the loss. In $A$, $m$ has a little noise:
-    $v$ times $2^{-13}$ of its mean size. Without it the factors of entries that have no
-    gradient would grow without end. The fit is renewed in each of the first 500 updates
-    and then ever less, in the end in 3 % of them.
+    Vectors and axes longer than `max_size` have a diagonal $Q_i$. All $Q_i$ are zero
+    until the first non-zero gradient, then multiples of $I$ that give the first $u$ an
+    RMS of 1, so steps do not depend on the scale of the loss. In $A$, $m$ has noise
+    added: $v$ times $2^{-13}$ of the mean of $|m|$. Without noise, factors of entries
+    without gradient grow without bound. The factors are fitted at each of the first 500
+    updates and then less and less often, in the end at 3 % of the updates.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         fit_rate: $\mu$ in (0, 1).
         max_rms: $\rho$ > 0.
-        period: Updates >= 1 between two fits; `None` as above.
-        max_size: Of an axis that is longer than this only a diagonal is fitted.
-        **kwargs: What every `Optimizer` takes.
+        period: Updates >= 1 from one fit to the next; `None` as above.
+        max_size: Longest axis >= 0 with a full $Q_i$; longer axes have a diagonal one.
+        **kwargs: Arguments of every `Optimizer`.
 
     Raises:
         ValueError: if a weight has more than six axes.
 
-    Source: Li, 2015, arXiv:1512.04202, and 2024, arXiv:2402.11858, for the fit; the
-    momentum, the clipping and the falling share of fits are those of the
-    implementation kron_torch. Here the share is kept to without a draw, the factors
-    are balanced after every fit, and probes follow from the number of the update, so
-    that a run that is resumed repeats.
+    Source: Li, 2015, arXiv:1512.04202, and 2024, arXiv:2402.11858, for the fit;
+    momentum, clipping and the falling share of fits are those of kron_torch. Here the
+    updates with a fit are not drawn at random, factors are balanced after every fit,
+    and probes are seeded by the number of the update, so a resumed run repeats.
 
     >>> optimizer = Kron(3e-4, weight_decay=0.1)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    fit_rate: FloatOrSchedule = Hyper(
-        default=0.1, within="(0, 1)", doc="rate μ of the fit"
-    )
-    max_rms: FloatOrSchedule = Hyper(default=1.1, doc="largest size ρ of an update")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    fit_rate: FloatOrSchedule = Hyper(default=0.1, within="(0, 1)", doc="fit rate μ")
+    max_rms: FloatOrSchedule = Hyper(default=1.1, doc="largest update RMS ρ")
     period: int | None = Hyper(
-        default=None, within=">= 1", integer=True, adjustable=False, doc="between fits"
+        default=None, within=">= 1", integer=True, adjustable=False, doc="fit period"
     )
     max_size: int = Hyper(
         default=8192, within=">= 0", integer=True, adjustable=False, doc="longest axis"
@@ -148,13 +145,13 @@ class Kron(Optimizer):
 
 
 def recurrent(count):
-    """Return an update, not far beyond `SETTLED`, in which as much is due."""
+    """Map an update's number to one below `SETTLED + 100` with the same fits due."""
     late = SETTLED + (count - SETTLED) % 100
     return ops.where(count > SETTLED, late, count)
 
 
 def fits(t):
-    """Return how many fits are due in the first updates, where one is 1 at first."""
+    """Return the number of fits due in the first `t` updates: at first one in each."""
     falling = minimum(maximum(t - FLAT, 0.0), -FALL * math.log(LAST))
     rest = maximum(t - FLAT + FALL * math.log(LAST), 0.0)
     fallen = -FALL * ops.expm1(-falling / FALL)
@@ -162,7 +159,7 @@ def fits(t):
 
 
 def started(q, size, count):
-    """Return a factor, which is zero until there is a gradient."""
+    """Return the factor, which at the first gradient becomes a multiple of I."""
     one = ops.eye(q.shape[0], dtype=q.dtype) if len(q.shape) == 2 else ops.ones_like(q)
     known = size > 0
     scale = ops.where(known, ops.where(known, size, 1.0) ** (-0.5 / count), 0.0)
@@ -170,7 +167,7 @@ def started(q, size, count):
 
 
 def fitted(factors, m, h):
-    """Return the factors one step nearer to those that whiten."""
+    """Return the factors after one fitting step towards whitening."""
     drawn = keras.random.normal(m.shape, dtype="float32", seed=seed_at(0, h.count))
     v = ops.cast(drawn, m.dtype)
     a, b = m + DAMPING * mean(ops.abs(m)) * v, v
@@ -185,7 +182,7 @@ def fitted(factors, m, h):
 
 
 def step(q, a, b, h):
-    """Return one factor after a step of the fit."""
+    """Return one factor after a fitting step."""
     if len(q.shape) == 1:
         a, b = ops.sum(ops.square(a), 1), ops.sum(ops.square(b), 1)
         return q - h.fit_rate * (a - b) / ops.max(a + b) * q

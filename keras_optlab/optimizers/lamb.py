@@ -16,8 +16,8 @@ from keras_optlab.core.numerics import ema, norm, one_minus_power, trust_ratio
 from keras_optlab.engine import Optimizer
 
 
-class Lamb(Optimizer):
-    r"""LAMB: Adam with a rate for each tensor, in proportion to its weights.
+class Lamb(Optimizer, family="layer-wise"):
+    r"""LAMB: Adam with each tensor's step rescaled to the norm of its weights.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
@@ -25,16 +25,16 @@ class Lamb(Optimizer):
       + \lambda \theta_{t-1}, \qquad
       \theta_t = \theta_{t-1} - \eta\, \frac{\|\theta_{t-1}\|}{\|u_t\|}\, u_t$$
 
-    Where either norm is zero, as for a bias at its start, their ratio is 1.
+    If either norm is zero, as for a new bias, the ratio is 1.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0; 1e-7 as in Keras, where others have 1e-6.
-        keras_compatible: Whether the decay stays outside the ratio, as it does in
-            Keras, which is not LAMB's.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+        keras_compatible: Whether weight decay stays outside the ratio, as in Keras but
+            not in the paper.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$.
 
     Source: You et al., 2019, arXiv:1904.00962, Algorithm 2, with $\phi(x) = x$ as in
     the experiments. pytorch_optimizer 4.1 does not correct the bias of $v_t$.
@@ -43,10 +43,10 @@ class Lamb(Optimizer):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
-    keras_compatible: bool = Flag(default=False, doc="decay outside the ratio")
+    keras_compatible: bool = Flag(default=False, doc="weight decay outside the ratio")
 
     elementwise = False
     decays_in_rule = True

@@ -15,8 +15,8 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class LaProp(Optimizer):
-    r"""LaProp: the momentum of adapted gradients, where Adam adapts the momentum.
+class LaProp(Optimizer, family="adaptive"):
+    r"""LaProp: Adam that normalizes by the current second moment, before momentum.
 
     $$v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \qquad
       m_t = \beta_1 m_{t-1} + (1 - \beta_1)
@@ -28,17 +28,17 @@ class LaProp(Optimizer):
         beta_1: $\beta_1$ in [0, 1), the paper's $\mu$.
         beta_2: $\beta_2$ in [0, 1), the paper's $\nu$.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Ziyin, Wang and Ueda, 2020, arXiv:2002.04839, Algorithm 1. The authors' code
-    keeps each step's rate in the momentum, which differs once the rate changes.
+    multiplies the rate into the momentum, which differs once the rate changes.
 
     >>> optimizer = LaProp(4e-4)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=4e-4)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
     epsilon: FloatOrSchedule = Hyper(default=1e-15, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))

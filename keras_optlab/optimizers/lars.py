@@ -12,27 +12,27 @@ from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
 
 
-class LARS(Optimizer):
-    r"""LARS: momentum with a rate for each tensor, in proportion to its weights.
+class LARS(Optimizer, family="layer-wise"):
+    r"""LARS: momentum SGD, per-tensor rate scaled by weight norm / gradient norm.
 
     $$\phi_t = \tau\, \frac{\|\theta_{t-1}\|}
                            {\|g_t\| + \lambda \|\theta_{t-1}\|}, \qquad
       v_t = \mu v_{t-1} + \eta\, \phi_t\, (g_t + \lambda \theta_{t-1}), \qquad
       \theta_t = \theta_{t-1} - v_t$$
 
-    Where either norm is zero, as for a bias at its start, $\phi_t = 1$.
+    If $\theta_{t-1}$ (a new bias, say) or the denominator is zero, $\phi_t = 1$.
 
     Args:
         learning_rate: $\eta$ >= 0, the paper's global rate.
         momentum: $\mu$ in [0, 1].
         trust_coefficient: $\tau$ > 0.
-        weight_decay: $\lambda$ >= 0, here a part of the gradient and of the ratio.
-        **kwargs: What every `Optimizer` takes. `decay_mask="matrices"` leaves biases
-            without decay; the ratio applies to them as well.
+        weight_decay: $\lambda$ >= 0, here part of the gradient and of the ratio.
+        **kwargs: Arguments of every `Optimizer`. `decay_mask="matrices"` excludes
+            biases from weight decay; the ratio still applies to them.
 
     Source: You, Gitman and Ginsburg, 2017, arXiv:1708.03888, Algorithm 1, with the rate
     inside the velocity; optax has it outside, which differs once the rate changes, and
-    $\|g_t + \lambda \theta_{t-1}\|$ for a denominator.
+    divides by $\|g_t + \lambda \theta_{t-1}\|$.
 
     >>> optimizer = LARS(1.0, weight_decay=1e-4)
     """

@@ -7,17 +7,16 @@ from keras_optlab.core.numerics import maximum, norm
 from keras_optlab.engine import Optimizer
 
 
-class LDoG(Optimizer):
-    r"""L-DoG: DoG with a rate for each tensor.
+class LDoG(Optimizer, family="learning-rate-free"):
+    r"""L-DoG: DoG with a separate rate for each tensor.
 
-    The formulas are those of `DoG`, with the norms of one tensor in place of the
-    model's.
+    The formulas are those of `DoG`, with norms over one tensor instead of the model.
 
     Args:
-        learning_rate: $\eta$ >= 0, 1 in the paper; there for schedules.
+        learning_rate: $\eta$ >= 0, 1 in the paper; for schedules.
         reps_rel: $\rho$ > 0, the first step relative to the weights.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Ivgi, Hinder and Carmon, 2023, arXiv:2302.12022, section 3.
 
@@ -34,7 +33,7 @@ class LDoG(Optimizer):
         Slot("r", shape="scalar"),
         Slot("total", shape="scalar"),
     )
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "DoG is SGD's best friend: A parameter-free dynamic step size schedule",
         "Ivgi, Hinder and Carmon",

@@ -14,22 +14,22 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
 
-class Lion(Optimizer):
-    r"""Lion: the sign of an interpolation between momentum and gradient.
+class Lion(Optimizer, family="sign"):
+    r"""Lion: sign of an interpolation between momentum and gradient.
 
     $$\theta_t = \theta_{t-1}
       - \eta \operatorname{sign}(\beta_1 m_{t-1} + (1 - \beta_1) g_t), \qquad
       m_t = \beta_2 m_{t-1} + (1 - \beta_2) g_t$$
 
-    Every weight moves by $\eta$, so rates are 3 to 10 times smaller, and weight decays
-    as much larger, than Adam's.
+    Every weight moves by $\eta$: use a rate 3 to 10 times smaller than Adam's, and a
+    weight decay as many times larger.
 
     Args:
         learning_rate: $\eta$ >= 0; 0.001 as in Keras, where the paper has 1e-4.
         beta_1: $\beta_1$ in [0, 1), weight of the momentum in the direction; 0 is the
             sign of the gradient.
         beta_2: $\beta_2$ in [0, 1), decay of the momentum.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Chen et al., 2023, arXiv:2302.06675, Algorithm 2.
 

@@ -7,17 +7,17 @@ from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class Lookahead(Wrapper):
-    r"""Lookahead: slow weights follow those that another optimizer moves.
+class Lookahead(Wrapper, family="averaging"):
+    r"""Lookahead: slow weights interpolated towards another optimizer's fast weights.
 
     The inner optimizer moves the fast weights $\theta$. Every $k$ updates
 
     $$\phi \leftarrow \phi + \alpha\, (\theta - \phi), \qquad \theta \leftarrow \phi$$
 
-    with $\phi$ the slow weights; the inner one keeps its state.
+    with $\phi$ the slow weights. The inner optimizer keeps its state.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         sync_period: $k$ >= 1 updates.
         slow_step_size: $\alpha$ in (0, 1].
 
@@ -28,10 +28,10 @@ class Lookahead(Wrapper):
     """
 
     sync_period: int = Hyper(
-        default=5, within=">= 1", integer=True, doc="updates k between two steps"
+        default=5, within=">= 1", integer=True, doc="updates k between syncs"
     )
     slow_step_size: FloatOrSchedule = Hyper(
-        default=0.5, within="(0, 1]", doc="slow step α"
+        default=0.5, within="(0, 1]", doc="slow step size α"
     )
 
     slots = (Slot("lookahead_slow", init="weight"),)

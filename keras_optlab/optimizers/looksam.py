@@ -8,21 +8,21 @@ from keras_optlab.core.periods import is_due
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class LookSAM(Wrapper):
-    r"""LookSAM: SAM's second gradient every few updates, and what it taught between.
+class LookSAM(Wrapper, family="sharpness-aware"):
+    r"""LookSAM: SAM every k updates, with its sharpness direction reused in between.
 
-    Every $k$ updates, from the first on, with SAM's gradient $g_s$,
+    Every $k$ updates, from the first on, SAM's gradient $g_s$ is used and $g_v$ stored:
 
     $$g_v = g_s - \frac{\langle g, g_s \rangle}{\|g\|^2}\, g, \qquad \hat g = g_s$$
 
-    and otherwise $\hat g = g + \alpha \frac{\|g\|}{\|g_v\|}\, g_v$, with norms over all
-    weights. The inner optimizer takes $\hat g$ for the gradient. It trains models by
+    In between, $\hat g = g + \alpha \frac{\|g\|}{\|g_v\|}\, g_v$. Norms are over all
+    weights. The inner optimizer receives $\hat g$ as the gradient. It trains models by
     `compile` and `fit` only, and not under a `tf.distribute` strategy.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         sam_rho: $\rho$ >= 0, the radius.
-        sam_alpha: $\alpha$ >= 0, the weight of the remembered part.
+        sam_alpha: $\alpha$ >= 0, the weight of the reused $g_v$.
         sam_period: $k$ >= 1 updates.
 
     Source: Liu, Mai, Chen, Hsieh and You, 2022, arXiv:2203.02714, Algorithm 1.
@@ -32,9 +32,7 @@ class LookSAM(Wrapper):
     """
 
     sam_rho: FloatOrSchedule = Hyper(default=0.1, within=">= 0", doc="radius ρ")
-    sam_alpha: FloatOrSchedule = Hyper(
-        default=0.7, within=">= 0", doc="weight α of what was learnt"
-    )
+    sam_alpha: FloatOrSchedule = Hyper(default=0.7, within=">= 0", doc="reuse weight α")
     sam_period: int = Hyper(
         default=5, within=">= 1", integer=True, adjustable=False, doc="period k"
     )

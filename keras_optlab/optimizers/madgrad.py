@@ -14,7 +14,7 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class MADGRAD(Optimizer):
+class MADGRAD(Optimizer, family="adaptive"):
     r"""MADGRAD: dual averaging with a cube root for a denominator, and momentum.
 
     With $\lambda_t = (\eta + \epsilon) \sqrt t$,

@@ -16,7 +16,7 @@ from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class MARS(Optimizer):
+class MARS(Optimizer, family="adaptive"):
     r"""MARS: AdamW on gradients whose variance the last gradient has reduced.
 
     $$c_t = g_t + \gamma \frac{\beta_1}{1 - \beta_1} (g_t - g_{t-1}), \qquad

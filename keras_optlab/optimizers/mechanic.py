@@ -14,7 +14,7 @@ def one_for_each_decay(weight: Weight) -> Shape:
     return (weight.values.mechanic_scales,)
 
 
-class Mechanic(Wrapper):
+class Mechanic(Wrapper, family="learning-rate-free"):
     r"""Mechanic: how far to go where another optimizer leads, learned while training.
 
     With $u_t$ the steps of the inner optimizer, $\Delta$ their sum, $\theta_0$ the
@@ -74,7 +74,7 @@ class Mechanic(Wrapper):
         Slot("mechanic_r", shape=one_for_each_decay),
         Slot("mechanic_s", shape=one_for_each_decay, init="mechanic_s_init"),
     )
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "Mechanic: A learning rate tuner",
         "Cutkosky, Defazio and Mehta",

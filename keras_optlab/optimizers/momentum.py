@@ -12,7 +12,7 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class Momentum(Optimizer):
+class Momentum(Optimizer, family="momentum"):
     r"""Gradient descent with momentum, in the form that the textbook at hand uses.
 
     - `"velocity"`: $v_t = \gamma v_{t-1} + \eta g_t$,

@@ -6,7 +6,7 @@ from keras_optlab.core import FloatOrSchedule, Hyper, Paper
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class MultiSteps(Wrapper):
+class MultiSteps(Wrapper, family="accumulation"):
     r"""MultiSteps: one update of another optimizer by the mean of several gradients.
 
     With $k$ micro-batches for the update that comes next,

@@ -75,7 +75,7 @@ def check_patterns(value: object) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-class Muon(Optimizer):
+class Muon(Optimizer, family="matrix"):
     r"""Muon: momentum whose singular values are all made 1.
 
     For matrices, with $\operatorname{NS}$ some steps of Newton and Schulz' iteration,

@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Nadam(Optimizer):
+class Nadam(Optimizer, family="adaptive"):
     r"""Nadam: Adam with Nesterov's look ahead and a momentum that warms up.
 
     With $\mu_t = \beta_1 (1 - \tfrac12\, 0.96^{\psi t})$ and

@@ -10,7 +10,7 @@ from keras_optlab.core import (
 from keras_optlab.optimizers.nadam import Nadam
 
 
-class NAdamW(Nadam):
+class NAdamW(Nadam, family="adaptive"):
     r"""NAdamW: Nadam as published, with decoupled weight decay.
 
     $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}

@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
 
-class NovoGrad(Optimizer):
+class NovoGrad(Optimizer, family="layer-wise"):
     r"""NovoGrad: momentum of gradients that are divided by their tensor's norm.
 
     With $v_1 = \|g_1\|^2$ and $m_1 = g_1 / (\sqrt{v_1} + \epsilon) + \lambda \theta_0$,

@@ -17,7 +17,7 @@ from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, r
 from keras_optlab.engine import Optimizer
 
 
-class Prodigy(Optimizer):
+class Prodigy(Optimizer, family="learning-rate-free"):
     r"""Prodigy: Adam that finds its rate from how far the weights have come.
 
     With $\beta_3 = \sqrt{\beta_2}$, $\eta_t = \eta\, d_{t-1}$, and sums over all
@@ -72,7 +72,7 @@ class Prodigy(Optimizer):
         Slot("start", init="weight", constant=True),
     )
     shared = (Slot("numerator"), Slot("d", init="d0"), Slot("d_max", init="d0"))
-    finds_rate = True
+    learning_rate_free = True
     paper = Paper(
         "Prodigy: An expeditiously adaptive parameter-free learner",
         "Mishchenko and Defazio",

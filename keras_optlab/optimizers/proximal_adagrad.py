@@ -12,7 +12,7 @@ from keras_optlab.core import (
 from keras_optlab.optimizers.proximal_sgd import ProximalSGD
 
 
-class ProximalAdagrad(ProximalSGD):
+class ProximalAdagrad(ProximalSGD, family="proximal"):
     r"""Proximal Adagrad: penalties act after Adagrad's step, with exact zeros.
 
     $$G_t = G_{t-1} + g_t^2, \qquad \eta_t = \eta / \sqrt{G_t}, \qquad

@@ -11,7 +11,7 @@ from keras_optlab.core.numerics import soft_threshold
 from keras_optlab.engine import Optimizer
 
 
-class ProximalSGD(Optimizer):
+class ProximalSGD(Optimizer, family="proximal"):
     r"""Proximal gradient descent: penalties act after the step, with exact zeros.
 
     $$p_t = \theta_{t-1} - \eta\, g_t, \qquad
@@ -37,7 +37,6 @@ class ProximalSGD(Optimizer):
         default=0.0, within=">= 0", doc="strength λ₂"
     )
 
-    rests_at_zero = True
     paper = Paper(
         "Efficient online and batch learning using forward backward splitting",
         "Duchi and Singer",

@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class QHAdam(Optimizer):
+class QHAdam(Optimizer, family="adaptive"):
     r"""QHAdam: Adam whose two means are each mixed with the gradient at hand.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad

@@ -13,7 +13,7 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
 
-class QHM(Optimizer):
+class QHM(Optimizer, family="momentum"):
     r"""QHM: a weighted mean of the step of gradient descent and that of momentum.
 
     $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad

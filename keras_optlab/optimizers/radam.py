@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import ema, one_minus_power, simple_average_leng
 from keras_optlab.engine import Optimizer
 
 
-class RAdam(Optimizer):
+class RAdam(Optimizer, family="adaptive"):
     r"""RAdam: Adam without its adaptivity until the mean square can be trusted.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad

@@ -17,7 +17,7 @@ from keras_optlab.core.numerics import ema, maximum
 from keras_optlab.engine import Optimizer
 
 
-class RMSprop(Optimizer):
+class RMSprop(Optimizer, family="adaptive"):
     r"""RMSprop: gradients divided by a running root mean square of themselves.
 
     $$S_t = \rho S_{t-1} + (1 - \rho) g_t^2, \qquad

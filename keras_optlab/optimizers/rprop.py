@@ -14,7 +14,7 @@ from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
 
 
-class Rprop(Optimizer):
+class Rprop(Optimizer, family="sign"):
     r"""Rprop: steps of their own size, longer while the gradient keeps its sign.
 
     $$\Delta_t = \operatorname{clip}(\Delta_{t-1} \cdot \{\eta^+, \eta^-, 1\},

@@ -5,7 +5,7 @@ from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class SAM(Wrapper):
+class SAM(Wrapper, family="sharpness-aware"):
     r"""SAM: the gradient of the worst point nearby, for flat minima.
 
     $$\epsilon = \rho\, \frac{g}{\|g\|_2}, \qquad

@@ -5,7 +5,7 @@ from keras_optlab.core import schedule_free as free
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class ScheduleFree(Wrapper):
+class ScheduleFree(Wrapper, family="schedule-free"):
     r"""Schedule-free: an average of another optimizer's path instead of a schedule.
 
     With $u_t$ the step that the inner optimizer takes by the gradient at $y_t$,

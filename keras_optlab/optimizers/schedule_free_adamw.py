@@ -16,7 +16,7 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class ScheduleFreeAdamW(Optimizer):
+class ScheduleFreeAdamW(Optimizer, family="schedule-free"):
     r"""Schedule-free AdamW: an average of the path instead of a decaying rate.
 
     $$v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2, \qquad

@@ -12,7 +12,7 @@ from keras_optlab.core import schedule_free as free
 from keras_optlab.engine import Optimizer
 
 
-class ScheduleFreeSGD(Optimizer):
+class ScheduleFreeSGD(Optimizer, family="schedule-free"):
     r"""Schedule-free SGD: an average of the path instead of a decaying rate.
 
     $$z_{t+1} = z_t - \eta_t (g_t + \lambda y_t), \qquad

@@ -12,7 +12,7 @@ from keras_optlab.core import (
 from keras_optlab.engine import Optimizer
 
 
-class SGD(Optimizer):
+class SGD(Optimizer, family="momentum"):
     r"""Stochastic gradient descent, with momentum or Nesterov's acceleration.
 
     $$v_t = \mu v_{t-1} - \eta g_t, \qquad

@@ -35,7 +35,7 @@ def roots(axis: int, weight: Weight) -> Shape | None:
     return shape if again else None
 
 
-class Shampoo(Optimizer):
+class Shampoo(Optimizer, family="matrix"):
     r"""Shampoo: a matrix for each axis takes the correlations out of the gradient.
 
     For a weight of $k$ axes, with $G^{(i)}$ the gradient as a matrix whose rows are the
@@ -74,7 +74,6 @@ class Shampoo(Optimizer):
 
     elementwise = False
     may_fail = True
-    spectral = True
     slots = (
         *(Slot(f"l_{i}", shape=partial(statistics, i)) for i in range(AXES)),
         *(Slot(f"root_{i}", shape=partial(roots, i)) for i in range(AXES)),

@@ -6,7 +6,7 @@ from keras_optlab.core import LearningRate, LearningRateLike, Paper
 from keras_optlab.engine import Optimizer
 
 
-class SignSGD(Optimizer):
+class SignSGD(Optimizer, family="sign"):
     r"""signSGD: every weight moves by the same amount, against its gradient.
 
     $$\theta_t = \theta_{t-1} - \eta \operatorname{sign}(g_t)$$

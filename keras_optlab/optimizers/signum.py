@@ -14,7 +14,7 @@ from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
 
 
-class Signum(Optimizer):
+class Signum(Optimizer, family="sign"):
     r"""Signum: the sign of a momentum.
 
     $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad

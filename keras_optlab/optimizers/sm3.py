@@ -27,7 +27,7 @@ def along(axis: int, weight: Weight) -> Shape | None:
     return weight.shape[axis : axis + 1] or None
 
 
-class SM3(Optimizer):
+class SM3(Optimizer, family="memory-efficient"):
     r"""SM3: Adagrad with a sum for each row and each column, not for each weight.
 
     For each axis $r$ a vector $\mu^{(r)}$; for each entry $i$, with $i_r$ its position

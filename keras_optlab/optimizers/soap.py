@@ -30,7 +30,7 @@ def squared(axis: int, weight: Weight) -> Shape | None:
     return (shape[axis], shape[axis])
 
 
-class SOAP(Optimizer):
+class SOAP(Optimizer, family="matrix"):
     r"""SOAP: Adam in the slowly turning eigenbasis of Shampoo's matrices.
 
     For each axis $i$ of a weight, with $G^{(i)}$ the gradient as a matrix whose rows
@@ -80,8 +80,6 @@ class SOAP(Optimizer):
 
     elementwise = False
     may_fail = True
-    spectral = True
-    needs_full_rank = True
     slots = (
         Slot("m"),
         Slot("v"),

@@ -16,7 +16,7 @@ from keras_optlab.core.periods import is_due
 from keras_optlab.engine import Optimizer
 
 
-class Sophia(Optimizer):
+class Sophia(Optimizer, family="curvature"):
     r"""Sophia: momentum over the Hessian's diagonal, clipped entry by entry.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad

@@ -18,7 +18,7 @@ from keras_optlab.core.periods import whole
 from keras_optlab.engine import Optimizer
 
 
-class SPAM(Optimizer):
+class SPAM(Optimizer, family="adaptive"):
     r"""SPAM: Adam that clips spikes, and forgets its means now and then.
 
     Every $T$ updates the means are set to zero, and the rate warms up anew: $k$ updates

@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import BetaTensor, ema, maximum, mean, one_minus
 from keras_optlab.engine import Optimizer
 
 
-class StableAdamW(Optimizer):
+class StableAdamW(Optimizer, family="adaptive"):
     r"""StableAdamW: AdamW that slows down where the mean square lags the gradient.
 
     With $\hat\beta = \beta (1 - \beta^{t-1}) / (1 - \beta^t)$, which needs no bias

@@ -7,7 +7,7 @@ from keras_optlab.core.periods import whole
 from keras_optlab.engine.wrapper import Wrapper
 
 
-class SWA(Wrapper):
+class SWA(Wrapper, family="averaging"):
     r"""SWA: the plain average of the weights along the last part of the way.
 
     From update $t_0$ on, every $c$ updates, with $n$ the number of weights averaged

@@ -11,7 +11,7 @@ from keras_optlab.core import (
 from keras_optlab.optimizers.signum import Signum
 
 
-class Tiger(Signum):
+class Tiger(Signum, family="sign"):
     r"""Tiger: Lion with one beta, which is Signum with a weight decay.
 
     $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad

@@ -15,7 +15,7 @@ from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
 
 
-class Yogi(Optimizer):
+class Yogi(Optimizer, family="adaptive"):
     r"""Yogi: Adam whose mean square falls no faster than it rises.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad

@@ -1,9 +1,9 @@
 """Regularizers: penalties on weights or activities that a layer adds to the loss.
 
-Every one is a `keras.regularizers.Regularizer`, one idea a file, for
-`kernel_regularizer=` and the like; `regularize` attaches them to a built model. Their
-factors may be moved while training runs. To regularize all weights of a model, and at
-no cost in the loss, give the optimizer `l1`, `l2`, `weight_decay` or `l1_proximal`.
+Each is a `keras.regularizers.Regularizer` for `kernel_regularizer=` and similar
+arguments; `regularize` attaches them to a built model. Their factors can change during
+training. To regularize all weights of a model without a term in the loss, give the
+optimizer `l1`, `l2`, `weight_decay` or `l1_proximal`.
 """
 
 from keras_optlab.regularizers.group_lasso import GroupLasso

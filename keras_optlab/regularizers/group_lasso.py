@@ -13,7 +13,7 @@ from keras_optlab.regularizers.penalty import Factor, Penalty
 
 
 def group_norms(x: Any, groups: str) -> Any:
-    """Sum over the groups of sqrt(size of the group) times its Euclidean norm."""
+    """Return the sum over groups of sqrt(size of the group) times its norm."""
     if len(x.shape) < 2:
         return ops.sum(ops.absolute(wide(x)))
     units = len(x.shape) - (2 if groups == "in" else 1)
@@ -28,23 +28,24 @@ class GroupLasso(Penalty):
 
         penalty(w) = factor · Σ_g sqrt(n_g) · ‖w_g‖₂
 
-    over the groups g of n_g weights each. A kernel is (..., in, out), and its groups
-    are all weights that leave one input unit (`groups="in"`, the rows of a matrix): if
-    such a group is zero, the input, or the unit of the layer before, may be removed.
-    With `groups="out"` they are all weights that enter one output unit (the columns of
-    a matrix, the filters of a convolution). Each entry of a vector, such as a bias, is
-    a group of its own, whose penalty is that of `L1`.
+    over the groups g of n_g weights each. A kernel has the axes (..., in, out). With
+    `groups="in"` a group is all weights that leave one input unit (a row of a matrix):
+    if it is zero, the input, or the unit of the previous layer, can be removed. With
+    `groups="out"` a group is all weights that enter one output unit (a column of a
+    matrix, a filter of a convolution). Each entry of a vector, such as a bias, is its
+    own group, with the penalty of `L1`.
 
-    At a group that is all zero, where the norm has no gradient, the gradient is 0. A
-    gradient step does not land on exact zeros; set the small groups to zero yourself.
+    The norm has no gradient at an all-zero group; the gradient there is set to 0.
+    Gradient steps do not reach exact zeros; set the small groups to zero yourself.
 
     Args:
         factor: Factor of the penalty; finite, >= 0. Defaults to 0.01.
-        groups: What shares a group, `"in"` or `"out"`. Defaults to `"in"`.
+        groups: Whether a group belongs to an input unit, `"in"`, or to an output unit,
+            `"out"`. Defaults to `"in"`.
 
     Raises:
-        ValueError: if the factor is negative, infinite or NaN, or `groups` is another
-            word.
+        ValueError: if the factor is negative, infinite or NaN, or `groups` is neither
+            `"in"` nor `"out"`.
         TypeError: if the factor is not a number.
 
     Source:
@@ -66,5 +67,5 @@ class GroupLasso(Penalty):
     )
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("factor", lambda w: group_norms(w, self.groups), x)

@@ -40,5 +40,5 @@ class L1(Penalty):
     l1: float = Factor(doc="factor of the sum of absolute values")
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("l1", absolute_sum, x)

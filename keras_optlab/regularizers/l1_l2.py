@@ -38,5 +38,5 @@ class L1L2(Penalty):
     l2: float = Factor(doc="factor of the sum of squares", default=0.0)
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("l1", absolute_sum, x) + self.weighted("l2", square_sum, x)

@@ -42,5 +42,5 @@ class L2(Penalty):
     l2: float = Factor(doc="factor of the sum of squares")
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("l2", square_sum, x)

@@ -13,11 +13,11 @@ from keras_optlab.regularizers.penalty import Factor, Penalty
 
 
 def deviation(x: Any, mode: str) -> Any:
-    """Squared distance of a matrix' columns (or rows) from being orthonormal."""
+    """Return the squared distance of columns (or rows) from being orthonormal."""
     if len(x.shape) < 2:
         raise ValueError(
-            "Orthogonal needs a weight of two or more axes. "
-            f"Received: one of shape {tuple(x.shape)}. Use it for kernels."
+            "Orthogonal needs a weight of two or more axes, such as a kernel. "
+            f"Received: a weight of shape {tuple(x.shape)}."
         )
     w = as_matrix(x)
     products = ops.transpose(w) @ w if mode == "columns" else w @ ops.transpose(w)
@@ -30,24 +30,23 @@ class Orthogonal(Penalty):
         penalty(w) = factor · ‖WᵀW − I‖²_F    mode="columns"
         penalty(w) = factor · ‖WWᵀ − I‖²_F    mode="rows"
 
-    where W is the kernel as a matrix: all axes but the last are made one, so a column
-    is all weights that enter one output unit. A matrix with more columns than rows
-    cannot have orthonormal columns, so its penalty is above 0 at best; give it
-    `mode="rows"`.
+    where W is the kernel as a matrix: all axes but the last are merged, so a column is
+    all weights that enter one output unit. A matrix with more columns than rows cannot
+    have orthonormal columns, so its penalty never reaches 0; use `mode="rows"`.
 
     `keras.regularizers.OrthogonalRegularizer` differs: it normalizes the rows or
-    columns first, so that their length is free, then takes the mean of the absolute
-    products of different ones instead of the sum of squares; it takes matrices only,
-    and its default mode is `"rows"`.
+    columns first, so their length is free. Then it takes the mean of the absolute
+    products of different rows or columns instead of the sum of squares. It takes
+    matrices only, and its default mode is `"rows"`.
 
     Args:
         factor: Factor of the penalty; finite, >= 0. Defaults to 0.01.
-        mode: What is to be orthonormal, `"columns"` or `"rows"`. Defaults to
+        mode: Whether the `"columns"` or the `"rows"` should be orthonormal. Defaults to
             `"columns"`.
 
     Raises:
-        ValueError: if the factor is negative, infinite or NaN, `mode` is another word,
-            or the weight has fewer than two axes.
+        ValueError: if the factor is negative, infinite or NaN, `mode` is neither
+            `"columns"` nor `"rows"`, or the weight has fewer than two axes.
         TypeError: if the factor is not a number.
 
     Source:
@@ -62,9 +61,9 @@ class Orthogonal(Penalty):
 
     factor: float = Factor(doc="factor of the squared distance")
     mode: str = Choice(
-        default="columns", doc="what is orthonormal", choices=("columns", "rows")
+        default="columns", doc="what should be orthonormal", choices=("columns", "rows")
     )
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("factor", lambda w: deviation(w, self.mode), x)

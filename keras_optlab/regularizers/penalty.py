@@ -1,4 +1,4 @@
-"""What all penalties have in common: factors that may move while training runs."""
+"""Base class of the penalties, whose factors can change during training."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from keras_optlab.core.fields import HyperField, as_number
 
 
 class Penalty(Declared, keras.regularizers.Regularizer):
-    """A measure of a tensor times a factor, which a callback may move.
+    """A factor times a measure of a tensor; a callback can change the factor.
 
-    A factor is a Python number, and so a constant of a compiled step, until something
-    that drives it while training runs gives the penalty `live` variables.
+    A factor is a Python number, and so a constant of a compiled step, until a callback
+    that changes it gives the penalty variables, in `scalars`.
     """
 
     def weighted(self, factor: str, measure: Callable[[Any], Any], x: Any) -> Any:
-        """Return the factor of a name times a measure of a tensor, in its dtype."""
+        """Return the named factor times a measure of a tensor, in its dtype."""
         x = ops.convert_to_tensor(x)
         if self.scalars is None and getattr(self, factor) == 0:
             return ops.zeros((), x.dtype)
         return self.strength(factor, x.dtype) * ops.cast(measure(x), x.dtype)
 
     def strength(self, factor: str, dtype: Any) -> Any:
-        """Return the present factor of a name: a number, or a tensor where it moves."""
+        """Return a factor's current value: a number, or a tensor if it can change."""
         if self.scalars is None:
             return getattr(self, factor)
         return ops.cast(ops.convert_to_tensor(self.scalars.variables[factor]), dtype)
 
 
 class FactorField(HyperField):
-    """A number that may move while training runs, though no schedule says how."""
+    """A number that can change during training, but is not given by a schedule."""
 
     def validate(self, value: Any) -> Any:
-        """Return a float, or raise; a regularizer does not know the step."""
+        """Return a float, or raise; a regularizer cannot know a schedule's step."""
         if as_number(value) is None:
             refusal = self.refuse(f"a number {self.domain}", value, TypeError)
             raise TypeError(
-                f"{refusal}. For a schedule, construct with a number and let "
+                f"{refusal}. For a schedule, construct with a number and use "
                 f"callbacks.HyperparameterScheduler({self.name!r}, schedule, "
-                "of=regularizer) move it."
+                "of=regularizer)."
             )
         return super().validate(value)
 

@@ -1,4 +1,4 @@
-"""Regularizers for a model that is built already."""
+"""Regularizers for a built model."""
 
 from __future__ import annotations
 
@@ -12,46 +12,45 @@ from keras_optlab.core.attach import Attachments, Globs, attach, check, select
 def regularize(
     model: keras.Layer, *, match: Globs = "*", skip: Globs = (), **rules: Any
 ) -> Attachments:
-    """Give weights of a built model their regularizers, as if constructed with them.
+    """Attach regularizers to the weights of a built model.
 
     Each keyword is the name of a weight (the last component of its path: `kernel`,
-    `bias`, `recurrent_kernel`, `embeddings`, `gamma`, ...) and its value the
-    regularizer of all weights of this name, in nested models and in layers of layers
-    too. From the next step on, also of a model that was trained before, the loss
-    contains
+    `bias`, `recurrent_kernel`, `embeddings`, `gamma`, ...). Its value is the
+    regularizer of all weights with this name, also in nested models and nested layers.
+    The effect is the same as passing the regularizers to the layers' constructors. From
+    the next step on, also in a model that was trained before, the loss contains
 
-        Σ regularizer(w) over the weights w that are trainable
+        Σ regularizer(w) over the trainable weights w
 
-    A weight that has another regularizer gets the new one, and the result says so. A
-    frozen weight gets one that acts once the weight is trainable again.
+    An existing regularizer is replaced, and the result says so. The regularizer of a
+    frozen weight acts once the weight is trainable again.
 
-    The layers are told too, so that a regularizer is there after saving the model and
-    loading it. Where a layer does not keep one (`RMSNormalization`, a subclassed model
-    without a configuration, a part of the kernels of a `MultiHeadAttention`, which has
-    one argument for all), the result says that it is not saved; call again after
-    loading. What was compiled outside of this model, such as a larger model that
-    contains it or a step of one's own, does not see the change until it is compiled
-    again. Call it before or between calls of `fit`, or in a callback when an epoch
-    begins.
+    The layers store the regularizers too, so they survive saving and loading the model.
+    Some layers cannot store one: `RMSNormalization`, a subclassed model without a
+    configuration, or some of the kernels of a `MultiHeadAttention`, which has one
+    argument for all of them. The result then says that it is not saved; call this
+    function again after loading. A larger model that contains this one, or a custom
+    compiled step, must be compiled again to see the change. Call this function before
+    or between calls of `fit`, or in a callback at the beginning of an epoch.
 
     Args:
         model: A built model, or layer.
-        match: Glob, or list of globs, on the path of a weight; only those that are
-            found get a regularizer. A glob matches whole components anywhere in the
-            path, and the name of a layer all its weights, as in `Group`. Defaults to
-            all.
-        skip: Glob, or list of globs, on the path of weights to leave as they are.
+        match: Glob, or list of globs, on the path of a weight; only matching weights
+            get a regularizer. A glob matches whole components anywhere in the path; the
+            name of a layer matches all its weights, as in `Group`. Defaults to all.
+        skip: Glob, or list of globs, on the path of weights to leave unchanged.
             Defaults to none.
-        **rules: For each name of a weight a regularizer: any callable from a tensor to
-            a scalar.
+        **rules: A regularizer for each weight name: any callable from a tensor to a
+            scalar.
 
     Returns:
-        What was attached, in the order of `model.weights`: a tuple of `path`, `value`,
-        `replaced`, `trainable` and `saved`, which prints as a line for each weight.
+        A tuple with one entry per regularized weight, in the order of `model.weights`,
+        with the attributes `path`, `value`, `replaced`, `trainable` and `saved`. It
+        prints as one line per weight.
 
     Raises:
-        ValueError: if the model has no weights yet, or a rule or a glob of `skip` finds
-            none. Nothing is attached then.
+        ValueError: if the model has no weights yet, or a rule or a glob of `skip`
+            matches no weight. Nothing is attached then.
         TypeError: if a value is not a regularizer.
 
     Example:

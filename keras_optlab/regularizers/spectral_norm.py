@@ -12,18 +12,18 @@ from keras_optlab.regularizers.penalty import Factor, Penalty
 
 
 class SpectralNorm(Penalty):
-    """Penalty on the largest singular value, which makes a layer less sensitive.
+    """Penalty on the largest singular value: a layer reacts less to input changes.
 
         penalty(w) = factor · σ(W)²
 
-    where W is the kernel as a matrix (all axes but the last are made one; a vector is
-    one column) and σ its largest singular value, found by power iteration. The singular
-    vectors u, v are constants to the gradient, which is 2 · factor · σ · uvᵀ.
+    where W is the kernel as a matrix (all axes but the last are merged; a vector is one
+    column) and σ its largest singular value, from power iteration. The singular vectors
+    u, v are constants in the gradient, which is 2 · factor · σ · uvᵀ.
 
-    The paper keeps v from step to step and makes one iteration in each. A regularizer
-    has no state, so this one starts from the same random vector every time and makes
-    several: σ comes out up to a few percent too small where the first singular values
-    lie close together (about 2 % after 10 iterations on a random 512 x 512 matrix). An
+    The paper keeps v between steps and runs one iteration per step. A regularizer has
+    no state, so this one starts from the same random vector every time and runs several
+    iterations. σ is up to a few percent too small if the largest singular values are
+    close together (about 2 % after 10 iterations on a random 512 x 512 matrix). An
     iteration costs as much as a layer's forward pass on two inputs. The paper's factor
     is λ/2.
 
@@ -55,7 +55,7 @@ class SpectralNorm(Penalty):
     )
 
     def __call__(self, x: Any) -> Any:
-        """Penalty of a tensor, a scalar of its dtype."""
+        """Return the penalty of a tensor, a scalar of its dtype."""
         return self.weighted("factor", self._measure, x)
 
     def _measure(self, x: Any) -> Any:

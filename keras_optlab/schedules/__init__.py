@@ -1,10 +1,10 @@
 """Schedules: a value, usually the learning rate, as a pure function of the step.
 
-Every schedule is a `keras.optimizers.schedules.LearningRateSchedule` and works with the
-optimizers of Keras as well as with those of this package, which take one for any
-hyperparameter that may move: a weight decay, a momentum, a threshold. The rate comes
-first, then `steps`, counted in updates, or by name `epochs` with `steps_per_epoch`; the
-first update is step 0.
+Every schedule is a `keras.optimizers.schedules.LearningRateSchedule` and works in the
+optimizers of Keras and of this package. Optimizers of this package take a schedule for
+every adjustable hyperparameter, such as a weight decay, a momentum or a threshold. The
+rate is the first argument. Then comes the length: `steps`, in updates, or the keywords
+`epochs` and `steps_per_epoch`. The first update is step 0.
 """
 
 from keras_optlab.schedules.base import Scaled, Schedule, Timed

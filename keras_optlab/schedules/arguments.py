@@ -1,4 +1,4 @@
-"""The kinds of argument that schedules declare."""
+"""Declarations of the arguments that schedules take."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ REQUIRED: Any = inspect.Parameter.empty
 
 
 def rate(doc: str, default: float = REQUIRED, or_schedule: bool = False) -> Any:
-    """Declare a value of the schedule: finite, >= 0; perhaps itself a schedule."""
+    """Declare a finite value >= 0; `or_schedule` also allows a schedule."""
     return RateField(">= 0", or_schedule, False, default=default, doc=doc)
 
 
 def factor(doc: str, default: float = REQUIRED, within: str = "> 0") -> Any:
-    """Declare what something is multiplied by."""
+    """Declare a factor or an exponent; > 0 by default."""
     return Hyper(default=default, doc=doc, within=within, adjustable=False)
 
 
@@ -30,12 +30,12 @@ def steps(doc: str) -> Any:
 
 
 def share(doc: str, default: float = REQUIRED, within: str = "[0, 1]") -> Any:
-    """Declare a share of something else."""
+    """Declare a fraction; in [0, 1] by default."""
     return Hyper(default=default, doc=doc, within=within, adjustable=False)
 
 
 def rates(doc: str, or_schedule: bool = False) -> Any:
-    """Declare a list of values, each as `rate` declares one."""
+    """Declare a list of values, each checked like a `rate`."""
     return ListField(doc, ">= 0", or_schedule=or_schedule)
 
 
@@ -45,19 +45,19 @@ def boundaries(doc: str) -> Any:
 
 
 class RateField(HyperField):
-    """A value of a schedule, or a schedule inside of another.
+    """A value of a schedule, or a nested schedule.
 
-    What is inside may be cut off before it leaves a range, so only the whole is checked
-    by what it drives.
+    The range of a nested schedule is not checked, because the outer schedule may cut it
+    off before it leaves the range. The hyperparameter checks the outer schedule.
     """
 
     def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
-        """Return the schedule."""
+        """Return the schedule without a check of its range."""
         return schedule
 
 
 class ListField(Field):
-    """A list of numbers, or of schedules if so declared; kept as a tuple."""
+    """A list of numbers, or also schedules with `or_schedule`; stored as a tuple."""
 
     def __init__(
         self, doc: str, within: str, integer: bool = False, or_schedule: bool = False
@@ -90,17 +90,17 @@ class BoundariesField(ListField):
 
 
 def check_pieces(name: str, pieces: tuple[Any, ...], boundaries: tuple[int, ...]):
-    """Raise unless there is a boundary between each two pieces."""
+    """Raise unless there is one piece more than boundaries."""
     if len(pieces) != len(boundaries) + 1:
         raise ValueError(
-            f"`{name}` must be one more than `boundaries`. Received: {name}="
-            f"{list(pieces)!r} and boundaries={list(boundaries)!r}, which are "
+            f"`{name}` must be one entry longer than `boundaries`. Received: {name}="
+            f"{list(pieces)!r} and boundaries={list(boundaries)!r}, of lengths "
             f"{len(pieces)} and {len(boundaries)}."
         )
 
 
 def count(name: str, value: Any, within: str = ">= 0") -> int:
-    """Return the number of steps that a method was asked for, checked.
+    """Return a number of steps as an int, or raise.
 
     >>> count("n", 2.5)
     Traceback (most recent call last):

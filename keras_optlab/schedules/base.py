@@ -1,4 +1,4 @@
-"""The bases of all schedules: evaluation on any backend, length, serialization."""
+"""Base classes of all schedules: evaluation on any backend, length, serialization."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from keras_optlab.schedules.arguments import count, factor, rate
 from keras_optlab.schedules.curves import as_float
 from keras_optlab.schedules.plot import draw
 
-ENDLESS = 100  # updates to show of what has neither an end nor a unit of time
+ENDLESS = 100  # updates to plot of a schedule without an end or a unit of time
 
 
 class Schedule(Declared, LearningRateSchedule):
-    """A value as a pure function of the step, given by its arguments and one formula.
+    """A value as a pure function of the step, defined by its arguments and one formula.
 
     A subclass declares its arguments in the order of its constructor and defines
-    `formula`; one that has a length in steps derives from `Timed`. It is registered
-    with `keras.saving` under the name of its top-level package. A schedule does not
-    change once made, so that it cannot come apart from a training step that was
-    compiled with it.
+    `formula`. A schedule with a length in steps derives from `Timed`. Subclasses are
+    registered with `keras.saving` under the first two parts of their module's name. A
+    schedule is immutable, so it always agrees with a training step compiled with it.
 
-    A schedule times a number is a `Scaled` schedule.
+    `schedule * number` is a `Scaled` schedule.
 
     Attributes:
-        integer_steps: Whether `formula` takes integer steps as such.
+        integer_steps: Whether `formula` gets integer steps without a cast to float.
 
     Example:
         >>> from keras_optlab.schedules.arguments import rate
@@ -49,23 +48,23 @@ class Schedule(Declared, LearningRateSchedule):
     integer_steps: ClassVar[bool] = False
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`; `ops` is `numpy` or `keras.ops`.
+        """Return the value at `step`; `ops` is `numpy` or `keras.ops`.
 
-        The step is a float array or tensor. Where the class sets `integer_steps`, a
-        tensor is an integer one, if the caller's is: float32 cannot count beyond
-        2**24. The functions of `curves` take it.
+        The step is a float array or tensor. If the class sets `integer_steps`, an
+        integer tensor stays an integer tensor, since float32 cannot count beyond 2**24.
+        The functions of `curves` take both.
         """
         raise NotImplementedError(
             f"{type(self).__name__} must define `formula(self, step, ops)`."
         )
 
     def __call__(self, step: Any) -> Any:
-        """Value at `step`, counted in updates from 0.
+        """Return the value at `step`, counted in updates from 0.
 
         Args:
-            step: A Python number or a NumPy array, >= 0, to get a float or an array
-                computed in float64; or a Keras variable or a tensor, inside a compiled
-                function or not, to get a tensor (float32, or float64 where that is
+            step: A Python number or a NumPy array, >= 0: returns a float or an array,
+                computed in float64. Or a Keras variable or a tensor, inside a compiled
+                function or not: returns a tensor (float32, or float64 if that is
                 `floatx`).
         """
         if isinstance(step, int | float | np.generic | np.ndarray):
@@ -84,29 +83,29 @@ class Schedule(Declared, LearningRateSchedule):
 
     @property
     def end(self) -> int | None:
-        """Step from which on the value stays where it has been led; `None` without.
+        """First step of the constant final value, or `None`.
 
-        What goes on for ever has no end, nor has what stays at a level that was given
-        to train at: the number behind a warm-up, the last level of `Piecewise`.
+        An endless schedule has no end. A constant level to train at is no end either:
+        the number after a warm-up, the last level of `Piecewise`.
         """
         return None
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return ENDLESS
 
     def values(self, n: int) -> np.ndarray:
-        """Values of the first `n` steps as a float64 array, to plot or to check."""
+        """Return the values of the first `n` steps as a float64 array."""
         return self(np.arange(count("n", n)))
 
     def plot(self, n: int | None = None, ax: Any = None) -> Any:
         """Draw the values over the steps; needs matplotlib.
 
         Args:
-            n: Number of the last step to draw; integer > 0. By default until the end,
-                or a few periods of what has none.
-            ax: matplotlib axes to draw into; of a new figure by default.
+            n: Last step to draw; integer > 0. Defaults to the end of the schedule, or
+                to a few periods of a schedule without an end.
+            ax: matplotlib axes to draw into. Defaults to the axes of a new figure.
 
         Returns:
             The matplotlib axes.
@@ -120,20 +119,20 @@ class Schedule(Declared, LearningRateSchedule):
 class Timed(Schedule):
     """A schedule with a length, which the constructor takes in updates or in epochs.
 
-    A subclass declares `steps`. Instead of these its constructor takes, by name,
-    `epochs` and `steps_per_epoch`; a fraction of an epoch is rounded to whole updates.
-    What is kept and saved is the length in updates.
+    A subclass declares `steps`. Its constructor takes `steps`, or the keywords `epochs`
+    and `steps_per_epoch`, whose product is rounded to whole updates. Only the length in
+    updates is stored and saved.
 
     Args:
         epochs: Length in epochs; > 0.
-        steps_per_epoch: Updates in an epoch: batches, if gradients are not accumulated;
-            integer > 0.
+        steps_per_epoch: Updates per epoch: batches per epoch, if gradients are not
+            accumulated; integer > 0.
 
     Attributes:
-        ends: Whether its value stays the same from step `steps` on.
+        ends: Whether the value is constant from step `steps` on.
 
     Raises:
-        TypeError: if the length is given in both ways or in none.
+        TypeError: if the length is given in both ways or not at all.
 
     Example:
         >>> from keras_optlab.schedules.arguments import rate, steps
@@ -163,7 +162,7 @@ class Timed(Schedule):
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # The constructor takes these two, but they are no part of what it makes.
+        # The constructor takes these two fields, but the schedule does not store them.
         cls.fields = cls.fields | Timed.fields
         super().__init_subclass__(**kwargs)
         cls.fields = {k: f for k, f in cls.fields.items() if k not in Timed.fields}
@@ -190,19 +189,19 @@ class Timed(Schedule):
 
     @property
     def end(self) -> int | None:
-        """Step from which on the value stays where it has been led; `None` without."""
+        """First step of the constant final value, or `None`."""
         return self._values.steps if self.ends else None
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return self._values.steps
 
 
 def value_of(schedule: Any, step: Any, ops: Any) -> Any:
-    """Value at `step` of a number, a `Schedule` or any other schedule of Keras.
+    """Return the value at `step` of a number, a `Schedule` or another Keras schedule.
 
-    A formula calls this for what it wraps; `step` and `ops` are the formula's own.
+    Formulas call this for nested schedules, with their own `step` and `ops`.
     """
     if isinstance(schedule, Schedule):
         time = step if schedule.integer_steps else as_float(step, ops)
@@ -212,19 +211,19 @@ def value_of(schedule: Any, step: Any, ops: Any) -> Any:
     if ops is not np:
         return as_float(_value_of_keras(schedule, step), ops)
 
-    # Keras' own schedules promise nothing for more than one step at a time.
+    # Keras' schedules may not be vectorized, so they are called step by step.
     def one(s: np.float64) -> np.ndarray:
-        counts = s.is_integer() and s < 2**31  # all that JAX takes
+        counts = s.is_integer() and s < 2**31  # the limit of JAX
         return keras_ops.convert_to_numpy(schedule(int(s) if counts else s))
 
     return np.vectorize(one, otypes=["float64"])(step)
 
 
 def _value_of_keras(schedule: LearningRateSchedule, step: Any) -> Any:
-    """Value of a schedule that was written for the counter of an optimizer of Keras.
+    """Return the value of a schedule written for the step counter of a Keras optimizer.
 
-    That is an integer variable, which may be multiplied by 0.1; an integer tensor of
-    TensorFlow may not.
+    That counter is an integer variable, which can be multiplied by 0.1. An integer
+    tensor of TensorFlow cannot, so the step is cast to float if the schedule fails.
     """
     try:
         return schedule(step)
@@ -233,7 +232,7 @@ def _value_of_keras(schedule: LearningRateSchedule, step: Any) -> Any:
 
 
 def _counted(step: Any) -> Any:
-    """Return a step as a tensor of a type that is wide enough to count."""
+    """Return a step as a tensor of a dtype with at least 32 bits."""
     step = keras_ops.convert_to_tensor(step)
     dtype = keras.backend.standardize_dtype(step.dtype)
     if dtype in ("int32", "int64", "float32", "float64"):
@@ -242,7 +241,7 @@ def _counted(step: Any) -> Any:
 
 
 def horizon_of(schedule: Any) -> int:
-    """How many updates show what there is to see of what a schedule wraps."""
+    """Return the horizon of a nested schedule; `ENDLESS` if it has none."""
     return schedule.horizon if isinstance(schedule, Schedule) else ENDLESS
 
 
@@ -251,12 +250,12 @@ class Scaled(Schedule):
 
         value(t) = factor · schedule(t)
 
-    `schedule * factor` and `factor * schedule` make the same. Neither Keras, optax nor
+    `schedule * factor` and `factor * schedule` return it. Neither Keras, optax nor
     torch has it.
 
     Args:
         schedule: A schedule of this package or of Keras, or a number, finite and >= 0.
-        factor: What it is multiplied by; finite, >= 0.
+        factor: Factor on all values; finite, >= 0.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -272,19 +271,19 @@ class Scaled(Schedule):
 
     integer_steps = True
 
-    schedule: float | LearningRateSchedule = rate("what is scaled", or_schedule=True)
-    factor: float = factor("what it is multiplied by", within=">= 0")
+    schedule: float | LearningRateSchedule = rate("schedule to scale", or_schedule=True)
+    factor: float = factor("factor on all values", within=">= 0")
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         return value_of(self.schedule, step, ops) * self.factor
 
     @property
     def end(self) -> int | None:
-        """Step from which on the value stays where it has been led; `None` without."""
+        """First step of the constant final value, or `None`."""
         return end_of(self.schedule)
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return horizon_of(self.schedule)

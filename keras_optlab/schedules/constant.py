@@ -13,16 +13,16 @@ class Constant(Schedule):
 
         value(t) = value
 
-    A plain number does the same and can be changed while training runs; this is for
-    where a schedule is asked for. Equal to `optax.constant_schedule(value)`. torch's
-    `ConstantLR` is something else: it changes its value once, as `Piecewise` does.
+    A plain number does the same and can be changed during training. Use this class
+    where a schedule is required. Equal to `optax.constant_schedule(value)`. torch's
+    `ConstantLR` differs: it changes its value once, as `Piecewise` does.
 
     Args:
         value: The value; finite, >= 0.
 
     Raises:
         ValueError: if the value is out of range.
-        TypeError: if it is not a number.
+        TypeError: if the value is not a number.
 
     Example:
         >>> Constant(0.1).values(3)
@@ -34,5 +34,5 @@ class Constant(Schedule):
     value: float = rate("value at every step")
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         return value_of(self.value, step, ops)

@@ -14,16 +14,16 @@ class Cosine(Timed):
 
         value(t) = final + (initial - final) · (1 + cos(π t / steps)) / 2
 
-    for t <= steps, and `final` from then on. With `final > initial` it rises, which
-    suits a growing weight decay.
+    for t <= steps, and `final` from then on. With `final > initial` the value rises,
+    for example for a growing weight decay.
 
     Equal to `keras.optimizers.schedules.CosineDecay(initial, steps, final / initial)`,
     to `optax.cosine_decay_schedule` with the same arguments and to torch's
-    `CosineAnnealingLR(T_max=steps, eta_min=final)`, which rises again after that.
+    `CosineAnnealingLR(T_max=steps, eta_min=final)`, which rises again after `T_max`.
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+        steps: Length in updates; integer > 0. Or use the keywords `epochs`, > 0, and
             `steps_per_epoch`, integer > 0.
         final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
 
@@ -48,7 +48,7 @@ class Cosine(Timed):
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         remaining, elapsed = shares(0, self.steps, step, ops)
         high, low = cosine_ramp(remaining, ops), cosine_ramp(elapsed, ops)
         return self.initial * high + self.final * low

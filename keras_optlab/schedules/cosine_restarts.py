@@ -24,30 +24,30 @@ from keras_optlab.schedules.curves import (
 
 
 class CosineRestarts(Timed):
-    """SGDR: half a cosine wave from `initial` to `final`, again and again.
+    """SGDR: cosine annealing from `initial` to `final`, with warm restarts.
 
     Cycle i = 0, 1, ... takes steps · t_mul^i updates. At step τ within it
 
         value = final + (initial - final) · m_mul^i · (1 + cos(π τ / length)) / 2
 
-    and the next cycle begins at τ = length, with its own largest value: `final` is
-    approached but, where `length` is a whole number, never reached. Without an end.
+    and the next cycle begins at τ = length, with its own largest value. If `length` is
+    an integer, the value comes close to `final` but never reaches it. There is no end.
 
     Equal to `keras.optimizers.schedules.CosineDecayRestarts(initial, steps, t_mul,
-    m_mul, final / initial)`, of which XLA makes one that, for some lengths (41 is the
-    first), restarts a step late; to torch's `CosineAnnealingWarmRestarts(T_0=steps,
-    T_mult=t_mul, eta_min=final)`, whose `T_mult` is 1 by default; and to
-    `optax.sgdr_schedule` with a dictionary for each cycle, which ends after the last.
+    m_mul, final / initial)`, which restarts a step late under XLA for some lengths (41
+    is the first); to torch's `CosineAnnealingWarmRestarts(T_0=steps, T_mult=t_mul,
+    eta_min=final)`, whose `T_mult` is 1 by default; and to `optax.sgdr_schedule` with a
+    dictionary for each cycle, which ends after the last cycle.
 
     Args:
         initial: Largest value of the first cycle, at step 0; finite, >= 0.
-        steps: Length of the first cycle in updates; integer > 0. Or by name `epochs`,
-            > 0, and `steps_per_epoch`, integer > 0.
-        t_mul: How many times longer each cycle is than the one before; finite, >= 1.
-            Defaults to 2. If not an integer, a cycle may begin between two steps.
-        m_mul: How many times higher above `final` each cycle starts than the one
-            before; finite, > 0. Defaults to 1.
-        final: What each cycle falls towards; finite, >= 0. Defaults to 0.
+        steps: Length of the first cycle in updates; integer > 0. Or use the keywords
+            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        t_mul: Ratio of the lengths of successive cycles; finite, >= 1. Defaults to 2.
+            If not an integer, a cycle may begin between two steps.
+        m_mul: Ratio of the heights above `final` at which successive cycles start;
+            finite, > 0. Defaults to 1.
+        final: Value that each cycle falls towards; finite, >= 0. Defaults to 0.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -71,14 +71,14 @@ class CosineRestarts(Timed):
     final: float = rate("value at the end of a cycle", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         height, remaining, elapsed = self.cycle(step, ops)
         high, low = cosine_ramp(remaining, ops), cosine_ramp(elapsed, ops)
         high, low = height * high, low + (1.0 - height) * high
         return self.initial * high + self.final * low
 
     def cycle(self, step: Any, ops: Any) -> tuple[Any, Any, Any]:
-        """Height of the present cycle, and its shares that remain and are over."""
+        """Return the current cycle's height and its remaining and elapsed fractions."""
         if self.t_mul == 1:
             index, position = periods(self.steps, step, ops)
             return self.height(index, ops), *shares(0, self.steps, position, ops)
@@ -86,7 +86,7 @@ class CosineRestarts(Timed):
         lengths = self.steps * self.t_mul**number
         begins = self.steps * (self.t_mul**number - 1) / (self.t_mul - 1)
 
-        # Looked up, since a quotient or a logarithm may just miss the next integer.
+        # A table is exact; a quotient or a logarithm may round to below an integer.
         index = number_begun(begins[1:-1], step, ops)
         over = -until_each(begins, index, step, ops)
         ahead = until_each(begins, index + 1, step, ops)
@@ -95,15 +95,15 @@ class CosineRestarts(Timed):
         return height, *parts(ahead, over, length, ops)
 
     def height(self, cycle: Any, ops: Any) -> Any:
-        """Height of a cycle, where that of the first is 1."""
+        """Return the height of a cycle, relative to the first cycle."""
         return power(self.m_mul, cycle, ops)
 
     def number_of_cycles(self, last: float) -> int:
-        """How many cycles begin before the last step that can be counted."""
+        """Return an upper bound on the number of cycles that begin by step `last`."""
         grown = math.log1p((self.t_mul - 1) * min(last, COUNTS) / self.steps)
         return 1 + math.ceil(grown / math.log(self.t_mul))
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return round(self.steps * (1 + self.t_mul + self.t_mul**2))

@@ -1,12 +1,12 @@
-"""The functions of time that schedules are made of.
+"""Functions of time that schedules are built from.
 
 Each takes `ops`, which is `numpy` or `keras.ops`; the formulas are the same for both.
 With `numpy` all is float64. With `keras.ops` a step is an integer tensor, since float32
 cannot count beyond 2**24: steps are subtracted, compared and divided into periods as
-integers, and only the result becomes a float.
+integers, and only the result is cast to float.
 
-A compiler may divide by a constant in multiplying by its reciprocal, so that x / x is
-not always 1. What has to be exact does not rest on a division.
+A compiler may replace division by a constant with multiplication by its reciprocal, so
+x / x is not always 1. Values that must be exact are computed without a division.
 """
 
 from __future__ import annotations
@@ -17,55 +17,55 @@ from typing import Any
 import keras
 import numpy as np
 
-COUNTS = 2**53  # to here, in float64 too
+COUNTS = 2**53  # float64 counts exactly up to here
 
 
 def value_dtype() -> str:
-    """Return the type of a schedule's value: floatx, but never below float32."""
+    """Return the dtype of a schedule's value: floatx, but never below float32."""
     return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
 def as_float(x: Any, ops: Any) -> Any:
-    """`x` in the type of a schedule's value; under NumPy it is float64 already."""
+    """Cast `x` to the dtype of a schedule's value; NumPy's is float64 already."""
     return x if ops is np else ops.cast(x, value_dtype())
 
 
 def last_of(step: Any) -> float:
-    """Return the largest integer of the type of `step`; infinite if it is a float."""
+    """Return the largest step that the dtype of `step` counts; infinite for floats."""
     dtype = keras.backend.standardize_dtype(step.dtype)
     return min(np.iinfo(dtype).max, COUNTS) if "int" in dtype else math.inf
 
 
 def since(begin: float, step: Any, ops: Any) -> Any:
-    """Number of steps since `begin`, 0 before it; an integer if `step` is one."""
+    """Return the steps since `begin`, 0 before it; an integer if `step` is one."""
     begin = min(begin, last_of(step))
-    # Keras' maximum would be shorter, but is float32 on torch.
+    # `ops.maximum` would be shorter, but computes in float32 on torch.
     return ops.where(step > begin, step - begin, ops.zeros_like(step))
 
 
 def until(moment: float, step: Any, ops: Any) -> Any:
-    """Time from `step` to `moment`, which may lie between two steps; negative after."""
+    """Return the time from `step` to `moment`, an integer or not; negative later."""
     whole = min(math.floor(moment), last_of(step))
     return as_float(whole - step, ops) + float(moment - whole)
 
 
 def before(moment: float, step: Any, ops: Any) -> Any:
-    """Whether `step` lies before `moment`."""
+    """Return whether `step` is before `moment`."""
     return until(moment, step, ops) > 0
 
 
 def shares(begin: float, end: float, step: Any, ops: Any) -> tuple[Any, Any]:
-    """Share of the time from `begin` to `end` that remains, and the one that is over.
+    """Return the remaining and the elapsed fraction of the time from `begin` to `end`.
 
-    1 and 0 until `begin`, 0 and 1 from `end` on. Each is computed by itself: near the
-    end of a million steps, 1 minus what is over would be mostly rounding.
+    They are 1 and 0 until `begin`, 0 and 1 from `end` on. Each is computed on its own:
+    near the end of a million steps, 1 - elapsed would be mostly rounding error.
     """
     ahead, over = until(end, step, ops), -until(begin, step, ops)
     return parts(ahead, over, float(end - begin), ops)
 
 
 def parts(ahead: Any, over: Any, length: Any, ops: Any) -> tuple[Any, Any]:
-    """What is ahead and what is over as shares of a length, from 0 to 1."""
+    """Return the remaining and the elapsed time as fractions of a length, in [0, 1]."""
     begun, ended = over > 0, ahead <= 0
     remaining = ops.where(begun, ops.where(ended, 0.0, ahead / length), 1.0)
     elapsed = ops.where(ended, 1.0, ops.where(begun, over / length, 0.0))
@@ -73,17 +73,17 @@ def parts(ahead: Any, over: Any, length: Any, ops: Any) -> tuple[Any, Any]:
 
 
 def number_begun(moments: np.ndarray, step: Any, ops: Any) -> Any:
-    """How many of some moments, in increasing order, are not after `step`."""
+    """Return how many of the moments, in increasing order, are not after `step`."""
     if last_of(step) < math.inf:
         moments = np.ceil(moments[moments <= last_of(step)])
     table = ops.array(_typed(moments, step))
-    # TensorFlow looks up vectors only.
+    # TensorFlow's searchsorted takes vectors only.
     found = ops.searchsorted(table, ops.reshape(step, (-1,)), side="right")
     return ops.reshape(found, ops.shape(step))
 
 
 def until_each(moments: np.ndarray, index: Any, step: Any, ops: Any) -> Any:
-    """Time from `step` to the moments at these indices, as `until` has it."""
+    """Return the time from `step` to the moments at `index`, as `until` does."""
     whole = np.minimum(np.floor(moments), last_of(step))
     rest = ops.array(moments - whole, dtype=value_dtype() if ops is not np else None)
     whole = ops.array(_typed(whole, step))
@@ -95,7 +95,7 @@ def _typed(x: np.ndarray, step: Any) -> np.ndarray:
 
 
 def periods(period: int, step: Any, ops: Any) -> tuple[Any, Any]:
-    """How many whole periods are over, a float, and the step within the present one."""
+    """Return the number of elapsed periods, a float, and the step within a period."""
     if period > last_of(step):
         return as_float(ops.zeros_like(step), ops), step
     position = step % period
@@ -105,25 +105,25 @@ def periods(period: int, step: Any, ops: Any) -> tuple[Any, Any]:
 
 
 def in_periods(period: int, staircase: bool, step: Any, ops: Any) -> Any:
-    """Time in units of `period`, or only the whole ones if it is a staircase."""
+    """Return the time in units of `period`, rounded down for a staircase."""
     if staircase:
         return periods(period, step, ops)[0]
-    return as_float(step, ops) / float(period)  # JAX' integers have 32 bits
+    return as_float(step, ops) / float(period)  # JAX integers have 32 bits
 
 
 def power(base: float, exponent: Any, ops: Any) -> Any:
-    """`base` to any power, 1 at 0.
+    """Return `base` to any power; exactly 1 at exponent 0.
 
-    In float32 the rounding of a base near 1 would grow with the exponent; that of its
-    logarithm, which is taken in float64, does not.
+    In float32 the rounding error of a base near 1 would grow with the exponent. The
+    logarithm of the base avoids this: it is computed in float64.
     """
     return ops.exp(math.log(base) * exponent)
 
 
 def cosine_ramp(x: Any, ops: Any) -> Any:
-    """Half a cosine wave from 0 at x = 0 to 1 at x = 1, level at both ends.
+    """Return half a cosine wave from 0 at x = 0 to 1 at x = 1, flat at both ends.
 
-    It is (1 - cos(π x)) / 2, and as a squared sine also accurate near 0. Both ends are
-    exact in float32 too. The ramps of two shares whose sum is 1 have the sum 1.
+    It is (1 - cos(π x)) / 2, computed as a squared sine, which is accurate near 0. Both
+    ends are exact in float32 too. The ramps of two fractions with sum 1 have sum 1.
     """
     return ops.square(ops.sin(math.pi / 2 * x))

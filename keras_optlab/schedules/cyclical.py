@@ -12,28 +12,28 @@ from keras_optlab.schedules.curves import as_float, periods, power, shares
 
 
 class Cyclical(Timed):
-    """Up from `initial` to `peak` and down again in straight lines, over and over.
+    """Repeated linear cycles from `initial` up to `peak` and back.
 
         value(t) = initial + (peak - initial) · triangle(t) · height(t)
 
-    The triangle is 0 where a cycle begins and 1 in its middle. The height is 1 with
+    The triangle is 0 at the start of a cycle and 1 in its middle. The height is 1 with
     mode "triangular", halved after each cycle with "triangular2", and gamma^t with
-    "exp_range". With `peak < initial` it goes down first, as a momentum may that is
-    cycled against the rate.
+    "exp_range". With `peak < initial` each cycle goes down first, for example for a
+    momentum that is cycled opposite to the learning rate.
 
     Equal to torch's `CyclicLR(base_lr=initial, max_lr=peak, step_size_up=steps / 2,
-    mode=mode, gamma=gamma)`. What it and the paper call the step size is half a cycle.
+    mode=mode, gamma=gamma)`. The step size of torch and of the paper is half a cycle.
     Neither Keras nor optax has it.
 
     Args:
-        initial: Value where a cycle begins; finite, >= 0.
+        initial: Value at the start of a cycle; finite, >= 0.
         peak: Value in the middle of the first cycle; finite, >= 0.
         steps: Length of a cycle in updates; integer > 0. If it is odd, the peak lies
-            between two steps. Or by name `epochs`, > 0, and `steps_per_epoch`,
-            integer > 0.
+            between two steps. Or use the keywords `epochs`, > 0, and
+            `steps_per_epoch`, integer > 0.
         mode: "triangular", "triangular2" or "exp_range". Defaults to "triangular".
-        gamma: Factor of the height for every update, in (0, 1]; needed by "exp_range"
-            and by no other mode.
+        gamma: Factor on the height per update, in (0, 1]; required by mode "exp_range"
+            and refused by the others.
 
     Raises:
         ValueError: if an argument is out of range, or `gamma` does not go with `mode`.
@@ -53,17 +53,17 @@ class Cyclical(Timed):
 
     integer_steps = True
 
-    initial: float = rate("value where a cycle begins")
+    initial: float = rate("value at the start of a cycle")
     peak: float = rate("value in the middle of the first cycle")
     steps: int = steps("length of a cycle")
     mode: str = Choice(
         default="triangular",
-        doc="what becomes of the height",
+        doc="how the height changes",
         choices=("triangular", "triangular2", "exp_range"),
     )
     gamma: float | None = Hyper(
         default=None,
-        doc="factor of the height for every update",
+        doc="factor on the height per update",
         within="(0, 1]",
         adjustable=False,
     )
@@ -74,13 +74,13 @@ class Cyclical(Timed):
         values = super().bind(*args, **kwargs)
         if (values.gamma is None) == (values.mode == "exp_range"):
             raise ValueError(
-                '`gamma` must be given with mode "exp_range", and with no other. '
+                '`gamma` must be given with mode "exp_range" and with no other mode. '
                 f"Received: gamma={values.gamma!r} with mode={values.mode!r}"
             )
         return values
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         cycle, position = periods(self.steps, step, ops)
         below, up = shares(0, self.steps / 2, position, ops)
         down, fallen = shares(self.steps / 2, self.steps, position, ops)
@@ -89,12 +89,12 @@ class Cyclical(Timed):
         return self.initial * (1.0 - height) + wave * height
 
     def height(self, step: Any, cycle: Any, ops: Any) -> Any:
-        """Height of the triangle, which was 1 at first."""
+        """Return the height of the triangle, which starts at 1."""
         if self.gamma is not None:
             return power(self.gamma, as_float(step, ops), ops)
         return 0.5**cycle if self.mode == "triangular2" else 1.0
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return 4 * self.steps

@@ -11,25 +11,26 @@ from keras_optlab.schedules.curves import in_periods, power
 
 
 class Exponential(Timed):
-    """The same factor every `steps` updates, gradually or at once.
+    """Exponential decay by a factor per `steps` updates, smooth or as a staircase.
 
         value(t) = initial · decay_rate ^ (t / steps)
 
-    without an end. With `staircase` the exponent is the largest integer below, so that
-    the value changes only at every multiple of `steps`. A `decay_rate` above 1 grows,
-    as a search for the largest bearable rate wants it.
+    without an end. With `staircase` the exponent is rounded down, so the value changes
+    only at multiples of `steps`. With a `decay_rate` above 1 the value grows, for
+    example in a search for the largest stable learning rate.
 
     Equal to `keras.optimizers.schedules.ExponentialDecay(initial, steps, decay_rate,
     staircase)` and to `optax.exponential_decay(initial, steps, decay_rate,
-    staircase=staircase)`. torch's `ExponentialLR(gamma)` is this with one step, and
-    its `StepLR(step_size, gamma)` the staircase.
+    staircase=staircase)`. torch's `ExponentialLR(gamma)` is this with `steps=1`, and
+    its `StepLR(step_size, gamma)` is this with `staircase=True`.
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Time in which the value changes by the factor, in updates; integer > 0.
-            Or by name `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Updates in which the value changes by the factor; integer > 0. Or use
+            the keywords `epochs`, > 0, and `steps_per_epoch`, integer > 0.
         decay_rate: The factor; finite, > 0. Defaults to 0.1; Keras has no default.
-        staircase: Whether it changes at once. Defaults to False.
+        staircase: Whether the value changes only at multiples of `steps`. Defaults to
+            False.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -45,16 +46,16 @@ class Exponential(Timed):
     integer_steps = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("time for the factor")
+    steps: int = steps("time in which the value changes by the factor")
     decay_rate: float = factor("factor", default=0.1)
-    staircase: bool = Flag(default=False, doc="whether it changes at once")
+    staircase: bool = Flag(default=False, doc="whether to round t / steps down")
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         time = in_periods(self.steps, self.staircase, step, ops)
         return self.initial * power(self.decay_rate, time, ops)
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return 5 * self.steps

@@ -1,4 +1,4 @@
-"""Decay with the inverse square root of time."""
+"""Inverse square root decay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class InverseSqrt(Timed):
 
         value(t) = initial / sqrt(1 + t / steps)
 
-    without an end: half of `initial` at t = 3 · steps.
+    without an end. At t = 3 · steps the value is initial / 2.
 
     The schedule of the Transformer is `Warmup(InverseSqrt(peak, n), n)`: a rise to
     peak = 1 / sqrt(d_model · n) in n updates, then peak · sqrt(n / t). The paper counts
@@ -22,8 +22,8 @@ class InverseSqrt(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Unit of time in updates; integer > 0. Or by name `epochs`, > 0, and
-            `steps_per_epoch`, integer > 0.
+        steps: Unit of time in updates; integer > 0. Or use the keywords `epochs`,
+            > 0, and `steps_per_epoch`, integer > 0.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -43,11 +43,11 @@ class InverseSqrt(Timed):
     steps: int = steps("unit of time")
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         time = in_periods(self.steps, False, step, ops)
         return self.initial / ops.sqrt(1.0 + time)
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return 5 * self.steps

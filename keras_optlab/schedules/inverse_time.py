@@ -1,4 +1,4 @@
-"""Decay with the inverse of time."""
+"""Inverse time decay."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class InverseTime(Timed):
 
         value(t) = initial / (1 + decay_rate · t / steps)
 
-    without an end: with a `decay_rate` of 1 a half at t = steps, a third at 2 · steps.
-    With `staircase`, t / steps is rounded down, so that the value changes only at every
-    multiple of `steps`.
+    without an end. With a `decay_rate` of 1 the value is initial / 2 at t = steps and
+    initial / 3 at t = 2 · steps. With `staircase`, t / steps is rounded down, so the
+    value changes only at multiples of `steps`.
 
     Equal to `keras.optimizers.schedules.InverseTimeDecay(initial, steps, decay_rate,
     staircase)`. Neither optax nor torch has it.
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Unit of time in updates; integer > 0. Or by name `epochs`, > 0, and
-            `steps_per_epoch`, integer > 0.
-        decay_rate: How much the divisor grows in that time; finite, > 0. Defaults to 1;
-            Keras has no default.
-        staircase: Whether the value changes at once. Defaults to False.
+        steps: Unit of time in updates; integer > 0. Or use the keywords `epochs`,
+            > 0, and `steps_per_epoch`, integer > 0.
+        decay_rate: Growth of the divisor per `steps` updates; finite, > 0. Defaults to
+            1; Keras has no default.
+        staircase: Whether to round t / steps down. Defaults to False.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -36,7 +36,8 @@ class InverseTime(Timed):
 
     Source:
         Robbins and Monro, "A Stochastic Approximation Method", 1951, Annals of
-        Mathematical Statistics 22(3): such steps sum to infinity, their squares do not.
+        Mathematical Statistics 22(3): the steps have an infinite sum, their squares a
+        finite sum.
 
     Example:
         >>> InverseTime(0.6, steps=2).values(5)
@@ -47,15 +48,15 @@ class InverseTime(Timed):
 
     initial: float = rate("value at step 0")
     steps: int = steps("unit of time")
-    decay_rate: float = factor("growth of the divisor in that time", default=1.0)
-    staircase: bool = Flag(default=False, doc="whether it changes at once")
+    decay_rate: float = factor("growth of the divisor per `steps`", default=1.0)
+    staircase: bool = Flag(default=False, doc="whether to round t / steps down")
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         time = in_periods(self.steps, self.staircase, step, ops)
         return self.initial / (1.0 + self.decay_rate * time)
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return 5 * self.steps

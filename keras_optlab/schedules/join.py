@@ -1,4 +1,4 @@
-"""One schedule after the other."""
+"""A sequence of schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_optlab.schedules.curves import before, since
 
 
 class Join(Schedule):
-    """One schedule after the other, each counting its own steps from where it begins.
+    """A sequence of schedules, each of which counts its own steps from 0.
 
         value(t) = schedules[i](t - boundaries[i - 1])
 
@@ -23,16 +23,17 @@ class Join(Schedule):
 
     Equal to `optax.join_schedules(schedules, boundaries)` and to torch's
     `SequentialLR(schedulers, milestones=boundaries)`. `Warmup` differs from a `Join`
-    with a line in that the line ends where the other schedule starts, whatever that is.
+    with `Linear`: its line always ends at the first value of the other schedule.
 
     Args:
         schedules: The parts: schedules of this package or of Keras, or numbers, finite
-            and >= 0, to stay at.
+            and >= 0, for constant parts.
         boundaries: The steps, counted in updates, at which the next part begins;
             integers > 0 in increasing order, one fewer than `schedules`.
 
     Raises:
-        ValueError: if an argument is out of range or order, or one too long.
+        ValueError: if a number is out of range, `boundaries` does not increase, or the
+            lengths do not fit.
         TypeError: if an argument is missing or of the wrong kind.
 
     Example:
@@ -56,25 +57,25 @@ class Join(Schedule):
         return values
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         return in_turn(self.schedules, self.boundaries, step, ops)
 
     @property
     def end(self) -> int | None:
-        """Step from which on the value stays where it has been led; `None` without."""
+        """First step of the constant final value, or `None`."""
         end = end_of(self.schedules[-1])
         return None if end is None else max(self.boundaries, default=0) + end
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return max(self.boundaries, default=0) + horizon_of(self.schedules[-1])
 
 
 def in_turn(
     pieces: Sequence[Any], boundaries: Sequence[int], step: Any, ops: Any
 ) -> Any:
-    """Value at `step` of the piece whose turn it is, counted from its own beginning."""
+    """Return the value at `step` of the active piece, which counts from its start."""
     value = value_of(pieces[0], step, ops)
     for begin, piece in zip(boundaries, pieces[1:], strict=True):
         following = value_of(piece, since(begin, step, ops), ops)

@@ -14,7 +14,7 @@ class Linear(Timed):
 
         value(t) = initial + (final - initial) · t / steps
 
-    for t <= steps, and `final` from then on. With `final > initial` it rises.
+    for t <= steps, and `final` from then on. With `final > initial` the value rises.
 
     Equal to `keras.optimizers.schedules.PolynomialDecay(initial, steps, final)`, to
     `optax.linear_schedule(initial, final, steps)`, and to torch's
@@ -23,10 +23,10 @@ class Linear(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+        steps: Length in updates; integer > 0. Or use the keywords `epochs`, > 0, and
             `steps_per_epoch`, integer > 0.
-        final: Value at step `steps` and later; finite, >= 0. Defaults to 0; that of
-            Keras is 0.0001.
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0; Keras'
+            default is 0.0001.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -50,6 +50,6 @@ class Linear(Timed):
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         remaining, elapsed = shares(0, self.steps, step, ops)
         return self.initial * remaining + self.final * elapsed

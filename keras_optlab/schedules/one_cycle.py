@@ -10,7 +10,7 @@ from keras_optlab.schedules.curves import before, cosine_ramp, shares
 
 
 class OneCycle(Timed):
-    """A rise to `peak` and a longer fall to almost nothing, both half cosine waves.
+    """Half a cosine wave up to `peak`, then a longer one down to almost 0.
 
         start = peak · initial_factor    at step 0
         peak                             at step warmup · steps
@@ -21,13 +21,13 @@ class OneCycle(Timed):
     total_steps=steps + 1, pct_start=(warmup * steps + 1) / (steps + 1))`, with
     div_factor = 1 / initial_factor and final_div_factor = 1 / final_factor, whose
     defaults are the same. It equals `optax.cosine_onecycle_schedule(steps, peak,
-    warmup)` where warmup · steps is an integer; elsewhere optax rounds that down.
+    warmup)` if warmup · steps is an integer; otherwise optax rounds it down.
 
     Args:
         peak: Largest value; finite, >= 0.
-        steps: Length of the cycle in updates; integer > 0. Or by name `epochs`, > 0,
-            and `steps_per_epoch`, integer > 0.
-        warmup: Share of `steps` spent rising, in (0, 1). Defaults to 0.3. Where
+        steps: Length of the cycle in updates; integer > 0. Or use the keywords
+            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        warmup: Fraction of `steps` before the peak, in (0, 1). Defaults to 0.3. If
             warmup · steps is not an integer, the peak lies between two steps.
         initial_factor: Value at step 0 in units of `peak`, in [0, 1]. Defaults to 1/25.
         final_factor: Value at the end in units of the value at step 0, in [0, 1].
@@ -52,12 +52,12 @@ class OneCycle(Timed):
 
     peak: float = rate("largest value")
     steps: int = steps("length of the cycle")
-    warmup: float = share("share of the steps spent rising", 0.3, within="(0, 1)")
+    warmup: float = share("fraction of the steps before the peak", 0.3, within="(0, 1)")
     initial_factor: float = share("value at step 0 in units of the peak", 1 / 25)
-    final_factor: float = share("value at the end in units of that at step 0", 1e-4)
+    final_factor: float = share("value at the end in units of the first", 1e-4)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         start = self.peak * self.initial_factor
         end = start * self.final_factor
         top = self.warmup * self.steps

@@ -1,4 +1,4 @@
-"""Constant pieces."""
+"""Piecewise constant values."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from keras_optlab.schedules.join import in_turn
 
 
 class Piecewise(Schedule):
-    """A list of values, each held until the step at which the next one begins.
+    """Piecewise constant values that change at given steps.
 
         value(t) = levels[i]    for boundaries[i - 1] <= t < boundaries[i]
 
     Equal to torch's `MultiStepLR(milestones=boundaries, gamma)` where each level is
     `gamma` times the one before, and to `optax.piecewise_constant_schedule`, which
-    takes the first level and the quotients. Keras' `PiecewiseConstantDecay` changes one
-    update later: this is its `PiecewiseConstantDecay([b - 1 for b in boundaries],
-    levels)`.
+    takes the first level and the ratios. Keras' `PiecewiseConstantDecay` changes one
+    update later: this schedule equals `PiecewiseConstantDecay([b - 1 for b in
+    boundaries], levels)`.
 
     Args:
         boundaries: The steps, counted in updates, at which the value changes; integers
             > 0 in increasing order.
-        levels: The values, one more than `boundaries`; finite, >= 0.
+        levels: The values, one entry more than `boundaries`; finite, >= 0.
 
     Raises:
-        ValueError: if an argument is out of range or order, or one too long.
+        ValueError: if a number is out of range, `boundaries` does not increase, or the
+            lengths do not fit.
         TypeError: if an argument is missing or of the wrong kind.
 
     Source:
         He et al., "Deep Residual Learning for Image Recognition", 2015,
-        arXiv:1512.03385, section 4.2, with a tenth at two boundaries.
+        arXiv:1512.03385, section 4.2: the rate is divided by 10 at two boundaries.
 
     Example:
         >>> Piecewise([2, 5], [0.1, 0.01, 0.001]).values(7)
@@ -52,10 +53,10 @@ class Piecewise(Schedule):
         return values
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         return in_turn(self.levels, self.boundaries, step, ops)
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return 5 * max(self.boundaries, default=80) // 4

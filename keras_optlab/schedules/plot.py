@@ -1,4 +1,4 @@
-"""A picture of a schedule."""
+"""Plots of schedules."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def draw(schedule: Any, last: int, ax: Any = None) -> Any:
     ax.plot(schedule.values(last + 1), label=repr(schedule))
     ax.set_xlabel("step")
     ax.set_ylabel("value")
-    ax.set_ylim(bottom=0, auto=None)  # the top goes on to follow what is drawn later
+    ax.set_ylim(bottom=0, auto=None)  # the top adapts to later curves
     return ax

@@ -1,4 +1,4 @@
-"""A power of the time that remains."""
+"""Polynomial decay."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from keras_optlab.schedules.curves import shares
 
 
 class Polynomial(Timed):
-    """From `initial` to `final` as a power of the time that remains.
+    """Polynomial decay from `initial` to `final`.
 
         value(t) = final + (initial - final) · (1 - t / steps) ^ power
 
-    for t <= steps, and `final` from then on. A power of 1 is `Linear`; a larger one
-    falls sooner and ends gently, a smaller one stays up and then drops.
+    for t <= steps, and `final` from then on. A power of 1 is `Linear`. A larger power
+    falls early and flattens; a smaller power stays high and drops at the end.
 
     Equal to `keras.optimizers.schedules.PolynomialDecay(initial, steps, final,
     power)` without its `cycle`, to `optax.polynomial_schedule(initial, final,
@@ -24,11 +24,11 @@ class Polynomial(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+        steps: Length in updates; integer > 0. Or use the keywords `epochs`, > 0, and
             `steps_per_epoch`, integer > 0.
-        power: Exponent of the remaining time; > 0. Defaults to 2; that of Keras is 1.
-        final: Value at step `steps` and later; finite, >= 0. Defaults to 0; that of
-            Keras is 0.0001.
+        power: Exponent of the remaining time; > 0. Defaults to 2; Keras' default is 1.
+        final: Value at step `steps` and later; finite, >= 0. Defaults to 0; Keras'
+            default is 0.0001.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -53,7 +53,7 @@ class Polynomial(Timed):
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         remaining, _ = shares(0, self.steps, step, ops)
         left = remaining**self.power
         return self.initial * left + self.final * (1 - left)

@@ -10,20 +10,19 @@ from keras_optlab.schedules.curves import shares
 
 
 class Rex(Timed):
-    """REX: a slow fall from `initial` that ends steeply in `final`.
+    """REX: a fall from `initial` to `final`, slow at first and steep at the end.
 
         remaining(t) = 1 - t / steps
         value(t) = final + (initial - final) · remaining / (1/2 + remaining / 2)
 
-    for t <= steps, and `final` from then on. It lies above the straight line: two
-    thirds of `initial` are left at half time if `final` is 0.
+    for t <= steps, and `final` from then on. The value lies above the straight line:
+    with `final = 0` it is 2/3 of `initial` at half time.
 
-    The paper's schedule is this with `final = 0`. Neither Keras, optax nor torch has
-    it.
+    The paper's schedule has `final = 0`. Neither Keras, optax nor torch has it.
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0. Or by name `epochs`, > 0, and
+        steps: Length in updates; integer > 0. Or use the keywords `epochs`, > 0, and
             `steps_per_epoch`, integer > 0.
         final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
 
@@ -48,7 +47,7 @@ class Rex(Timed):
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         remaining, elapsed = shares(0, self.steps, step, ops)
         divisor = 0.5 + 0.5 * remaining
         left, gone = remaining / divisor, 0.5 * elapsed / divisor

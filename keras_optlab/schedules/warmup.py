@@ -13,27 +13,27 @@ from keras_optlab.schedules.curves import shares, since
 
 
 class Warmup(Timed):
-    """A linear rise from `initial` to where `schedule` starts, then `schedule`.
+    """A linear rise from `initial` to the first value of `schedule`, then `schedule`.
 
         value(t) = initial + (schedule(0) - initial) · t / steps    for t < steps
         value(t) = schedule(t - steps)                              for t >= steps
 
-    The wrapped schedule's own count of steps begins when the warm-up ends, so the whole
+    The wrapped schedule counts its steps from the end of the warm-up, so the whole
     takes `steps` updates more than the wrapped schedule alone.
 
     Equal to the `warmup_target` and `warmup_steps` of Keras' `CosineDecay`, and to
     `optax.join_schedules([linear_schedule(initial, schedule(0), steps), schedule],
-    [steps])`, which `optax.warmup_constant_schedule`, `warmup_cosine_decay_schedule`
-    and `warmup_exponential_decay_schedule` are. What optax calls `decay_steps` in the
-    second includes the warm-up.
+    [steps])`, which includes `optax.warmup_constant_schedule`,
+    `warmup_cosine_decay_schedule` and `warmup_exponential_decay_schedule`. The
+    `decay_steps` of the second includes the warm-up.
 
     Args:
-        schedule: What follows the warm-up: a schedule of this package or of Keras, or a
-            number, finite and >= 0, to stay at.
-        steps: Length of the warm-up in updates; integer > 0. Or by name `epochs`, > 0,
-            and `steps_per_epoch`, integer > 0.
-        initial: Value at step 0; finite, >= 0. Defaults to 0, with which the first
-            update moves no weight.
+        schedule: Schedule after the warm-up, of this package or of Keras, or a constant
+            value, finite and >= 0.
+        steps: Length of the warm-up in updates; integer > 0. Or use the keywords
+            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        initial: Value at step 0; finite, >= 0. Defaults to 0, so the first update
+            changes no weight.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -53,23 +53,23 @@ class Warmup(Timed):
 
     integer_steps = True
 
-    schedule: float | LearningRateSchedule = rate("what follows", or_schedule=True)
+    schedule: float | LearningRateSchedule = rate("after the warm-up", or_schedule=True)
     steps: int = steps("length of the warm-up")
     initial: float = rate("value at step 0", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         following = value_of(self.schedule, since(self.steps, step, ops), ops)
         remaining, elapsed = shares(0, self.steps, step, ops)
         return self.initial * remaining + following * elapsed
 
     @property
     def end(self) -> int | None:
-        """Step from which on the value stays where it has been led; `None` without."""
+        """First step of the constant final value, or `None`."""
         end = end_of(self.schedule)
         return None if end is None else self.steps + end
 
     @property
     def horizon(self) -> int:
-        """How many updates show what there is to see of it."""
+        """Number of updates that show the shape of the curve."""
         return self.steps + horizon_of(self.schedule)

@@ -20,30 +20,30 @@ class WarmupStableDecay(Timed):
 
     where r falls from 1 to 0 in the last decay · steps updates; `final` from step
     `steps` on. The curve is r with shape "linear", 1 - sqrt(1 - r) with "1-sqrt", and
-    (1 - cos(π r)) / 2 with "cosine". Up to the decay the value does not depend on when
-    the training ends, so that one can go on from there.
+    (1 - cos(π r)) / 2 with "cosine". On the plateau the value does not depend on when
+    the training ends, so a longer training can continue from there.
 
     The linear one equals `optax.join_schedules` of two `linear_schedule` with a
     `constant_schedule` between them. Neither Keras nor torch has it.
 
     Args:
         peak: Value of the plateau; finite, >= 0.
-        steps: Length of all three parts in updates; integer > 0. Or by name `epochs`,
-            > 0, and `steps_per_epoch`, integer > 0.
-        warmup: Share of `steps` spent rising, in (0, 1). Defaults to 0.05. The first
-            update, at a value of 0, moves no weight.
-        decay: Share of `steps` spent in decay, in (0, 1). Defaults to 0.2.
+        steps: Length of all three parts in updates; integer > 0. Or use the keywords
+            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        warmup: Fraction of `steps` for the rise, in (0, 1). Defaults to 0.05. The value
+            at step 0 is 0, so the first update changes no weight.
+        decay: Fraction of `steps` for the decay, in (0, 1). Defaults to 0.2.
         shape: "1-sqrt", "linear" or "cosine". Defaults to "1-sqrt".
         final: Value at step `steps` and later; finite, >= 0. Defaults to 0.
 
     Raises:
-        ValueError: if an argument is out of range, or both shares exceed the whole.
+        ValueError: if an argument is out of range, or `warmup + decay` exceeds 1.
         TypeError: if an argument is missing or of the wrong kind.
 
     Source:
         Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with
         Scalable Training Strategies", 2024, arXiv:2404.06395, where the decay is
-        exponential; the shape "1-sqrt" and a fifth for the decay are from Hägele et
+        exponential; the shape "1-sqrt" and `decay=0.2` are from Hägele et
         al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
         Durations", 2024, arXiv:2405.18392.
 
@@ -59,8 +59,8 @@ class WarmupStableDecay(Timed):
 
     peak: float = rate("value of the plateau")
     steps: int = steps("length of all three parts")
-    warmup: float = share("share of the steps spent rising", 0.05, within="(0, 1)")
-    decay: float = share("share of the steps spent in decay", 0.2, within="(0, 1)")
+    warmup: float = share("fraction of the steps for the rise", 0.05, within="(0, 1)")
+    decay: float = share("fraction of the steps for the decay", 0.2, within="(0, 1)")
     shape: str = Choice(
         default="1-sqrt",
         doc="curve of the decay",
@@ -74,20 +74,20 @@ class WarmupStableDecay(Timed):
         values = super().bind(*args, **kwargs)
         if values.warmup + values.decay > 1:
             raise ValueError(
-                "`warmup` and `decay` must be at most 1 together. "
+                "`warmup + decay` must be at most 1. "
                 f"Received: warmup={values.warmup!r}, decay={values.decay!r}"
             )
         return values
 
     def formula(self, step: Any, ops: Any) -> Any:
-        """Value at `step`."""
+        """Return the value at `step`."""
         _, risen = shares(0, self.warmup * self.steps, step, ops)
         begin = self.steps - self.decay * self.steps
         left, gone = self.curve(*shares(begin, self.steps, step, ops), ops)
         return risen * (self.peak * left + self.final * gone)
 
     def curve(self, remaining: Any, elapsed: Any, ops: Any) -> tuple[Any, Any]:
-        """How much of the peak is left and gone at these shares of the decay."""
+        """Return the weights of `peak` and `final` at these fractions of the decay."""
         if self.shape == "1-sqrt":
             gone = ops.sqrt(elapsed)
             return remaining / (1.0 + gone), gone

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_optlab.core import Declared, Slot, Values
+from keras_optlab.core.declaration_checks import check_slots
 from keras_optlab.core.types import Tensor
 
 
@@ -26,6 +27,16 @@ class Transform(Declared):
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
     clips: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_slots(cls, cls.fields)
+        if cls.run is Transform.run:
+            raise TypeError(
+                f"{cls.__name__} must implement `run(self, xs, seen, s, z, h)`; or "
+                "derive it from TensorTransform, and implement `one(self, x, seen, s, "
+                "h)`."
+            )
 
     def run(
         self,

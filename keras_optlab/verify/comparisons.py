@@ -18,8 +18,10 @@ from keras import ops
 from keras_optlab import optimizers
 from keras_optlab.verify import oracle
 from keras_optlab.verify.problems import (
-    ALL,
+    FULL_RANK,
     SHAPES,
+    SPECTRAL,
+    all_settings,
     distance,
     gradients,
     trajectory,
@@ -176,8 +178,8 @@ def transcribed(name, settings, posed):
 def tolerance_of(cls, dtype):
     """Return how far an optimizer of a class may end from its paper."""
     kinds = {
-        "spectral": cls.spectral,
-        "found": cls.finds_rate,
+        "spectral": cls.registry_name in SPECTRAL,
+        "found": cls.learning_rate_free,
         "norm": not cls.elementwise,
     }
     kind = next((f"{kind} {dtype}" for kind, it in kinds.items() if it), dtype)
@@ -193,9 +195,9 @@ def first_rate(name):
 def shapes_for(cls):
     """Return shapes on which a rule's result is determined."""
     square = {key: (4, 4) for key in MATRICES}
-    return WITH_BIAS | square if cls.needs_full_rank else WITH_BIAS
+    return WITH_BIAS | square if cls.registry_name in FULL_RANK else WITH_BIAS
 
 
 def papers(dtype="float64"):
     """Return the comparisons of all settings with the papers."""
-    return [with_paper(name, settings, dtype) for name, settings in ALL]
+    return [with_paper(name, settings, dtype) for name, settings in all_settings()]

@@ -89,8 +89,16 @@ VARIANTS = {
     "kron": [{"period": 3, "max_size": 3}],
 }
 
-ALL = [(name, {}) for name in optimizers.names()]
-ALL += [(name, kw) for name, kws in VARIANTS.items() for kw in kws]
+# Rules that step by singular vectors, which float32 knows less well than values; and
+# those that the first gradients determine only if their matrices are of full rank.
+SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"}
+FULL_RANK = {"soap"}
+
+
+def all_settings() -> list[tuple[str, dict[str, object]]]:
+    """Return each optimizer by name with no arguments, and those of its variants."""
+    defaults = [(name, {}) for name in optimizers.names()]
+    return defaults + [(name, kw) for name, kws in VARIANTS.items() for kw in kws]
 
 
 def weights(shapes=SHAPES, size=0.05):

@@ -1,4 +1,4 @@
-"""Every argument of every callback: what is legal is taken, the rest is refused."""
+"""Every argument of every callback: legal values are accepted, others are refused."""
 
 import inspect
 from pathlib import Path
@@ -11,7 +11,7 @@ from keras_optlab import callbacks, optimizers, regularizers, schedules
 HALF = schedules.Constant(0.5)
 GIVEN = optimizers.SGD()
 
-# What a callback cannot be made without.
+# Required arguments of a callback.
 NEEDED = {
     "AverageModelCheckpoint": {"update_weights": False, "filepath": "a.keras"},
     "EarlyStopping": {"monitor": "loss"},
@@ -151,7 +151,7 @@ def test_everything_else_is_refused_by_its_name(name, argument):
         assert "Received: " in told, value
 
 
-# Names that Keras and others have.
+# Argument names of Keras and other libraries.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Checkpoints hold the averages; the training model does, or does not."""
+"""Checkpoints hold the averages; training continues from them or without them."""
 
 import functools
 
@@ -24,7 +24,7 @@ MAKERS = {
 
 
 def averaging(maker="ours"):
-    """Return a model with statistics, which are never averaged."""
+    """Return a model with batch statistics, which are never averaged."""
     keras.utils.set_random_seed(1)
     layers = [keras.layers.BatchNormalization(), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((3,)), *layers])
@@ -46,7 +46,7 @@ def without(maker):
 
 
 def averages(weights, trainable):
-    """Return the averages after the last of the weights, by definition, in float64."""
+    """Return the averages after the last step, from their definition, in float64."""
     average = [w.astype("float64") for w in weights[1]]
     for now in weights[2:]:
         average = [
@@ -151,7 +151,7 @@ def test_an_optimizer_without_averages_is_refused(optimizer, tmp_path):
         model.fit(X, Y, callbacks=[checkpoint], verbose=0)
 
 
-# What ends a checkpoint in the midst of it.
+# Errors and interruptions while a checkpoint is saved.
 
 
 def end_in_the_midst(model, checkpoint, error):
@@ -174,7 +174,7 @@ def trained_apart():
 @pytest.mark.parametrize("update_weights", [False, True])
 @pytest.mark.parametrize("at", [0, 1, 3, 4, 6])
 def test_weights_and_averages_do_not_mix(update_weights, at, tmp_path, monkeypatch):
-    """There are four averaged weights; the fifth assignment and on put them back."""
+    """Four assignments swap the averages in; from the fifth on, weights come back."""
     model = trained_apart()
     before, calls = model.get_weights(), []
     assign = keras.Variable.assign

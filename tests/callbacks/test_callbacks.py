@@ -1,4 +1,4 @@
-"""What callbacks hear of a fit that ends by an exception."""
+"""Which methods of a callback run when `fit` ends by an exception."""
 
 import inspect
 

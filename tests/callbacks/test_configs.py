@@ -1,4 +1,4 @@
-"""Every callback can be serialized and made anew."""
+"""Every callback can be serialized and deserialized."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Steps are counted by batches, whatever an optimizer counts."""
+"""Callbacks count steps by batches, whatever the optimizer counts."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def batches():
 
 
 def of_unknown_length():
-    """Return eight batches, of which nobody knows that they are eight."""
+    """Return eight batches as data of unknown length."""
     if BACKEND != "tensorflow":
         return batches()
     import tensorflow as tf
@@ -79,7 +79,7 @@ def test_weights_are_clipped_at_the_step_that_was_asked_for(make):
     look = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: largest.append(model.get_weights()[0].max())
     )
-    # Step 16 is the first of the third epoch; counted with the ends it would be 14.
+    # Step 16 starts the third epoch; if ends of data counted as steps, 14 would be 16.
     clipping = WeightClipping(high=0.5, start=16, stop=17)
     train(model, clipping, look, epochs=3)
     assert largest[1] > 1.9

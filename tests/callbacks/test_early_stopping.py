@@ -1,4 +1,4 @@
-"""Early stopping: when it stops, and which weights are left whatever ends training."""
+"""EarlyStopping: when it stops, and the final weights whatever ends training."""
 
 import math
 import re
@@ -28,7 +28,7 @@ BACKEND = keras.backend.backend()
 
 
 class Failing(keras.utils.PyDataset):
-    """Data that cannot be read any more after a while."""
+    """A dataset that raises after some batches."""
 
     def __init__(self, batches):
         super().__init__()
@@ -98,7 +98,7 @@ def test_the_best_weights_are_restored_whatever_ends_training(ending, use_ema):
         assert not np.array_equal(best, last)
 
 
-# Metric by step, of 4 steps an epoch. It is looked at after steps 1, 2, 4, 6, 8, ...
+# The metric of each step, 4 steps per epoch; checked after steps 1, 2, 4, 6, 8, ...
 BY_STEP = [9, 5, 9, 3, 9, 4, 9, 4, 9, 4, 9, 4, 9, 4, 9, 4, 9, 4]
 
 STEP_ENDINGS = {
@@ -247,13 +247,13 @@ def test_patience_in_seconds():
     clock, script = Clock(seconds=10), Script([3, 4, 4, 4, 4, 4])
     stopping = EarlyStopping(patience=45.5, patience_unit="seconds", verbose=0)
     stopping.clock = clock
-    fit(compiled(), [clock, script, stopping])  # of 20 seconds an epoch
+    fit(compiled(), [clock, script, stopping])  # 20 seconds per epoch
     assert (stopping.best_epoch, stopping.stopped_epoch) == (0, 3)
 
 
 def test_patience_in_steps_by_epoch():
     stopping = EarlyStopping(patience=5, patience_unit="steps", verbose=0)
-    fit(new_model(), [Script([3, 4, 4, 4, 4, 4]), stopping])  # of 2 steps an epoch
+    fit(new_model(), [Script([3, 4, 4, 4, 4, 4]), stopping])  # 2 steps per epoch
     assert (stopping.best_step, stopping.stopped_epoch) == (2, 3)
 
 
@@ -397,7 +397,7 @@ FITS = {
     "own step, known by step": (with_own_step, "loss", {}, 3),
     "second fit by step": (new_model, "loss", {"epochs": 4, "again": True}, 3),
 }
-if BACKEND != "torch":  # whose trainer has no steps_per_execution
+if BACKEND != "torch":  # torch has no steps_per_execution
     several = lambda: new_model(steps_per_execution=2)  # noqa: E731
     FITS["several steps an execution"] = (several, "loss", {}, None)
     FITS["several steps an execution, by step"] = (several, "loss", {}, 1)

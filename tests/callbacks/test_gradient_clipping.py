@@ -1,4 +1,4 @@
-"""Gradient clipping by a callback: on, moved, reported, and off again."""
+"""GradientClipping: on during `fit`, scheduled, reported, and off afterwards."""
 
 import functools
 
@@ -13,7 +13,7 @@ from tests.support.problems import compiled_model, mlp, regression
 
 pytestmark = pytest.mark.sampled
 
-COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
+COMPILED = keras.backend.backend() != "torch"  # torch has no steps_per_execution
 LIMITS = {
     "value": "clipvalue",
     "norm": "clipnorm",

@@ -1,4 +1,4 @@
-"""What a schedule drives from outside follows it exactly, and is given back."""
+"""HyperparameterScheduler: values follow the schedule, and are restored after it."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from keras_optlab.verify.problems import values
 from tests.support.problems import compiled_model, mlp, regression
 
 ONES = np.ones((6, 1), "float32")
-COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
+COMPILED = keras.backend.backend() != "torch"  # torch has no steps_per_execution
 GROWING = schedules.Linear(0.0, steps=12, final=0.6)
 
 
@@ -27,7 +27,7 @@ def falling(optimizer, **kwargs):
 
 
 def prediction(y, p):
-    """Return what is to fall, as a loss."""
+    """Return the mean prediction as the loss."""
     return ops.mean(p)
 
 
@@ -63,7 +63,7 @@ def test_by_step_equals_a_schedule_of_the_optimizer(at_once, before):
     assert driven == fit(own)
     by_hand = weight_after([0.1] * 12, GROWING.values(12))
     assert driven == pytest.approx(by_hand, rel=1e-5)
-    # off again where it was off before, else at its last value
+    # None if it was None before, else its last value
     assert sgd.weight_decay == (None if before is None else pytest.approx(0.6))
 
 
@@ -171,7 +171,7 @@ def test_the_strength_of_a_regularizer(make):
     model = falling(make(0.1))
     regularizers.regularize(model, kernel=penalty)
     before = len(model.get_weights())
-    fit(model, epochs=1)  # traced without
+    fit(model, epochs=1)  # traces a step without the callback
     scheduler = HyperparameterScheduler(
         "l2", lambda epoch: 0.3 * (epoch + 1), unit="epoch", of=penalty
     )
@@ -195,7 +195,7 @@ def test_a_regularizer_can_follow_the_step():
 
 
 class Stop(Exception):
-    """What a test raises in the midst of a training."""
+    """An exception that a test raises during training."""
 
 
 @pytest.mark.parametrize("exception", [Stop, KeyboardInterrupt])
@@ -317,5 +317,5 @@ def test_two_callbacks_cannot_drive_one_value():
     scheduler = HyperparameterScheduler("weight_decay", GROWING)
     with pytest.raises(ValueError, match="Two callbacks drive 'weight_decay'"):
         fit(model, scheduler, HyperparameterScheduler("weight_decay", GROWING))
-    assert model.optimizer.weight_decay is None  # the first one has given it back
+    assert model.optimizer.weight_decay is None  # restored by the first
     assert fit(model, epochs=1) == pytest.approx(1 - 6 * 0.1)

@@ -1,4 +1,4 @@
-"""Every callback in a loop of one's own, which calls what it likes of its methods."""
+"""Every callback in a custom loop that calls only some of its methods."""
 
 import os
 
@@ -54,7 +54,7 @@ def test_every_callback_is_in_the_loops():
     assert {name.partition(" ")[0] for name in MAKERS} == set(callbacks.__all__)
 
 
-# Whether epochs and batches are told of, with what logs, on what model.
+# Does the loop call `on_epoch_begin`, and batch methods? With which logs and model?
 WAYS = [
     (False, False, "none", "compiled"),
     (False, False, "all kinds", "bare"),

@@ -1,4 +1,4 @@
-"""The figures of a training as a table, a picture and entries of the logs."""
+"""Monitor: scalars of a training as a table, a plot and entries of the logs."""
 
 import csv
 import math
@@ -31,7 +31,7 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
     shown = {tag: at for tag, at in train.items() if not tag.startswith("epoch/")}
     assert "hyperparameter/weight_decay" in shown
     assert {"epoch/lr", "epoch/grad_norm"} < train.keys()
-    assert "step/lr" not in train  # it is no metric of a step
+    assert "step/lr" not in train  # `lr` is logged per epoch
     for tag, at in shown.items():
         assert column(monitor, tag) == pytest.approx(at), tag
     epochs = {"epoch/loss": history["loss"], "epoch/val_loss": history["val_loss"]}
@@ -48,7 +48,7 @@ def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys):
     callbacks = [Monitor(3), keras.callbacks.CSVLogger(path)]
     history = fit(line(SGD(rate)), callbacks, verbose=2)
     steps = by_hand(rate, math.inf)
-    norms = [np.linalg.norm(steps[i][1]) for i in (2, 5)]  # the last looked at
+    norms = [np.linalg.norm(steps[i][1]) for i in (2, 5)]  # last records of the epochs
     assert history["lr"] == pytest.approx([rate(4), rate(8)])
     assert history["grad_norm"] == pytest.approx(norms, rel=1e-4)
     assert f"lr: {rate(4):.4f} - grad_norm: {norms[0]:.4f}" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Which optimizer a callback shows and moves: the one that trains."""
+"""Which optimizer a callback logs and changes: the one that trains."""
 
 import warnings
 
@@ -16,7 +16,7 @@ GROWING = schedules.Linear(0.0, steps=10, final=0.1)
 
 
 def made(name, tmp_path, **kwargs):
-    """Return a callback of each kind that reads an optimizer."""
+    """Return the callback of this name; each of them reads an optimizer."""
     path = str(tmp_path / "{epoch}.weights.h5")
     return {
         "AverageModelCheckpoint": lambda: callbacks.AverageModelCheckpoint(
@@ -99,7 +99,7 @@ def test_one_that_moves_late_is_shown_from_then_on():
     model.compile(optimizers.SGD(0.1, gradient_accumulation_steps=8), loss="mse")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Monitor")
-        history = fit(model, monitor, epochs=1)  # of half a window
+        history = fit(model, monitor, epochs=1)  # half an accumulation window
     assert history["lr"] == pytest.approx([0.1])
 
 

@@ -1,4 +1,4 @@
-"""What early stopping and reducing on a plateau decide by, without a fit."""
+"""The criteria of EarlyStopping and ReduceOnPlateau, without a `fit`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The rate on a plateau: as Keras reduces it, and as a factor on any schedule."""
+"""ReduceOnPlateau: reduces as Keras does, and scales any schedule."""
 
 import math
 
@@ -19,7 +19,7 @@ from tests.support.fitting import (
 )
 from tests.support.problems import compiled_model
 
-COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
+COMPILED = keras.backend.backend() != "torch"  # torch has no steps_per_execution
 EIGHTHS = np.arange(0, 24) / 8  # sums and differences of these are exact
 
 
@@ -28,7 +28,7 @@ def rate(optimizer):
 
 
 def rates(callback, model, values):
-    """Return the rate after each epoch that reports one of the values."""
+    """Return the learning rate after each epoch, given the metric of each epoch."""
     callback.set_model(model)
     callback.on_train_begin()
     seen = []
@@ -80,7 +80,7 @@ def steps_made(model, *callbacks, epochs, **kwargs):
 
 
 SCHEDULE = schedules.OneCycle(0.1, steps=24)
-PLATEAU = [3.0, 2.0, 2.0, 2.0, 2.0, 1.0]  # with a patience of 1, reduced after 3, 4, 5
+PLATEAU = [3.0, 2.0, 2.0, 2.0, 2.0, 1.0]  # patience=1 reduces after epochs 3, 4, 5
 BY_EPOCH = np.repeat([1.0, 1.0, 1.0, 0.5, 0.25, 0.125], 4)
 
 
@@ -97,7 +97,7 @@ def test_the_rate_is_the_schedule_times_the_scale(wrapped):
 
 
 def test_the_rate_is_scaled_in_the_middle_of_an_epoch():
-    # After step 1 2 4 6 8: the metric is 4 3 3 3 1, so that 6 is two waits after 2.
+    # After steps 1, 2, 4, 6, 8 the metric is 4, 3, 3, 3, 1: reduced 4 steps after 2.
     metric = ScriptedMetric([4, 3, 9, 3, 9, 3, 9, 1] + [1] * 4)
     model = falling(optimizers.SGD(SCHEDULE), metrics=[metric])
     plateau = ReduceOnPlateau(
@@ -115,7 +115,7 @@ def test_with_several_steps_an_execution_it_follows_the_execution():
     plateau = ReduceOnPlateau(
         "error", factor=0.5, patience=4, patience_unit="steps", every=2
     )
-    fallen = steps_made(model, plateau, epochs=3)  # of two steps each
+    fallen = steps_made(model, plateau, epochs=3)  # each of two steps
     np.testing.assert_allclose(fallen, [0.2] * 3 + [0.1] * 3, atol=1e-6)
 
 
@@ -134,7 +134,8 @@ def test_a_patience_and_a_cooldown_in_seconds():
     )
     plateau.clock = clock
     model = falling(optimizers.SGD(0.1))
-    # Best at 20, reduced at 60, cool until 105: at 120 a wait since 100, over at 140.
+    # Seconds: best at 20, reduced at 60, cooldown until 105. The next wait counts from
+    # 100, the last epoch in the cooldown, and ends at 140.
     fallen = steps_made(model, clock, Script([1.0] * 8), plateau, epochs=8)
     scale = np.repeat([1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25], 4)
     np.testing.assert_allclose(fallen, 0.1 * scale, atol=1e-6)

@@ -99,11 +99,11 @@ def test_what_each_optimizer_shows(tmp_path, optimizer, tags):
     assert ("none, since" in training) != bool(tags)
 
 
-# What moves.
+# Hyperparameters that change.
 
 
 class Driver(Callback):
-    """Drives the scale of the rate, and moves a number by hand."""
+    """A callback that drives the scale of the rate, and sets `beta_2` by hand."""
 
     def driven(self):
         return {"learning_rate_scale": 0.25, "learning_rate": 7.0}
@@ -218,7 +218,7 @@ def test_the_step_goes_on_with_an_optimizer_that_counts_from_0(tmp_path):
 
 
 class Idle(keras.Model):
-    """Trains without its own optimizer, as a GAN does."""
+    """A model whose compiled optimizer takes no step, as in a GAN."""
 
     def train_step(self, *args):
         loss = keras.ops.ones(())
@@ -313,7 +313,7 @@ def test_mixed_precision_shows_gradients_without_the_loss_scale(tmp_path):
     assert shown[1] == pytest.approx(np.linalg.norm(gradient), rel=1e-2)
 
 
-# What goes wrong.
+# Failures.
 
 
 def test_a_run_without_validation_has_no_directory_for_it(tmp_path):
@@ -322,7 +322,7 @@ def test_a_run_without_validation_has_no_directory_for_it(tmp_path):
 
 
 class Stop(keras.callbacks.Callback):
-    """Reads the log in mid-training, then fails."""
+    """A callback that reads the log during training, then raises."""
 
     def __init__(self, log_dir):
         super().__init__()
@@ -362,7 +362,7 @@ def test_keras_need_not_wait_for_every_batch(tmp_path):
 
 
 class Counting(keras.Sequential):
-    """Counts how often its step is traced."""
+    """A model that counts the traces of its step."""
 
     traces = 0
 

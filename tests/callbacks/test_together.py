@@ -1,4 +1,4 @@
-"""Many companions drive one run, and each value moves as worked out by hand."""
+"""Many callbacks in one `fit`: each value changes as computed by hand."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def by_hand():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Train one weight with all of them; return the model, the log and the monitor."""
+    """Train one weight with all callbacks; return the model, the log, the monitor."""
     layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name="one")
     model = keras.Sequential([keras.Input((1,)), layer])
     model.compile(optimizers.SGD(RATE), prediction)
@@ -128,5 +128,5 @@ def test_afterwards_the_optimizer_is_as_it_was_made(run):
     optimizer = run[0].optimizer
     assert optimizer.weight_decay is None
     assert optimizer.global_clipnorm is None
-    assert optimizer.learning_rate_scale == 0.125  # this one stays, as a rate would
+    assert optimizer.learning_rate_scale == 0.125  # stays, like a reduced rate
     assert run[0].weights[0].constraint is None

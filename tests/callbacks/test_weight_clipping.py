@@ -1,4 +1,4 @@
-"""Weight clipping by a callback: within the limits, for as long as it is asked."""
+"""WeightClipping: weights within the limits, between `start` and `stop`."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tests.support.problems import compiled_model, mlp, regression
 
 pytestmark = pytest.mark.sampled
 
-COMPILED = keras.backend.backend() != "torch"  # which has no steps_per_execution
+COMPILED = keras.backend.backend() != "torch"  # torch has no steps_per_execution
 BOTH = pytest.mark.parametrize("make", [optimizers.SGD, keras.optimizers.SGD])
 
 
@@ -74,7 +74,7 @@ def test_starts_and_stops_at_a_step(make, at_once):
     model = compiled(make(1e-3), steps_per_execution=at_once)
     trained(model, WeightClipping(low=-0.1, high=0.1, start=4, stop=7), look, epochs=2)
     assert largest[0] > 0.2  # untouched for four steps
-    assert 0.1 < largest[1] < 0.12  # clipped for three, and one free step more
+    assert 0.1 < largest[1] < 0.12  # clipped for three steps, then one free step
 
 
 @BOTH

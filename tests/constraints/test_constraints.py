@@ -166,7 +166,7 @@ def test_the_projections_obey():
     np.testing.assert_allclose(on_simplex.sum(axis=0), np.ones(30), rtol=1e-6)
     assert on_simplex.min() == 0
     largest = np.linalg.svd(array(SpectralNorm(3.0)(w)), compute_uv=False)[0]
-    assert 3 * (1 - 1e-6) <= largest <= 3 * 1.05  # what 10 iterations miss
+    assert 3 * (1 - 1e-6) <= largest <= 3 * 1.05  # 10 power iterations are not exact
 
 
 def test_bfloat16():

@@ -1,4 +1,4 @@
-"""Regularizers and constraints for models that are built already."""
+"""Regularizers and constraints added to built models."""
 
 import functools
 
@@ -16,7 +16,7 @@ layers = keras.layers
 
 
 def zoo():
-    """Return a model with layers in layers, of every kind that keeps its arguments."""
+    """Return a model with nested layers of every kind that saves its regularizers."""
     shared = layers.Dense(6, name="shared")
     inner = keras.Sequential(
         [keras.Input((6,)), layers.Dense(6, name="deep")], name="inner"

@@ -1,4 +1,4 @@
-"""Groups of layers, models and variables; and layer-wise decay by blocks."""
+"""Groups of layers, models and variables; layer-wise learning-rate decay by blocks."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
 
 
 def tower(name):
-    """Return a nested model whose weights have the paths of every other one."""
+    """Return a nested model; the weights of every tower have the same paths."""
     x = keras.Input((3,))
     y = layers.Dense(4, name="first")(x)
     return keras.Model(x, layers.Dense(4, name="second")(y), name=name)
@@ -27,7 +27,7 @@ def two_towers():
 
 
 def moved(model, optimizer=None):
-    """Return which weights a step moves."""
+    """Return for each weight whether a step moves it."""
     if optimizer is not None:
         model.compile(optimizer, "mse")
     before = values(model.trainable_variables)
@@ -61,7 +61,7 @@ def test_what_a_group_may_match(match, found):
 
 
 def test_a_group_acts_on_a_model_inside():
-    """Also where another one's weights have the same paths."""
+    """Also if weights of another nested model have the same paths."""
     model, _, right = two_towers()
     optimizer = optimizers.Adam(0.1, groups=[Group(right, frozen=True)])
     assert moved(model, optimizer) == [True] * 4 + [False] * 4 + [True] * 2
@@ -84,7 +84,7 @@ def test_a_group_of_a_layer_is_saved_by_place(trained, tmp_path):
 
 @keras.saving.register_keras_serializable("groups")
 class Subclassed(keras.Model):
-    """Its layers have names with numbers, which go on from model to model."""
+    """A model whose layers have numbered names, which differ from model to model."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -96,7 +96,7 @@ class Subclassed(keras.Model):
 
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_group_of_a_subclassed_model_is_saved_by_place(before, tmp_path):
-    """Also where another layer has by now the name that the saved one had."""
+    """Also if another layer now has the name of the saved layer."""
     keras.backend.clear_session()
     for _ in range(before):
         layers.Dense(1)
@@ -120,7 +120,7 @@ def test_a_layer_may_be_built_later(tmp_path):
     optimizer = optimizers.Adam(0.1, groups=[Group(first, frozen=True)])
     assert optimizer.get_config()["groups"][0]["config"]["match"] == ["first"]
     assert not any(moved_after_build(model, optimizer)[:4])
-    model.save(tmp_path / "model.keras")  # where weights have other paths
+    model.save(tmp_path / "model.keras")  # weights have other paths there
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert moved(loaded) == [False] * 4 + [True] * 2
 
@@ -203,7 +203,7 @@ def test_a_layer_of_another_model_is_said_to_match_nothing():
 
 
 def grouped(model, factor=0.5, **kwargs):
-    """Return the multiplier of each weight by path, after checking that it has one."""
+    """Return the distance of each weight's group from the last, by weight path."""
     groups = layerwise_decay(model, factor, **kwargs)
     optimizer = optimizers.SGD(groups=groups)
     optimizer.build(model.trainable_variables)
@@ -220,7 +220,7 @@ def grouped(model, factor=0.5, **kwargs):
 
 
 def depths(model, **kwargs):
-    """Return how far each layer is from the last, by the layer's name."""
+    """Return the distance of each layer's group from the last, by layer name."""
     found = grouped(model, **kwargs)
     return {path.split("/")[-2]: depth for path, depth in found.items()}
 
@@ -293,7 +293,7 @@ class Attention(layers.Layer):
 
 
 class Stack(layers.Layer):
-    """Blocks, with a weight of their own."""
+    """A layer of several blocks, with a weight of its own."""
 
     def __init__(self, depth):
         super().__init__()
@@ -374,7 +374,7 @@ def test_own_weights_of_a_model_are_with_its_first_layer():
 
 
 def moved_without(model, groups):
-    """Return whether weights in no group would move."""
+    """Return for each weight whether no group matches it."""
     return [not any(g.matches(v) for g in groups) for v in model.trainable_variables]
 
 

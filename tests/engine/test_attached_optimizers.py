@@ -1,4 +1,4 @@
-"""Optimizers of models that are trained within another one, by its own `train_step`."""
+"""`attach`: optimizers of models that another model's `train_step` trains."""
 
 import gc
 import warnings
@@ -20,7 +20,7 @@ HOW = {"batch_size": 8, "verbose": 0, "shuffle": False}
 
 
 class Owner(keras.Model):
-    """Trains a network by an optimizer of its own, as a GAN trains two."""
+    """A model that trains a network with a second optimizer, as a GAN trains two."""
 
     def __init__(self, optimizer):
         super().__init__()
@@ -85,7 +85,7 @@ def attached(name):
 
 
 def by_hand(name):
-    """The same training, moved to evaluation by the context at its end."""
+    """Train without `attach`; return the training and the evaluation weights."""
     owner = Owner(MOVERS[name]())
     owner.compile()
     with warnings.catch_warnings():
@@ -176,7 +176,7 @@ def test_who_never_attaches_is_told_once():
 
 @mover
 def test_a_model_that_trains_what_was_attached_by_another_optimizer(name):
-    """Transfer: the present weights are trained on, by `compile`'s optimizer alone."""
+    """Transfer learning: only the optimizer of `compile` changes the weights."""
     owner = attached(name)
     optimizer, net = owner.own, owner.net
     with optimizer.training_weights():
@@ -196,7 +196,7 @@ def test_what_cannot_be_attached_is_refused():
         optimizers.EMA(optimizers.Adam()).attach("net")
     with pytest.raises(ValueError, match="looks at each batch more than once"):
         optimizers.SAM(optimizers.SGD()).attach(net)
-    optimizers.Adam().attach(net)  # one set of weights needs nothing
+    optimizers.Adam().attach(net)  # one set of weights: no effect
 
 
 @mover

@@ -1,4 +1,4 @@
-"""One device and two agree, on engines that exist."""
+"""Training on two devices equals training on one, on TensorFlow and JAX."""
 
 import contextlib
 
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def model(**options):
-    """Return a network without normalization, whose statistics would differ."""
+    """Return a network without batch normalization: its statistics would differ."""
     keras.utils.set_random_seed(7)
     dense = keras.layers.Dense
     net = keras.Sequential(
@@ -87,7 +87,7 @@ def test_slots_that_an_argument_switches_are_built_in_a_replica():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_a_step_without_records_under_a_strategy():
-    """Records have a form of the step of their own."""
+    """A step that records nothing is traced in another way."""
     with mirrored_strategy().scope():
         net = model()
     assert_same(trained(net, statistics=False), trained(model(), statistics=False))

@@ -1,4 +1,4 @@
-"""What the engine adds to every rule: groups, clipping, accumulation, adjustment."""
+"""Engine features of every rule: groups, clipping, accumulation, hyperparameters."""
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ from keras_optlab import Group, layerwise_decay, optimizers, regularizers, sched
 from keras_optlab import transforms as T
 from keras_optlab.schedules import Cosine
 from keras_optlab.verify.problems import (
+    FULL_RANK,
     apply,
     distance,
     gradients,
@@ -222,7 +223,7 @@ class TestAccumulation:
     @pytest.mark.parametrize("name", optimizers.names())
     def test_equals_the_large_batch(self, name):
         shapes = SHAPES
-        if optimizers.info(name).cls.needs_full_rank:
+        if name in FULL_RANK:
             shapes = {key: shape[:1] * len(shape) for key, shape in SHAPES.items()}
         start, grads = weights(shapes), gradients(shapes, 12)
         means = [

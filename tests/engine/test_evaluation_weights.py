@@ -1,4 +1,4 @@
-"""Rules that train at one point and are used at another: nothing to remember."""
+"""Rules with evaluation weights: the model moves between the two sets by itself."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ mover = pytest.mark.parametrize(
 
 
 def linear(optimizer):
-    """Return a linear model of two inputs, from fixed weights."""
+    """Return a linear model of two inputs, with fixed initial weights."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
     model.set_weights([np.array([[0.5], [-0.3]])])
     return compiled_model(model, optimizer)
@@ -37,7 +37,7 @@ def data():
 
 
 def points_of(update, steps):
-    """Return the points to evaluate of a linear model trained in NumPy, by step."""
+    """Train the linear model in NumPy; return the evaluation weights of each step."""
     x, y = data()
     w, points = np.array([[0.5], [-0.3]]), []
     for t in range(steps):
@@ -105,7 +105,7 @@ def test_evaluation_sees_the_point_of_the_paper(name, by_hand, tmp_path):
 
 
 class Looking(keras.callbacks.Callback):
-    """Evaluates, saves and reads the model in the middle of an epoch."""
+    """A callback that evaluates, saves and reads the model during an epoch."""
 
     def __init__(self, path):
         super().__init__()
@@ -136,7 +136,7 @@ def test_looking_changes_nothing(name, tmp_path):
 
 @mover
 def test_training_in_parts_is_training_at_once(name):
-    """`fit` and `train_on_batch` move the weights back and forth, up to rounding."""
+    """Each call moves the weights back and forth, which is exact up to rounding."""
     x, y = regression(64)
     ends = []
     for parts in (1, 2):
@@ -181,7 +181,7 @@ def test_continues_from_a_checkpoint_of_the_middle(name, tmp_path):
 def test_early_stopping_restores_the_best_point(name, stopping):
     model = compiled_model(mlp(), MOVERS[name]())
     x, y = regression()
-    worse = (x, -y)  # the more is learnt, the worse it gets
+    worse = (x, -y)  # val_loss rises as training goes on
     history = model.fit(
         x, y, epochs=10, verbose=0, validation_data=worse, callbacks=[stopping()]
     )

@@ -1,4 +1,4 @@
-"""The guard's question, whether to step by these gradients."""
+"""`check_gradients`: whether gradients are finite and not too large for a step."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def jitted(function):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("size", SIZES)
 def test_no_entry_is_overlooked(size, dtype):
-    """XLA's maximum on a CPU overlooks a NaN in some positions."""
+    """On CPU, XLA's maximum ignores a NaN in some positions."""
     ask = jitted(lambda x: check_gradients([ops.ones((3, 3)), x])[0])
     good = np.random.default_rng(0).normal(size=size)
     assert bool(ask(ops.convert_to_tensor(good, dtype)))
@@ -43,7 +43,7 @@ def test_a_norm_that_could_not_be_summed_up(compiled):
     ask = ask(lambda x: check_gradients([x])[0])
     for dtype, limit in LARGEST_NORM.items():
         if dtype == "float64" and BACKEND == "jax":
-            continue  # which has no such numbers unless it is told
+            continue  # JAX has no float64 by default
         for factor, good in (0.01, True), (10.0, False):
             x = np.full(100, factor * limit / 10, dtype)
             assert bool(ask(ops.convert_to_tensor(x))) is good

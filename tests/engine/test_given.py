@@ -1,4 +1,4 @@
-"""What an optimizer may be given: any form of gradients, any variables, any type."""
+"""Input of an optimizer: any form of gradients, any variables, any dtype."""
 
 import keras
 import numpy as np
@@ -47,18 +47,18 @@ def make(name, **options):
 
 
 def run(optimizer, ws, rows, function=None):
-    """Return the weights after a step by each row of gradients."""
+    """Return the weights after one step per row of gradients."""
     optimizer.build(ws)
     for row in rows:
         function(row) if function else optimizer.apply(row, ws)
     return values(ws)
 
 
-# Types that are not `floatx`.
+# Dtypes other than `floatx`.
 
 
 def trains(name, dtype, **how):
-    """Return whether two steps move weights of a type, and nothing becomes a NaN."""
+    """Check that two steps keep the dtype of the weights, and all values finite."""
     ws = variables(START, dtype)
     optimizer = make(name)
     optimizer.build(ws)
@@ -73,10 +73,10 @@ def trains(name, dtype, **how):
 
 
 if BACKEND == "jax":
-    DTYPES = ["bfloat16", "float16"]  # and others with `jax_enable_x64` alone
+    DTYPES = ["bfloat16", "float16"]  # float64 needs `jax_enable_x64`
 else:
     DTYPES = ["bfloat16", "float64", "float16"]
-# one that is wider than `floatx` and one that is not, of which another is like it
+# one narrower and one wider than `floatx`; float16 behaves as bfloat16 does
 each_dtype = pytest.mark.parametrize(
     "dtype",
     [
@@ -119,7 +119,7 @@ def test_second_passes_are_of_any_type(name, dtype):
         fit(LOOKERS[name](), model, epochs=1, data=regression(96))
     finally:
         keras.config.set_dtype_policy("float32")
-    assert int(model.optimizer.updates) == 3  # with a second look and without one
+    assert int(model.optimizer.updates) == 3  # with and without a second pass
 
 
 @pytest.mark.parametrize("name", LOOKERS)
@@ -135,11 +135,11 @@ def test_second_passes_bear_weights_of_several_types(name):
     assert int(model.optimizer.updates) == 3
 
 
-# Gradients without a shape, and such as are no tensors.
+# Gradients of unknown shape, and gradients that are not tensors.
 
 
 def of_unknown_shape(optimizer, ws, jit=False):
-    """Return a compiled step that does not know the first axis of its gradients."""
+    """Return a compiled step in which the first axis of gradients is unknown."""
     import tensorflow as tf
 
     specs = [tf.TensorSpec([None, *w.shape[1:]], w.dtype) for w in ws]
@@ -156,7 +156,7 @@ def assert_static_shapes_do_not_matter(name):
         optimizer.collect_statistics(every=1, histograms_every=2)
         rows = [[ops.convert_to_tensor(g, "float32") for g in row] for row in GRADIENTS]
         ends.append(run(optimizer, ws, rows, function(optimizer, ws)))
-        if int(optimizer.updates) == 2:  # and gradients were not added up
+        if int(optimizer.updates) == 2:  # else it accumulates
             assert optimizer.statistics().step == optimizer.histograms().step == 2
     for a, b in zip(*ends, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
@@ -178,7 +178,7 @@ def test_wrappers_and_transforms_need_no_static_shape(name):
 
 @pytest.mark.parametrize("name", LOOKERS)
 def test_second_passes_know_the_shapes_of_gradients(name):
-    """Those of a `Dense` on three axes are unknown where the batches' size varies."""
+    """TensorFlow loses the shape for a `Dense` on 3 axes when the batch size varies."""
     dense, flatten = keras.layers.Dense, keras.layers.Flatten()
     hidden = dense(3, activation="tanh")
     model = keras.Sequential([keras.Input((4, 2)), hidden, flatten, dense(1)])
@@ -218,7 +218,7 @@ def test_gradients_may_be_arrays(form, options):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
-# Variables that are not of Keras.
+# `tf.Variable`s.
 
 
 def native(arrays):

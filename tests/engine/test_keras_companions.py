@@ -1,4 +1,4 @@
-"""What Keras' own callbacks, savers and distributions do with our optimizers."""
+"""Keras' own callbacks, savers and distributions with these optimizers."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def assert_same(model, other):
 
 
 class Interrupted(keras.callbacks.Callback):
-    """Ends the process, as it were, after the second epoch."""
+    """A callback that interrupts training after the second epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:
@@ -100,7 +100,7 @@ def test_terminate_on_nan_finds_weights_that_are_none(name):
     x[40, 0] = np.nan  # in the second batch
     stop = keras.callbacks.TerminateOnNaN()
     with pytest.warns(UserWarning, match="skipped 1 of [23] steps"):
-        model.fit(x, Y, callbacks=[stop], **STEPS)  # which stops at the next look
+        model.fit(x, Y, callbacks=[stop], **STEPS)  # stops at its next check
     assert int(model.optimizer.updates) in (1, 2)
     assert all(np.isfinite(w).all() for w in values(model.trainable_variables))
 

@@ -1,4 +1,4 @@
-"""Weights that are set after the optimizer is built, and before it trains."""
+"""Weights that are set after the optimizer is built, and before the first step."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""An optimizer that meets other weights than those it was built with."""
+"""An optimizer that gets other weights than those it was built with."""
 
 import keras
 import numpy as np
@@ -47,7 +47,7 @@ def test_a_second_model_is_refused(kind, units):
     first = fitted(new_model(), optimizer)
     before, second = values(first.weights), new_model(units)
     if BACKEND == "jax" and units == 3 and kind not in ("two sets", "both"):
-        fitted(second, optimizer)  # as Keras' own: weights go by their positions
+        fitted(second, optimizer)  # as in Keras: JAX matches weights by position
         return
     with pytest.raises(ValueError, match=r"(?s)Unknown variable.*recreate"):
         fitted(second, optimizer)
@@ -68,7 +68,7 @@ def test_unfrozen_layers_are_refused(kind):
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX hands in all weights or none")
 @pytest.mark.parametrize(
     "kind", sorted(set(KINDS) - {"averaged"})
-)  # as Keras' own cannot
+)  # nor can `use_ema` in Keras
 def test_frozen_layers_stay(kind):
     optimizer, model = KINDS[kind](), fitted(new_model(), KINDS[kind]())
     fitted(model, optimizer)

@@ -1,4 +1,4 @@
-"""What a step records for callbacks: norms, histograms, and when."""
+"""Records of a step for callbacks: norms, histograms, and their steps."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ class TestStatistics:
         ws = variables([np.array([0.0, 2.0]), np.array([1.0])])
         for _ in range(3):
             apply(sgd, [np.array([3.0, 0.0]), np.array([4.0])], ws)
-        assert not sgd.collect_statistics(every=2)  # the step has it already
+        assert not sgd.collect_statistics(every=2)  # no new trace needed
         s = sgd.statistics()
         assert s.step == 2  # recorded at 1 and 2, not at 3
         assert s.gradient_norm == pytest.approx(5.0)
@@ -171,7 +171,7 @@ class TestRequests:
     def test_records_leave_the_training_as_it_is(self, options, recorded):
         gradients = np.random.default_rng(0).normal(size=(8, 1, 2))
         if not options:
-            gradients[4] = np.nan  # skipped, so the seventh is the sixth update
+            gradients[4] = np.nan  # skipped: the 7th step is the 6th update
         plain, asked = optimizers.Adam(0.1, **options), optimizers.Adam(0.1, **options)
         asked.collect_statistics(every=3, histograms_every=2)
         weights = variables([np.ones(2)]), variables([np.ones(2)])
@@ -194,7 +194,7 @@ if keras.backend.backend() == "tensorflow":
     MODES += [pytest.param(how, marks=pytest.mark.every) for how in others]
 
 
-# Rules of which Keras has the same; others divide by what vanishes at first.
+# Rules with a Keras twin. Others divide by values that are near 0 at first.
 TWINS = [n for n in optimizers.names() if optimizers.info(n).keras_twin]
 
 
@@ -202,7 +202,7 @@ WIDE = {"big": (200, 100), "small": (7, 3)} | {f"b{i}": (5,) for i in range(12)}
 
 
 class TestWatching:
-    """Weights that are updated one by one, in buckets, and by kernels."""
+    """Records for weights updated one by one, in buckets, and by kernels."""
 
     X = np.random.default_rng(0).normal(size=(24, 20)).astype("float32")
 
@@ -236,7 +236,7 @@ class TestWatching:
             strict=True,
         )
         for a, b in ends:
-            if "jit_compile" in mode:  # XLA decides anew what it computes together
+            if "jit_compile" in mode:  # XLA fuses differently
                 scale = max(np.abs(a).max(), 1e-30)
                 np.testing.assert_allclose(a / scale, b / scale, atol=1e-4)
             else:
@@ -246,7 +246,7 @@ class TestWatching:
 @pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
 @pytest.mark.parametrize("name", TWINS)
 def test_eager_and_compiled_agree(name):
-    """Whatever form an update takes, a kernel's or not: beta is rounded alike."""
+    """Betas are rounded alike in every form of an update, with kernels or without."""
     grads = [[np.float32(g) for g in step] for step in gradients(WIDE, steps=10)]
     ends = []
     for how in None, {}, {"jit_compile": True}:

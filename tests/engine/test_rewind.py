@@ -1,4 +1,4 @@
-"""Second passes: what a train step writes moves once, and `apply` is called once."""
+"""Second passes: a train step changes state once, and must call `apply` once."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ eagerly = pytest.mark.parametrize(
 
 
 def state_after(build, optimizer, **how):
-    """Return what is written beside the weights, in training without a change."""
+    """Return the state beside the weights, after training at a learning rate of 0."""
     keras.utils.set_random_seed(1)
     model, written = build()
     model.compile(optimizer, "mse", **how)
@@ -77,7 +77,7 @@ STATEFUL = {  # unrolled, since TensorFlow's loops have no second derivative
         keras.layers.SimpleRNN(2, stateful=True, unroll=True)
     ),
 }
-if BACKEND != "torch":  # where Keras cannot train a stateful one
+if BACKEND != "torch":  # on torch, Keras cannot train a stateful GRU
     STATEFUL["gru"] = lambda: keras.layers.GRU(2, stateful=True)
 
 
@@ -95,7 +95,7 @@ def test_every_stateful_layer_advances_once(layer, eager):
 
 
 class Remembering(keras.layers.Layer):
-    """A layer that keeps more than Keras lists, and computes with it."""
+    """A layer with state that Keras does not track, used in its output."""
 
     def __init__(self):
         super().__init__()
@@ -143,11 +143,11 @@ def test_what_a_layer_keeps_moves_once(name, eager):
     assert_state_moves_once(build, name, run_eagerly=eager)
 
 
-OUTSIDE = []  # what a step of a user's own may keep anywhere
+OUTSIDE = []  # state of a train step, outside of the model
 
 
 class Counting(keras.Model):
-    """A model whose own train step counts batches in many ways."""
+    """A model whose train step counts batches in several kinds of variables."""
 
     def __init__(self):
         super().__init__()
@@ -175,7 +175,7 @@ class Counting(keras.Model):
 
 
 def native(value):
-    """Return a variable of the backend that Keras does not know."""
+    """Return a variable of the backend, unknown to Keras."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -209,7 +209,7 @@ def test_what_a_train_step_keeps_moves_once(name, eager):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
 @pytest.mark.parametrize("name", ["sam", "looksam"])
 def test_random_numbers_without_a_seed_are_the_same(name):
-    """Of a linear loss, the gradient is the same everywhere but for the noise."""
+    """The gradient of a linear loss depends on the noise, not on the weights."""
     import tensorflow as tf
 
     class Noisy(keras.layers.Layer):
@@ -244,11 +244,11 @@ def test_what_layers_of_keras_keep_moves_once():
     assert_state_moves_once(build, "sam")
 
 
-# How often a train step applies, and to what.
+# How often a train step calls `apply`, and for which weights.
 
 
 class Applying(keras.Model):
-    """A model whose train step applies as often, and to as much, as it is told."""
+    """A model that calls `apply` `times` times a step, for all weights or a layer's."""
 
     def __init__(self, times=1, only=None):
         super().__init__()
@@ -354,7 +354,7 @@ def test_a_step_of_a_users_own_trains_as_that_of_keras(name, eager):
 
 
 def test_what_follows_apply_sees_the_update():
-    """As without a second pass; it was applied when all of the step was over."""
+    """Code after `apply` sees the updated weights, as without a second pass."""
     model = Applying()
     logs = fitted(model, optimizers.SAM(SGD(0.05), sam_rho=0.0))
     plain = fitted(Applying(), SGD(0.05))
@@ -392,7 +392,7 @@ def test_apply_within_a_branch_is_refused():
 
 
 class Adversaries(keras.Model):
-    """Two models, each with an optimizer, of which the compiled one is the first's."""
+    """Two layers, each with an optimizer; the maker has the compiled one."""
 
     def __init__(self, other):
         super().__init__()
@@ -440,7 +440,7 @@ class Adversaries(keras.Model):
     ids=["ours", "of keras"],
 )
 def test_another_optimizer_in_the_same_step_trains_once(other, eager):
-    """With a radius of 0 all is as without a second pass, the other's state too."""
+    """SAM with radius 0 equals SGD, so the other optimizer must end the same too."""
     ends = []
     for make in (lambda: SGD(0.1), lambda: optimizers.SAM(SGD(0.1), sam_rho=0.0)):
         model = Adversaries(other())

@@ -1,4 +1,4 @@
-"""Files, pickles and copies of optimizers, whatever their state, and what fits them."""
+"""Files, pickles and copies of optimizers in any state, and loading what matches."""
 
 import contextlib
 import copy
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.sampled
 BACKEND = keras.backend.backend()
 SHAPES = {"wide": (3, 5), "tall": (5, 3), "vector": (4,)}
 NAMES = optimizers.names()
-COUNTS = "accumulated_gradients"  # one for each weight
-FEW = {"sam", "ema", "mechanic"}  # wrappers that stand for the others
+COUNTS = "accumulated_gradients"  # one entry per weight
+FEW = {"sam", "ema", "mechanic"}  # the other wrappers only in `pytest -m every`
 each = pytest.mark.parametrize(
     "name",
     [
@@ -63,7 +63,7 @@ def trained(optimizer, ws, steps=3, start=0):
 
 
 class Store(dict):
-    """A store that refuses to write a key twice, as a file does."""
+    """A store that refuses a second write to a key, as a file does."""
 
     def __setitem__(self, key, value):
         assert key not in self, key
@@ -99,7 +99,7 @@ def test_pickles_and_copies_with_its_state(name, way):
         other = again(one)
         assert type(other) is type(one)
         assert other.get_config() == one.get_config()
-        assert_same_store(saved(other), saved(one))  # and has no weights yet
+        assert_same_store(saved(other), saved(one))  # before it has weights
         other.build(ws)
         assert_same_store(saved(other), saved(one))
     assert int(other.updates) > 0
@@ -142,7 +142,7 @@ def test_what_an_untrained_optimizer_saved_brings_another_to_its_beginning(name)
 @pytest.mark.long
 @each
 def test_what_is_kept_has_one_key_each(name):
-    """Also where the engine keeps sums and averages beside a rule's slots."""
+    """Also with the engine's gradient sums and averages beside the slots of a rule."""
     options = {"use_ema": True, "groups": [Group("w0", learning_rate=0.5)]}
     options |= {"gradient_transforms": [transforms.ZClip(), transforms.AutoClip()]}
     options["update_transforms"] = [transforms.Cautious()]
@@ -156,7 +156,7 @@ def test_what_is_kept_has_one_key_each(name):
     trained(optimizer, ws)
     store = saved(optimizer)
     kept = sum(x.size for x in state(optimizer))
-    form = optimizer.has_evaluation_weights  # of which there is no variable
+    form = optimizer.has_evaluation_weights  # saved, but no variable
     assert sum(np.size(x) for x in store.values()) == kept + form
     other = type(optimizer).from_config(optimizer.get_config())
     other.build(ws)
@@ -167,7 +167,7 @@ def test_what_is_kept_has_one_key_each(name):
 
 
 def test_files_of_earlier_versions_load():
-    """What the engine keeps was once among the slots."""
+    """Earlier versions saved the engine's sums and averages as slots."""
     ws = small_weights()
     options = {"use_ema": True, "gradient_accumulation_steps": 2}
     store = saved(trained(optimizers.Adam(**options), ws))
@@ -179,7 +179,7 @@ def test_files_of_earlier_versions_load():
     assert_same_store(saved(other), store)
 
 
-# Weights that come and go.
+# Added and removed weights.
 
 
 @pytest.mark.long
@@ -254,7 +254,7 @@ def test_a_slot_more_or_less():
     assert int(b.updates) == 3
     average = values([v for v in b.averages])
     for x, w in zip(average, values(ws), strict=True):
-        np.testing.assert_array_equal(x, w)  # a mean that begins late begins there
+        np.testing.assert_array_equal(x, w)  # a new average starts at the weight
     c = optimizers.Adam()
     c.build(ws)
     with pytest.warns(
@@ -314,7 +314,7 @@ def test_strictness_is_of_the_thread_and_waits_with_the_state():
         ("m|dense|k m|dense_1|k", "dense|k dense_1|k", "", "dense|k dense_1|k"),
         ("m|dense|k m|dense_1|k", "dense_1|k", "dense|k dense_1|k", "- dense_1|k"),
         ("m|dense|k m|dense_1|k", "dense_8|k", "dense_7|k dense_8|k", "- dense_8|k"),
-        ("dense|k", "dense_7|k dense_8|k", "", "-"),  # either
+        ("dense|k", "dense_7|k dense_8|k", "", "-"),  # ambiguous
         ("a|dense|k b|dense|k", "b|dense|k", "a|dense|k b|dense|k", "- b|dense|k"),
     ],
 )
@@ -410,7 +410,7 @@ def test_weights_frozen_after_training_are_read_into_a_frozen_model(
 @pytest.mark.long
 @each
 def test_a_model_that_has_not_trained_yet(name, tmp_path):
-    """It, or one that was compiled anew, is saved, copied, and brought back."""
+    """An untrained model is saved, copied, and later restored from its file."""
     x, y = regression(32)
     how = {"batch_size": 16, "verbose": 0, "shuffle": False}
     model = net()
@@ -551,7 +551,7 @@ def test_several_optimizers_of_one_model(name, tmp_path):
 
 
 class Harmonic(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule that nobody registered."""
+    """A schedule that is not registered with Keras."""
 
     def __init__(self, d):
         self.d = d

@@ -1,4 +1,4 @@
-"""`fit` tells of a learning-rate schedule that ends before it does."""
+"""`fit` warns of a learning-rate schedule that ends before the training."""
 
 import warnings
 
@@ -14,7 +14,7 @@ K = keras.optimizers.schedules
 
 
 def messages(model, **kwargs):
-    """Return what a `fit` of 2 epochs of 4 batches says."""
+    """Return the warnings of a `fit` of 2 epochs with 4 batches each."""
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         model.fit(X, Y, **{"batch_size": 4, "epochs": 2, "verbose": 0} | kwargs)

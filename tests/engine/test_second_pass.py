@@ -1,4 +1,4 @@
-"""Rules that look at a batch more than once: the same batch, and nothing else moves."""
+"""Rules with a second pass: it uses the same batch, and changes no other state."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ looker = pytest.mark.parametrize("name", LOOKERS)
 
 
 def linear(optimizer, **kwargs):
-    """Return a linear model of two inputs, from fixed weights."""
+    """Return a linear model of two inputs, with fixed initial weights."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.set_weights([np.array([[0.5], [-0.3]]), np.array([0.1])])
     return compiled_model(model, optimizer, **kwargs)
@@ -41,7 +41,7 @@ def batches():
 
 
 def descend(gradient_of, steps):
-    """Train the linear model in NumPy by what is made of its gradient function."""
+    """Train the linear model in NumPy, with `gradient_of` as the update."""
     x, y = batches()
     w = np.array([0.5, -0.3, 0.1])
     for t in range(steps):
@@ -100,7 +100,7 @@ def test_second_gradients_are_those_of_the_paper(optimizer, by_hand):
 
 
 class Quartic(keras.layers.Layer):
-    """Has a loss of fourth order between all of its weights."""
+    """A layer whose loss is of fourth order in its weights."""
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1],), initializer="ones")
@@ -110,7 +110,7 @@ class Quartic(keras.layers.Layer):
 
 
 def test_products_with_the_hessian_are_exact():
-    """Of (a w)^4 the Hessian is 12 (a w)^2 a a^T, on every backend."""
+    """The Hessian of (a w)^4 is 12 (a w)^2 a a^T."""
     seen = []
 
     class Looking(optimizers.SGD, registered=False):
@@ -132,7 +132,7 @@ def test_products_with_the_hessian_are_exact():
 
 
 class Probe(optimizers.SGD, registered=False):
-    """Steps by the product of the Hessian with a fixed direction."""
+    """An optimizer whose update is the Hessian times a fixed direction."""
 
     def second_pass(self, batch, ws, gs, s, h, t):
         zs = [ops.cast(ops.cos(ops.reshape(w * 0 + 1, w.shape)), w.dtype) for w in ws]
@@ -143,7 +143,7 @@ class Probe(optimizers.SGD, registered=False):
 
 
 def smooth():
-    """Return a small model with normalization and no kinks."""
+    """Return a small smooth model with batch normalization."""
     keras.utils.set_random_seed(7)
     layers = keras.layers
     hidden = [layers.Dense(5, activation="tanh"), layers.BatchNormalization()]
@@ -151,7 +151,7 @@ def smooth():
 
 
 def test_products_go_through_normalization():
-    """They are what gradients change by, in training with a batch's statistics."""
+    """They equal differences of gradients, taken with the statistics of the batch."""
     x, y = regression(32)
 
     def gradients_at(weights):
@@ -183,7 +183,7 @@ def test_products_go_through_normalization():
 
 
 def dropped(seed):
-    """Return a model of one weight a unit, whose gradient is the dropout mask."""
+    """Return a model with one weight per unit, whose gradient is the dropout mask."""
     keras.utils.set_random_seed(5)
     dropout = keras.layers.Dropout(0.5, seed=seed)
     layers = [dropout, keras.layers.Dense(1, use_bias=False)]
@@ -192,7 +192,7 @@ def dropped(seed):
 
 @pytest.mark.parametrize("seed", [1, None])
 def test_both_passes_have_the_same_dropout_mask(seed):
-    """The gradient of a linear loss is the same everywhere, given the mask."""
+    """The gradient of a linear loss depends on the mask, not on the weights."""
     ends = []
     for optimizer in (SGD(0.1), optimizers.SAM(SGD(0.1), sam_rho=10.0)):
         model = compiled_model(
@@ -322,7 +322,7 @@ def test_apply_outside_of_a_train_step_is_refused(name):
 
 
 class Own(keras.Model):
-    """A model with a train step of its own that never reaches the optimizer."""
+    """A model with a custom train step that never calls the optimizer."""
 
     def __init__(self):
         super().__init__()
@@ -336,7 +336,7 @@ class Own(keras.Model):
 
 
 def test_the_first_may_be_made_within_the_call_of_compile():
-    """Python looks `compile` up before it makes the optimizer."""
+    """Python looks up `model.compile` before it creates the optimizer."""
     code = (
         "import keras, numpy as np; from keras_optlab import optimizers;"
         "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]);"

@@ -1,4 +1,4 @@
-"""Steps that are skipped: what they leave alone, who is told, and when `fit` stops."""
+"""Skipped steps: the state they leave unchanged, warnings, and when `fit` stops."""
 
 import warnings
 
@@ -8,15 +8,8 @@ import pytest
 from keras import ops
 
 from keras_optlab import Group, optimizers, schedules, transforms
-from keras_optlab.verify.problems import (
-    ALL,
-    apply,
-    gradients,
-    values,
-    variables,
-    weights,
-)
-from tests.support.problems import TAMED, compiled_model, label, state
+from keras_optlab.verify.problems import apply, gradients, values, variables, weights
+from tests.support.problems import ALL, TAMED, compiled_model, label, state
 
 pytestmark = pytest.mark.sampled
 
@@ -51,7 +44,7 @@ def told(record, word="skipped"):
 
 
 class Broken(keras.optimizers.schedules.LearningRateSchedule):
-    """Legal when it is checked; in the training, only for some updates."""
+    """A schedule that is legal until armed, then illegal from update `steps` on."""
 
     def __init__(self, value, legal=0.5, steps=3):
         self.value, self.legal, self.steps = value, legal, steps
@@ -68,7 +61,7 @@ class Broken(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def armed(make, *args, **kwargs):
-    """Return what is made of a schedule that breaks from now on."""
+    """Return `make(schedule)` with a schedule that breaks from now on."""
     schedule = Broken(*args, **kwargs)
     made = make(schedule)
     schedule.armed = True
@@ -307,7 +300,7 @@ class TestWindows:
     @pytest.mark.parametrize("name", ["sgd", "adam", "prodigy"])
     @pytest.mark.parametrize("options", [{}, {"use_ema": True}, {"clipnorm": 0.1}])
     def test_a_weight_gets_the_mean_of_what_the_window_had_for_it(self, name, options):
-        """The last micro-batch has no gradient for `a`, which equals one of zero."""
+        """A missing gradient for `a` in a micro-batch counts as zero."""
         rate = TAMED.get(name, {}) | options | {"gradient_accumulation_steps": 2}
         ends = []
         for missing in False, True:
@@ -322,7 +315,7 @@ class TestWindows:
                     optimizer.apply([g[0] * (1 - i % 2), g[1]], [a, b])
             ends.append(values([a, b]) + state(optimizer)[4:])
         for x, y in zip(*ends, strict=True):
-            if x.shape:  # counters tell how often there was a gradient
+            if x.shape:  # not the counters of gradients, which differ
                 np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
 
     @pytest.mark.parametrize("name", ["sgd", "adam", "lion"])

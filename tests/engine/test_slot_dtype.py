@@ -1,4 +1,4 @@
-"""State in bfloat16: half the memory, and means that still move."""
+"""Slots in bfloat16: half the memory, and moving averages that still move."""
 
 import keras
 import ml_dtypes
@@ -9,7 +9,6 @@ from keras import ops
 from keras_optlab import optimizers
 from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.verify.problems import (
-    ALL,
     distance,
     gradients,
     trajectory,
@@ -17,9 +16,9 @@ from keras_optlab.verify.problems import (
     variables,
     weights,
 )
-from tests.support.problems import fit, label, mlp, regression, state
+from tests.support.problems import ALL, fit, label, mlp, regression, state
 
-ULP = 2.0**-7  # of a bfloat16 in [1, 2)
+ULP = 2.0**-7  # spacing of bfloat16 in [1, 2)
 
 
 def rounded(x, salt):
@@ -49,7 +48,7 @@ class TestRounding:
 
 
 def test_a_slow_mean_moves():
-    """Rounded to the nearest, 0.99 v + 0.01 stays at the first v it cannot leave."""
+    """Rounding to nearest stops 0.99 v + 0.01 early; stochastic rounding does not."""
 
     def nearest(x):
         return float(np.asarray(x, ml_dtypes.bfloat16))

@@ -1,4 +1,4 @@
-"""Sparse gradients: in full by default, or lazily, the touched rows alone."""
+"""Sparse gradients: all rows by default, or lazily only the rows with a gradient."""
 
 import keras
 import numpy as np
@@ -10,8 +10,8 @@ from keras_optlab.core.registry import find
 from keras_optlab.engine.update import sparse as engine
 from keras_optlab.engine.update.sparse import Touched, rests_without_gradient
 from keras_optlab.transforms import Centralize
-from keras_optlab.verify.problems import ALL, compiled, values, variables
-from tests.support.problems import fit, label
+from keras_optlab.verify.problems import compiled, values, variables
+from tests.support.problems import ALL, fit, label
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(
@@ -23,7 +23,7 @@ ROWS = np.array([[1.0, 2.0, -1.0], [3.0, 4.0, 0.5], [5.0, -6.0, 2.0]])
 
 
 def sparse(rows=ROWS, at=AT, shape=SHAPE):
-    """Return a gradient of some rows, as the backend has it."""
+    """Return a sparse gradient of the backend, with some rows."""
     rows = ops.convert_to_tensor(rows, "float32")
     if BACKEND == "tensorflow":
         import tensorflow as tf
@@ -56,7 +56,7 @@ def run(optimizer, gradient, shape=SHAPE, steps=5, **how):
 @pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
 @pytest.mark.parametrize("mode", ["dense", "lazy"])
 def test_rows_that_occur_twice_are_summed_before_clipping(clip, mode):
-    """Keras measures the norm of the slices as they come."""
+    """Keras takes the norm of the slices without summing equal rows."""
     optimizer = optimizers.SGD(1.0, sparse=mode, **{clip: 0.5})
     clipped = 0.5 * full() / np.linalg.norm(full())
     end = run(optimizer, sparse(), steps=1)
@@ -116,7 +116,7 @@ def test_histograms_of_a_lazy_step_count_all_rows():
 
 
 def test_a_small_table_lies_in_a_bucket():
-    """One weight has a gradient of rows, its neighbours have whole ones."""
+    """One weight of the bucket has a sparse gradient, the others have dense ones."""
     arrays = [start(), start((4,)), start((2, 3))]
     whole = [np.ones((4,)), np.ones((2, 3))]
 
@@ -129,10 +129,10 @@ def test_a_small_table_lies_in_a_bucket():
         return values(ws)
 
     for x, y in zip(end("lazy"), end("dense"), strict=True):
-        np.testing.assert_allclose(x, y, rtol=1e-5)  # without decay, SGD has no other
+        np.testing.assert_allclose(x, y, rtol=1e-5)  # no decay: other rows stay
 
 
-# ------------------------------------------- rows that stay as they are anyway
+# ------------------------------ rules that change no row without a gradient
 
 RESTING = [
     (name, kwargs)
@@ -143,7 +143,7 @@ RESTING = [
 
 @pytest.fixture
 def touched(monkeypatch):
-    """Return a list that grows by each weight whose rows are updated by themselves."""
+    """Return a list that grows whenever only touched rows of a weight are updated."""
     found, of = [], Touched.of
     monkeypatch.setattr(engine, "SMALL", 0)
     monkeypatch.setattr(Touched, "of", lambda *args: found.append(args) or of(*args))
@@ -193,7 +193,7 @@ def test_their_touched_rows_are_all_that_is_updated(name, options, touched):
 
 
 class Restless(optimizers.SGD, registered=False):
-    """Derived from a rule that rests, it does not."""
+    """A subclass of SGD that moves weights also without a gradient."""
 
     def update(self, w, g, s, h, t):
         u, s = super().update(w, g, s, h, t)

@@ -1,4 +1,4 @@
-"""A loop of `train_on_batch` with two sets of weights, which moves them each time."""
+"""A loop of `train_on_batch` with two sets of weights: each call moves between them."""
 
 import keras
 import numpy as np
@@ -105,7 +105,7 @@ def test_a_batch_that_fails_leaves_the_weights_to_evaluate(name):
 
 
 def test_a_second_look_and_an_average():
-    """A rule with two sets around one that looks at each batch twice."""
+    """EMA (two sets of weights) around SAM (a second pass)."""
     a, b = (
         small(optimizers.EMA(optimizers.SAM(optimizers.SGD(0.1)))) for _ in range(2)
     )

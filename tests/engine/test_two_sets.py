@@ -1,4 +1,4 @@
-"""Rules with two sets of weights go on from a file as if nothing had happened."""
+"""Rules with two sets of weights resume from a file as if uninterrupted."""
 
 import copy
 import gc
@@ -41,7 +41,7 @@ def trained(model, epochs=2):
 
 
 def both_sets(model):
-    """Return the weights to evaluate and those that train."""
+    """Return the evaluation weights and the training weights."""
     evaluated = values(model.trainable_variables)
     with model.optimizer.training_weights():
         return evaluated, values(model.trainable_variables)
@@ -53,7 +53,7 @@ def assert_close(a, b, tolerance=1e-5):
 
 
 def assert_same_run(a, b):
-    """The two models have the same weights of both kinds, and go on alike."""
+    """Check that both sets of weights are equal, and still are after more training."""
     for x, y in zip(both_sets(a), both_sets(b), strict=True):
         assert_close(x, y)
     assert_close(values(trained(a).weights), values(trained(b).weights))
@@ -151,7 +151,7 @@ def test_a_model_pickled_within_fit(name):
 @pytest.mark.parametrize("source", ["no optimizer", "stock", "set_weights"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_weights_without_another_set_begin_both(name, source, when, tmp_path):
-    """Of a file without them, both sets start at the weights that it has."""
+    """If a file has one set of weights, both sets start at it."""
     path = tmp_path / "m.weights.h5"
     theirs = small(keras.optimizers.SGD(0.1))
     if source == "stock":
@@ -167,7 +167,7 @@ def test_weights_without_another_set_begin_both(name, source, when, tmp_path):
     if source == "set_weights":
         model.set_weights(theirs.get_weights())
     else:
-        with warnings.catch_warnings():  # of slots that stock SGD does not have
+        with warnings.catch_warnings():  # stock SGD has no such slots
             warnings.simplefilter("ignore")
             model.load_weights(path)
             model.optimizer.build(model.trainable_variables)
@@ -219,7 +219,7 @@ def test_state_trees_are_those_of_evaluation(name):
 
     a = small(MOVERS[name]())
     a.fit(*regression(48), epochs=3, callbacks=[Reading()], **HOW)
-    keras.utils.clear_session(free_memory=False)  # it goes by names
+    keras.utils.clear_session(free_memory=False)  # state trees use names
     b = trained(small(MOVERS[name]()), 1)
     b.set_state_tree(found[1])
     assert_same_run(a, trained(b, 1))
@@ -227,7 +227,7 @@ def test_state_trees_are_those_of_evaluation(name):
 
 @mover
 def test_a_loop_of_ones_own_saves_where_it_is(name):
-    """What has no model keeps its weights itself; they are those of the state."""
+    """Without a model, saved state belongs to the weights that the loop saves."""
     g = [ops.ones((2,))]
     a, w = MOVERS[name](), keras.Variable([1.0, -2.0], name="w")
     for _ in range(3):
@@ -270,7 +270,7 @@ def test_resumes_in_a_new_process(name, tmp_path):
     assert_same_run(trained(trained(small(MOVERS[name]()))), trained(b, 0))
 
 
-# The move itself.
+# The move between the two sets.
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="nothing is compiled")
@@ -319,7 +319,7 @@ def test_a_move_reads_hyperparameters_when_it_is_made():
 
 
 def test_groups_move_by_hyperparameters_of_their_own():
-    """Constant gradients lead to the same average by any interpolation."""
+    """With constant gradients, the average does not depend on the interpolation."""
     optimizer = optimizers.ScheduleFree(
         optimizers.SGD(0.1), groups=[Group("b", interpolation=0.5)]
     )

@@ -1,4 +1,4 @@
-"""Models without an `Input`, whose weights are made when they are first called."""
+"""Models without an `Input`, whose weights are created in the first call."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(8, 5)).astype("float32")
 Y = X[:, :3]
 
-STARTING = [  # at the weight, as slots of a rule, of a wrapper, and of a bucket
+STARTING = [  # optimizers with slots that start at the weight
     *[
         name
         for name in sorted(REPRESENTATIVES)
@@ -56,7 +56,7 @@ class Subclassed(keras.Model):
 
 
 def trained(model, optimizer, **how):
-    """Return a model after two fits, of two steps and of one."""
+    """Return a model after two calls of `fit`, with two steps and with one."""
     model.compile(optimizer, "mse", **how)
     model.fit(X, Y, batch_size=4, verbose=0, shuffle=False)
     model.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
@@ -159,7 +159,7 @@ def test_it_trains_under_a_strategy(name):
 
 
 def test_a_failure_to_build_is_said_again():
-    """It does not leave an optimizer that seems to be built, and fails otherwise."""
+    """A failed build leaves the optimizer unbuilt, so the same error comes again."""
     optimizer = optimizers.ScheduleFreeSGD(groups=[Group("nowhere", learning_rate=2.0)])
     model = keras.Sequential([keras.Input((5,)), *layers()])
     model.compile(optimizer, "mse")

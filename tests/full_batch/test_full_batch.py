@@ -1,4 +1,4 @@
-"""Full-batch training: optima that are known, and what callbacks see of it."""
+"""Full-batch training: known optima, and what callbacks see."""
 
 import builtins
 
@@ -28,7 +28,7 @@ def linear(loss="mse", **dense):
 
 
 def curve(width=8, metrics=None):
-    """Return a small network of one input, and a curve for it."""
+    """Return a small network of one input, and the points of a curve to fit."""
     keras.utils.set_random_seed(3)
     hidden = layers.Dense(width, activation="tanh")
     model = keras.Sequential([keras.Input((1,)), hidden, layers.Dense(1)])
@@ -38,7 +38,7 @@ def curve(width=8, metrics=None):
 
 
 def optimum(weight=None, ridge=0.0):
-    """Return the least-squares solution, slopes and intercept, by linear algebra."""
+    """Return slopes and intercept of the least-squares solution, by linear algebra."""
     root = np.sqrt(np.ones(len(X)) if weight is None else weight)[:, None]
     a, b = root * np.hstack([X, np.ones((len(X), 1))]), root * Y
     penalty = np.sqrt(len(X) * ridge) * np.eye(3, 4)
@@ -108,7 +108,7 @@ def test_history_is_that_of_a_fit():
 
 
 class Told(keras.callbacks.Callback):
-    """Keeps what it is told, and the weights at each end of an epoch."""
+    """A callback that keeps its calls, and the weights at the end of each epoch."""
 
     def __init__(self, stop_at=None, fail_at=None):
         super().__init__()
@@ -161,7 +161,7 @@ def test_early_stopping_restores_the_best():
     history = fit_full_batch(
         model, x, y, validation_data=(x, y), callbacks=[told, stopping], verbose=0
     )
-    assert history.epoch == [0, 1, 2]  # the loss falls, and the first was the highest
+    assert history.epoch == [0, 1, 2]  # mode="max", and the loss falls: epoch 0 is best
     assert same(model.get_weights(), told.weights[0])
 
 
@@ -233,7 +233,7 @@ def test_the_jacobian_and_the_hessian_are_exact(float64):
     data = Objective(model, Data.of(x, y))
     w = data.present()
     v = np.random.default_rng(0).normal(size=w.size)
-    # Except on TensorFlow, Keras computes some functions of float64 in float32.
+    # On JAX and torch, Keras computes some functions of float64 in float32.
     a, b = (data.residuals(w + s * v) for s in (1e-3, -1e-3))
     np.testing.assert_allclose(data.jacobian(w) @ v, (a - b) / 2e-3, atol=2e-4)
     a, b = (data.loss_and_gradient(w + s * v)[1] for s in (1e-3, -1e-3))
@@ -284,7 +284,7 @@ class TestErrors:
             fit_full_batch(bare, X, Y)
         frozen = linear()
         frozen.trainable = False
-        with pytest.raises(ValueError, match="without any that are trainable"):
+        with pytest.raises(ValueError, match="needs trainable weights"):
             fit_full_batch(frozen, X, Y)
         with pytest.raises(ValueError, match="constraints on .*kernel"):
             fit_full_batch(linear(kernel_constraint="non_neg"), X, Y)
@@ -347,14 +347,14 @@ def test_options_reach_scipy():
     assert history.result.nfev == 2
 
 
-# What ended it.
+# Why the training ended.
 
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_the_result_tells_what_ended_it(method):
     model, x, y = curve()
     over = fit_full_batch(model, x, y, method, epochs=1, verbose=0).result
-    assert over.message == "All epochs are over: epochs=1."
+    assert over.message == "All epochs are done: epochs=1."
     least_squares = method == "least_squares"
     assert (over.success, over.status) == (False, 0 if least_squares else 1)
     stop = EarlyStopping("loss", target=1e9, verbose=0)

@@ -1,4 +1,4 @@
-"""What rules for matrices make of weights and gradients that are not made for them."""
+"""Matrix optimizers on weights and gradients that do not suit them."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from keras_optlab.verify.problems import apply, compiled, values, variables
 
 pytestmark = pytest.mark.sampled
 
-# with settings that put a decomposition into every step
+# settings with a decomposition in every step
 RULES = {
     "muon": {},
     "soap": {"period": 1},
@@ -22,7 +22,7 @@ each_rule = pytest.mark.parametrize("name", RULES)
 
 
 def after(name, shapes, steps, **settings):
-    """Return an optimizer and the weights, from 1, after steps of gradients."""
+    """Return the optimizer and the weights, which start at 1, after these gradients."""
     optimizer = optimizers.create(name, learning_rate=0.01, **RULES[name] | settings)
     ws = variables([np.ones(shape) for shape in shapes])
     optimizer.build(ws)
@@ -100,7 +100,7 @@ def test_singular_matrices_leave_no_nan(name, grads):
 @each_rule
 @pytest.mark.parametrize("size", [1e25, 3e38])
 def test_a_gradient_whose_square_is_no_number_does_no_harm(name, size):
-    """It is skipped, since a sum of its squares would be infinite for good."""
+    """The step is skipped, as a running sum of squares would stay infinite."""
     shapes = [(3, 4), (5,)]
     good = draws(shapes, 6)
     bad = [[np.sign(g) * size for g in good[0]]]

@@ -9,17 +9,12 @@ import pytest
 
 from keras_optlab import Group, optimizers, schedules, transforms
 from keras_optlab.core.fields import BetaField, ChoiceField, FlagField, HyperField
-from keras_optlab.verify.problems import (
-    ALL,
-    apply,
-    gradients,
-    values,
-    variables,
-    weights,
-)
+from keras_optlab.verify.problems import apply, gradients, values, variables, weights
 from tests.support.problems import (
+    ALL,
     BY_PATH,
     NEEDED,
+    RESTS_AT_ZERO,
     TAMED,
     Toy,
     accumulating,
@@ -60,7 +55,7 @@ def test_zero_gradient_and_fresh_state_change_nothing(optimizer):
     for name in optimizer.fields:
         if name.endswith("weight_decay") and getattr(optimizer, name):
             optimizer.adjust(name, 0.0)
-    if optimizer.rests_at_zero:
+    if type(optimizer).registry_name in RESTS_AT_ZERO:
         start = [np.zeros_like(w) for w in start]
     ws = variables(start)
     apply(optimizer, [np.zeros_like(w) for w in start], ws)
@@ -80,7 +75,7 @@ def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
     assert int(optimizer.skipped_steps) == 1
     for counter in optimizer.skips.variables:
         counter.assign(0)
-    optimizer.iterations.assign(1)  # Keras' own counter of calls, which goes on
+    optimizer.iterations.assign(1)  # Keras' own counter, also of skipped steps
     for a, b in zip(before[0] + before[1], values(ws) + state(optimizer), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -132,7 +127,7 @@ def hyperparameters():
                 key == "seed"
                 and cls.second_pass is not optimizers.Optimizer.second_pass
             ):
-                continue  # of directions, which a diagonal Hessian does not tell apart
+                continue  # random signs: no effect on a diagonal Hessian
             own = key in cls.own_fields or key in optimizers.info(name).hyperparameters
             if own and isinstance(field, kinds) and key not in BY_PATH:
                 yield name, key
@@ -142,7 +137,7 @@ def hyperparameters():
 @pytest.mark.parametrize(("name", "key"), list(hyperparameters()))
 def test_every_declared_hyperparameter_has_an_effect(name, key):
     field = optimizers.info(name).cls.fields[key]
-    # others that a hyperparameter needs in order to act
+    # settings without which a hyperparameter has no effect
     base = {"epsilon": 0.1} if key == "epsilon_placement" else {}
     base |= {"momentum": 0.9} if key == "nesterov" else {}
     base |= {"learning_rate": 0.1} | NEEDED.get(name, {}) | NEEDED.get((name, key), {})
@@ -151,13 +146,13 @@ def test_every_declared_hyperparameter_has_an_effect(name, key):
     assert not all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@functools.cache  # most hyperparameters of a rule are compared with the same
+@functools.cache  # most hyperparameters of a rule share one baseline
 def end(name, settings):
-    """Return where a rule with these settings comes to in ten steps."""
+    """Return the weights after ten steps with these settings."""
     shapes = {"wide": (3, 5), "kernel": (2, 2, 3), "vector": (4,)}
     start, grads = weights(shapes), gradients(shapes, steps=10)
-    grads = [[g + 1.0 for g in step] for step in grads]  # for what looks for a drift
-    grads[5] = [100 * g for g in grads[5]]  # for what remembers a maximum
+    grads = [[g + 1.0 for g in step] for step in grads]  # a drift
+    grads[5] = [100 * g for g in grads[5]]  # a spike
     return few_steps(optimizers.create(name, **dict(settings)), start, grads)
 
 
@@ -250,7 +245,7 @@ def test_info(name):
 
 
 def test_one_class_is_all_a_new_optimizer_takes():
-    """`Toy` of the test support went through every test above and in test_rules."""
+    """`Toy` of tests/support runs in every test above and in test_rules."""
     assert "toy" in NAMES
     assert ("toy", {}) in ALL
     assert type(optimizers.create("toy", learning_rate=0.5)) is Toy

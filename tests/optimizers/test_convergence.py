@@ -1,7 +1,7 @@
 """Every optimizer on functions whose minimum is known.
 
-A rule is the same on every backend, which other tests show, so one backend is enough:
-torch, where nothing has to be compiled.
+Other tests show that a rule is the same on every backend. So one backend is enough:
+torch, which compiles nothing here.
 """
 
 from functools import partial
@@ -13,34 +13,35 @@ import pytest
 from keras_optlab import datasets, optimizers, schedules
 from keras_optlab.verify.problems import apply, values, variables
 from tests.support.functions import logistic, quadratic, rosenbrock
+from tests.support.problems import RESTS_AT_ZERO
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="one backend is enough"
 )
 
-RATES = 0.1, 1.0, 0.01, 10.0, 0.001, 100.0  # of which one has to do
+RATES = 0.1, 1.0, 0.01, 10.0, 0.001, 100.0  # one of them must work
 
-# Settings without which a rule does not suit a problem.
+# Settings that a rule needs on a problem.
 SETTINGS = {
-    # its gradients are a thousand times those it is made for
+    # the gradients are 1000 times too large for the default
     ("hypergradientsgd", "rosenbrock"): {"hypergradient_learning_rate": 1e-9},
-    # its first step takes weights to zero whose gradients are small beside this
+    # the first step zeroes weights whose squared gradient is small compared with this
     ("ftrl", "digits"): {"initial_accumulator_value": 1e-6},
 }
 
-# A function, the number of steps, and what may be left of the loss at the start.
+# The function, the number of steps, and the share of the initial loss that may remain.
 PROBLEMS = {
     "quadratic": (quadratic(), 200, 0.05),
     "rosenbrock": (rosenbrock(), 400, 0.15),
     "logistic": (logistic(), 400, 0.1),
 }
 
-# Its steps have the length of the weights, however small the gradient is.
+# LARS: its step size is relative to the norm of the weights, not of the gradient.
 NEAR = {("lars", "logistic"): 0.4}
 
 
 def descended(optimizer, function, steps):
-    """Return the matrix to evaluate after some steps, or NaN where they diverge."""
+    """Return the evaluation weights after some steps, or NaN if they diverge."""
     ws = variables([function.start])
     for step in range(steps):
         g = function.gradient(values(ws)[0], step)
@@ -54,11 +55,11 @@ def descended(optimizer, function, steps):
 
 
 def rates(name, steps):
-    """Yield what to try: rates that fall, and what needs no tuning."""
+    """Yield the rates to try; 1, constant and decaying, if the rule finds its own."""
     cls = optimizers.info(name).cls
-    if cls.finds_rate:
+    if cls.learning_rate_free:
         yield from (1.0, schedules.Cosine(1.0, steps))
-    elif cls.rests_at_zero:  # the weights would fall with the rate
+    elif name in RESTS_AT_ZERO:  # the weights would shrink with the rate
         yield from RATES
     else:
         yield from (schedules.Cosine(rate, steps) for rate in RATES)
@@ -89,7 +90,7 @@ def cnn():
 @pytest.mark.long
 @pytest.mark.parametrize("name", optimizers.names())
 def test_learns_digits_by_heart_at_some_rate(name):
-    """The least loss of a network with more weights than images is 0."""
+    """With more weights than images, a network can reach a loss of 0."""
     (x, y), _ = datasets.mnist()
     x, y, left = x[:256, ..., None] / 255.0, y[:256], []
     settings = SETTINGS.get((name, "digits"), {})
@@ -105,12 +106,12 @@ def test_learns_digits_by_heart_at_some_rate(name):
     pytest.fail(f"left at each rate: {left}")
 
 
-FREE = [n for n in optimizers.names() if optimizers.info(n).cls.finds_rate]
+FREE = [n for n in optimizers.names() if optimizers.info(n).cls.learning_rate_free]
 
 
 @pytest.fixture(scope="module")
 def tuned_adam():
-    """The loss that Adam reaches at the best of some rates."""
+    """Return the loss of Adam at the best of the rates."""
     function = logistic()
     ends = (
         descended(optimizers.Adam(schedules.Cosine(rate, 600)), function, 600)
@@ -121,7 +122,7 @@ def tuned_adam():
 
 @pytest.mark.parametrize("name", FREE)
 def test_finds_what_adam_has_to_be_tuned_for(name, tuned_adam):
-    """At a constant rate of 1, or at one that falls from 1; some need the latter."""
+    """The rate is 1, constant or with cosine decay; some rules need the decay."""
     function = logistic()
     ends = [
         descended(optimizers.create(name, learning_rate=rate), function, 600)

@@ -1,4 +1,4 @@
-"""PSGD Kron by what it is to do: gradients come out white."""
+"""PSGD Kron: its preconditioner whitens the gradients."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ def factors(rng, shape):
 
 
 def coloured(rng, matrices):
-    """Return a draw whose covariance is a Kronecker product."""
+    """Return a random tensor whose covariance is a Kronecker product."""
     x = rng.normal(size=[len(a) for a in matrices])
     for i, a in enumerate(matrices):
         x = np.moveaxis(np.tensordot(a, x, (1, i)), 0, i)
@@ -31,7 +31,7 @@ def coloured(rng, matrices):
 
 
 def preconditioner(optimizer, i=0):
-    """Return Q of a weight as one matrix on the flat gradient."""
+    """Return Q of a weight as one matrix for the flattened gradient."""
     slots = optimizer.plan.parameters[i].slots
     qs = [values([v])[0] for name, v in slots.items() if name.startswith("q_")]
     whole = np.ones((1, 1))
@@ -41,7 +41,7 @@ def preconditioner(optimizer, i=0):
 
 
 def test_gradients_come_out_white():
-    """P C P is near I for the covariance C of the gradients; it is not at first."""
+    """P C P approaches I, where C is the covariance of the gradients."""
     rng, shape = np.random.default_rng(0), (3, 2, 2)
     matrices = factors(rng, shape)
     rate = keras.optimizers.schedules.ExponentialDecay(0.1, 700, 0.1)
@@ -92,7 +92,7 @@ def test_steps_do_not_depend_on_the_scale_of_the_loss():
         scaled = [[scale * g for g in step] for step in grads]
         return trajectory(optimizers.Kron(0.1), start, scaled)
 
-    for scale in 1e-25, 1e14:  # of the first, float32 does not hold the square
+    for scale in 1e-25, 1e14:  # the square of 1e-25 is 0 in float32
         for x, y in zip(end(1.0), end(scale), strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4)
 
@@ -109,7 +109,7 @@ def test_no_update_is_larger_than_its_bound():
 
 
 def test_what_has_no_gradient_harms_nothing():
-    """A row, the first gradients, or all of them may be zero."""
+    """Gradients may be zero in one row, in the first steps, or in all steps."""
     ws = variables([np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))])
     optimizer = optimizers.Kron(0.1, beta_1=0.0, period=1)
     optimizer.build(ws)

@@ -8,7 +8,6 @@ from keras_optlab import optimizers
 from keras_optlab.verify import agreements, libraries, oracle
 from keras_optlab.verify.comparisons import MATRICES, problem, with_paper
 from keras_optlab.verify.problems import (
-    ALL,
     SHAPES,
     apply,
     distance,
@@ -18,7 +17,7 @@ from keras_optlab.verify.problems import (
     variables,
     weights,
 )
-from tests.support.problems import label
+from tests.support.problems import ALL, label
 
 STEPS = 30
 
@@ -61,13 +60,13 @@ def test_equals_its_keras_twin(case, dtype, request):
     ours = trajectory(optimizers.create(name, **kwargs), start, grads)
     theirs = trajectory(twin(**kwargs), start, grads)
     start = [np.asarray(w, dtype) for w in start]
-    # Keras on TensorFlow takes its betas through float32, also in float64
+    # on TensorFlow, Keras rounds betas to float32, also in float64
     exact = dtype == "float64" and keras.backend.backend() != "tensorflow"
     assert distance(ours, theirs, start) < (1e-6 if exact else 1e-5)
 
 
 def test_adafactor_caps_a_large_rate_as_its_twin_does():
-    """For Keras, `relative_step` changes nothing."""
+    """In Keras, `relative_step` has no effect."""
     start, grads = weights(MATRICES), gradients(MATRICES, steps=9)
 
     def end(module, **kwargs):
@@ -153,7 +152,7 @@ def test_a_distance_hides_no_nan():
 
 
 def test_momentum_forms_part_when_the_rate_changes(float64):
-    """Velocity keeps each step's rate in its buffer, the average does not."""
+    """The velocity contains the rate of each step, the moving average does not."""
     posed = problem(SHAPES, STEPS)
 
     def run(form, scale):

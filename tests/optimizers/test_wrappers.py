@@ -1,4 +1,4 @@
-"""Optimizers made of other optimizers."""
+"""Wrappers: optimizers around other optimizers."""
 
 import inspect
 
@@ -53,7 +53,7 @@ NESTED = [
 SINGLE = [(name,) for name in WRAPPERS]
 each_wrapper = pytest.mark.parametrize("wrapper", WRAPPERS)
 rest = pytest.mark.every
-FEW = "sgd", "dog"  # which stand for the others
+FEW = "sgd", "dog"  # the others only in `pytest -m every`
 each_inner = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in FEW else rest) for n in INNER]
 )
@@ -64,7 +64,7 @@ by_rule = pytest.mark.parametrize(
 
 
 def make(name, around, groups=(), settings=WRAPPERS, **options):
-    """Return an optimizer in some wrappers, the inmost first."""
+    """Return an optimizer inside wrappers, the innermost first."""
     optimizer = optimizers.create(name, **INNER[name], **options)
     for i, wrapper in enumerate(around, 1):
         own = settings.get(wrapper, {})
@@ -74,7 +74,7 @@ def make(name, around, groups=(), settings=WRAPPERS, **options):
 
 
 def rate_of(name, around):
-    """Return a rate to test with, a factor where the length of a step is found."""
+    """Return a learning rate: 1 for optimizers that find their own, else 0.02."""
     return 1.0 if "mechanic" in around or name in ("dog", "prodigy") else 0.02
 
 
@@ -114,7 +114,7 @@ def test_equals_its_paper_in_float64(name, around, float64):
 )
 @by_rule
 def test_equals_its_paper_in_float32(name, around):
-    # a product of steps and gradients, which Mechanic's is, may be small by cancelling
+    # Mechanic uses products of updates and gradients, in which rounding errors grow
     usual = tolerance_of(optimizers.info(name).cls, "float32")
     close = 2e-5 if "mechanic" in around else usual
     assert_equals_its_paper(name, around, weights(size=0.0), close)
@@ -327,7 +327,7 @@ def test_what_was_excluded_from_decay_stays_so(wrapper):
     if wrapper not in (
         "mechanic",
         "asam",
-    ):  # whose scales follow from all weights together
+    ):  # their scale depends on all weights
         np.testing.assert_allclose(excluded[1], free[1], rtol=1e-6, atol=1e-5)
         np.testing.assert_array_equal(excluded[3], decayed[3])
     assert not np.allclose(excluded[1], decayed[1], rtol=1e-3)
@@ -343,7 +343,7 @@ def test_what_was_moved_before_wrapping_counts():
 
 
 def test_grokfast_amplifies_what_a_model_wide_rule_measures(float64):
-    """To Prodigy's estimate, a gradient that stays is one three times as long."""
+    """Grokfast triples a constant gradient, before Prodigy measures it."""
     start, g = weights(), gradients(steps=1)[0]
     ours = make("prodigy", ["grokfast"], settings={})
     tripled = [[3 * x for x in g]] * 20
@@ -353,7 +353,7 @@ def test_grokfast_amplifies_what_a_model_wide_rule_measures(float64):
 
 
 def test_mechanic_finds_the_scale_of_a_rate():
-    """A millionth of the inner rate leads to the same weights in the end."""
+    """Inner learning rates that differ a million-fold lead to the same weights."""
     target = np.linspace(-1.0, 1.0, 5)
 
     def end(rate):
@@ -389,7 +389,7 @@ def by_windows(grads, sizes):
         (1, [1] * 12),
         (3, [3] * 4),
         (schedules.Piecewise([2, 4], [1, 2, 3]), [1, 1, 2, 2, 3, 3]),
-        (schedules.Linear(1.0, 2, final=5.0), [1, 3, 5]),  # 3 wait for 2 more
+        (schedules.Linear(1.0, 2, final=5.0), [1, 3, 5]),  # 3 are left over
     ],
     ids=["one", "three", "levels", "growing"],
 )
@@ -452,7 +452,7 @@ def test_wrappers_are_listed_and_told_about():
 
 
 def refuse_each_other(a, b):
-    """Return whether two classes do what only one can do at a time."""
+    """Return whether both have a second pass, or both have evaluation weights."""
     return any(
         all(getattr(cls, method, plain) is not plain for cls in (a, b))
         for method, plain in (
@@ -463,7 +463,7 @@ def refuse_each_other(a, b):
 
 
 def test_names_of_arguments_and_state_are_nobody_elses():
-    """Those of what is wrapped would be one and the same."""
+    """A wrapper and the optimizer inside share one namespace."""
     classes = [optimizers.info(n).cls for n in [*optimizers.names(), *WRAPPERS]]
     for name in WRAPPERS:
         own = optimizers.info(name).cls

@@ -1,4 +1,4 @@
-"""Actor and critic: two heads that train in turn, by `train_on_batch` in a loop."""
+"""Actor and critic: two heads trained alternately, by `train_on_batch` in a loop."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def train(make, directory):
     rewards, critics = loop(model, told)
     assert np.mean(rewards[-10:]) > np.mean(rewards[:5]) + 0.15, rewards
     assert np.isfinite(critics).all()
-    # An episode has a batch of 32 and one of 20, for each head in turn.
+    # An episode has a batch of 32 for one head and a batch of 20 for the other.
     assert int(model.optimizer.iterations) == EPISODES * 2
     check_weights(model, make)
     states, goals = one_hot(np.arange(STATES)), np.ones((STATES, 1), "float32")
@@ -53,7 +53,7 @@ def actor_critic():
 
 @keras.saving.register_keras_serializable("programs")
 def policy_loss(taken, logits):
-    """Return what lessens actions of disadvantage; `taken` has both in a row."""
+    """Return the policy-gradient loss; a row of `taken` is action and advantage."""
     action, advantage = ops.cast(taken[:, 0], "int32"), taken[:, 1]
     chosen = ops.sum(ops.one_hot(action, ACTIONS) * ops.log_softmax(logits), -1)
     probability = ops.softmax(logits)
@@ -72,7 +72,7 @@ def loop(model, told):
         seen = model.predict_on_batch(one_hot(state))
         noise = rng.gumbel(size=(52, ACTIONS))
         action = np.argmax(seen["actor"] + noise, axis=1)
-        # Rewards are sparse: for one action in a state, and none in state 0.
+        # Rewards are sparse: one action of each state earns one, none in state 0.
         reward = ((action == state % ACTIONS) & (state > 0)).astype("float32")
         taken = np.stack([action, reward - seen["critic"][:, 0]], 1).astype("float32")
         targets = {"actor": taken, "critic": reward[:, None]}

@@ -1,4 +1,4 @@
-"""Optimizers of each kind, steps of one's own, and what every training must keep."""
+"""Optimizers of each kind, a custom train step, and checks after each training."""
 
 import os
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from keras_optlab import callbacks, optimizers
 from tests.support.logs import read, read_tensors
 
 BACKEND = keras.backend.backend()
-JIT = BACKEND == "jax"  # XLA takes long to compile on TensorFlow
+JIT = BACKEND == "jax"  # on TensorFlow, XLA compiles slowly
 KINDS = ("one set", "average", "schedule-free", "second pass")
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes optimizers of one kind."""
+    """A factory of optimizers of one kind."""
 
     kind: str
 
     @property
     def averages(self):
-        """Whether the weights to evaluate are others than those that train."""
+        """Whether evaluation weights differ from training weights."""
         return self.kind in ("average", "schedule-free")
 
     def __call__(self, rate, sgd_rate, **arguments):
@@ -39,9 +39,9 @@ class Maker:
 
 
 class OwnStep(keras.Model):
-    """Has the train step of Keras' guides, for losses that a subclass names.
+    """A model with the train step of Keras' guides, for the losses of a subclass.
 
-    `losses_of(data, outputs)` returns them by name; "loss" is the one that trains.
+    `losses_of(data, outputs)` returns them by name; "loss" is minimized.
     """
 
     def __init__(self, names, **kwargs):
@@ -115,7 +115,7 @@ def board(directory, every=5, **kwargs):
 
 
 def unknown_length(x, y, batch_size):
-    """Return batches whose number only TensorFlow's iterator finds out."""
+    """Return a dataset of batches whose number is not known in advance."""
     import tensorflow as tf
 
     data = tf.data.Dataset.from_tensor_slices((x, y))
@@ -123,7 +123,7 @@ def unknown_length(x, y, batch_size):
 
 
 def check_log(directory, *tags, run="train", histograms=False):
-    """Check that tags are there, with values that are finite."""
+    """Check that the tags are in the log and that all values are finite."""
     directory = os.path.join(directory, "log", run)
     found = read(directory)
     missing = set(tags) - set(found)
@@ -145,13 +145,13 @@ def numpy(variables):
 
 
 def check_fell(losses, to):
-    """Check that losses are finite and fell to this share of the first one."""
+    """Check that losses are finite and the last is below `to` times the first."""
     assert np.isfinite(losses).all()
     assert losses[-1] < to * losses[0], losses
 
 
 def check_weights(model, make, optimizer=None):
-    """Check that weights are finite, and another set where training goes on."""
+    """Check that weights are finite, and that the kind has one or two sets of them."""
     optimizer = optimizer or model.optimizer
     assert numpy([optimizer.skipped_steps]) == [0]
     before = numpy(model.trainable_variables)
@@ -167,14 +167,14 @@ def check_weights(model, make, optimizer=None):
 
 
 def check_evaluation(model, plain, x, y, val_loss=None):
-    """Check that a model without an optimizer of ours says the same of its weights.
+    """Check that a model with a Keras optimizer evaluates these weights to the same.
 
     Args:
-        model: A trained one.
-        plain: A model of the same build, compiled with the same loss.
+        model: A trained model.
+        plain: A model of the same architecture, compiled with the same loss.
         x: Inputs.
         y: Targets.
-        val_loss: That of the last epoch on the same data, if there was one.
+        val_loss: Validation loss of the last epoch on the same data, if there is one.
     """
     plain.predict(x, verbose=0)  # build it
     plain.set_weights(model.get_weights())
@@ -186,9 +186,9 @@ def check_evaluation(model, plain, x, y, val_loss=None):
 
 
 def check_reloaded(model, directory, x, y=None, atol=1e-5):
-    """Check that a file has the weights to evaluate; return it loaded.
+    """Check that a file holds the evaluation weights; return the loaded model.
 
-    Given targets, both take another step, and are to agree after it too.
+    Given targets, both models take another step and must still agree.
     """
     path = os.path.join(directory, "model.keras")
     model.save(path)
@@ -199,7 +199,7 @@ def check_reloaded(model, directory, x, y=None, atol=1e-5):
         before = model.predict(x, verbose=0)
         variables = model.non_trainable_variables, loaded.non_trainable_variables
         for own, theirs in zip(*variables, strict=True):
-            theirs.assign(numpy([own])[0])  # Keras' files lack the states of seeds
+            theirs.assign(numpy([own])[0])  # Keras does not save seed generators
         for one in (model, loaded):
             one.run_eagerly, one.jit_compile = True, False  # cheaper than tracing
             one.make_train_function(force=True)

@@ -1,4 +1,4 @@
-"""Custom loops: a step of one's own for each backend, on a model without an `Input`."""
+"""Custom loops: a hand-written step per backend, on a model without an `Input`."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ loss_of = keras.losses.MeanSquaredError()
 
 def train(make, directory):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(72, 4)).astype("float32")  # the last batch is of 8
+    x = rng.normal(size=(72, 4)).astype("float32")  # the last batch has 8 rows
     y = np.tanh(x @ rng.normal(size=(4, 2))).astype("float32")
     model = keras.Sequential(
         [keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(2)]
@@ -37,7 +37,7 @@ def train(make, directory):
 
 
 def loop(model, optimizer, x, y, directory):
-    """Return the loss of each epoch, validated, and the weights after each step."""
+    """Return the validation loss of each epoch, and the weights after each step."""
     step = {"tensorflow": by_tape, "torch": by_backward, "jax": stateless}[BACKEND](
         model, optimizer
     )
@@ -122,7 +122,7 @@ def stateless(model, optimizer):
 
 
 def check_average(model, optimizer, make, path):
-    """Check the weights to evaluate against an average that is taken here."""
+    """Check the evaluation weights of EMA against an average computed in NumPy."""
     if make.kind != "average":
         return
     average = path[0]

@@ -1,4 +1,4 @@
-"""Two devices: a model within a strategy's scope, and going on from checkpoints."""
+"""Two devices: a model in a strategy's scope, and resuming from checkpoints."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ def train(make, directory):
 
 
 def check_going_on(model, scope, path, x, y, history):
-    """Check the checkpoints, and that training goes on from one as it would have."""
+    """Check the checkpoints, and that a resumed run equals the uninterrupted one."""
     with scope():
         loaded = keras.models.load_model(path.format(epoch=4))
         second = keras.models.load_model(path.format(epoch=2))
@@ -82,7 +82,7 @@ def network():
 
 @contextlib.contextmanager
 def distributed():
-    """Yield the function whose context models are made in."""
+    """Yield a function that returns the scope in which to create models."""
     if BACKEND == "tensorflow":
         yield mirrored_strategy().scope
         return

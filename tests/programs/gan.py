@@ -1,4 +1,4 @@
-"""GAN: two optimizers of one's own, and callbacks that are told which one is meant."""
+"""GAN: two optimizers in a custom train step; callbacks get one by `optimizer=`."""
 
 import os
 
@@ -35,11 +35,11 @@ def train(make, directory):
     monitor = callbacks.Monitor(every=1, optimizer=gan.d_optimizer)
     told = [monitor, halved, board(directory, optimizer=gan.g_optimizer)]
     told.append(keras.callbacks.LambdaCallback(on_epoch_end=measure))
-    if BACKEND == "jax":  # `fit` hands a step the state of one optimizer
+    if BACKEND == "jax":  # `fit` passes the state of one optimizer to the step
         loop(gan, real, told)
     else:
         gan.fit(real, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=told)
-    assert min(distances) < 0.7 * distances[0]  # a GAN circles around its aim
+    assert min(distances) < 0.7 * distances[0]  # a GAN oscillates around its optimum
     rates = {round(row["optimizer/learning_rate"], 6) for row in monitor.rows}
     assert rates == {0.02, 0.01}
     found = check_log(directory, "epoch/d_loss", "optimizer/gradient_norm")
@@ -60,13 +60,13 @@ def check(gan, make, directory, noise):
     loaded = keras.models.load_model(path)
     expected = gan.generator.predict(noise, verbose=0)
     np.testing.assert_allclose(loaded.predict(noise, verbose=0), expected, rtol=1e-5)
-    with gan.g_optimizer.evaluation_weights():  # it is there already
+    with gan.g_optimizer.evaluation_weights():  # already in use: changes nothing
         direct = numpy([gan.generator(noise)])[0]
     np.testing.assert_allclose(direct, expected, rtol=1e-5)
 
 
 class GAN(keras.Model):
-    """Has no optimizer but those of its two models."""
+    """A GAN without an optimizer of its own: each of its two models has one."""
 
     def __init__(self):
         super().__init__()
@@ -140,7 +140,7 @@ class GAN(keras.Model):
 
 
 def loop(gan, real, told):
-    """Train on JAX, where a `train_step` has one optimizer."""
+    """Train on JAX, where `fit` passes the state of one optimizer to `train_step`."""
     updates = [
         stateless(gan.discriminator, gan.generator, gan.d_optimizer, gan.d_loss),
         stateless(gan.generator, gan.discriminator, gan.g_optimizer, gan.g_loss),

@@ -1,4 +1,4 @@
-"""LoRA: low-rank adapters on layers that are frozen after a first training."""
+"""LoRA: low-rank adapters on layers that are frozen after pretraining."""
 
 import keras
 import numpy as np
@@ -54,9 +54,9 @@ def train(make, directory):
 
 
 def check_file(model, directory, x, y, fit):
-    """Check that a file has the adapters in it, and that they go on training.
+    """Check that a saved file includes the adapters, and that training continues.
 
-    Keras adds them to the frozen weights on saving, and starts them anew.
+    On saving, Keras merges the adapters into the frozen weights and resets them.
     """
     expected = model.evaluate(x, y, verbose=0)
     loaded = check_reloaded(model, directory, x, atol=1e-4)

@@ -28,7 +28,7 @@ def train(make, directory):
     history = model.fit(
         x,
         y,
-        batch_size=16,  # the last batch is of 8
+        batch_size=16,  # the last batch has 8 rows
         epochs=8,
         verbose=0,
         validation_data=(x, y),
@@ -48,10 +48,10 @@ def train(make, directory):
 
 
 def pairs():
-    """Return pairs of noisy prototypes, and whether both are of the same one."""
+    """Return pairs of noisy prototypes, and whether both have the same prototype."""
     rng = np.random.default_rng(0)
     prototypes, kinds = rng.normal(size=(3, 6)), rng.integers(3, size=(2, 72))
-    kinds[1, ::2] = kinds[0, ::2]  # half of them
+    kinds[1, ::2] = kinds[0, ::2]  # every other pair has the same prototype
     left, right = (prototypes[kinds] + 0.5 * rng.normal(size=(2, 72, 6))).astype("f4")
     y = (kinds[0] == kinds[1]).astype("float32")[:, None]
     return {"left": left, "right": right}, y
@@ -59,7 +59,7 @@ def pairs():
 
 @keras.saving.register_keras_serializable("programs")
 class Distance(keras.layers.Layer):
-    """Returns the distance between two codes."""
+    """A layer that returns the distance between two codes."""
 
     def call(self, a, b):
         squared = ops.sum(ops.square(a - b), axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Transfer learning: a frozen base and a new head, then all but the normalization."""
+"""Transfer learning: train a head on a frozen base, then all but the normalization."""
 
 import os
 
@@ -54,11 +54,11 @@ def train(make, directory):
     plain = with_head(backbone())
     plain.compile("sgd", "mse")
     plain.layers[1].trainable = False
-    unfreeze(plain.layers[1])  # the order of weights is by what trains
+    unfreeze(plain.layers[1])  # Keras orders weights: trainable ones first
     check_evaluation(model, plain, x, 2 * y, second["val_loss"][-1])
     check_reloaded(model, directory, x, 2 * y)
     found = check_log(directory, "epoch/loss", "optimizer/update_norm")
-    assert len(found["epoch/loss"]) == 4 + 3 + 3  # one after another
+    assert len(found["epoch/loss"]) == 4 + 3 + 3  # the three fits, appended
 
 
 def pictures():
@@ -92,7 +92,7 @@ def pretrain(base, make, x, y):
 
 
 def check_untrained_file(model, directory, x):
-    """Check a file that is saved after `compile` and before any step."""
+    """Check a file saved after `compile` and before the first step."""
     path = os.path.join(directory, "untrained.keras")
     model.save(path)
     loaded = keras.models.load_model(path)

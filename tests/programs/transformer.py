@@ -1,4 +1,4 @@
-"""Text classification by a transformer: padded tokens, masks, no `Input`."""
+"""Text classification with a transformer: padded tokens, masks, no `Input`."""
 
 import keras
 import numpy as np
@@ -52,7 +52,7 @@ def train(make, directory):
 
 
 def texts():
-    """Return texts of several lengths, padded, and whether a word is in them."""
+    """Return padded texts of several lengths, and whether a given word is in them."""
     rng = np.random.default_rng(0)
     x = rng.integers(2, WORDS, (72, LENGTH)).astype("int32")
     y = np.arange(72) % 2
@@ -64,7 +64,7 @@ def texts():
 
 @keras.saving.register_keras_serializable("programs")
 class Block(keras.layers.Layer):
-    """Attention, then two dense layers on every token, both with a way around."""
+    """Attention, then two dense layers on every token, each with a skip connection."""
 
     def __init__(self, size, heads, **kwargs):
         super().__init__(**kwargs)

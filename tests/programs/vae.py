@@ -1,4 +1,4 @@
-"""VAE: a train step with losses and trackers of its own, and random numbers in it."""
+"""VAE: a custom train step with several losses, metric trackers and random noise."""
 
 import keras
 import numpy as np
@@ -47,7 +47,7 @@ def train(make, directory):
 
 @keras.saving.register_keras_serializable("programs")
 class Sampling(keras.layers.Layer):
-    """Draws a code by its mean and the logarithm of its variance."""
+    """A layer that samples a code from its mean and log variance."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Vision transformer: patches, a class token, rates that fall from block to block."""
+"""Vision transformer: patches, a class token, layer-wise decay of learning rates."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ from tests.programs.transformer import Block
 
 no_second_pass = ""
 SIDE, PATCH, SIZE, DEPTH = 8, 4, 8, 2
-STEPS = 1 if BACKEND == "torch" else 2  # torch has no more in one execution
+STEPS = 1 if BACKEND == "torch" else 2  # torch has no steps_per_execution
 
 
 def train(make, directory):
@@ -28,7 +28,7 @@ def train(make, directory):
     model = ViT()
     model(x[:1])
     groups = layerwise_decay(model, 0.5)
-    # The stem has the class token and the positions; the last one is the head's.
+    # The first group is the stem, with class token and positions; the last the head.
     assert [g.learning_rate for g in groups] == [0.125, 0.25, 0.5, 1.0]
     token = model.class_token
     assert groups[0].matches(token)
@@ -57,7 +57,7 @@ def train(make, directory):
 
 
 def pictures():
-    """Return pictures of which a corner is bright, and which one."""
+    """Return pictures with one bright corner, and the index of the corner."""
     rng = np.random.default_rng(0)
     x = 0.3 * rng.normal(size=(72, SIDE, SIDE, 1)).astype("float32")
     y = np.arange(72) % 4
@@ -69,7 +69,7 @@ def pictures():
 
 @keras.saving.register_keras_serializable("programs")
 class ViT(keras.Model):
-    """Two blocks on four patches and a class token."""
+    """A vision transformer of two blocks, on four patches and a class token."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

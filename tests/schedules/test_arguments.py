@@ -1,4 +1,4 @@
-"""Arguments of schedules: the length, bad input, and schedules of one's own."""
+"""Arguments of schedules: the length, bad input, and user-defined schedules."""
 
 import inspect
 import math
@@ -31,7 +31,7 @@ from tests.support.schedule_examples import TIMED, named
 
 
 def required(cls):
-    """Return one argument for each that a schedule cannot do without, but the steps."""
+    """Return a value for each required argument of a schedule, except the steps."""
     parameters = inspect.signature(cls).parameters.values()
     return {p.name: 0.1 for p in parameters if p.default is p.empty}
 
@@ -136,7 +136,7 @@ BAD = {
     "levels=-0.1": lambda: Piecewise([10], [0.2, -0.1]),
     "levels=nan": lambda: Piecewise([10], [0.2, math.nan]),
     "levels=Cosine": lambda: Piecewise([10], [0.2, Cosine(0.1, 10)]),
-    "levels=[0.2] and boundaries=[10], which are 1": lambda: Piecewise([10], [0.2]),
+    "levels=[0.2] and boundaries=[10], of lengths 1": lambda: Piecewise([10], [0.2]),
     "levels=[1.0, 2.0, 3.0]": lambda: Piecewise([10], [1, 2, 3]),
     "schedules=[] and boundaries=[]": lambda: Join([], []),
     "schedules=[0.1] and boundaries=[5]": lambda: Join([0.1], [5]),
@@ -184,7 +184,7 @@ def test_a_new_schedule_is_its_arguments_and_a_formula():
             return self.initial / ops.sqrt(1.0 + 3.0 * step / self.steps)
 
     class Again(InverseRoot):
-        """Inherits everything, the length in epochs too."""
+        """A schedule that inherits everything, also the length in epochs."""
 
     assert Again(0.2, epochs=2, steps_per_epoch=3).get_config() == {
         "initial": 0.2,
@@ -202,7 +202,7 @@ def test_a_new_schedule_is_its_arguments_and_a_formula():
 
 def test_a_schedule_without_a_formula_says_so():
     class Nothing(Schedule):
-        """Forgot it."""
+        """A schedule without a `formula`."""
 
     with pytest.raises(NotImplementedError, match="Nothing must define `formula"):
         Nothing()(0)

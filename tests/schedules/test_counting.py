@@ -87,13 +87,13 @@ def tensor(steps, dtype="int32"):
 
 
 def on_device(schedule, steps, dtype="int32"):
-    if BACKEND == "torch":  # where Keras' schedules take one step at a time
+    if BACKEND == "torch":  # there, Keras' schedules take a scalar step only
         return np.array([float(schedule(tensor(step, dtype))) for step in steps])
     return ops.convert_to_numpy(schedule(tensor(steps, dtype)))
 
 
 def at_each(schedule, steps):
-    """Return the values in float64."""
+    """Return the values, computed step by step in float64."""
     return np.array([schedule(step) for step in steps])
 
 
@@ -155,7 +155,7 @@ def test_an_optimizer_follows_them(schedule):
     assert float(w.numpy()[0]) == pytest.approx(weight, rel=1e-5)
 
 
-# ------------------------------------------------------------- random ones
+# ------------------------------------------------------- random schedules
 
 rates = st.floats(0, 1, width=16)
 lengths = st.one_of(st.integers(1, 100), st.integers(1, 2**26))
@@ -214,11 +214,11 @@ nested = st.recursive(
 def test_random_ones_inside_one_another(schedule, steps):
     steps = [*steps, 0, 1, 7, 100, B - 1, B + 1, 2**31 - 1]
     found = on_device(schedule, steps)
-    # rates are at most 1
+    # all rates are <= 1, so `atol` is relative to the largest value
     np.testing.assert_allclose(found, at_each(schedule, steps), rtol=2e-6, atol=3e-7)
 
 
-# ------------------------------------------------------------------ others
+# ----------------------------------------- user-defined schedules, and ends
 
 
 class Harmonic(Schedule):
@@ -229,7 +229,7 @@ class Harmonic(Schedule):
 
 
 class Halving(keras_schedules.LearningRateSchedule):
-    """Reads its step as an optimizer of Keras hands it over."""
+    """A Keras schedule that computes with the step as it is passed in."""
 
     def __call__(self, step):
         return 0.5 / (1.0 + 0.1 * step)

@@ -1,4 +1,4 @@
-"""Plots of schedules, and how far they reach."""
+"""Plots of schedules, and the range of steps they show."""
 
 import runpy
 import sys

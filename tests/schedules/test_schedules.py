@@ -1,4 +1,4 @@
-"""Schedules: their values, on any backend and compiled, and serialization."""
+"""Schedules: values on every backend, in compiled steps, and serialization."""
 
 import copy
 import json
@@ -38,12 +38,12 @@ def schedule(request):
 
 
 def counter(step):
-    """Return what an optimizer counts its updates with."""
+    """Return an int32 variable, as an optimizer counts its updates with."""
     return keras.Variable(step, dtype="int32", trainable=False)
 
 
 def compiled(schedule):
-    """Return a function from an int step to a float: as a compiled step computes it."""
+    """Return a function from an int step to the float that a compiled step computes."""
     if BACKEND == "jax":
         import jax
 
@@ -198,7 +198,7 @@ def test_both_ends_are_exact_and_the_end_is_held(schedule, last, start, end):
     ids=repr,
 )
 def test_turning_points_come_at_their_step(schedule, step, value):
-    # XLA multiplies by 1 / 41 instead of dividing by 41, which makes 41 / 41 too small.
+    # XLA multiplies by 1 / 41 instead of dividing by 41, so 41 / 41 is below 1.
     assert schedule(step) == pytest.approx(value, rel=1e-15)
     assert float(schedule(counter(step))) == pytest.approx(value, rel=2e-7)
     assert compiled(schedule)(step) == pytest.approx(value, rel=2e-7)
@@ -245,7 +245,7 @@ def test_any_kind_of_step_gives_the_same_value(schedule):
 def test_float64_stays_float64(schedule, float64):
     value = schedule(counter(13))
     assert keras.backend.standardize_dtype(value.dtype) == "float64"
-    # Keras takes a cosine in float32 on JAX.
+    # On JAX, Keras computes a cosine in float32.
     single = BACKEND == "jax" and isinstance(schedule, Cosine | CosineRestarts)
     assert float(value) == pytest.approx(schedule(13), rel=1e-7 if single else 1e-14)
 
@@ -327,7 +327,7 @@ def test_a_number_times_a_schedule_scales_it():
     ids=named,
 )
 def test_a_compiled_fit_with_an_optimizer_of_keras_follows_the_schedule(schedule):
-    # The loss is the weight itself, so that every update is minus the rate.
+    # The loss is the weight itself, so every update is minus the learning rate.
     model = keras.Sequential(
         [
             keras.Input((1,)),

@@ -1,4 +1,4 @@
-"""Schedules against their twins in Keras, optax and torch."""
+"""Schedules against the same schedules in Keras, optax and torch."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def named(x):
 
 
 def close(ours, theirs, tolerance=1e-6):
-    """Compare in units of the largest value."""
+    """Compare with a tolerance relative to the largest value."""
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.max(theirs))
 
 
@@ -149,13 +149,13 @@ def optax_pairs(optax):
 
 def test_equals_optax():
     optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
-    n = 70  # after which the last of the three cycles of SGDR is over
+    n = 70  # the three cycles of SGDR end before this step
     for ours, theirs in optax_pairs(optax):
         close(ours.values(n), jax.vmap(theirs)(np.arange(n)))
 
 
 def torch_pairs(torch):
-    """Yield ours and what makes theirs of an optimizer with rate 0.1."""
+    """Return schedules and factories of torch's, for an optimizer with rate 0.1."""
     lr = torch.optim.lr_scheduler
     return [
         (Linear(0.02, 30, 0.1), lambda o: lr.LinearLR(o, 0.2, 1.0, 30)),

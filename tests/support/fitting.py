@@ -1,4 +1,4 @@
-"""A small model, and Keras callbacks that make a `fit` go as a test wants it to."""
+"""A small model, and Keras callbacks with which a test controls a `fit`."""
 
 import functools
 
@@ -12,7 +12,7 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 def new_model(optimizer=None, **compiling):
-    """Return a linear model that no test has trained yet."""
+    """Return a new linear model."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     return compiled_model(model, optimizer or keras.optimizers.SGD(0.05), **compiling)
@@ -25,7 +25,7 @@ def compiled_once(**optimizer):
 
 
 def compiled(**optimizer):
-    """Return a model with its first weights, whose step need not be traced again."""
+    """Return a cached model with its initial weights, to save tracing it again."""
     model, weights = compiled_once(**optimizer)
     model.set_weights(weights)
     return model
@@ -37,7 +37,7 @@ def fit(model, callbacks, epochs=6, **kwargs):
 
 
 class Script(keras.callbacks.Callback):
-    """Reports a scripted metric and keeps the weights of every epoch."""
+    """A callback that reports a scripted metric and keeps each epoch's weights."""
 
     def __init__(self, values, name="val_loss"):
         super().__init__()
@@ -49,7 +49,7 @@ class Script(keras.callbacks.Callback):
 
 
 class ScriptedMetric(keras.metrics.Metric):
-    """A metric that is scripted for every batch, whatever the epoch."""
+    """A metric with a scripted value for each batch, counted over all epochs."""
 
     def __init__(self, values, name="error"):
         super().__init__(name=name)
@@ -64,11 +64,11 @@ class ScriptedMetric(keras.metrics.Metric):
         return keras.ops.take(keras.ops.convert_to_tensor(self.values), last)
 
     def reset_state(self):
-        """Go on in the next epoch."""
+        """Keep the count of batches in the next epoch."""
 
 
 class EveryStep(keras.callbacks.Callback):
-    """Keeps what a function of the model returns, by the number of steps before."""
+    """A callback that keeps `function(model)` by the number of steps taken."""
 
     def __init__(self, function):
         super().__init__()
@@ -80,14 +80,14 @@ class EveryStep(keras.callbacks.Callback):
         self.kept[step] = self.function(model)
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.value()
+        self.keep()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.value()
+        self.keep()
 
 
 class Clock(keras.callbacks.Callback):
-    """A clock by which each batch takes so many seconds."""
+    """A clock by which each batch takes `seconds`."""
 
     def __init__(self, seconds):
         super().__init__()
@@ -101,7 +101,7 @@ class Clock(keras.callbacks.Callback):
 
 
 class At(keras.callbacks.Callback):
-    """Does something in the middle or at the end of an epoch."""
+    """A callback that calls `action` after a batch, or at the end, of an epoch."""
 
     def __init__(self, epoch, action, batch=None):
         super().__init__()

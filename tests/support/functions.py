@@ -10,10 +10,10 @@ class Function:
     """A loss of one matrix.
 
     Attributes:
-        start: Where to begin.
+        start: Initial matrix.
         loss: The exact loss of a matrix.
-        gradient: From a matrix and the number of a step to the gradient there.
-        least: The smallest loss there is.
+        gradient: Function of a matrix and a step number; returns the gradient.
+        least: The minimum of the loss.
     """
 
     start: np.ndarray
@@ -22,12 +22,12 @@ class Function:
     least: float = 0.0
 
     def left(self, w):
-        """Return which part of the loss at the start is left, over the smallest."""
+        """Return the loss above the minimum, as a share of that at the start."""
         return (self.loss(w) - self.least) / (self.loss(self.start) - self.least)
 
 
 def quadratic(condition=100.0):
-    """A parabola whose axes are oblique and of very different curvature."""
+    """Return an ill-conditioned quadratic whose axes are rotated."""
     rng = np.random.default_rng(0)
     turn, _ = np.linalg.qr(rng.normal(size=(8, 8)))
     hessian = turn * np.geomspace(1, 1 / condition, 8) @ turn.T
@@ -40,7 +40,7 @@ def quadratic(condition=100.0):
 
 
 def rosenbrock():
-    """Rosenbrock's valley (1960), twice: curved, flat along its floor."""
+    """Return two copies of Rosenbrock's valley (1960): curved, with a flat floor."""
 
     def gradient(w, step):
         x, y = w
@@ -54,7 +54,7 @@ def rosenbrock():
 
 
 def logistic(batch=32):
-    """Softmax regression of noisy labels, a batch at a time."""
+    """Return softmax regression on noisy labels, with mini-batch gradients."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(512, 10)) * np.geomspace(0.3, 3, 10)
     scores = x @ rng.normal(size=(10, 3)) + rng.gumbel(size=(512, 3)) * 2
@@ -73,6 +73,6 @@ def logistic(batch=32):
         return x[rows].T @ (probabilities(x[rows], w) - y[rows]) / batch
 
     w = np.zeros((10, 3))
-    for _ in range(300):  # by full gradients; the loss is smooth and convex
+    for _ in range(300):  # full-batch descent; the loss is convex
         w = w - 0.5 * x.T @ (probabilities(x, w) - y) / len(x)
     return Function(np.zeros((10, 3)), loss, gradient, least=loss(w))

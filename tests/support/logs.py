@@ -1,4 +1,4 @@
-"""A training that can be done by hand, and reading back what was logged of it."""
+"""A training that can be computed by hand, and reading its TensorBoard log."""
 
 import os
 
@@ -14,7 +14,7 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 def line(optimizer, **compile_):
-    """Return a model of three weights, whose training can be done by hand."""
+    """Return a linear model of three weights, for `by_hand`."""
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(1, use_bias=False, name="line")]
     )
@@ -32,7 +32,7 @@ def fit(model, callbacks, epochs=2, **kwargs):
 def by_hand(rate, clipnorm, epochs=2):
     """Train `line` by SGD in float64.
 
-    Return for each step the weight, its gradient, the clipped one and the update.
+    Return for each step the weight, the gradient, the clipped gradient and the update.
     """
     w = np.ones((3, 1)) / 2
     steps = []
@@ -52,7 +52,7 @@ def accumulate(directory):
 
 
 def read(directory):
-    """Return {tag: {step: value}} of the numbers."""
+    """Return {tag: {step: value}} of the scalars."""
     events = accumulate(directory)
     return {
         tag: {e.step: e.value for e in events.Scalars(tag)}
@@ -61,7 +61,7 @@ def read(directory):
 
 
 def read_tensors(directory, plugin):
-    """Return {tag: {step: array}} of what a page other than the scalars' shows."""
+    """Return {tag: {step: array}} of a plugin such as "histograms" or "images"."""
     events = accumulate(directory)
     tags = events.PluginTagToContent(plugin)
     return {

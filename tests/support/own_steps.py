@@ -1,4 +1,4 @@
-"""Models whose step trains by an optimizer of their own, as that of a GAN does."""
+"""Models whose train step uses an optimizer of its own, as a GAN does."""
 
 import keras
 import numpy as np
@@ -9,12 +9,12 @@ BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
 
-# `fit` hands a step on JAX the state of the model's own optimizer alone.
+# On JAX, `fit` passes only the state of the compiled optimizer to a step.
 by_another = pytest.mark.skipif(BACKEND == "jax", reason="a step has one optimizer")
 
 
 class OwnOptimizer(keras.Model):
-    """Trains by `d_optimizer`, so many times a batch; `compile` makes another one."""
+    """A model that takes `times` steps of `d_optimizer` a batch, and no other ones."""
 
     def __init__(self):
         super().__init__()
@@ -47,7 +47,7 @@ class OwnOptimizer(keras.Model):
 
 
 def own(d_optimizer, **kwargs):
-    """Return a model that trains by this optimizer, and not by the one it has."""
+    """Return a model that trains by this optimizer, not by the compiled one."""
     keras.utils.set_random_seed(1)
     model = OwnOptimizer()
     model.compile(d_optimizer, **kwargs)
@@ -55,7 +55,7 @@ def own(d_optimizer, **kwargs):
 
 
 def several(*optimizers):
-    """Return a model whose layers `a` and `b` have an optimizer each."""
+    """Return a model with one optimizer for layer `a` and one for layer `b`."""
     keras.utils.set_random_seed(1)
     by_layer = keras.optimizers.OptimizerMap(optimizers[0])
     by_layer[".*b/.*"] = optimizers[1]

@@ -9,11 +9,19 @@ from keras import ops
 from keras_optlab import optimizers
 from keras_optlab.core import Hyper, LearningRate, Paper, Slot
 from keras_optlab.verify import oracle
-from keras_optlab.verify.problems import apply, trajectory, values, variables
+from keras_optlab.verify.problems import (
+    FULL_RANK,
+    SPECTRAL,
+    all_settings,
+    apply,
+    trajectory,
+    values,
+    variables,
+)
 
 
 class Toy(optimizers.Optimizer):
-    """Toy: what somebody may write beside the package; all suites take it up."""
+    """Toy: an optimizer defined outside of the package; all suites test it."""
 
     learning_rate: float = LearningRate(default=0.01)
     scale: float = Hyper(default=0.5, doc="scale a of the gradient")
@@ -34,12 +42,17 @@ def toy(w, g, s, t, lr, *, scale=0.5):
 
 oracle.OTHERS["toy"] = toy
 
+ALL = all_settings()
+
 # Settings without which the small networks of the tests diverge.
 TAMED = {"schedulefreesgd": {"learning_rate": 0.1}}
 
-BY_PATH = {"exclude_embeddings"}  # hyperparameters that look at names
+# Rules whose weights rest only at zero, where they have no gradient.
+RESTS_AT_ZERO = {"conditionalgradient", "fromage", "ftrl", "proximalsgd"}
 
-# Settings without which some of an optimizer's hyperparameters do not act.
+BY_PATH = {"exclude_embeddings"}  # hyperparameters that depend on weight names
+
+# Settings without which some hyperparameters of an optimizer have no effect.
 NEEDED = {
     "ademamix": {"warmup_steps": 5},
     "apollo": {"rank": 1, "period": 2},
@@ -71,14 +84,15 @@ NEEDED = {
 
 
 def kind(name):
-    """Return what the engine does for a rule, in which those of a kind agree."""
+    """Return the engine features that a rule uses; rules of a kind use the same."""
     cls = optimizers.info(name).cls
     slots = cls.slots
     methods = "use_sums", "second_pass", "to_evaluation", "after_step"
     return (
         *(getattr(cls, m) is not getattr(optimizers.Optimizer, m) for m in methods),
-        *(cls.elementwise, cls.rests_at_zero, cls.decays_in_rule, cls.spectral),
-        *(cls.needs_full_rank, cls.may_fail, cls.finds_rate, bool(cls.shared)),
+        *(cls.elementwise, name in RESTS_AT_ZERO, cls.decays_in_rule),
+        *(name in SPECTRAL, name in FULL_RANK, cls.may_fail, bool(cls.shared)),
+        cls.learning_rate_free,
         any(callable(slot.shape) for slot in slots),
         any(slot.init == "weight" for slot in slots),
         any(slot.constant for slot in slots),
@@ -86,12 +100,12 @@ def kind(name):
     )
 
 
-# The first of each kind. Tests of the others are left to `pytest -m every`.
+# The first rule of each kind. Tests of the others run in `pytest -m every`.
 REPRESENTATIVES = set({kind(name): name for name in optimizers.names()[::-1]}.values())
 
 
 def accumulating(name, **options):
-    """Return an optimizer that accumulates, or `None` if it says that it cannot."""
+    """Return an optimizer, or `None` if it refuses gradient accumulation."""
     try:
         return optimizers.create(name, **options)
     except ValueError as refusal:
@@ -107,7 +121,7 @@ def label(case):
 
 
 def few_steps(optimizer, start, grads):
-    """Return the weights after steps that are too few to be compiled, but on JAX."""
+    """Return the weights after a few steps, which are compiled on JAX only."""
     if keras.backend.backend() == "jax":
         return trajectory(optimizer, start, grads)
     ws = variables(start)
@@ -118,9 +132,9 @@ def few_steps(optimizer, start, grads):
 
 @functools.cache
 def mirrored_strategy():
-    """Return the strategy of two devices of TensorFlow; a process can have but one.
+    """Return TensorFlow's strategy of two devices; a process can have only one.
 
-    The sums of gradients of a second one would be mistaken for those of the first.
+    TensorFlow would mix up the gradient sums of a second strategy with the first's.
     """
     import tensorflow as tf
 
@@ -150,7 +164,7 @@ def regression(n=128):
 
 
 def compiled_model(model, optimizer, loss="mse", **kwargs):
-    """Compile and return a model; its optimizer is built, so TensorFlow traces once."""
+    """Compile a model and build its optimizer, so TensorFlow traces once; return it."""
     model.compile(optimizer, loss, **kwargs)
     model.optimizer.build(model.trainable_variables)
     return model
@@ -165,13 +179,13 @@ def fit(optimizer, model=None, epochs=2, data=None, **kwargs):
 
 
 def state(optimizer):
-    """Return all state of an optimizer but what it recorded for callbacks."""
+    """Return all state of an optimizer except its records for callbacks."""
     skip = {id(v) for v in optimizer.recorder.variables}
     return values([v for v in optimizer.variables if id(v) not in skip])
 
 
 def one_step(optimizer, w, g):
-    """Return a weight after one step from w by g."""
+    """Return the weight after one step from `w` with gradient `g`."""
     ws = variables([np.asarray(w)])
     apply(optimizer, [np.asarray(g)], ws)
     return values(ws)[0]

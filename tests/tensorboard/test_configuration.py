@@ -1,4 +1,4 @@
-"""The configuration page, and what TensorBoard makes Python import."""
+"""The configuration page, and the modules that the TensorBoard callback imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Event files, what is in them, and the log directory."""
+"""Event files, their content, and the log directory."""
 
 import errno
 import io
@@ -17,7 +17,7 @@ from tests.support.logs import X, Y, fit, line, read, read_tensors, read_text
 
 @pytest.fixture
 def write(tmp_path):
-    """Return a function that writes to the directory it has."""
+    """Yield a function that writes an event file into a temporary directory."""
     writer = EventWriter(tmp_path)
     yield lambda values, step: writer.write(values, step)
     writer.close()

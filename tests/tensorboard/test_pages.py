@@ -27,7 +27,7 @@ from tests.support.logs import X, Y, by_hand, fit, line, read_tensors
 
 
 def counted(entries):
-    """Return the edges and counts of 30 bins between the smallest and the largest."""
+    """Return edges and counts of 30 bins between the smallest and largest entry."""
     low, high = np.min(entries), np.max(entries)
     counts, edges = np.histogram(entries, bins=30, range=(low, high))
     return np.stack([edges[:-1], edges[1:], counts], axis=1)
@@ -143,7 +143,7 @@ def picture():
 
 def test_images_before_training_and_after_every_epoch(tmp_path):
     x = np.zeros((32, 8, 8), "float32")
-    x[:, 0, 7] = 1.0  # the only pixel that there is something to learn from
+    x[:, 0, 7] = 1.0  # the only pixel that is not 0
     model = picture()
     fit(model, [TensorBoard(tmp_path, images=True)], x=x, y=np.full((32, 1), 9.0))
     shown = read_tensors(tmp_path / "train", "images")["weight_image/first/kernel"]

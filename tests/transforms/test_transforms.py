@@ -24,7 +24,7 @@ from tests.support.problems import fit, mlp, one_step, regression
 
 
 def noisy(xs, ws, gs, t, lr, eta, gamma, seed):
-    """Neelakantan et al. (2015), arXiv:1511.06807, from the numbers that are drawn."""
+    """Add noise by Neelakantan et al. (2015), arXiv:1511.06807, from the same draws."""
     floatx = keras.config.floatx()
     tensors = [ops.convert_to_tensor(x, floatx) for x in xs]
     drawn = standard_normal(tensors, seed, ops.convert_to_tensor(t))
@@ -32,7 +32,7 @@ def noisy(xs, ws, gs, t, lr, eta, gamma, seed):
     return [x + sigma * z for x, z in zip(xs, values(drawn), strict=True)]
 
 
-CASES = [  # transforms that change something, and what they should do
+CASES = [  # transforms, and the same in NumPy
     (T.AdaptiveClip(0.5, epsilon=0.1), oracle.adaptive_clip),
     (T.AddNoise(0.3, seed=5), noisy),
     (T.AutoClip(30, length=3), oracle.AutoClip),
@@ -64,12 +64,12 @@ def test_no_transform_is_missing_here():
 
 
 def arranged(transform):
-    """Return the arguments that put a transform where it belongs."""
+    """Return the optimizer argument that takes this transform."""
     return {f"{transform.sides[0]}_transforms": [transform]}
 
 
 class Halved(keras.optimizers.schedules.LearningRateSchedule):
-    """0.1 for two updates, then half of it."""
+    """A schedule: 0.1 for two updates, then 0.05."""
 
     def __call__(self, step):
         return ops.where(ops.cast(step, "int32") < 2, 1.0, 0.5) * ops.convert_to_tensor(
@@ -111,7 +111,7 @@ def test_equals_its_paper_in_a_compiled_step(transform, expected, dtype, request
 
 
 def run(transform, xs, ws, learning_rate=1.0, t=1):
-    """Return what a transform makes of tensors, by itself."""
+    """Return the output of a transform, called outside of an optimizer."""
 
     def tensor(x):
         return ops.convert_to_tensor(np.asarray(x), keras.config.floatx())
@@ -240,7 +240,7 @@ def test_a_transform_may_hold_state_of_both_kinds():
 def test_adaptive_clip_by_hand():
     w = [[3.0, 0.0], [4.0, 0.0]]  # units of norm 5 and 0
     g = [[0.0, 3.0], [1.0, 4.0]]  # of norm 1 and 5
-    clip = T.AdaptiveClip(0.1, epsilon=0.01)  # to 0.5 and 0.001
+    clip = T.AdaptiveClip(0.1, epsilon=0.01)  # clips to norms 0.5 and 0.001
     np.testing.assert_allclose(
         run(clip, [g], [w])[0], [[0.0, 6e-4], [0.5, 8e-4]], rtol=1e-6
     )
@@ -327,7 +327,7 @@ def test_what_clips_is_counted(transform, gs, fraction):
 
 
 def shortened(transform, norms, **kwargs):
-    """Return what remains of each gradient of these norms, in turn."""
+    """Return the norms of gradients after the transform, given the norms before."""
     sgd = optimizers.SGD(1.0, gradient_transforms=[transform], **kwargs)
     ws = variables([np.zeros(2)])
     ends = [values(ws)[0]]
@@ -358,13 +358,13 @@ class TestAutoClip:
 
 class TestZClip:
     def test_by_hand(self):
-        # of 1 and 3: mean 2, deviation 1
+        # the norms 1 and 3 of the warmup: mean 2, deviation 1
         ends = shortened(T.ZClip(warmup_steps=2), [1.0, 3.0, 4.0, 50.0])
         np.testing.assert_allclose(ends[:3], [1.0, 3.0, 4.0], rtol=1e-5)
         ends = shortened(T.ZClip(warmup_steps=2), [1.0, 3.0, 12.0])
         np.testing.assert_allclose(ends[2], 2 + 2.5 / (10 / 2.5), rtol=1e-5)
 
-    @pytest.mark.parametrize("first", [[], [1e30]])  # whose square overflows
+    @pytest.mark.parametrize("first", [[], [1e30]])  # its square overflows
     def test_the_averages_are_of_what_is_left(self, first):
         zclip = T.ZClip(0.5, warmup_steps=2)
         sgd = optimizers.SGD(1.0, gradient_transforms=[zclip])
@@ -405,7 +405,7 @@ class TestCautiousWeightDecay:
         np.testing.assert_allclose(values(ws)[1], [[0.9, 0.9]], rtol=1e-6)
 
 
-SAME = [  # optimizers, and the transforms that make them of SGD
+SAME = [  # optimizers, and SGD with transforms that make it the same
     (
         lambda: optimizers.SignSGD(0.1),
         lambda: optimizers.SGD(0.1, update_transforms=[T.Sign()]),

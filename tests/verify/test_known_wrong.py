@@ -1,4 +1,4 @@
-"""What others are known to do differently: ours agrees with the papers, theirs not."""
+"""Known errors of other packages: they differ from the paper, keras_optlab does not."""
 
 import keras
 import pytest

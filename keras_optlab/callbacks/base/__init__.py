@@ -1,1 +1,1 @@
-"""Bases of the callbacks, from Keras' callback up to those that watch a metric."""
+"""Base classes and helpers of the callbacks."""

@@ -1,4 +1,4 @@
-"""What a callback can drive: numbers of an optimizer, a transform or a regularizer."""
+"""Numbers that a callback can drive: of an optimizer, transform or regularizer."""
 
 from __future__ import annotations
 
@@ -16,47 +16,51 @@ from keras_optlab.engine import Optimizer, find_optimizer, make_adjustable
 
 
 class AdjustableNumber(Protocol):
-    """A number that can be driven for the time of a `fit`.
+    """A number that a callback can drive during a `fit`.
 
     Attributes:
-        label: How logs and messages call it.
-        in_step: Whether a schedule can drive it inside the compiled step.
+        label: Name in logs and messages.
+        in_step: Whether a schedule can drive the number inside the compiled step.
     """
 
     label: str
     in_step: bool
 
     def get(self) -> float | None:
-        """Return the present value, `None` if it is off."""
+        """Return the current value; `None` if the number is off."""
         ...
 
     def set(self, value: float) -> None:
-        """Move it; the next step uses it."""
+        """Write a new value, which the next step uses."""
         ...
 
     def begin(self, driver: Any) -> bool:
-        """Get ready to be driven; return whether the step must be traced anew.
+        """Prepare the number to be driven; return whether the step must be retraced.
 
         Args:
-            driver: A schedule that drives it inside the step, a number to switch it on
-                with, or `None` if `set` is all that follows.
+            driver: A schedule to evaluate inside the step, or a number that switches on
+                a hyperparameter that is off. `None` if only `set` will be called.
         """
         ...
 
     def end(self) -> bool:
-        """Undo `begin`; return whether the step must be traced anew."""
+        """Undo `begin`; return whether the step must be retraced."""
         ...
 
 
 def find_number(
     callback: OptimizerAccess, name: str, of: Declared | None
 ) -> AdjustableNumber:
-    """Return the number of this name, or raise what there is instead.
+    """Return the number with this name.
 
     Args:
-        callback: Who drives it in its model, or in the optimizer that it was given.
+        callback: The callback that drives the number.
         name: Name of the number.
-        of: A transform or a regularizer; `None` is the optimizer.
+        of: The transform or regularizer that owns it; `None` is the optimizer.
+
+    Raises:
+        AttributeError: if `of` has no such hyperparameter.
+        ValueError: if `of` belongs neither to the optimizer nor to the model.
     """
     who = f"{type(callback).__name__}({name!r})"
     model, ours = callback.model, callback.our_optimizer
@@ -67,7 +71,7 @@ def find_number(
         return OfOptimizer(callback.required_optimizer, name)
     if name not in of.fields:
         raise AttributeError(
-            f"{of!r} has no such hyperparameter. Received: {name!r}. "
+            f"{of!r} has no such hyperparameter. Received: name={name!r}. "
             + suggest(name, of.fields)
         )
     if ours is not None and any(of is x for x in ours.transforms):
@@ -75,10 +79,10 @@ def find_number(
     if any(of is x for x in _regularizers(model)):
         return OfRegularizer(model, of, name)
     raise ValueError(
-        f"{who} found its owner neither among the transforms of the optimizer nor "
-        f"among the regularizers of the model. Received: of={of!r}. An optimizer "
-        "copies its transforms: pass `optimizer.gradient_transforms[0]` and the like. "
-        "A model has its regularizers once it is built, by an Input layer for instance."
+        f"{who} needs `of` to be a transform of the optimizer or a regularizer of the "
+        f"model. Received: of={of!r}. An optimizer copies its transforms: pass its "
+        "copy, such as `optimizer.gradient_transforms[0]`. A model has regularizers "
+        "only once it is built: start the model with an Input layer, for instance."
     )
 
 
@@ -92,22 +96,22 @@ class OfOptimizer:
         self._driven = False
 
     def get(self) -> float | None:
-        """Return the present value."""
+        """Return the current value."""
         return self.optimizer.current(self.label)
 
     def set(self, value: float) -> None:
-        """Move it."""
+        """Write a new value."""
         self.optimizer.adjust(self.label, value)
 
     def begin(self, driver: Any) -> bool:
-        """Drive it, or switch it on."""
+        """Let a schedule drive the number, or switch it on."""
         if driver is not None:
             self.optimizer.drive(self.label, driver)
             self._driven = True
         return self._driven
 
     def end(self) -> bool:
-        """Leave it at its last value, or off."""
+        """Keep the last value, or switch the number off if it was off before."""
         driven, self._driven = self._driven, False
         if driven:
             self.optimizer.release(self.label, keep=True)
@@ -125,22 +129,22 @@ class OfTransform:
         self._driven = False
 
     def get(self) -> float | None:
-        """Return the present value."""
+        """Return the current value."""
         return self.owner.scalars.current(self.field, self.optimizer.updates)
 
     def set(self, value: float) -> None:
-        """Move it."""
+        """Write a new value."""
         self.owner.scalars.write(self.field, value)
 
     def begin(self, driver: Any) -> bool:
-        """Drive it, or switch it on."""
+        """Let a schedule drive the number, or switch it on."""
         if driver is not None:
             self.owner.scalars.drive(self.field, driver)
             self._driven = True
         return self._driven
 
     def end(self) -> bool:
-        """Leave it at its last value, or off."""
+        """Keep the last value, or switch the number off if it was off before."""
         driven, self._driven = self._driven, False
         if driven:
             self.owner.scalars.release(self.field, self.get())
@@ -157,28 +161,28 @@ class OfRegularizer:
         self.label = f"{type(owner).__name__}.{name}"
 
     def get(self) -> float | None:
-        """Return the present value."""
+        """Return the current value."""
         return getattr(self.owner, self.name)
 
     def set(self, value: float) -> None:
-        """Move it."""
-        _ = self.model.optimizer  # on JAX, takes the variables back from the trainer
+        """Write a new value."""
+        _ = self.model.optimizer
         setattr(self.owner, self.name, value)
 
     def begin(self, driver: Any) -> bool:  # noqa: ARG002
         """Make the number a variable of the model."""
         news = make_adjustable(self.model, self.owner)
         if news:
-            self.model.test_function = None  # evaluates the loss, too
+            self.model.test_function = None  # it computes the loss, too
         return news
 
     def end(self) -> bool:
-        """Leave it at its last value."""
+        """Keep the last value."""
         return False
 
 
 class StockRate:
-    """The learning rate of an optimizer of Keras."""
+    """The learning rate of a stock Keras optimizer."""
 
     label = "learning_rate"
     in_step = False
@@ -188,34 +192,34 @@ class StockRate:
         if not isinstance(getattr(optimizer, "learning_rate", None), keras.Variable):
             several = "optimizers" in dir(optimizer)
             raise AttributeError(
-                "The optimizer follows a schedule, or has no one learning rate. "
+                "The optimizer follows a schedule, or has no single learning rate. "
                 f"Received: {optimizer!r}. "
                 + (
                     "Pass one of its `optimizers` by `optimizer=`."
                     if several
-                    else "Construct it with a number."
+                    else "Construct it with a number as its learning rate."
                 )
             )
 
     def get(self) -> float | None:
-        """Return the present value."""
+        """Return the current value."""
         return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
 
     def set(self, value: float) -> None:
-        """Move it."""
+        """Write a new value."""
         self.optimizer.learning_rate = value
 
     def begin(self, driver: Any) -> bool:  # noqa: ARG002
-        """Leave it as it is."""
+        """Do nothing; the step needs no retrace."""
         return False
 
     def end(self) -> bool:
-        """Leave it at its last value."""
+        """Keep the last value."""
         return False
 
 
 class RateScale:
-    """The factor on the rate of an optimizer of ours, which may follow a schedule."""
+    """The factor on a keras_optlab optimizer's rate, which may follow a schedule."""
 
     label = "learning_rate_scale"
 
@@ -223,19 +227,19 @@ class RateScale:
         self.optimizer = optimizer
 
     def get(self) -> float:
-        """Return the present value."""
+        """Return the current value."""
         return self.optimizer.learning_rate_scale
 
     def set(self, value: float) -> None:
-        """Move it."""
+        """Write a new value."""
         self.optimizer.learning_rate_scale = value
 
 
 def find_rates(optimizer: Any) -> dict[str, RateScale | StockRate]:
-    """Return what scales the rate, by label: of each optimizer that one holds.
+    """Return the rate of each optimizer, or the factor on it, by label.
 
     Raises:
-        AttributeError: if one of them has no one rate that can be set.
+        AttributeError: if one of them has no single rate that can be set.
     """
     rates: dict[str, RateScale | StockRate] = {}
     for name, part in parts_of(optimizer).items():

@@ -1,4 +1,4 @@
-"""Checks of the arguments of callbacks, worded as those of optimizers are."""
+"""Argument checks of callbacks, with the same error texts as in optimizers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_optlab.core.fields import HyperField
 
 
 def number(name: str, value: Any, within: str, doc: str, integer: bool = False) -> Any:
-    """Return the value as a Python number, or raise what is wrong with it.
+    """Check the value and return it as a Python number.
 
     >>> number("patience", 3, ">= 0", "epochs to wait", integer=True)
     3
@@ -31,17 +31,17 @@ def number(name: str, value: Any, within: str, doc: str, integer: bool = False) 
 def optional_number(
     name: str, value: Any, within: str, doc: str, integer: bool = False
 ) -> Any:
-    """Return the value as a Python number, or `None`."""
+    """Check the value and return it as a Python number, or `None`."""
     return None if value is None else number(name, value, within, doc, integer)
 
 
 def optional_steps(name: str, value: Any, doc: str) -> int | None:
-    """Return a number of steps >= 1, or `None` for never."""
+    """Check a number of steps >= 1; `None` is never."""
     return optional_number(name, value, ">= 1", doc, integer=True)
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return `True` or `False`, and nothing that only counts as one of them.
+    """Return the value as `True` or `False`; only bools are accepted.
 
     >>> flag("images", "no")
     Traceback (most recent call last):
@@ -54,14 +54,14 @@ def flag(name: str, value: Any) -> bool:
 
 
 def verbosity(value: Any) -> int:
-    """Return 0, 1 or 2; a bool counts."""
+    """Return 0, 1 or 2; `False` is 0 and `True` is 1."""
     if isinstance(value, bool | np.bool_):
         return int(value)
     return number("verbose", value, "[0, 2]", "whether to print", integer=True)
 
 
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return one of a few words.
+    """Return the value if it is one of the choices.
 
     >>> choice("unit", "batch", ("step", "epoch"))
     Traceback (most recent call last):
@@ -77,7 +77,7 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
 
 
 def metric_name(value: Any) -> str:
-    """Return the name of a metric."""
+    """Return the name of a metric if it is a non-empty string."""
     if not isinstance(value, str) or not value:
         raise TypeError(
             "`monitor` must be the name of a metric, such as 'val_loss'. "
@@ -111,7 +111,8 @@ def optional_schedule(value: Any, factor_on: str) -> LearningRateSchedule | None
     if value is None or isinstance(value, LearningRateSchedule):
         return value
     raise TypeError(
-        f"`schedule` must be a schedule of the factor on {factor_on}. "
+        f"`schedule` must be a LearningRateSchedule that returns a factor on "
+        f"{factor_on}, or None. "
         f"Received: schedule={value!r}"
     )
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writes of files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Callable
 
 
 def write_beside(save: Callable[..., None], path: str) -> None:
-    """Write a file beside the one that is there, then put it in its place at once.
+    """Write a file to a temporary directory beside the target, then rename it.
 
-    Whatever ends the writing, such as a full disk, leaves the file that was there. If
-    `save` writes several files of its own, such as the shards of large weights, the one
-    that is asked for is put in place last.
+    If writing fails, for instance on a full disk, the previous file stays. If `save`
+    writes several files, such as the shards of large weights, `path` is replaced last.
 
     Args:
         save: Writes a file, given its path and `overwrite=True`.
-        path: Where it is to be. Of a remote one, such as `gs://...`, no more is known
-            than `save` does.
+        path: The target. A remote path, such as `gs://...`, is passed to `save` as it
+            is, so that write is not atomic.
 
     Raises:
         OSError: if the directory cannot be written.
@@ -26,7 +25,7 @@ def write_beside(save: Callable[..., None], path: str) -> None:
     if "://" in path:
         save(path, overwrite=True)
         return
-    target = os.path.realpath(path)  # of a link: what it leads to
+    target = os.path.realpath(path)  # replaces the target of a link, not the link
     directory, name = os.path.split(target)
     if os.path.isdir(target):
         raise IsADirectoryError(f"`filepath` is a directory. Received: {path!r}")
@@ -37,5 +36,5 @@ def write_beside(save: Callable[..., None], path: str) -> None:
             for file in sorted(os.listdir(beside), key=lambda file: file == name):
                 os.replace(os.path.join(beside, file), os.path.join(directory, file))
     except Exception as error:
-        error.add_note(f"A file that was at {path!r} before is still there.")
+        error.add_note(f"The previous file at {path!r}, if any, is still there.")
         raise

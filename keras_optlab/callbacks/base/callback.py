@@ -1,8 +1,8 @@
-"""The base of all callbacks: told when an exception ends `fit`, and of one another.
+"""Base class of all callbacks, with a hook for exceptions and a check for conflicts.
 
-Keras calls `on_train_end` only when training ends in order: after an exception or
-Ctrl-C no hook of a callback runs on TensorFlow and torch. So `fit` itself is enclosed.
-A fit whose callbacks do not derive from `Callback` below behaves as before.
+Keras calls `on_train_end` only when training ends normally: after an exception or
+Ctrl-C, no hook of a callback runs on TensorFlow and torch. A context manager around
+`fit` calls `on_train_interrupted` instead. It does nothing for other callbacks.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _in_this_fit: ContextVar[list[Callback]] = ContextVar("callbacks of the running 
 
 
 class Callback(Serializable, keras.callbacks.Callback):
-    """A Keras callback that says what it drives, and is told of an interruption.
+    """A Keras callback that declares what it drives, with a hook for exceptions.
 
     Attributes:
-        companions: The callbacks of this package in the running fit.
+        companions: The callbacks of this package in the running `fit`.
     """
 
     companions: Sequence[Callback] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Join the callbacks of this fit.
+        """Register with the other callbacks of this `fit`.
 
         Raises:
-            ValueError: if one of them drives what this one drives.
+            ValueError: if another callback drives the same number.
         """
         self.companions = companions = _in_this_fit.get([])
         for other in companions:
@@ -45,19 +45,19 @@ class Callback(Serializable, keras.callbacks.Callback):
         companions.append(self)
 
     def driven(self) -> dict[str, float]:
-        """Return what this callback drives and its present value, by name.
+        """Return the current value of each number that this callback drives, by name.
 
-        Called in `fit` only. No two callbacks of a fit may drive the same, and those
-        that log show the values.
+        Called in `fit` only. Two callbacks of a `fit` must not drive the same number.
+        `TensorBoard` and `Monitor` log the values.
         """
         return {}
 
     def drives(self) -> set[tuple[int, str]]:
-        """Return the `id` of whose each is that this callback drives, and its name."""
+        """Return (`id` of the owner or 0, name) of each number that is driven."""
         return {(0, name) for name in self.driven()}
 
     def on_train_interrupted(self) -> None:
-        """Called in place of `on_train_end` when an exception ends `fit`.
+        """Clean up after an exception in `fit`; called instead of `on_train_end`.
 
         It runs before the exception reaches the caller of `fit`. The model can be read
         and written as in `on_train_end`.
@@ -69,7 +69,7 @@ def telling(
     model: keras.Model,  # noqa: ARG001
     callbacks: list[keras.callbacks.Callback],  # noqa: ARG001
 ) -> Iterator[None]:
-    """Tell the callbacks of a `fit` of an exception, then let it pass."""
+    """Call `on_train_interrupted` if an exception ends `fit`, then re-raise it."""
     joined: list[Callback] = []
     token = _in_this_fit.set(joined)
     try:

@@ -1,4 +1,4 @@
-"""Which hyperparameters of an optimizer move while it trains."""
+"""Hyperparameters of an optimizer that change during training."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from keras_optlab.engine import Optimizer
 
 
 class ChangingHyperparameters:
-    """Finds what a schedule drives, and what has changed since this was made.
+    """Hyperparameters that follow a schedule or have changed since construction.
 
-    The learning rate is left out: it is always of interest.
+    The learning rate is left out: it is logged in any case.
 
     Args:
-        optimizer: whose hyperparameters, and those of its transforms, to watch.
+        optimizer: the optimizer to watch, with its transforms and groups.
 
     Example:
         >>> from keras_optlab import optimizers, schedules
@@ -34,10 +34,10 @@ class ChangingHyperparameters:
         self._moved: set[str] = set()
 
     def values(self, optimizer: Optimizer) -> dict[str, float]:
-        """Return the present value of each, at the next update, by name.
+        """Return the value of each at the next update, by name.
 
-        An argument of a transform is `<class>.<argument>`, one of a group of weights
-        `<pattern>.<argument>`.
+        An argument of a transform is named `<class>.<argument>`, a hyperparameter of a
+        group `<pattern>.<argument>`.
         """
         now = _values(optimizer)
         self._moved |= {k for k, v in now.items() if v != self._first.get(k)}

@@ -1,13 +1,13 @@
-"""Where callbacks say what they did."""
+"""Console output of the callbacks."""
 
 import keras
 from absl import logging
 
 
 def say(message: str) -> None:
-    """Print a line, or log it where Keras' callbacks do.
+    """Print a message; log it after `keras.config.disable_interactive_logging()`.
 
-    `keras.config.disable_interactive_logging()` is what chooses the log.
+    Keras' own callbacks choose between print and log in the same way.
     """
     if keras.config.is_interactive_logging_enabled():
         print(message)

@@ -1,4 +1,4 @@
-"""The base of the callbacks that watch a metric and lose patience."""
+"""Base class of callbacks that watch a metric with a patience."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ UNITS = ("epochs", "steps", "seconds")
 
 
 class MetricCallback(StepCallback):
-    """Watches a metric at the end of epochs, or every so many steps.
+    """A callback that watches a metric, at the end of epochs or every few steps.
 
     A subclass implements `on_value` and `on_patience_end`.
 
-    A patience in steps or seconds is judged whenever the metric is reported; one in
-    epochs at the end of an epoch, and an epoch that did not report the metric does not
-    count.
+    A patience in steps or seconds is checked whenever the metric is reported. A
+    patience in epochs is checked at the end of each epoch that reported the metric;
+    other epochs do not count.
 
     Args:
         monitor: name of the metric.
         patience: wait without improvement; >= 0, an integer unless in seconds.
         min_delta: an improvement by this much or less does not count; >= 0.
         mode: `"min"`, `"max"` or `"auto"`.
-        every: steps between two looks; `None` looks at the end of epochs.
+        every: steps between two values; `None` takes one at the end of each epoch.
         patience_unit: `"epochs"`, `"steps"` or `"seconds"`.
-        optimizer: whose steps to go on from; `None` is the model's.
+        optimizer: the optimizer whose step count to use; `None` is the model's.
 
     Attributes:
         epoch: the running epoch, counted from 0.
-        clock: returns the present time in seconds.
+        clock: returns the current time in seconds.
     """
 
     clock = staticmethod(time.monotonic)
@@ -58,7 +58,7 @@ class MetricCallback(StepCallback):
         monitor = metric_name(monitor)
         if every is not None and monitor.startswith("val_"):
             raise ValueError(
-                "`monitor` must be a metric of the training data where `every` is set, "
+                "`monitor` must be a metric of the training data if `every` is set, "
                 "since validation runs at the end of epochs only. "
                 f"Received: monitor={monitor!r}, every={every}. Leave `every` out."
             )
@@ -73,12 +73,12 @@ class MetricCallback(StepCallback):
         self._warned = self._reported = False
 
     def in_unit(self, name: str, value: Any) -> float:
-        """Check a time >= 0 in the unit of the patience."""
+        """Check a duration >= 0, in the unit of the patience."""
         whole = self.patience_unit != "seconds"
         return number(name, value, ">= 0", self.patience_unit, integer=whole)
 
     def on_value(self, value: float) -> None:
-        """Take a value of the metric: `self.wait.update(value, self.now)`."""
+        """Handle a new value; it must call `self.wait.update(value, self.now)`."""
         raise NotImplementedError
 
     def on_patience_end(self) -> None:
@@ -86,7 +86,7 @@ class MetricCallback(StepCallback):
         raise NotImplementedError
 
     def start_waiting(self) -> None:
-        """Forget the best value; wait from here."""
+        """Forget the best value and restart the wait."""
         self.wait = Patience(self.mode, self.patience, self.min_delta, self.now)
 
     @property
@@ -97,23 +97,23 @@ class MetricCallback(StepCallback):
         return self.step if self.patience_unit == "steps" else self.clock()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Forget the fit before."""
+        """Reset the state of the previous `fit`."""
         super().on_train_begin(logs)
         self._epochs, self._reported = 0, False
         self.start_waiting()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch."""
+        """Store the epoch."""
         super().on_epoch_begin(epoch, logs)
         self.epoch = epoch
         self._reported = False
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
-        """Look at the mean over the epoch so far."""
+        """Read the metric: its mean over the epoch so far."""
         self._look(metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the epoch."""
+        """Read the metric of the epoch, and check a patience in epochs."""
         self.epoch = epoch
         super().on_epoch_end(epoch, logs)
         if self.every is None:
@@ -123,11 +123,11 @@ class MetricCallback(StepCallback):
         self._reported = False
 
     def place(self) -> str:
-        """Say where training is."""
+        """Return the current step or epoch, as words for a message."""
         return f"at step {self.step}" if self.every else f"after epoch {self.epoch + 1}"
 
     def waited(self) -> str:
-        """Say how long the metric has not improved."""
+        """Return the wait without improvement, as words for a message."""
         waited = self.wait.waited
         unit = self.patience_unit[:-1] if waited == 1 else self.patience_unit
         return f"{self.monitor} has not improved for {waited:.6g} {unit}"
@@ -165,16 +165,16 @@ class MetricCallback(StepCallback):
         self._warned = True
         if self.every:
             hint = (
-                "Name one of these; what a `train_step` of one's own returns and is no "
-                "metric of the model is reported at the end of epochs only, so leave "
-                "`every` out for that."
+                "Name one of these. A value that a custom `train_step` returns, but "
+                "that is not a metric of the model, is reported at the end of epochs "
+                "only: leave `every` out to monitor it."
             )
         elif expected and coming is not None:
             hint = f"Name one of these, or {coming.missing}."
         elif expected:
             hint = (
-                "Name one of these, or report it in the `logs`; if validation only "
-                "runs every few epochs, all is well."
+                "Name one of these, or report the metric in the `logs`. If validation "
+                "only runs every few epochs, ignore this warning."
             )
         else:
             hint = "Name one of these."

@@ -1,4 +1,4 @@
-"""Which optimizer a callback reads, and whether that one trains."""
+"""Access of callbacks to an optimizer, and a warning if it takes no steps."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from keras_optlab.engine.backend.keras_adapter import inner_optimizer, progress
 class OptimizerAccess:
     """A callback with an argument `optimizer`, which defaults to the model's.
 
-    A model that trains with optimizers of its own, such as a GAN, may have another one
-    from `compile` that no step uses. A callback that shows or moves it does not say
-    anything about the training, so whether it takes steps is watched.
+    A model with a custom training step, such as a GAN, may never step the optimizer
+    from `compile`. A callback that reads or drives that optimizer would have no effect,
+    so the callback checks that the optimizer takes steps, and warns.
 
-    On JAX `fit` hands a step the variables of the model and of `model.optimizer`; those
-    of another optimizer move only if they are among these, as those of the optimizers
-    in a `keras.optimizers.MultiOptimizer` are.
+    On JAX, `fit` passes the variables of the model and of `model.optimizer` to the
+    compiled step. Another optimizer is updated only if its variables are among these,
+    as for the optimizers in a `keras.optimizers.MultiOptimizer`.
 
     Attributes:
-        given_optimizer: The optimizer to read; `None` is the model's.
-        useless: What a callback does in vain where the optimizer takes no step;
-            `None` if it does not matter.
+        given_optimizer: The optimizer from the constructor; `None` is the model's.
+        useless: End of the warning: the consequence if the optimizer takes no step.
+            `None` gives no warning.
     """
 
     useless: ClassVar[str | None] = None
@@ -34,7 +34,7 @@ class OptimizerAccess:
     params: dict[str, Any] | None
 
     def take_optimizer(self, optimizer: Any) -> None:
-        """Read this one, or the model's; the constructor calls it."""
+        """Store the argument `optimizer`; the constructor calls this."""
         self.given_optimizer = optional_optimizer(optimizer)
         self._at_first: Any = None
         self._moved = True
@@ -42,8 +42,8 @@ class OptimizerAccess:
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer that was given, or the model's; `None` if it has none."""
-        model = self.model  # on JAX this takes the variables back from the trainer
+        """The given optimizer, or the model's; `None` if there is none."""
+        model = self.model  # on JAX this syncs the variables with the trainer's state
         if self.trains_without_steps:
             return None
         if self.given_optimizer is not None:
@@ -52,17 +52,17 @@ class OptimizerAccess:
 
     @property
     def trains_without_steps(self) -> bool:
-        """Whether this is a training in which no optimizer takes part."""
+        """Whether training uses no optimizer, as in `fit_full_batch`."""
         return "optimizer" in (self.params or {})
 
     @property
     def our_optimizer(self) -> Optimizer | None:
-        """The optimizer, if it is one of ours; also from inside a loss scaling one."""
+        """The optimizer if from keras_optlab, also inside a `LossScaleOptimizer`."""
         return find_optimizer(self.optimizer)
 
     @property
     def required_optimizer(self) -> Optimizer:
-        """The optimizer, which has to be one of ours.
+        """The optimizer, which must be from keras_optlab.
 
         Raises:
             TypeError: if it is not.
@@ -76,24 +76,24 @@ class OptimizerAccess:
         return ours
 
     def watch_for_steps(self) -> None:
-        """Find out from here on whether the optimizer takes steps."""
+        """Store the optimizer's progress, to detect steps from now on."""
         self._moved = False
         self._at_first = progress(self.optimizer)
 
     @property
     def takes_no_step(self) -> bool:
-        """Whether the optimizer has not moved since training began."""
+        """Whether the optimizer has taken no step since `watch_for_steps`."""
         if not self._moved:
             self._moved = progress(self.optimizer) != self._at_first
         return not self._moved
 
     @property
     def is_idle(self) -> bool:
-        """Whether this is the model's optimizer, and it takes no step."""
+        """Whether no optimizer was given, and the model's takes no step."""
         return self.given_optimizer is None and self.takes_no_step
 
     def tell_of_no_step(self) -> None:
-        """Warn, once, if the optimizer takes no step and that makes this useless."""
+        """Warn once if the optimizer takes no step, unless `useless` is `None`."""
         if self.useless is None or self._told_of_no_step or not self.takes_no_step:
             return
         if self.optimizer is None:
@@ -104,8 +104,8 @@ class OptimizerAccess:
             warnings.warn(
                 f"{name}: the optimizer that it was given, "
                 f"{type(self.optimizer).__name__}, has taken no step in an epoch. Pass "
-                "the one that trains. On JAX a step of `fit` has the state of "
-                "`model.optimizer` alone: hold several optimizers in a "
+                "the optimizer that trains. On JAX, `fit` updates `model.optimizer` "
+                "alone: combine several optimizers in a "
                 "keras.optimizers.MultiOptimizer there.",
                 stacklevel=3,
             )
@@ -118,14 +118,14 @@ class OptimizerAccess:
         found = f" The model has {', '.join(own)}." if own else ""
         warnings.warn(
             f"{name}: the model's optimizer, {type(self.optimizer).__name__}, has "
-            f"taken no step, so {self.useless}. If a `train_step` or a loop of your "
-            f"own uses another one, pass it: {name}(..., optimizer=...).{found}",
+            f"taken no step, so {self.useless}. If a custom `train_step` or loop uses "
+            f"another optimizer, pass it: {name}(..., optimizer=...).{found}",
             stacklevel=3,
         )
 
 
 def parts_of(optimizer: Any) -> dict[str, Any]:
-    """Return an optimizer under no name, or those that it holds by their names.
+    """Return the optimizers of a `MultiOptimizer` by name, or one by the name `""`.
 
     >>> parts_of(None)
     {}
@@ -144,15 +144,15 @@ def parts_of(optimizer: Any) -> dict[str, Any]:
 
 
 def _instead(optimizer: Any) -> str:
-    """Return what to do about an optimizer that is none of ours."""
+    """Return advice on an optimizer that is not from keras_optlab."""
     several = getattr(optimizer, "optimizers", [])
     if any(find_optimizer(x) is not None for x in several):
         return " Pass one of its `optimizers` by `optimizer=`."
     name = type(optimizer).__name__
     return (
         f" Compile the model with one, such as keras_optlab.optimizers.{name}, if it "
-        "exists there; see keras_optlab.optimizers.names(). An optimizer that a step "
-        "of your own uses is passed by `optimizer=`."
+        "exists there; see keras_optlab.optimizers.names(). If a custom training step "
+        "uses another optimizer, pass it by `optimizer=`."
         if optimizer is not None
         else " Compile the model with one, or pass it by `optimizer=`."
     )

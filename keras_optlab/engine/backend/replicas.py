@@ -50,4 +50,4 @@ def replica_context() -> Any:
         return None
     import tensorflow as tf
 
-    return tf.distribute.getreplica_context()
+    return tf.distribute.get_replica_context()

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import keras
-from keras.optimizers.schedules import LearningRateSchedule
-
 from keras_optlab.core.errors import advise_name, shown
 from keras_optlab.core.fields import Field
-from keras_optlab.core.rates import check_rate, takes_step
-from keras_optlab.engine.backend.keras_adapter import KerasAdapter, concrete, is_purged
-from keras_optlab.engine.backend.variables import to_numpy
+from keras_optlab.engine.backend.keras_adapter import KerasAdapter, is_purged
 from keras_optlab.engine.hyperparameters.options import Options
 
 
@@ -26,38 +21,19 @@ class HyperparameterAccess(Options, KerasAdapter):
 
     scalars: Any = None
     updates: Any = None
-    _rate_driver: Any = None
+    rate: Any = None
+    keras_arguments: Any = None
 
     if not TYPE_CHECKING:  # to a type checker it is the field that subclasses declare
 
         @property
         def learning_rate(self) -> Any:
             """The rate as given: the variable, or the schedule's present value."""
-            rate = self.rate_driver
-            if isinstance(rate, keras.Variable):
-                return rate
-            if isinstance(rate, LearningRateSchedule) or takes_step(rate):
-                return rate(self.updates)
-            return rate()
+            return self.rate.read(self.fields["learning_rate"])
 
         @learning_rate.setter
         def learning_rate(self, value: Any) -> None:
-            value = check_rate(value)
-            rate = self.rate_driver
-            if isinstance(value, float) and not isinstance(rate, keras.Variable):
-                raise TypeError(
-                    f"The learning rate is driven by {rate!r}. "
-                    f"Received: learning_rate={value}. Set `learning_rate_scale` to "
-                    "move it, or construct the optimizer with a number. The callback "
-                    "ReduceOnPlateau of keras_optlab moves the scale, where Keras' "
-                    "ReduceLROnPlateau and LearningRateScheduler set the rate itself."
-                )
-            KerasAdapter.learning_rate.fset(self, value)
-
-    @property
-    def rate_driver(self) -> Any:
-        """What gives the rate now: a variable, a schedule or a function."""
-        return self._rate_driver or self.base_learning_rate
+            self.rate.write(self.fields["learning_rate"], value)
 
     @property
     def current_learning_rate(self) -> float:
@@ -71,11 +47,7 @@ class HyperparameterAccess(Options, KerasAdapter):
             AttributeError: if there is no such hyperparameter.
         """
         field = self._field(name)
-        if name == "learning_rate":
-            return self._current_rate()
-        if field.keras_owned:
-            return getattr(self, name)
-        return self.scalars.current(field, self.updates)
+        return self._store(field).current(field, self.updates)
 
     def adjust(self, name: str, value: float) -> None:
         """Change a hyperparameter of a running optimizer; nothing is traced again.
@@ -128,11 +100,8 @@ class HyperparameterAccess(Options, KerasAdapter):
         True
         """
         field = self._field(name)
-        if field.keras_owned:
-            self._drive_rate(field, value)
-        else:
-            self._check_gate(field, value)
-            self.scalars.drive(field, value)
+        self._check_gate(field, value)
+        self._store(field).drive(field, value)
 
     def release(self, name: str, keep: bool = False) -> None:
         """Undo `drive`; the step must be traced after the call.
@@ -145,47 +114,20 @@ class HyperparameterAccess(Options, KerasAdapter):
         # After a step that failed on JAX there is no state to read, nor to write.
         keep = keep and not is_purged(self.updates)
         last = self.current(name) if keep else None
-        if field.keras_owned:
-            self._rate_driver = None
-            if last is not None:
-                self.learning_rate = last
-        else:
-            self.scalars.release(field, last)
+        self._store(field).release(field, last)
 
     # Small things the above is made of.
 
-    def _current_rate(self) -> float:
-        rate = self.rate_driver
-        if isinstance(rate, LearningRateSchedule):  # of a Python number: no device work
-            rate = rate(int(to_numpy(self.updates)))
-        else:
-            rate = self.learning_rate
-        return float(to_numpy(rate))
+    def _store(self, field: Field) -> Any:
+        """Return what keeps the values of a field."""
+        if not field.keras_owned:
+            return self.scalars
+        return self.rate if field.adjustable else self.keras_arguments
 
     def _present(self, name: str) -> Any:
         """Return an argument's value, as it is now."""
-        rate = self.base_learning_rate
-        if name != "learning_rate" or not isinstance(rate, keras.Variable):
-            return super()._present(name)
-        given, now = self._values.learning_rate, concrete(rate)
-        if now is None or (isinstance(given, float) and now == now.dtype.type(given)):
-            return given
-        return float(str(now))  # as short as it can be said in its type
-
-    def _drive_rate(self, field: Field, value: Any) -> None:
-        rate = self.base_learning_rate
-        if field.name != "learning_rate":
-            raise AttributeError(
-                f"`{field.name}` ({field.doc}) is fixed at construction. "
-                f"Received: {field.name}={value!r}. Make a new object."
-            )
-        if self._rate_driver is not None or not isinstance(rate, keras.Variable):
-            raise AttributeError(
-                f"`learning_rate` is driven by {self._rate_driver or rate!r} already. "
-                f"Received: learning_rate={value!r}. Let only one drive it; "
-                "`learning_rate_scale` is a factor on it."
-            )
-        self._rate_driver = check_rate(value)
+        field = self.fields[name]
+        return self._store(field).present(field)
 
     def _field(self, name: str) -> Field:
         if not isinstance(name, str) or name not in self.fields:
@@ -196,8 +138,9 @@ class HyperparameterAccess(Options, KerasAdapter):
         return self.fields[name]
 
     def _own(self, name: str) -> Any:
+        """Return an argument's value without what a callback drives meanwhile."""
         field = self.fields[name]
-        return getattr(self, name) if field.keras_owned else self.scalars.own(field)
+        return self._store(field).own(field)
 
     def _check_gate(self, field: Field, value: Any) -> None:
         gated = [s.name for s in self.slots if s.when == field.name]

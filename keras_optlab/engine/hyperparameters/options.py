@@ -23,6 +23,7 @@ from keras_optlab.core import (
 )
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import check_groups
+from keras_optlab.core.rates import LearningRateField
 from keras_optlab.engine.hyperparameters import checks
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.transforms import Transform
@@ -229,7 +230,7 @@ class Options(Declared):
     def _is_main(cls, field: Field) -> bool:
         """Whether it is of the rule, or the learning rate."""
         common = Options.fields.get(field.name)
-        return field is not common or field.name == "learning_rate"
+        return field is not common or isinstance(field, LearningRateField)
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
@@ -247,6 +248,4 @@ class Options(Declared):
         return values
 
 
-KERAS_OWNED = [
-    k for k, f in Options.fields.items() if f.keras_owned and k != "learning_rate"
-]
+KERAS_OWNED = [k for k, f in Options.fields.items() if f.keras_owned]

@@ -114,7 +114,7 @@ class StepHyperparameters:
 
 def read_rate(optimizer: Any) -> Any:
     """Return the rate of the update that comes next, before its scale, as a scalar."""
-    rate, driver = optimizer.learning_rate, optimizer.rate_driver
+    rate, driver = optimizer.learning_rate, optimizer.rate.source
     if not isinstance(rate, keras.Variable):
         rate = as_scalar("learning_rate", rate, driver)
     return ops.cast(rate, scalar_dtype())

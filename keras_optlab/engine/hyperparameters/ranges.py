@@ -19,8 +19,6 @@ from keras_optlab.core.fields import Interval
 from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
 
-RATE = Interval(">= 0")
-
 
 @dataclass(frozen=True)
 class ScheduledValue:
@@ -41,10 +39,10 @@ class ScheduledValue:
 
 def scheduled_values(optimizer: Any) -> Iterator[ScheduledValue]:
     """Return all that schedules and functions drive in an optimizer now."""
-    if not isinstance(optimizer.rate_driver, keras.Variable):
+    if not isinstance(optimizer.rate.source, keras.Variable):
         yield ScheduledValue(
             "learning_rate",
-            RATE,
+            optimizer.fields["learning_rate"].interval,
             lambda step: optimizer.current("learning_rate"),  # noqa: ARG005
             lambda scalars: scalars.rate,
         )

@@ -153,6 +153,8 @@ class HyperparameterVariables:
             return self.released[field.name]
         return self.read(field)
 
+    present = read
+
     def _variable(self, field: Field) -> Variable | None:
         """Return the variable that holds the value, if a number does it now."""
         number = isinstance(self.values[field.name], float | int)

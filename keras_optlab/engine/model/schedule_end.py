@@ -62,7 +62,7 @@ def tell_of_schedule_end(
 
 
 def _said(optimizer: Any, batches: int | None) -> str | None:
-    schedule, begin = optimizer.rate_driver, concrete(optimizer.updates)
+    schedule, begin = optimizer.rate.source, concrete(optimizer.updates)
     end = end_of(schedule)
     if end is None or begin is None:
         return None

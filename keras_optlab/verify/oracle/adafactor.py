@@ -15,7 +15,7 @@ def adafactor(
     relative_step=True,
     keras_compatible=True,
 ):
-    """Adafactor; what has more than two axes is a stack of matrices.
+    """Adafactor; a tensor of more than two axes is a stack of matrices.
 
     Shazeer and Stern (2018), arXiv:1804.04235, algorithms 4 and 5.
     """
@@ -32,7 +32,7 @@ def rms(x):
 
 
 def second_moment(s, name, squared, beta):
-    """Return the moving average of a matrix as its row and column sums give it."""
+    """Return the moving average, for a matrix factored into row and column means."""
     if squared.ndim < 2 or not squared.size:
         v = s[name] = beta * s.get(name, 0.0) + (1 - beta) * squared
         return v

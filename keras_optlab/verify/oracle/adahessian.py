@@ -9,7 +9,7 @@ def adahessian(
     w, g, s, t, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-4, hessian_power=1.0
 ):
     d = np.abs(curvature(g))
-    if d.ndim > 2:  # a block for each kernel of a convolution
+    if d.ndim > 2:  # one block per convolution kernel
         d = np.broadcast_to(d.mean(tuple(range(d.ndim - 2)), keepdims=True), d.shape)
     m = beta_1 * s.get("m", 0) + (1 - beta_1) * g
     v = beta_2 * s.get("v", 0) + (1 - beta_2) * d**2

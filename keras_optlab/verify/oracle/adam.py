@@ -14,10 +14,10 @@ def adam(
     amsgrad=False,
     epsilon_placement="hat",
 ):
-    """Adam; the paper's algorithm has epsilon outside the root, "hat" is its remark.
+    """Adam; "outside" is the paper's algorithm 1, "hat" the form of its section 2.
 
     Kingma and Ba (2014), arXiv:1412.6980, algorithm 1 and the end of section 2, where
-    the bias corrections join the learning rate and the root is that of the raw v.
+    the bias corrections are folded into the learning rate and v is not corrected.
     AMSGrad: Reddi, Kale and Kumar (2018), arXiv:1904.09237, algorithm 2, here with
     Adam's bias corrections.
     """

@@ -2,7 +2,7 @@ import numpy as np
 
 
 def adam_mini(w, g, s, t, lr, *, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """Adam-mini: a mean square for each output of a kernel, and for each vector.
+    """Adam-mini: one second moment per output of a kernel, and per vector.
 
     Zhang et al. (2024), arXiv:2406.16793, algorithms 1 and 2.
     """

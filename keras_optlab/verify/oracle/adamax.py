@@ -2,7 +2,7 @@ import numpy as np
 
 
 def adamax(w, g, s, t, lr, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Adamax, with an epsilon beside the infinity norm that the paper does not have.
+    """Adamax, with an epsilon added to the infinity norm, which the paper does not.
 
     Kingma and Ba (2014), arXiv:1412.6980, algorithm 2.
     """

@@ -14,7 +14,7 @@ def adan(
     epsilon=1e-8,
     weight_decay=0.0,
 ):
-    """Adan; the betas are what is kept, 1 minus the paper's.
+    """Adan; each beta is the weight of the past, 1 minus the paper's.
 
     Xie et al. (2022), arXiv:2208.06677, algorithm 1, with bias corrections.
     """

@@ -2,7 +2,7 @@ import numpy as np
 
 
 def adopt(w, g, s, t, lr, *, beta_1=0.9, beta_2=0.9999, epsilon=1e-6):
-    """ADOPT with clipping; the first gradient only sets the mean square.
+    """ADOPT with clipping; the first gradient only sets the second moment.
 
     Taniguchi et al. (2024), arXiv:2411.02853, algorithm 2.
     """

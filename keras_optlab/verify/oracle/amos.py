@@ -2,9 +2,9 @@ import numpy as np
 
 
 def amos(w, g, s, t, lr, *, beta=0.999, decay_speed=0.25, scale=1.0):
-    """Amos with one mean square for a tensor.
+    """Amos with one second moment per tensor.
 
-    Tian and Parikh (2022), arXiv:2210.11693, algorithm 1; scales as its section 3.
+    Tian and Parikh (2022), arXiv:2210.11693, algorithm 1; scales as in section 3.
     """
     inputs = np.prod(w.shape[:-1]) if w.ndim > 1 else 4
     eta = scale / np.sqrt(max(inputs, 1))

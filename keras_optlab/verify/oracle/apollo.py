@@ -26,7 +26,7 @@ def apollo(
     projection="random",
     epsilon=1e-6,
 ):
-    """APOLLO; what is a matter of chance is drawn as the optimizer does.
+    """APOLLO; random projections are drawn from the optimizer's seeds.
 
     Zhu et al. (2024), arXiv:2412.05270, algorithm 1.
     """

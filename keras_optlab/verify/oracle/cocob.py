@@ -2,10 +2,10 @@ import numpy as np
 
 
 def cocob(w, g, s, t, lr, *, alpha=100.0, epsilon=1e-8):
-    """COCOB-Backprop; the rate is a factor on the whole way.
+    """COCOB-Backprop; the rate is a factor on the whole step.
 
-    Orabona and Tommasi (2017), arXiv:1705.07795, algorithm 2, with the gradient's sign
-    turned.
+    Orabona and Tommasi (2017), arXiv:1705.07795, algorithm 2, with the opposite sign of
+    the gradient.
     """
     start = s["start"]
     scale = s["L"] = np.maximum(s.get("L", epsilon), np.abs(g))

@@ -2,7 +2,7 @@ import numpy as np
 
 
 def conditional_gradient(w, g, s, t, lr, *, radius=10.0, norm="frobenius"):
-    """The Frank-Wolfe step, towards the corner of a ball.
+    """Frank-Wolfe step, towards an extreme point of a norm ball.
 
     Frank and Wolfe (1956); Jaggi (2013), algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""A moving average, which the weights that train do not see."""
+"""EMA of the weights, which does not influence the training weights."""
 
 
 def ema(inner, ws, gs, s, t, *, average_decay=0.99):

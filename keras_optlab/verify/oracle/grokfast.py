@@ -1,7 +1,7 @@
 def grokfast(inner, ws, gs, s, t, *, grokfast_alpha=0.98, grokfast_lambda=2.0):
     """Grokfast with a moving average of the gradients.
 
-    Lee et al. (2024), arXiv:2405.20233, the filter that is called EMA.
+    Lee et al. (2024), arXiv:2405.20233, the filter Grokfast-EMA.
     """
     old = s.get("mean", gs)
     mean = s["mean"] = [

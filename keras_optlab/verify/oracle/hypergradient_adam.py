@@ -13,7 +13,7 @@ def hypergradient_adam(
     hypergradient_learning_rate=1e-7,
     epsilon=1e-8,
 ):
-    """Adam whose rate descends, too.
+    """Adam with hypergradient descent on the learning rate.
 
     Baydin et al. (2017), arXiv:1703.04782, algorithm 5.
     """

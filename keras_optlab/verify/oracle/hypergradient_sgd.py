@@ -2,7 +2,7 @@ import numpy as np
 
 
 def hypergradient_sgd(ws, gs, s, t, lr, *, hypergradient_learning_rate=1e-3):
-    """Gradient descent whose rate descends, too.
+    """SGD with hypergradient descent on the learning rate.
 
     Baydin et al. (2017), arXiv:1703.04782, algorithm 4.
     """

@@ -17,7 +17,7 @@ def kron(
     period=None,
     max_size=8192,
 ):
-    """PSGD Kron; the probe is drawn as the optimizer does.
+    """PSGD Kron; probes are drawn from the optimizer's seeds.
 
     Li (2015), arXiv:1512.04202, and (2024), arXiv:2402.11858, the update by
     equivariance for Kronecker products, with triangular factors.
@@ -44,7 +44,7 @@ def kron(
 
 
 def due(t):
-    """Whether the sum of max(0.03, min(1, exp(-(t - 500) / 1000))) passes a number."""
+    """Whether the sum of max(0.03, min(1, exp((500 - t) / 1000))) passes an integer."""
     assert t <= 500
     return True
 

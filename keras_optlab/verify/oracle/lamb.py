@@ -14,7 +14,7 @@ def lamb(
     keras_compatible=False,
     weight_decay=0.0,
 ):
-    """LAMB; Keras takes the decay out of the ratio.
+    """LAMB; Keras has the weight decay outside the ratio.
 
     You et al. (2019), arXiv:1904.00962, algorithm 2.
     """

@@ -1,5 +1,5 @@
 def lookahead(inner, ws, gs, s, t, *, sync_period=5, slow_step_size=0.5):
-    """Slow weights that follow the fast ones.
+    """Slow weights interpolated towards the fast weights.
 
     Zhang, Lucas, Hinton and Ba (2019), arXiv:1907.08610, algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""Programs in the manner of Keras' guides, with optimizers of each kind."""
+"""Programs in the style of Keras' guides, with optimizers of each kind."""
 
 import importlib
 import os
@@ -18,10 +18,10 @@ HEAVY = "distributed", "lora", "siamese", "transfer", "transformer", "vit"
 
 
 def marks(program, kind):
-    """Return when to run a program with a kind of optimizer.
+    """Return the markers for a program with a kind of optimizer.
 
-    Each runs with one kind, in turn: in a plain `pytest`, or if it takes long in
-    `pytest -m slow`.
+    A program runs with one kind by default, or if it is slow, in `pytest -m slow`. The
+    other kinds run in `pytest -m every`.
     """
     if PROGRAMS.index(program) % len(KINDS) != KINDS.index(kind):
         return [pytest.mark.every]

@@ -1,0 +1,127 @@
+"""Hyperparameters that Keras' base class keeps: the learning rate, and fixed ones.
+
+They have the methods of `HyperparameterVariables`, so that an optimizer reads, writes,
+drives and releases each hyperparameter in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_optlab.core.fields import Field
+from keras_optlab.core.rates import check_rate, takes_step
+from keras_optlab.core.types import Variable
+from keras_optlab.engine.backend.keras_adapter import KerasAdapter, concrete
+from keras_optlab.engine.backend.variables import to_numpy
+
+if TYPE_CHECKING:
+    from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
+
+
+class KerasLearningRate:
+    """The learning rate: Keras' variable or schedule, or what drives it for a while.
+
+    Args:
+        optimizer: The optimizer, constructed by Keras.
+    """
+
+    def __init__(self, optimizer: HyperparameterAccess) -> None:
+        self.optimizer = optimizer
+        self.driven_by: Any = None
+
+    @property
+    def source(self) -> Any:
+        """What gives the rate now: a variable, a schedule or a function."""
+        return self.driven_by or self.optimizer.base_learning_rate
+
+    def read(self, field: Field) -> Any:  # noqa: ARG002
+        """Return the variable, or the present value of a schedule or function."""
+        rate = self.source
+        if isinstance(rate, keras.Variable):
+            return rate
+        if isinstance(rate, LearningRateSchedule) or takes_step(rate):
+            return rate(self.optimizer.updates)
+        return rate()
+
+    def write(self, field: Field, value: Any) -> None:  # noqa: ARG002
+        """Set the variable, or put a schedule or function in its place."""
+        value, rate = check_rate(value), self.source
+        if isinstance(value, float) and not isinstance(rate, keras.Variable):
+            raise TypeError(
+                f"The learning rate is driven by {rate!r}. "
+                f"Received: learning_rate={value}. Set `learning_rate_scale` to move "
+                "it, or construct the optimizer with a number. The callback "
+                "ReduceOnPlateau of keras_optlab moves the scale, where Keras' "
+                "ReduceLROnPlateau and LearningRateScheduler set the rate itself."
+            )
+        KerasAdapter.learning_rate.fset(self.optimizer, value)
+
+    def current(self, field: Field, step: Variable) -> float:
+        """Return the rate of the next update as a Python number."""
+        rate = self.source
+        if isinstance(rate, LearningRateSchedule):  # a number costs no device work
+            return float(to_numpy(rate(int(to_numpy(step)))))
+        return float(to_numpy(self.read(field)))
+
+    def drive(self, field: Field, value: Any) -> None:
+        """Let a schedule or a number take the place of the variable."""
+        if not isinstance(self.source, keras.Variable):
+            raise AttributeError(
+                f"`{field.name}` is driven by {self.source!r} already. "
+                f"Received: {field.name}={value!r}. Let only one drive it; "
+                "`learning_rate_scale` is a factor on it."
+            )
+        self.driven_by = check_rate(value)
+
+    def release(self, field: Field, last: float | None = None) -> None:
+        """Undo `drive`; the variable is set to `last`, if that is given."""
+        self.driven_by = None
+        if last is not None:
+            self.write(field, last)
+
+    def own(self, field: Field) -> Any:
+        """Return the rate as constructed, or as it has been set since."""
+        rate = self.optimizer.base_learning_rate
+        if not isinstance(rate, keras.Variable):
+            return rate
+        given, now = getattr(self.optimizer._values, field.name), concrete(rate)
+        if now is None or (isinstance(given, float) and now == now.dtype.type(given)):
+            return given
+        return float(str(now))  # as short as it can be said in its type
+
+    present = own
+
+
+class KerasArguments:
+    """What Keras keeps and nothing changes later, such as `use_ema` and `name`.
+
+    Args:
+        optimizer: The optimizer, constructed by Keras.
+    """
+
+    def __init__(self, optimizer: HyperparameterAccess) -> None:
+        self.optimizer = optimizer
+
+    def read(self, field: Field) -> Any:
+        """Return the value."""
+        return getattr(self.optimizer, field.name)
+
+    def current(self, field: Field, step: Variable) -> Any:  # noqa: ARG002
+        """Return the value."""
+        return self.read(field)
+
+    def drive(self, field: Field, value: Any) -> None:
+        """Raise, since the value is fixed."""
+        raise AttributeError(
+            f"`{field.name}` ({field.doc}) is fixed at construction. "
+            f"Received: {field.name}={value!r}. Make a new object."
+        )
+
+    own = read
+
+    def present(self, field: Field) -> Any:
+        """Return the value as constructed."""
+        return getattr(self.optimizer._values, field.name)
