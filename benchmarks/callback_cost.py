@@ -1,17 +1,15 @@
-"""What callbacks cost: the time of `fit` with each over that of the bare one.
+"""Cost of callbacks: the time of `fit` with each callback over a bare `fit`.
 
     python benchmarks/callback_cost.py --rounds 7
 
-The MLP on MNIST is trained with and without callbacks, in turn, round by round, in an
-order that turns, each time from a new model, since where its memory happens to lie
-changes the time of a step by some percent. The ratio of each round is taken to the mean
-of the two bare fits of that round, and the median over the rounds is printed: of the
-time that passed and of the processor time. Beside it stands the same ratio of the
-fastest fits of all rounds, which a busy machine disturbs less, since it can only slow a
-fit down. `off` is one of the two bare fits, so its distance from 1 is what the
-machine's noise is worth. `naive` is a callback as one would write it in a minute: after
-every batch it brings all weights to the host and takes the norms of them and of their
-changes.
+An MLP trains on MNIST with and without callbacks, round by round, in a rotating order.
+Each fit starts from a new model, because memory placement changes the time of a step by
+some percent. A round's times are divided by the mean of its two bare fits. The table
+shows the median over the rounds, for wall time and processor time. Next to it is the
+same ratio for the fastest fits of all rounds, which a busy machine disturbs less, since
+it can only slow a fit down. `off` is one of the two bare fits, so its distance from 1
+is the noise. `naive` is a simple callback: after every batch it copies all weights to
+the host and computes the norms of the weights and of their changes.
 """
 
 import argparse
@@ -29,7 +27,7 @@ TensorBoard = kol.callbacks.TensorBoard
 
 
 def naive():
-    """Return a callback that takes norms on the host after every batch."""
+    """Return a callback that computes norms on the host after every batch."""
     norms, before = [], []
 
     def measure(batch, logs):  # noqa: ARG001
@@ -55,7 +53,7 @@ CALLBACKS = {
     "naive / 1": lambda _: [naive()],
 }
 
-WARM_UP = 64  # steps before those that are timed, so that step 500 is one of these
+WARM_UP = 64  # untimed steps, so that step 500 is one of the timed steps
 
 
 def network(steps_per_execution):
@@ -71,32 +69,32 @@ def network(steps_per_execution):
 
 
 def clocks():
-    """Return the time that passes, and that of the processor."""
+    """Return the wall time and the processor time."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def timed_fit(name, steps_per_execution, **data):
-    """Return what a `fit` takes, without tracing, until its last callback has ended.
+    """Return the time of a `fit`, without tracing, until its last callback has ended.
 
-    What follows there is not ours: on TensorFlow, to take down the pipeline of the data
-    waits for none to some seconds, by chance.
+    The rest of `fit` is left out: on TensorFlow, tearing down the data pipeline takes
+    up to some seconds at random.
     """
     model, ends = network(steps_per_execution), []
     last = keras.callbacks.LambdaCallback(on_train_end=lambda _: ends.append(clocks()))
     batch = data["batch_size"]
-    few = WARM_UP * batch + len(data["x"]) % batch  # the same last batch
+    few = WARM_UP * batch + len(data["x"]) % batch  # with a last batch of the same size
     traced = {**data, "x": data["x"][:few], "y": data["y"][:few]}
     for arguments in traced, data:
         with tempfile.TemporaryDirectory() as directory:
             callbacks = [*CALLBACKS[name](directory), last]
-            gc.collect()  # of the graphs of the models before
+            gc.collect()  # graphs of earlier models
             start = clocks()
             model.fit(**arguments, callbacks=callbacks, verbose=0)
     return ends[-1] - start
 
 
 def ratios(steps_per_execution, rounds, **data):
-    """Return for each entry its ratios to the bare fit, and what a bare fit took."""
+    """Return each entry's ratios to the bare fit, and the time of a bare fit."""
     times = {name: [] for name in CALLBACKS}
     for turn in range(rounds):
         names = list(CALLBACKS)

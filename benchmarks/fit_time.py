@@ -1,16 +1,17 @@
-"""Time of a training step in `fit`: ours over Keras' twin, and SGD as the floor.
+"""Time of a training step in `fit`: keras-optlab over Keras, and SGD as the floor.
 
     python benchmarks/fit_time.py
     python benchmarks/fit_time.py --models wide --optimizers adam lion
 
-Five models train on MNIST, each with every contender in turn, round by round, in an
-order that turns. The ratio to Keras' twin is taken within a round, and the median over
-the rounds is printed: of the time that passed and of the processor time. `unguarded` is
-ours with `skip_non_finite=False`, as Keras' are: the guard lets no update begin before
-the last gradient is known. With the first optimizer there are two more: `sgd` is Keras'
-SGD without state, which shows what of a step is not the optimizer's, and `all on` is
-ours with the guard, `global_clipnorm`, three groups and statistics every 50 steps,
-beside Keras' twin with `global_clipnorm`.
+Five models train on MNIST, each with every contender in turn, round by round, in a
+rotating order. The ratio to Keras' optimizer of the same name (its twin) is taken
+within a round, and the median over the rounds is printed, for wall time and processor
+time. `ours` is keras-optlab. `unguarded` is keras-optlab with `skip_non_finite=False`,
+like Keras: with the guard, no update begins before the last gradient is known. The
+first optimizer has two more contenders. `sgd` is Keras' SGD without state, which shows
+the cost of a step without the optimizer. `all on` is keras-optlab with the guard,
+`global_clipnorm`, three groups and statistics every 50 steps, over Keras' twin with
+`global_clipnorm`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import rich.table
 
 import keras_optlab as kol
 
-STEPS = 40  # of a round, a multiple of the steps per execution
+STEPS = 40  # per round, a multiple of the steps per execution
 CLASSES = 10
 layers = keras.layers
 
@@ -54,7 +55,7 @@ def convolutional():
     ]
 
 
-# Each entry: what makes the layers, and the batch size.
+# Each entry: a function that returns the layers, and the batch size.
 MODELS = {
     "mlp": (functools.partial(perceptron, 512, 512), 128),
     "mlp, batch 32": (functools.partial(perceptron, 512, 512), 32),
@@ -67,7 +68,7 @@ FIGURES = "first", "wall", "cpu", "ratio", "cpu_ratio"
 
 
 def contenders(name):
-    """Return for each contender what makes its optimizer, Keras' twin first."""
+    """Return a factory for each contender's optimizer, Keras' twin first."""
     create = functools.partial(kol.optimizers.create, name)
     twin = kol.optimizers.info(name).keras_twin
     bare = functools.partial(create, skip_non_finite=False)
@@ -76,7 +77,7 @@ def contenders(name):
 
 
 def all_on(name):
-    """Return the contenders with everything switched on that is free to have."""
+    """Return the contenders with all features on that should cost almost no time."""
     theirs = getattr(keras.optimizers, kol.optimizers.info(name).keras_twin)
 
     def ours():
@@ -90,12 +91,12 @@ def all_on(name):
 
 
 def clocks():
-    """Return the time that passes, and that of the processor."""
+    """Return the wall time and the processor time."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 class Clock(keras.callbacks.Callback):
-    """Times the steps of a `fit`, without what it does before the first."""
+    """Timer for the steps of a `fit`, without the time before the first step."""
 
     start = took = None
 
@@ -107,14 +108,14 @@ class Clock(keras.callbacks.Callback):
 
 
 def timed(model, **data):
-    """Return what a step of `fit` takes."""
+    """Return the time of a step of `fit`."""
     clock = Clock()
     model.fit(**data, verbose=0, shuffle=False, callbacks=[clock])
     return clock.took
 
 
 def compiled(make, optimizer, at_once):
-    """Return a model that has not been trained yet."""
+    """Return a compiled, untrained model."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((28, 28, 1)), *make()])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -124,7 +125,7 @@ def compiled(make, optimizer, at_once):
 
 def compare(row, make, optimizers, rounds, **data):
     """Return a row of the table for each contender; times in ms."""
-    gc.collect()  # the models before
+    gc.collect()  # earlier models
     models = {k: compiled(make, o, row[1]) for k, o in optimizers.items()}
     first = {label: timed(model, **data) * STEPS for label, model in models.items()}
     times = {label: [] for label in models}
@@ -162,7 +163,7 @@ def main():
     names = {"nargs": "+", "metavar": "NAME"}
     parser.add_argument("--models", choices=MODELS, default=list(MODELS), **names)
     parser.add_argument("--optimizers", default=["adam"], **names)
-    parser.add_argument("--all", action="store_true", help="all that Keras has too")
+    parser.add_argument("--all", action="store_true", help="all with a twin in Keras")
     parser.add_argument("--at-once", nargs="+", type=int, default=[1, 20], metavar="N")
     parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
     parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")

@@ -1,4 +1,4 @@
-"""What `import keras_optlab` adds to `import keras`, in milliseconds."""
+"""Time that `import keras_optlab` adds to `import keras`, in milliseconds."""
 
 import argparse
 import json
@@ -18,10 +18,10 @@ print(time.perf_counter() - start)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=pathlib.Path, help="file to write it to")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the result")
     args = parser.parse_args()
     command = [sys.executable, "-c", MEASURE]
-    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # else it compiles each time
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # cache the bytecode
     runs = [
         subprocess.run(command, capture_output=True, check=True, env=env)
         for _ in range(7)

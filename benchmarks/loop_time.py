@@ -1,12 +1,13 @@
-"""Time of `train_on_batch` in a loop: rules with two sets of weights over plain ones.
+"""Time of `train_on_batch` in a loop: rules with two sets of weights over plain rules.
 
     python benchmarks/loop_time.py --rounds 9
 
-A loop of one's own, as for a GAN or in reinforcement learning, moves the weights of
-`EMA`, `SWA` and schedule-free rules to where they train before each step and back
-after it. A small network trains with each contender in turn, round by round, in an
-order that turns; the ratios are taken within a round, and their medians printed. A
-second table has what the validation of an epoch in `fit` takes, which moves them too.
+In a custom loop, for example for a GAN or reinforcement learning, `EMA`, `SWA` and
+schedule-free rules switch to their training weights before each step and back to the
+evaluation weights after it. A small network trains with each contender in turn, round
+by round, in a rotating order. The ratios are taken within a round, and their medians
+printed. A second table shows the time of an epoch of `fit` with validation, which also
+switches the weights.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import numpy as np
 
 import keras_optlab as kol
 
-STEPS = 25  # of a round
+STEPS = 25  # per round
 AdamW = kol.optimizers.AdamW
 CONTENDERS = {
     "Keras' AdamW": keras.optimizers.AdamW,
@@ -31,7 +32,7 @@ X, Y = np.ones((32, 8), "float32"), np.ones((32, 4), "float32")
 
 
 def network(optimizer):
-    """Return a model of five dense layers, traced."""
+    """Return a compiled model of five dense layers."""
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(16, activation="relu") for _ in range(4)]
     model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(4)])
@@ -40,7 +41,7 @@ def network(optimizer):
 
 
 def timed_steps(model):
-    """Return what a step takes, the median of a round, in ms."""
+    """Return the median time of a step in a round, in ms."""
     took = []
     for _ in range(STEPS):
         start = time.perf_counter()
@@ -50,7 +51,7 @@ def timed_steps(model):
 
 
 def timed_epoch(model):
-    """Return what an epoch of one batch and its validation takes, in ms."""
+    """Return the time of an epoch of one batch with validation, in ms."""
     ends = []
     clock = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: ends.append(time.perf_counter())
@@ -61,7 +62,7 @@ def timed_epoch(model):
 
 
 def compare(timed, rounds):
-    """Return for each contender the medians: ms, over Keras' and over ours."""
+    """Return each contender's medians: over Keras' AdamW, over `AdamW`, and ms."""
     models = {name: network(make()) for name, make in CONTENDERS.items()}
     for model in models.values():
         timed(model)  # traces

@@ -1,10 +1,11 @@
-"""What state in bfloat16 costs in accuracy: one network, trained on MNIST.
+"""Accuracy with optimizer state in bfloat16 instead of float32: an MLP on MNIST.
 
     python benchmarks/slot_accuracy.py --optimizers adam rmsprop
 
-Each optimizer trains a perceptron from the same weights in the same order with its
-state in float32, in bfloat16 as `slot_dtype` has it, and, for comparison, in bfloat16
-rounded to the nearest. Means over the seeds, and their standard deviation.
+Each optimizer trains an MLP from the same weights, on the same batches, with its slots
+in float32, in bfloat16 with stochastic rounding (`slot_dtype="bfloat16"`), and for
+comparison in bfloat16 with rounding to nearest. The table shows the mean and the
+standard deviation over the seeds.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from keras_optlab.engine.update import pipeline
 
 
 def nearest(x, salt):  # noqa: ARG001
-    """Round as a cast does."""
+    """Round to nearest, as a cast does."""
     return ops.cast(x, "bfloat16")
 
 
 def trained(name, seed, slot_dtype, epochs):
-    """Return the last loss, and the accuracy on the test images."""
+    """Train; return the last loss, and the accuracy on the test images."""
     keras.utils.set_random_seed(seed)
     (x, y), (x_test, y_test) = kol.datasets.mnist()
     dense = keras.layers.Dense

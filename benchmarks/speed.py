@@ -1,11 +1,12 @@
-"""What the optimizers' speed is held to: all figures of it, in one table.
+"""All speed figures of the optimizers with their bounds, in one table.
 
     python benchmarks/speed.py --runs 3
 
-Runs `fit_time.py`, `step_time.py`, `step_memory.py` and `import_time.py`, which say how
-they measure, one after the other, as often as asked. Figures are ratios of ours to what
-is named: of time, and for `fit` also of processor time. A star stands beside what is
-above its bound. In brackets: without the guard, which none of the others has.
+Runs `fit_time.py`, `step_time.py`, `step_memory.py` and `import_time.py`, which
+describe how they measure, one after the other, `--runs` times. Figures are ratios of
+keras-optlab to the contender named: of wall time, and for `fit` also of processor time.
+A star marks a figure above its bound. In brackets: without the guard
+(`skip_non_finite=False`), which no other contender has.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import rich.table
 
 HERE = pathlib.Path(__file__).parent
 FIT = {"mlp": 0.92, "mlp, batch 32": 0.88, "wide": 0.80, "deep": 0.95, "cnn": 1.0}
-# For each backend: what other optimizers there are, and the bound.
+# For each backend: the other optimizers, and the bound on the ratio to them.
 OTHERS = {
     "tensorflow": (("TF kernels",), 1.15),
     "jax": (("optax",), 1.05),
@@ -34,7 +35,7 @@ OTHERS = {
 
 
 def measured(script, *arguments):
-    """Run another benchmark, and return what it found."""
+    """Run another benchmark, and return its result."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "rows.json"
         command = [sys.executable, HERE / script, *arguments, "--json", path]
@@ -44,7 +45,7 @@ def measured(script, *arguments):
 
 
 def fit():
-    """Yield what a step of `fit` takes."""
+    """Yield the time of a step of `fit`, over Keras."""
     rows = measured("fit_time.py", "--all", "--at-once", "20", "--rounds", "7")
     bare = {
         (row["model"], row["optimizer"]): row["ratio"]
@@ -64,7 +65,7 @@ def fit():
 
 
 def alone(backend, workload, *arguments):
-    """Yield what a step alone takes, over the fastest of the others, or else Keras."""
+    """Yield the time of a step alone, over the fastest other optimizer or Keras."""
     rows = measured(
         "step_time.py",
         *("--backends", backend),
@@ -85,7 +86,7 @@ def alone(backend, workload, *arguments):
 
 
 def over_keras(workload, name, bound, *, bound_of_first=None):
-    """Yield what a step alone takes on TensorFlow, and the first one, over Keras."""
+    """Yield the time of a step and of the first step on TensorFlow, over Keras."""
     rows = measured(
         "step_time.py",
         *("--backends", "tensorflow"),
@@ -102,7 +103,7 @@ def over_keras(workload, name, bound, *, bound_of_first=None):
 
 
 def memory():
-    """Yield the peak memory of a step."""
+    """Yield the peak memory of a step, over Keras."""
     for row in measured("step_memory.py"):
         ratio = row["ours"] / row["keras"]
         what = f"peak memory, {row['workload']}"
@@ -116,7 +117,7 @@ def importing():
 
 
 def everything():
-    """Yield of each figure: what, over what, the bound, the figure, and its text."""
+    """Yield each figure: title, what it is over, bound, value and text."""
     yield from fit()
     yield from alone("tensorflow", "big", "--all")
     yield from over_keras("small", "adam", 0.5, bound_of_first=1.5)

@@ -1,10 +1,10 @@
-"""Peak memory of an optimizer's step: ours over Keras' twin (Linux).
+"""Peak memory of an optimizer's step: keras-optlab over Keras (Linux).
 
     python benchmarks/step_memory.py --optimizers adam lion
 
-Each contender runs in a process of its own: weights, gradients and state are made, then
-ten steps; what is printed is how far the resident memory rose above what the process
-held before, at its peak during the steps that follow the first two, which trace.
+Each contender runs in its own process, which creates weights, gradients and state, and
+then runs ten steps. The result is the peak resident memory of the last eight steps,
+above the memory before the weights were created. The first two steps trace.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def resident(what):
 
 
 def peak(backend, name, workload, label):
-    """Return by how many MB the memory rises in a step of one contender."""
+    """Return the peak memory of a contender's steps above the start, in MB."""
     contenders = importlib.import_module(f"contenders.on_{backend}")
     contenders.steps(name, [(2,)])[label]()()
     before = resident("VmRSS")
     step = contenders.steps(name, WORKLOADS[workload])[label]()
     step()
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     for _ in range(8):
         step()
     return resident("VmHWM") - before

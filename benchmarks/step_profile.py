@@ -1,10 +1,10 @@
-"""What a step on torch spends its time on, where Python runs it call by call.
+"""Profile of an optimizer's step on torch: torch's calls, and Python by package.
 
     python benchmarks/step_profile.py --optimizer adam --workload small
 
-Prints milliseconds of a step under Python's profiler: of torch's calls, the longest
-first, and of the Python code around them, by package. The profiler itself makes calls
-seem longer than they are; shares are what to read.
+Prints the milliseconds per step under Python's profiler, longest first, of each call
+into torch and of the Python code around the calls, by package. The profiler makes calls
+look slower than they are, so read the shares.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGES = "keras_optlab", "keras", "torch"
 
 
 def place(file, name):
-    """Return where a function belongs: a call of C by its name, else a package."""
+    """Return the row of a function: the name of a C call, or else its package."""
     if file == "~":
         return name.strip("<>").removeprefix("built-in method ")
     parts = pathlib.Path(file).parts

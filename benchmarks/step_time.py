@@ -1,16 +1,16 @@
-"""Time of an optimizer's step alone: ours and others, on each backend.
+"""Time of an optimizer's step alone: keras-optlab and others, on each backend.
 
     python benchmarks/step_time.py
     python benchmarks/step_time.py --backends tensorflow --workloads small --all
 
-Each backend runs in a process of its own. There the contenders of a row take their
-turns round by round, each for a fraction of a second, and medians over the rounds are
-compared, since a machine that is shared speeds up and slows down; `ours /` is the
-median of the ratios within a round. Times are of the machine, ratios are what to read.
-`unguarded` is ours with `skip_non_finite=False`, as all the others are: the guard reads
-each gradient once before anything is written. `first` is the time until the first steps
-are done: to build, trace and compile. `copy` copies as many bytes as an update must
-move, on all cores: the floor.
+Each backend runs in its own process. The contenders take turns round by round, each for
+a fraction of a second, because the speed of a shared machine varies. The table shows
+medians over the rounds. `ours /` is the median ratio, within a round, of keras-optlab
+to the contender. Times depend on the machine; read the ratios. `unguarded` is
+keras-optlab with `skip_non_finite=False`, like all other contenders: the guard reads
+each gradient once before any write. `first` is the time until the first steps are done:
+build, trace and compile. `copy` copies as many bytes as an update must move, on all
+cores: the floor.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ FIGURES = "first", "wall", "cpu", "ratio", "cpu_ratio"
 
 
 def clocks():
-    """Return the time that passes, and that of the processor."""
+    """Return the wall time and the processor time."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def turn(step, seconds):
-    """Return the mean time of a step, in so many seconds of them."""
+    """Run steps for some seconds; return the mean time of a step."""
     start, steps = clocks(), 0
     while clocks()[0] - start[0] < seconds or steps < 3:
         steps += step()
@@ -55,9 +55,9 @@ def turn(step, seconds):
 def compare(backend, workload, name, rounds, seconds):
     """Return a row for each contender; times in ms."""
     contenders = importlib.import_module(f"contenders.on_{backend}")
-    gc.collect()  # what the comparison before left
+    gc.collect()  # memory of the previous comparison
     for make in contenders.steps(name, [(2,)]).values():
-        make()  # so that no one's first step is the first of all
+        make()  # warm-up, since the first step of a process is slower
     kind = "embedding" if workload == "embedding" else "steps"
     if not hasattr(contenders, kind):
         return []  # Keras has no sparse gradients on torch
@@ -109,19 +109,19 @@ def main():
         "--workloads", choices=WORKLOADS, default=list(WORKLOADS), **names
     )
     parser.add_argument("--optimizers", default=OPTIMIZERS, **names)
-    parser.add_argument("--all", action="store_true", help="all of the registry")
+    parser.add_argument("--all", action="store_true", help="all registered optimizers")
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=float, default=0.2, help="of a turn; default: %(default)s"
+        "--seconds", type=float, default=0.2, help="per turn; default: %(default)s"
     )
     parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")
     args = parser.parse_args()
 
-    console = rich.console.Console(width=100)  # also where the output is no terminal
+    console = rich.console.Console(width=100)  # also if the output is not a terminal
     rows = []
     for backend in args.backends:
         if importlib.util.find_spec(backend) is None:
-            console.print(f"{backend} is not installed, so it is left out")
+            console.print(f"{backend} is not installed, so it is skipped")
             continue
         os.environ["KERAS_BACKEND"] = backend
         spawn = multiprocessing.get_context("spawn")

@@ -1,4 +1,4 @@
-"""Sets of weights whose update is timed."""
+"""Sets of weights for which the update is timed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def resnet50() -> Shapes:
             ]
             if block == 0:
                 kernels.append((1, 1, wide, 4 * narrow))
-            for kernel in kernels:  # with a bias, and a batch normalization's two
+            for kernel in kernels:  # plus bias, gamma and beta of its normalization
                 shapes += [kernel] + 3 * [kernel[-1:]]
             wide = 4 * narrow
     return [*shapes, (wide, 1000), (1000,)]
@@ -30,12 +30,12 @@ WORKLOADS: dict[str, Shapes] = {
     "big": [(1024, 1366)] * 12,  # 16.8 million parameters
     "small": [(64, 64), (64,)] * 100,  # 200 tensors, 0.42 million parameters
     "mixed": resnet50(),
-    "embedding": [(1_000_000, 64)],  # with a gradient for some rows alone
+    "embedding": [(1_000_000, 64)],  # with a sparse gradient of some rows
 }
 
 
 def touched_rows(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return a step's rows, drawn as words are so that some occur twice, and values."""
+    """Return a step's rows, Zipf-distributed with repeats, and their gradients."""
     rng = np.random.default_rng(1)
     at = rng.zipf(1.1, size=4096) % shape[0]
     return at, rng.normal(size=(len(at), *shape[1:])).astype("float32")

@@ -1,11 +1,11 @@
-"""Everything that can be paired with an optimizer, in one training on MNIST.
+"""Schedules and callbacks around an optimizer, all in one training on MNIST.
 
     python examples/companions.py
 
-The rate follows one cycle and is halved on a plateau; the limit on the gradients falls;
-the weight decay grows; weights are kept within a norm; the best weights are kept; and
-TensorBoard shows each of them move, beside histograms and the first kernels. It runs on
-each backend: set KERAS_BACKEND to tensorflow (the default), jax or torch.
+The learning rate follows one cycle and is halved on a plateau. The gradient clipping
+threshold falls, and the weight decay grows. Weight norms are limited, and the best
+weights are restored at the end. TensorBoard shows all of these values, histograms and
+the first kernels. Set KERAS_BACKEND to tensorflow (the default), jax or torch.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def network():
 
 
 def companions(steps, log_dir):
-    """Return the callbacks of a training of so many steps."""
+    """Return the callbacks for a training of `steps` updates."""
     cb, schedules = kol.callbacks, kol.schedules
     clipping = cb.GradientClipping(
         global_norm=0.3, schedule=schedules.Exponential(5.0, steps, decay_rate=0.2)

@@ -1,8 +1,8 @@
-"""A training loop written by hand, for when `fit` does not bend far enough.
+"""A custom training loop, for trainings that `fit` cannot express.
 
     KERAS_BACKEND=torch python examples/custom_loop.py  # or jax, or tensorflow
 
-All it takes is `optimizer.apply`. A broken row in the data costs one step an epoch.
+The loop calls `optimizer.apply`. A NaN in the data makes it skip one update per epoch.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def main():
 
     data = kol.datasets.diamonds()
     x, y = data.x_train[: args.examples], data.y_train[: args.examples, None]
-    x[0] = np.nan  # the broken row: unguarded, it would make every weight a NaN
+    x[0] = np.nan  # one broken row: without the guard, all weights would be NaN
 
     hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
     model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, keras.layers.Dense(1)])

@@ -27,7 +27,7 @@ def network(features):
 
 
 def r2(truth, prediction):
-    """Return the part of the variance that is explained: 1 is perfect, 0 the mean."""
+    """Return the explained fraction of the variance: 1 is perfect, 0 the mean."""
     return 1 - np.mean((truth - prediction) ** 2) / np.var(truth)
 
 
@@ -65,8 +65,8 @@ def main():
 
     model = network(features=x.shape[1])
     model.compile(
-        # Lion moves every weight by the rate itself, up or down. So its rate is smaller
-        # than Adam's, and its weight decay, which is multiplied by the rate, larger.
+        # Lion moves every weight by ± the learning rate. So its rate is smaller than
+        # Adam's, and its weight decay, which is multiplied by the rate, is larger.
         optimizer=kol.optimizers.Lion(
             learning_rate=kol.schedules.Warmup(
                 kol.schedules.Cosine(1e-3, steps=steps), steps=100

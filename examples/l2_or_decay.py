@@ -1,12 +1,12 @@
-"""L2 in the loss, `l2=` of the optimizer, and decoupled decay, under Adam.
+"""L2 in the loss, `l2=` of the optimizer, and decoupled weight decay, with Adam.
 
     python examples/l2_or_decay.py
 
-Two weights start at 1 and have nothing to learn: their gradients are noise, that of the
-first a hundred times as large as that of the second, since its input is. All that moves
-them for good is the penalty, or the decay, of the same strength for both. The table
-shows what is left of each after the training, and the loss that Keras reports last.
-docs/l2_or_decay.md explains it.
+Two weights start at 1 and have nothing to learn: their gradients are noise. The
+gradient of the first weight is a hundred times larger, because its input is. Only the
+penalty or the decay pulls the weights in one direction, with the same strength for
+both. The table shows both weights after training, and the last loss that Keras reports.
+docs/l2_or_decay.md explains the result.
 """
 
 import argparse
@@ -27,7 +27,7 @@ WAYS = {
 
 
 def noise(y, prediction):
-    """Return a loss whose gradient has nothing to do with the weights."""
+    """Return a loss whose gradient does not depend on the weights."""
     return keras.ops.mean(y * prediction)
 
 

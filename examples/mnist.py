@@ -1,4 +1,4 @@
-"""Learn to read handwritten digits, and watch the training in TensorBoard.
+"""Classify handwritten digits, and log the training to TensorBoard.
 
     python examples/mnist.py
 
@@ -28,8 +28,8 @@ def network():
     for filters, size, strides in [(24, 5, 2), (32, 3, 1), (48, 3, 1), (48, 3, 1)]:
         # Normalization subtracts the mean, so a bias before it would do nothing.
         model.add(layers.Conv2D(filters, size, strides, use_bias=False))
-        # Keras' default momentum of 0.99 still remembers the initial statistics after
-        # several hundred steps, and a short training is judged by them.
+        # With Keras' default momentum of 0.99, the initial statistics still affect the
+        # moving averages after several hundred steps: too long for a short training.
         model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.ReLU())
     model.add(layers.Flatten())
@@ -41,13 +41,13 @@ def network():
 def main():
     parser = argparse.ArgumentParser(description="Train a small CNN on MNIST.")
     parser.add_argument("--epochs", type=int, default=4, help="default: %(default)s")
-    parser.add_argument("--examples", type=int, help="of either set; default: all")
+    parser.add_argument("--examples", type=int, help="per set; default: all")
     parser.add_argument("--log-dir", default="runs/mnist", help="default: %(default)s")
     args = parser.parse_args()
     keras.utils.set_random_seed(0)
 
-    # The last tenth of the training images decides which epoch was the best one. The
-    # test images decide nothing: they are looked at once, at the very end.
+    # The last tenth of the training images selects the best epoch. The test images are
+    # used once, at the end, and select nothing.
     (x, y), (x_test, y_test) = kol.datasets.mnist()
     x, y = x[: args.examples], y[: args.examples]
     x_test, y_test = x_test[: args.examples], y_test[: args.examples]
@@ -58,7 +58,7 @@ def main():
     model.summary()
     model.compile(
         optimizer=kol.optimizers.AdamW(
-            # The rate rises to its peak, then falls to almost 0 at the last step.
+            # The learning rate rises to its peak, then falls to almost 0.
             learning_rate=kol.schedules.OneCycle(peak=5e-3, steps=steps),
             weight_decay=0.02,
             decay_mask="matrices",  # leaves out biases and normalization

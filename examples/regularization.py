@@ -1,4 +1,4 @@
-"""Overfit a wide network on 300 diamonds, then see what regularization does to it.
+"""Overfit a wide network on 300 diamonds, and compare ways to regularize it.
 
     python examples/regularization.py
 
@@ -6,15 +6,16 @@ Six networks start from the same 277,000 weights and train on the same rows, in 
 two minutes on two CPU cores. It runs on each backend: set KERAS_BACKEND to tensorflow
 (the default), jax or torch.
 
-An error is the mean absolute error of the logarithm of the price, times 100: about by
-how many percent a prediction misses the price. No penalty is in it. "Training" in the
-picture is the mean over an epoch, and in the table the error of the final weights.
+An error is the mean absolute error of the log price, times 100: roughly the error of
+the price in percent. It contains no penalty. "Training" is the mean over an epoch in
+the picture, and the error of the final weights in the table.
 
-Each strength is the best of four, a factor of 2 apart (the norm for clipping: 0.05), by
-the error on the 2,000 validation rows after 100 epochs, the mean of two samples of 300
-rows, of which this is the first. The validation rows also chose the epoch of early
-stopping; the test rows chose nothing. The two penalties, decay and clipping came in
-another order on the second sample, so do not read one from this run.
+Each strength is the best of four, which were a factor of 2 apart (0.05 apart for the
+clipping norm). The criterion was the error on the 2,000 validation rows after 100
+epochs, averaged over two samples of 300 training rows; this run uses the first sample.
+The validation rows also select the epoch of early stopping; the test rows select
+nothing. The second sample ranked the two penalties, decay and clipping in another
+order, so this run does not rank them.
 """
 
 import argparse
@@ -30,15 +31,15 @@ from keras import layers
 import keras_optlab as kol
 
 BATCH_SIZE = 50
-SMALL = 1e-3  # a weight of less is nearly zero
+SMALL = 1e-3  # smaller weights count as nearly zero
 GREY = {"color": "0.8", "linewidth": 3}
 
 
 class Outcome(NamedTuple):
-    """What a training has led to; errors in percent."""
+    """Results of a training; errors in percent."""
 
-    training: np.ndarray  # by epoch, the mean over it
-    validation: np.ndarray  # by epoch, at its end
+    training: np.ndarray  # by epoch, mean over the epoch
+    validation: np.ndarray  # by epoch, at the end of the epoch
     errors: list[float]  # of the final weights: training, validation, test
     weights: np.ndarray  # all entries of the kernels
 
@@ -48,7 +49,7 @@ class Outcome(NamedTuple):
         return int(np.argmin(self.validation))
 
     def share_below(self, magnitude):
-        """The share of weights, in percent, that are smaller than a magnitude."""
+        """Return the percentage of weights that are smaller than a magnitude."""
         ordered = np.sort(np.abs(self.weights))
         return 100 * np.searchsorted(ordered, magnitude) / len(ordered)
 
@@ -63,7 +64,7 @@ def variants():
         },
         "L1 penalty": {"regularizer": regularizers.L1(2e-4)},
         "L2 penalty": {"regularizer": regularizers.L2(4e-3)},
-        # Decay is multiplied by the rate, 2e-3 at first, so that the number is large.
+        # The decay is multiplied by the rate, 2e-3 at first, so the number is large.
         "weight decay": {"weight_decay": 10.0},
         "weight clipping": {
             "callback": callbacks.WeightClipping(max_norm=0.2, skip="bias")
@@ -88,10 +89,10 @@ def train(data, args, regularizer=None, weight_decay=0.0, callback=None):
     if regularizer:
         kol.regularizers.regularize(model, kernel=regularizer)
     model.compile(
-        optimizer=kol.optimizers.AdamW(  # without decay, it is Adam
+        optimizer=kol.optimizers.AdamW(  # without weight decay, it is Adam
             learning_rate=kol.schedules.Cosine(2e-3, steps=steps),
             weight_decay=weight_decay,
-            decay_mask="matrices",  # leaves out the biases, as the others do
+            decay_mask="matrices",  # leaves out the biases, like the others
         ),
         loss="mse",
         metrics=["mae"],
@@ -154,7 +155,7 @@ def draw_errors(axes, outcome, reference):
 
 
 def draw_weights(axes, outcome, reference):
-    """Draw which share of the weights is smaller than a magnitude."""
+    """Draw the percentage of the weights that are smaller than a magnitude."""
     magnitudes = np.logspace(-6, 0, 121)
     axes.semilogx(magnitudes, reference.share_below(magnitudes), **GREY)
     axes.semilogx(magnitudes, outcome.share_below(magnitudes), "C2")

@@ -1,10 +1,9 @@
-"""Draw every schedule of the package, each with what can be varied about it.
+"""Draw every schedule of the package, with several values of its arguments.
 
     python examples/schedules.py
 
-It saves one picture, schedules.png or the path given as an argument, in seconds. It
-needs matplotlib, and runs on each backend: set KERAS_BACKEND to tensorflow (the
-default), jax or torch.
+It saves one picture, to schedules.png or the path given as an argument. It needs
+matplotlib. Set KERAS_BACKEND to tensorflow (the default), jax or torch.
 """
 
 import argparse
@@ -30,7 +29,7 @@ from keras_optlab.schedules import (
 )
 
 STEPS = 1000
-SHOWN = 1150  # a little more, to see what follows the end
+SHOWN = 1150  # a little more, to show the values after the end
 
 
 def panels():
@@ -116,7 +115,7 @@ def draw(path):
             axes.legend(fontsize="small", loc="upper right")
         axes.grid(alpha=0.3)
         axes.label_outer()
-    axes.set_ylim(0, 1.5)  # of all panels; it leaves room for the legends
+    axes.set_ylim(0, 1.5)  # for all panels, with space for the legends
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     print(f"Saved a picture of them: {path}")

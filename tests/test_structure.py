@@ -35,13 +35,15 @@ ROOMS = {
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.
 ENGINE = [
+    ("contract",),
     ("backend",),
     ("weights", "statistics", "saving"),
     ("fused",),
     ("hyperparameters",),
     ("update",),
     ("model",),
-    ("checkpoint", "rule", "optimizer"),
+    ("checkpoint", "rule", "public_names"),
+    ("optimizer",),
     ("wrapper", "lookup"),
 ]
 FLOORS = {room: floor for floor, rooms in enumerate(ENGINE) for room in rooms}

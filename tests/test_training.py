@@ -99,7 +99,7 @@ class TestSaving:
         other.compile(optimizers.Lion(), "mse")
         other.optimizer.build(other.trainable_variables)
         strict, error = optimizers.strict_loading, pytest.raises
-        with strict(), error(ValueError, match="v in the file, not here; left out"):
+        with strict(), error(ValueError, match="v in the file, not here; ignored"):
             other.load_weights(tmp_path / "m.weights.h5")
         store = {}
         model.optimizer.save_own_variables(store)

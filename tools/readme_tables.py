@@ -1,7 +1,7 @@
 """Write the tables of the README from the code: `python tools/readme_tables.py`.
 
-Each table stands between two comments, `<!-- optimizers -->` and `<!-- end -->` say;
-what is between them is replaced.
+Each table is the text between two comments, such as `<!-- optimizers -->` and
+`<!-- end -->`, and is replaced.
 """
 
 import re
@@ -14,12 +14,12 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def optimizers() -> str:
-    """Return the table of the registry."""
+    """Return the table of the registered optimizers."""
     return _table(kol.optimizers.names())
 
 
 def wrappers() -> str:
-    """Return the table of what is wrapped around an optimizer."""
+    """Return the table of the wrappers."""
     return _table(kol.optimizers.wrappers())
 
 
@@ -28,7 +28,7 @@ def _table(names: list[str]) -> str:
     for name in names:
         about = kol.optimizers.info(name)
         if not about.cls.__module__.startswith("keras_optlab.optimizers."):
-            continue  # a class that somebody defined beside the package
+            continue  # a class defined outside of the package
         paper = f"{about.paper.authors} ({about.paper.year})"
         if about.paper.arxiv:
             paper = f"[{paper}](https://arxiv.org/abs/{about.paper.arxiv})"
@@ -39,8 +39,8 @@ def _table(names: list[str]) -> str:
 
 
 def companions() -> str:
-    """Return the table of what is paired with an optimizer."""
-    rows = ["| room | what is in it |", "|---|---|"]
+    """Return the table of the modules that go with the optimizers."""
+    rows = ["| module | contents |", "|---|---|"]
     for room in (
         kol.schedules,
         kol.callbacks,
@@ -54,13 +54,13 @@ def companions() -> str:
 
 
 def _base(room: ModuleType, name: str) -> bool:
-    """Whether it is there to be derived from."""
+    """Return whether a name is a base class."""
     cls = getattr(room, name)
     return cls.__module__.endswith(".base") and bool(cls.__subclasses__())
 
 
 def fresh(text: str) -> str:
-    """Return the README with its tables made anew."""
+    """Return the README with its tables generated again."""
     for table in (optimizers, wrappers, companions):
         text = re.sub(
             rf"(<!-- {table.__name__} -->\n).*?(<!-- end -->)",

@@ -1,4 +1,4 @@
-"""Callbacks for `fit`; one idea a file."""
+"""Callbacks for `fit`, one per file."""
 
 from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoint
 from keras_optlab.callbacks.early_stopping import EarlyStopping

@@ -28,46 +28,47 @@ Pairs = list[tuple[Any, Any]]
 
 
 class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
-    """`keras.callbacks.ModelCheckpoint` of the averages that `use_ema=True` keeps.
+    """`keras.callbacks.ModelCheckpoint` that saves the averages of `use_ema=True`.
 
-    What is saved has, in place of every weight w, its average
+    The file contains, in place of every weight w, its moving average
 
         a = ema_momentum * a + (1 - ema_momentum) * w    (after each step)
 
-    Weights that have none, such as the statistics of batch normalization, are saved as
-    they are. The metrics are those of the weights that were evaluated; list
-    `keras.callbacks.SwapEMAWeights()`, without `swap_on_epoch`, to evaluate averages.
+    Weights without an average, such as the statistics of batch normalization, are saved
+    as they are. The metrics are those of the evaluated weights; to evaluate the
+    averages, list `keras.callbacks.SwapEMAWeights()`, without `swap_on_epoch`.
 
-    A file is written beside the last one and then takes its place, so that a full disk,
-    or an end in the midst of it, costs the new file only.
+    A file is first written to a temporary directory and then replaces the previous one:
+    a full disk or an interruption loses the new file only.
 
-    Works with every Keras optimizer, also a stock one. Rules and wrappers that train at
-    other weights than those to evaluate, such as `ScheduleFreeAdamW` and `EMA`, do not
-    need it: Keras' own `ModelCheckpoint` saves the weights to evaluate.
+    Works with every Keras optimizer, also a stock one. Optimizers that separate
+    training weights from evaluation weights, such as `ScheduleFreeAdamW` and `EMA`, do
+    not need it: `keras.callbacks.ModelCheckpoint` saves the evaluation weights.
 
     Args:
-        update_weights: whether training goes on from the averages. `False` puts the
-            weights of the training back after each checkpoint.
-        filepath: as for `keras.callbacks.ModelCheckpoint`, as all that follow.
+        update_weights: whether training continues from the averages. `False` restores
+            the weights after each checkpoint.
+        filepath: as in `keras.callbacks.ModelCheckpoint`, like those below up to
+            `initial_value_threshold`.
         monitor: name of the metric for `save_best_only`.
-        verbose: 1 says what is saved; 0 prints nothing.
-        save_best_only: whether a file is written only if the metric is the best so far.
+        verbose: 1 prints a line for each checkpoint; 0 prints nothing.
+        save_best_only: whether to write a file only if the metric is the best so far.
             With `update_weights` the model gets the averages in any case.
         save_weights_only: whether to save weights (`.weights.h5`), not models
             (`.keras`).
         mode: `"min"`, `"max"` or `"auto"`.
         save_freq: `"epoch"`, or batches between two checkpoints; integer >= 1.
         initial_value_threshold: the metric must be better than this to be the best.
-        optimizer: the optimizer that averages, where a step of your own trains by
-            another one than the model's; `None` is the model's.
+        optimizer: the optimizer that averages, if a custom training step uses another
+            one than the model's; `None` is the model's.
 
     Raises:
-        TypeError: if an argument is of a wrong type.
+        TypeError: if an argument has a wrong type.
         ValueError: if an argument is out of range; in `fit`, before training, if the
             optimizer keeps no averages.
 
     Warns:
-        UserWarning: once, if the model's optimizer takes no step before a checkpoint.
+        UserWarning: once, if the optimizer takes no step before a checkpoint.
 
     Source:
         Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging",
@@ -135,7 +136,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         self._current_epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Refuse an optimizer without averages."""
+        """Raise if the optimizer keeps no averages."""
         super().on_train_begin(logs)
         self.watch_for_steps()
         self._current_epoch = 0
@@ -146,9 +147,9 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         if ours is not None and ours.has_evaluation_weights:
             raise ValueError(
                 "AverageModelCheckpoint saves the averages of `use_ema=True`. "
-                f"Received: {optimizer!r}, which puts the weights to evaluate into the "
-                "model by itself. Use `keras.callbacks.ModelCheckpoint`, which saves "
-                "these."
+                f"Received: {optimizer!r}, which itself writes evaluation weights into "
+                "the model. Use `keras.callbacks.ModelCheckpoint`, which saves the "
+                "evaluation weights."
             )
         raise ValueError(
             "AverageModelCheckpoint needs an optimizer that averages the weights. "
@@ -156,19 +157,19 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if it is time to."""
+        """Save a checkpoint if it is due."""
         super().on_epoch_end(epoch, logs)
-        self._current_epoch = epoch + 1  # unless `on_epoch_begin` tells
+        self._current_epoch = epoch + 1  # for loops without `on_epoch_begin`
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:
-        """Put the averages into the model, and perhaps the weights back.
+        """Write the averages into the model; restore it unless `update_weights`.
 
-        What ends it too early finds all weights as they were before.
+        An exception restores all weights in any case.
         """
-        self.tell_of_no_step()
+        self.warn_of_no_step()
         pairs = averages_of(self.optimizer) or []
-        numpy = keras.ops.convert_to_numpy  # JAX donates a buffer that two share
+        numpy = keras.ops.convert_to_numpy  # a copy: JAX may donate a shared buffer
         weights = [(weight, numpy(weight)) for weight, _ in pairs]
         averages = [(weight, numpy(average)) for weight, average in pairs]
         stays = False
@@ -181,12 +182,12 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
                 _assign(weights)
 
     def write(self, save: Callable[..., None], path: str) -> None:
-        """Write a file beside the last one, then put it in its place."""
+        """Write a file that replaces the previous one only when it is complete."""
         write_beside(save, path)
 
 
 def _assign(values: Pairs) -> None:
-    """Write all values; if that is interrupted, once more from the beginning."""
+    """Write all values; after an exception, write all once more and re-raise."""
     try:
         for variable, value in values:
             variable.assign(value)

@@ -20,81 +20,84 @@ from keras_optlab.callbacks.base.patience import Deadline, Limits
 
 
 class EarlyStopping(MetricCallback):
-    """Stops training when a metric no longer improves, and keeps the best weights.
+    """Early stopping when a metric no longer improves, with the best weights restored.
 
     With mode `"min"`, value k improves if
 
-        value_k < best - min_delta,    whereupon best = value_k
+        value_k < best - min_delta,    and then best = value_k
 
-    and training stops when nothing has improved for as long as `patience`. A NaN never
-    improves; an epoch without validation is not counted. Training also stops as soon as
+    Training stops after `patience` without an improvement. A NaN never improves; an
+    epoch without validation does not count. Training also stops as soon as
 
         value_k <= target,    value_k > divergence    or    value_k is NaN or infinite
 
-    (the comparisons turn round with mode `"max"`), and after `max_seconds`.
+    (with mode `"max"` the comparisons are reversed), and after `max_seconds`.
 
-    The best weights are those the model held when the metric was best, or reached its
-    target. `restore_best` puts them back whatever the reason training ended for: this
-    criterion, the last epoch, another callback, Ctrl-C or an exception in `fit`, before
-    it is caught. The optimizer's state is not taken back.
+    The best weights are those of the best value, or of the value that reached `target`.
+    `restore_best` restores them however training ends: by this callback, the last
+    epoch, another callback, Ctrl-C or an exception in `fit`, before the exception
+    reaches the caller. The optimizer's state is not restored.
 
-    With `every`, a value is the mean over the epoch so far, as Keras reports it: after
-    the first steps of an epoch it comes from few batches. Training stops one execution
-    after the value that decides, and each improvement costs a copy of the weights.
+    With `every`, a value is the mean over the epoch so far, as Keras reports it: early
+    in an epoch it averages few batches. Training stops one execution after the deciding
+    value, and each improvement costs a copy of the weights.
 
-    Under `use_ema=True` the best weights replace the average that Keras ends training
-    with, since they are what was evaluated. To evaluate and keep averages, list
-    `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before this callback.
+    With `use_ema=True` the best weights replace the average that Keras writes into the
+    model at the end, since the metric was measured without averaging. To evaluate and
+    keep averages, list `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)` before this
+    callback.
 
     Works with every Keras optimizer. A second `fit` starts afresh.
 
     Args:
         monitor: name of the metric as `fit` reports it.
         patience: wait without improvement after which training stops, in the unit of
-            `patience_unit`; >= 0 (0 acts as the next value), an integer unless in
-            seconds.
+            `patience_unit`; >= 0 (0 stops at the next value without improvement), an
+            integer unless in seconds.
         min_delta: an improvement by this much or less does not count; >= 0, in units of
             the metric.
-        mode: `"min"` or `"max"`, whichever is better, or `"auto"`, which infers it from
-            the words in the metric's name (loss and error fall, accuracy and AUC rise).
-        restore_best: whether to put the best weights back when training ends.
-        target: value, in units of the metric, that is good enough to stop at.
-        divergence: value, in units of the metric, worse than which to stop.
+        mode: `"min"` if lower is better, `"max"` if higher is better, or `"auto"` to
+            infer it from words in the metric's name (loss, error: min; accuracy, AUC:
+            max).
+        restore_best: whether to restore the best weights when training ends.
+        target: stop at a value at least this good; in units of the metric.
+        divergence: stop at a value worse than this; in units of the metric.
         check_finite: whether to stop at a value that is NaN or infinite.
-        start_from_epoch: epochs, counted from 0, before which values are ignored, and
-            weights not kept; integer >= 0.
-        every: steps between two values; integer >= 1. `None` is the end of epochs.
-        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. Epochs are judged at their
-            end, also with `every`: one in which a value improved ends the wait.
-        max_seconds: seconds since the start of `fit` after which to stop, once the
-            running execution and the validation are over; > 0. `None` is no limit.
-        verbose: 1 prints one line that says why training stopped and what was restored;
-            0 prints nothing.
-        optimizer: whose steps `best_step` goes on from, where a step of your own trains
-            by another optimizer than the model's; `None` is the model's.
+        start_from_epoch: first epoch, counted from 0, whose values count and whose
+            weights may be kept; integer >= 0.
+        every: steps between two values; integer >= 1. `None` takes one value per epoch.
+        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. A patience in epochs is
+            checked at the end of each epoch, also with `every`; an improvement at any
+            step of the epoch restarts the wait.
+        max_seconds: stop this many seconds after the start of `fit`, once the running
+            execution and the validation are over; > 0. `None` is no limit.
+        verbose: 1 prints one line: why training stopped and what was restored; 0 prints
+            nothing.
+        optimizer: the optimizer whose step count `best_step` uses, if a custom training
+            step uses another one than the model's; `None` is the model's.
 
     Attributes:
         best: best value so far, or `None`.
-        best_epoch: epoch of the best value, counted from 0 as Keras does, or `None`.
-        best_step: step of the best value, counted on from the optimizer's, or `None`.
-        stopped_epoch: epoch in which this criterion stopped training, or `None`.
+        best_epoch: epoch of the best value, counted from 0 as in Keras, or `None`.
+        best_step: step of the best value, by the optimizer's count, or `None`.
+        stopped_epoch: epoch in which this callback stopped training, or `None`.
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
-            name, or is `"auto"` and the name does not tell; if `every` is set for a
-            metric of the validation; if `target` is not better than `divergence`.
-        TypeError: if an argument is of a wrong type.
+            name, or is `"auto"` and the name does not determine it; if `every` is set
+            for a validation metric; if `target` is not better than `divergence`.
+        TypeError: if an argument has a wrong type.
 
     Warns:
-        UserWarning: once, if the metric is not reported; it lists those that are. Not
-            while a validation is still to come that may report it.
+        UserWarning: once, if the metric is not reported; it lists the reported metrics.
+            Not while a validation is still to come that may report the metric.
 
     Source:
         Prechelt, "Early Stopping - But When?", 1998, criterion UP.
 
-    Differs from Keras: training that ends otherwise also leaves the best weights, a
-    `mode` that the name contradicts is refused, `restore_best` is on, and `target`
-    stops training where Keras' `baseline` asks for progress.
+    Differs from Keras: the best weights are restored however training ends, a `mode`
+    that contradicts the name is refused, `restore_best` is on by default, and `target`
+    stops training, where Keras' `baseline` is a value to improve on.
 
     Example:
         >>> import keras, numpy as np
@@ -109,8 +112,8 @@ class EarlyStopping(MetricCallback):
 
     hints = {
         "restore_best_weights": "Write `restore_best`, which is on by default.",
-        "baseline": "Write `target` for a value to stop at; there is no other baseline "
-        "than the first value.",
+        "baseline": "Write `target` for a value to stop at. A value to improve on "
+        "cannot be set: the first value is the baseline.",
         "threshold": "Write `target` for a value to stop at.",
         "metric": "Write `monitor`.",
         "seconds": "Write `max_seconds`.",
@@ -162,7 +165,7 @@ class EarlyStopping(MetricCallback):
         self.stopped_epoch: int | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Forget the fit before."""
+        """Reset the state of the previous `fit`."""
         super().on_train_begin(logs)
         self._start_afresh()
         self._deadline = Deadline(self.max_seconds, self.clock)
@@ -170,12 +173,12 @@ class EarlyStopping(MetricCallback):
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Look at the metric, if that is due, and at the clock."""
+        """Check the metric, if it is due, and the time limit."""
         super().on_train_batch_begin(batch, logs)
         self._watch_the_clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the epoch, and at the clock."""
+        """Check the metric of the epoch, and the time limit."""
         super().on_epoch_end(epoch, logs)
         self._watch_the_clock()
 
@@ -198,15 +201,15 @@ class EarlyStopping(MetricCallback):
             self._stop(f"{self.place()}: {self.monitor} is {value:.6g}, {limit}")
 
     def on_patience_end(self) -> None:
-        """Stop."""
+        """Stop training."""
         self._stop(f"{self.place()}: {self.waited()}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Put the best weights back; Keras has finalized its average by now."""
+        """Restore the best weights; Keras has written its average already."""
         self._finish()
 
     def on_train_interrupted(self) -> None:
-        """Put the best weights back; what ended training is told by its exception."""
+        """Restore the best weights; the exception itself tells why training ended."""
         by_hand = isinstance(sys.exception(), KeyboardInterrupt)
         if by_hand and self._best_weights is not None:
             self._reason = self._reason or "Training was interrupted."

@@ -1,4 +1,4 @@
-"""Gradient clipping that can be switched on, moved and watched in `fit`."""
+"""Gradient clipping during `fit`, with a scheduled limit and a clipped fraction."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ ARGUMENTS = {
 
 
 class GradientClipping(StatisticsCallback):
-    r"""Clips the gradients of a training, also with an optimizer made without.
+    r"""Gradient clipping during `fit`, also for an optimizer constructed without it.
 
     Exactly one of the four limits $c$ is given. With a `schedule` $f$ the limit of
-    update $t$ is $c f(t)$, inside the compiled step. The optimizer's own limit of the
-    same kind is replaced meanwhile; after the training the optimizer clips as before.
+    update $t$ is $c f(t)$, inside the compiled step. The limit replaces the optimizer's
+    own limit of the same kind; after training the optimizer clips as before.
 
-    Reports `logs["clipped_fraction"]` after each epoch: the mean, over the steps that
-    were looked at, of the fraction of the weights' gradients that were clipped.
+    Reports `logs["clipped_fraction"]` after each epoch: the fraction of the weights'
+    gradients that were clipped, averaged over the recorded steps.
 
     Args:
         value: clip each entry of the gradients to $[-c, c]$; > 0.
-        norm: shorten each weight's gradient to this Euclidean norm; > 0.
-        global_norm: shorten all gradients together to this norm; > 0.
-        adaptive: shorten each unit's gradient to this share of the norm of its weights,
-            as `transforms.AdaptiveClip`; > 0.
+        norm: clip each weight's gradient to this Euclidean norm; > 0.
+        global_norm: clip the norm of all gradients together to this norm; > 0.
+        adaptive: clip each unit's gradient to this fraction of the norm of its weights,
+            as in `transforms.AdaptiveClip`; > 0.
         schedule: a factor on the limit, as a schedule over updates.
-        every: steps between two looks at what was clipped; integer >= 1.
-        optimizer: the optimizer whose gradients to clip, where a step of your own
-            trains by another one than the model's; `None` is the model's.
+        every: steps between two records of the clipped fraction; integer >= 1.
+        optimizer: the optimizer whose gradients to clip, if a custom training step uses
+            another one than the model's; `None` is the model's.
 
     Raises:
-        TypeError: if not exactly one limit is given, or an argument is of a wrong kind;
-            in `fit`, if the optimizer is not one of keras_optlab.
-        ValueError: if a limit is out of range; in `fit`, if the optimizer clips in
-            another way, or another callback drives the same limit.
+        TypeError: if not exactly one limit is given, or an argument has a wrong type;
+            in `fit`, if the optimizer is not from keras_optlab.
+        ValueError: if a limit is out of range; in `fit`, if the optimizer has a limit
+            of another kind, or another callback drives the same limit.
         AttributeError: in `fit`, if the optimizer's own limit follows a schedule.
 
     Warns:
-        UserWarning: once, if the model's optimizer takes no step in an epoch.
+        UserWarning: once, if the optimizer takes no step in an epoch.
 
     Source:
         Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063; Brock, De, Smith and
@@ -95,8 +95,8 @@ class GradientClipping(StatisticsCallback):
             received = ", ".join(f"{k}={v!r}" for k, v in given.items()) or "none"
             raise TypeError(
                 f"Exactly one of {', '.join(ARGUMENTS)} must be given. "
-                f"Received: {received}. To combine several, give the optimizer "
-                "gradient_transforms."
+                f"Received: {received}. To combine several, construct the optimizer "
+                "with `gradient_transforms`."
             )
         (argument, limit), *_ = given.items()
         self.name = ARGUMENTS[argument]
@@ -107,7 +107,7 @@ class GradientClipping(StatisticsCallback):
 
     @property
     def limit(self) -> float:
-        """The present limit; without a schedule it can be set at any time."""
+        """The current limit; without a schedule it can be set at any time."""
         if self._running:
             return self.required_optimizer.current(self.name)
         return self._limit
@@ -131,7 +131,7 @@ class GradientClipping(StatisticsCallback):
         for name in others:
             if ours.current(name) is not None:
                 raise ValueError(
-                    "The optimizer clips in another way already. Received: "
+                    "The optimizer already clips with another kind of limit. Received: "
                     f"{self.name} in {type(self).__name__}, and an optimizer with "
                     f"{name}={ours.current(name)!r}. Leave one out."
                 )
@@ -141,12 +141,12 @@ class GradientClipping(StatisticsCallback):
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the mean over the epoch."""
+        """Reset the mean over the epoch."""
         super().on_epoch_begin(epoch, logs)
         self._fractions = []
 
     def on_steps(self, metrics: Any) -> None:  # noqa: ARG002
-        """Look at what was clipped."""
+        """Collect the clipped fractions of the new records."""
         self._fractions += [s.clipped_fraction for s in self.new_statistics()]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

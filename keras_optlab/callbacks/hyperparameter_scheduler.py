@@ -1,4 +1,4 @@
-"""A schedule for any number of an optimizer, a transform or a regularizer."""
+"""Schedules for hyperparameters of optimizers, transforms and regularizers."""
 
 from __future__ import annotations
 
@@ -21,41 +21,42 @@ from keras_optlab.core.fields import as_number
 
 
 class HyperparameterScheduler(StepCallback):
-    r"""Drives one hyperparameter by a schedule or a function while `fit` runs.
+    r"""A schedule or function that sets one hyperparameter during `fit`.
 
-    Before step, or epoch, $t$ the hyperparameter becomes `schedule(t)`. Steps are the
-    optimizer's updates, which go on in a second `fit` and after resuming; epochs are
-    counted from 0.
+    Before step (or epoch) $t$, the hyperparameter is set to `schedule(t)`. Steps are
+    the optimizer's updates; the count continues in a second `fit` and after resuming.
+    Epochs count from 0.
 
     A schedule over steps becomes part of the compiled step: it costs nothing and is
-    exact with any `steps_per_execution`, as if the optimizer had been made with it. A
-    function, a regularizer's strength and the rate of a stock optimizer are set from
-    outside instead, before each execution; by steps this is slow on JAX.
+    exact with any `steps_per_execution`, as if passed to the optimizer's constructor. A
+    function, a regularizer's strength and the rate of a stock optimizer are instead set
+    from Python before each execution; with `unit="step"` this is slow on JAX.
 
-    After the training the hyperparameter keeps its last value; one that the optimizer
-    was made without is off again.
+    After training, the hyperparameter keeps its last value. A hyperparameter that was
+    off (`None`) before is off again.
 
     Args:
-        name: what to drive, such as `"learning_rate"`, `"weight_decay"`, `"beta_1"`. Of
-            an optimizer of Keras only `"learning_rate"`.
-        schedule: a schedule; or a function of `t`, or of `t` and the present value,
-            that returns the new value, as `keras.callbacks.LearningRateScheduler` has.
+        name: hyperparameter to set, such as `"learning_rate"`, `"weight_decay"` or
+            `"beta_1"`. For a stock Keras optimizer only `"learning_rate"`.
+        schedule: a schedule; or a function of `t`, or of `t` and the current value,
+            that returns the new value, as in `keras.callbacks.LearningRateScheduler`.
         unit: what `t` counts, `"step"` or `"epoch"`.
-        of: whose number it is, if not the optimizer's: a transform of the optimizer
-            (`optimizer.gradient_transforms[0]`) or a regularizer of the model.
-        optimizer: the optimizer to drive, where a step of your own trains by another
-            one than the model's; `None` is the model's.
+        of: owner of the hyperparameter, if not the optimizer: a transform of the
+            optimizer (`optimizer.gradient_transforms[0]`) or a regularizer of the
+            model.
+        optimizer: the optimizer to drive, if a custom training step uses another one
+            than the model's; `None` is the model's.
 
     Raises:
-        TypeError: if an argument is of a wrong kind; in `fit`, if the optimizer has to
-            be one of keras_optlab and is not.
-        ValueError: if `unit` is another word; in `fit`, if another callback drives the
-            same, or a value is out of range.
-        AttributeError: in `fit`, if there is no such hyperparameter, or it is fixed, or
+        TypeError: if an argument has a wrong type; in `fit`, if the hyperparameter
+            needs an optimizer of keras_optlab and the optimizer is a stock one.
+        ValueError: if `unit` is not one of these; in `fit`, if another callback drives
+            the same hyperparameter, or a value is out of range.
+        AttributeError: in `fit`, if the hyperparameter does not exist, is fixed, or
             follows a schedule already.
 
     Warns:
-        UserWarning: once, if the model's optimizer takes no step in an epoch.
+        UserWarning: once, if the optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np
@@ -88,7 +89,7 @@ class HyperparameterScheduler(StepCallback):
         super().__init__(every=None, optimizer=optimizer)
         if not isinstance(name, str):
             raise TypeError(
-                "`name` must be that of a hyperparameter, such as 'weight_decay'. "
+                "`name` must be a hyperparameter's name, such as 'weight_decay'. "
                 f"Received: name={name!r}"
             )
         if not callable(schedule) or isinstance(schedule, type):
@@ -108,20 +109,20 @@ class HyperparameterScheduler(StepCallback):
         return {target.label: float("nan") if value is None else value}
 
     def drives(self) -> set[tuple[int, str]]:
-        """Return what is driven, and whose it is."""
+        """Return the hyperparameter, as (`id` of its owner, name)."""
         target = self._find()
         if isinstance(target, OfRegularizer):
             return {(id(target.owner), target.label)}
         return super().drives()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the hyperparameter over."""
+        """Start to drive the hyperparameter."""
         super().on_train_begin(logs)
         target = self._find()
         scheduled = isinstance(self.schedule, LearningRateSchedule)
         self._compiled = scheduled and self.unit == "step" and target.in_step
         driver = self.schedule if self._compiled else None
-        if driver is None and target.get() is None:  # to be switched on
+        if driver is None and target.get() is None:  # it is off: switch it on
             driver = self._value_at(0 if self.unit == "epoch" else self._updates, None)
         if target.begin(driver):
             self.model.make_train_function(force=True)
@@ -142,11 +143,11 @@ class HyperparameterScheduler(StepCallback):
             self._set(self._updates)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Give the hyperparameter back."""
+        """Stop driving the hyperparameter."""
         self._end()
 
     def on_train_interrupted(self) -> None:
-        """Give the hyperparameter back."""
+        """Stop driving the hyperparameter."""
         self._end()
 
     def _end(self) -> None:
@@ -154,17 +155,17 @@ class HyperparameterScheduler(StepCallback):
         if target is not None and target.end():
             self.model.train_function = None
 
-    def tell_of_no_step(self) -> None:
-        """Warn if an optimizer is driven that takes no step."""
+    def warn_of_no_step(self) -> None:
+        """Warn if the driven optimizer takes no step."""
         if not isinstance(self._target, OfRegularizer):
-            super().tell_of_no_step()
+            super().warn_of_no_step()
 
     def _find(self) -> AdjustableNumber:
         return find_number(self, self.name, self.of)
 
     @property
     def _updates(self) -> int:
-        """What the optimizer counts; a step that was skipped is none."""
+        """The optimizer's number of updates, without skipped steps."""
         ours = self.our_optimizer
         if ours is None:
             return self.step
@@ -186,7 +187,7 @@ class HyperparameterScheduler(StepCallback):
 
 
 def _owner(of: Any) -> Declared | None:
-    """Return what has a number to drive, if it may have one."""
+    """Return `of` if it is a transform, a regularizer or `None`."""
     if isinstance(of, keras.optimizers.Optimizer):
         raise TypeError(
             "`of` must be a transform or a regularizer. Received: "
@@ -201,7 +202,7 @@ def _owner(of: Any) -> Declared | None:
 
 
 def _takes_value(schedule: Any) -> bool:
-    """Whether a function wants the present value, too."""
+    """Return whether a function takes the current value as its second argument."""
     if isinstance(schedule, LearningRateSchedule):
         return False
     needed = [
@@ -212,7 +213,7 @@ def _takes_value(schedule: Any) -> bool:
     ]
     if len(needed) not in (1, 2):
         raise TypeError(
-            "`schedule` must be a function of the step or epoch, or of that and the "
-            f"present value. Received: one of {len(needed)} arguments, {schedule!r}"
+            "`schedule` must take the step or epoch, and optionally the current value. "
+            f"Received: a function of {len(needed)} arguments, {schedule!r}"
         )
     return len(needed) == 2

@@ -1,4 +1,4 @@
-"""The figures of a training as a table in memory, and in the logs of Keras."""
+"""Scalars of a training as a table in memory, and in the logs of Keras."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ import keras
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars
 from keras_optlab.tensorboard.tags import metric_tags
 
-# What each panel of the plot shows: tags, or beginnings of tags, and their labels.
+# Panels of the plot: the tags, or prefixes of tags, and the labels of their lines.
 PANELS = {
     "loss": {"step/loss": "training", "epoch/val_loss": "validation"},
     "learning rate": {"optimizer/learning_rate": ""},
     "gradient norm": {
-        "optimizer/gradient_norm": "as it came",
-        "optimizer/gradient_norm_clipped": "as the rule received it",
+        "optimizer/gradient_norm": "before clipping",
+        "optimizer/gradient_norm_clipped": "after clipping",
     },
     "norm of the update / of the weight": {"update_ratio/": ""},
 }
-LABELS = 8  # more lines in a panel are not named
+LABELS = 8  # a panel with more lines has no legend
 
 
 class Monitor(TrainingScalars):
-    """Keeps the figures that `TensorBoard` logs, and shows two of them in the logs.
+    """A table in memory of the scalars that `TensorBoard` logs.
 
-    The rows are those of TensorBoard's tags; see there. A row holds what is known of a
-    step; after each epoch one more holds the metrics of the epoch, as `epoch/<metric>`
-    and, of the validation, `epoch/val_<metric>`.
+    Each row holds the scalars of one step, by the tags that `TensorBoard` lists. The
+    row of the last step of an epoch also holds the metrics of the epoch:
+    `epoch/<metric>`, and `epoch/val_<metric>` of the validation.
 
-    In the logs of an epoch there are `lr`, the rate of the next step, and `grad_norm`,
-    the norm of the last gradient that was looked at. So the progress bar shows them,
-    `History` keeps them, and a `CSVLogger` listed after this callback writes them.
+    Two scalars are added to the logs of each epoch: `lr`, the learning rate of the next
+    step, and `grad_norm`, the norm of the last recorded gradient. The progress bar
+    shows them, `History` keeps them, and a `CSVLogger` listed after this callback
+    writes them.
 
-    With a stock Keras optimizer there is no `grad_norm`. Of a
-    `keras.optimizers.MultiOptimizer` there are the rates, as `lr_<name>`; `optimizer`
-    may be one of those that it holds. A second `fit` adds to the table. Costs one wait
-    for the device every `every` steps.
+    A stock Keras optimizer has no `grad_norm`. A `keras.optimizers.MultiOptimizer` has
+    its rates as `lr_<name>`; `optimizer` may be one of its optimizers. A second `fit`
+    appends to the table. Cost: one wait for the device every `every` steps.
 
     Args:
-        every: steps between two rows, after one at the first step; integer >= 1.
-        statistics_every: steps between two rows that hold norms alone; integer >= 1
-            and >= `every` / 64. Defaults to `every`.
-        optimizer: the optimizer to show, where a step of your own trains by another one
-            than the model's: `model.d_optimizer`. `None` is the model's, of which
-            nothing is shown while it takes no step.
+        every: steps between two rows, the first after step 1; integer >= 1.
+        statistics_every: steps between two records of norms, in rows of their own;
+            integer >= 1 and >= `every` / 64. Defaults to `every`.
+        optimizer: the optimizer to log, if a custom training step uses another one than
+            the model's: `model.d_optimizer`. `None` is the model's, which is not logged
+            while it takes no step.
 
     Attributes:
         rows: A dict for each row: `step`, `epoch` (from 0) and numbers by tag.
 
     Raises:
-        TypeError: if an argument is no integer.
+        TypeError: if an argument is not an integer.
         ValueError: if one is out of range.
 
     Warns:
-        UserWarning: once, if the model's optimizer takes no step in an epoch.
+        UserWarning: once, if the optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np
@@ -92,22 +92,22 @@ class Monitor(TrainingScalars):
 
     @property
     def columns(self) -> list[str]:
-        """Names of all that is in the rows: `step`, `epoch`, then the tags, sorted."""
+        """Keys of all rows: `step`, `epoch`, then the tags, sorted."""
         tags = {tag for row in self.rows for tag in row} - {"step", "epoch"}
         return ["step", "epoch", *sorted(tags)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch."""
+        """Store the epoch."""
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
-        """Add a point to the table."""
+        """Add the scalars of this step to the table."""
         for position, tags in self.figures(metrics).items():
             self._row(position).update(tags)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add the epoch to the table, and the figures to the logs."""
+        """Add the metrics to the table, and `lr` and `grad_norm` to the logs."""
         self._epoch = epoch
         super().on_epoch_end(epoch, logs)
         for position, tags in self.measured().items():  # those after the last point
@@ -140,7 +140,7 @@ class Monitor(TrainingScalars):
         """Draw loss, learning rate, gradient norm and update/weight ratios.
 
         Returns:
-            The matplotlib figure; panels of which nothing is known are left out.
+            The matplotlib figure; panels without data are left out.
 
         Raises:
             ImportError: if matplotlib is not installed.
@@ -172,7 +172,7 @@ class Monitor(TrainingScalars):
         return figure
 
     def _row(self, position: int) -> dict[str, float]:
-        """Return the row of a step, the last one or a new one."""
+        """Return the last row if it is of this step and epoch, else a new row."""
         at = {"step": position, "epoch": self._epoch}
         if not self.rows or not at.items() <= self.rows[-1].items():
             self.rows.append(dict(at))
@@ -199,5 +199,5 @@ def _draw(ax: Any, title: str, lines: Mapping[str, list[tuple[float, float]]]) -
     ax.grid(alpha=0.3)
     if 1 < len(lines) <= LABELS:
         ax.legend()
-    if "/" in title:  # a ratio: of interest is its order of magnitude
+    if "/" in title:  # ratios span orders of magnitude
         ax.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Reducing the learning rate on a plateau."""
+"""Learning-rate reduction on a plateau."""
 
 from __future__ import annotations
 
@@ -19,58 +19,60 @@ from keras_optlab.callbacks.base.metric import MetricCallback
 
 
 class ReduceOnPlateau(MetricCallback):
-    r"""Multiplies the learning rate when a metric no longer improves.
+    r"""Learning-rate reduction by a factor when a metric no longer improves.
 
-    With $\eta_t$ the rate that a number, a schedule or warm restarts give for step t,
-    the step is made with $\sigma \eta_t$, where $\sigma$ is the `learning_rate_scale`
-    of the optimizer, at first 1. When nothing has improved for as long as `patience`,
+    Step t uses the rate $\sigma \eta_t$. $\eta_t$ is the optimizer's learning rate: a
+    number, a schedule or warm restarts. $\sigma$ is the optimizer's
+    `learning_rate_scale`, initially 1. After `patience` without an improvement,
 
         $\sigma \leftarrow \max(\text{factor} \cdot \sigma, \text{min\_scale})$
 
     With mode `"min"`, a value improves if it is < best - `min_delta`. A NaN never
     improves.
 
-    The scale stays after `fit`, so that a second one goes on from it, and is saved with
-    the optimizer. The best value and the wait start afresh.
+    The scale stays after `fit` and is saved with the optimizer: a second `fit`
+    continues from it. The best value and the wait start afresh.
 
     A stock Keras optimizer has no scale: its rate itself is multiplied, and `min_scale`
-    is in units of its rate at the start of `fit`. A `keras.optimizers.MultiOptimizer`
-    has the rates of all that it holds reduced.
+    is in units of its rate at the start of `fit`. With a
+    `keras.optimizers.MultiOptimizer` the rates of all its optimizers are reduced.
 
-    With `every`, a value is the mean over the epoch so far, as Keras reports it: after
-    the first steps of an epoch it comes from few batches.
+    With `every`, a value is the mean over the epoch so far, as Keras reports it: early
+    in an epoch it averages few batches.
 
     Args:
         monitor: name of the metric as `fit` reports it.
         factor: what the scale is multiplied by; (0, 1).
         patience: wait without improvement after which to reduce, in the unit of
-            `patience_unit`; >= 0 (0 acts as the next value), an integer unless in
-            seconds.
+            `patience_unit`; >= 0 (0 reduces at the next value without improvement), an
+            integer unless in seconds.
         min_delta: an improvement by this much or less does not count; >= 0, in units of
             the metric.
-        mode: `"min"` or `"max"`, whichever is better, or `"auto"`, which infers it from
-            the words in the metric's name (loss and error fall, accuracy and AUC rise).
-        cooldown: time after a reduction during which no wait begins, in the unit of
-            `patience_unit`; >= 0. The value at its end counts again, as in Keras, so
-            that 1 epoch is as good as none.
+        mode: `"min"` if lower is better, `"max"` if higher is better, or `"auto"` to
+            infer it from words in the metric's name (loss, error: min; accuracy, AUC:
+            max).
+        cooldown: time after a reduction before the wait starts again, in the unit of
+            `patience_unit`; >= 0. As in Keras, the value at its end counts again, so a
+            cooldown of 1 epoch has no effect.
         min_scale: smallest scale; >= 0.
-        every: steps between two values; integer >= 1. `None` is the end of epochs.
-        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. Epochs are judged at their
-            end, also with `every`: one in which a value improved ends the wait.
+        every: steps between two values; integer >= 1. `None` takes one value per epoch.
+        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. A patience in epochs is
+            checked at the end of each epoch, also with `every`; an improvement at any
+            step of the epoch restarts the wait.
         verbose: 1 prints one line for each reduction; 0 prints nothing.
-        optimizer: the optimizer to slow down, where a step of your own trains by
+        optimizer: the optimizer whose rate to reduce, if a custom training step uses
             another one than the model's; `None` is the model's.
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
-            name, or is `"auto"` and the name does not tell; if `every` is set for a
-            metric of the validation.
-        TypeError: if an argument is of a wrong type; in `fit`, before training, if a
+            name, or is `"auto"` and the name does not determine it; if `every` is set
+            for a validation metric.
+        TypeError: if an argument has a wrong type; in `fit`, before training, if a
             stock Keras optimizer follows a schedule, or there is no optimizer.
 
     Warns:
         UserWarning: once, if the metric is not reported; once, if it is NaN; once, if
-            the model's optimizer takes no step in an epoch.
+            the optimizer takes no step in an epoch.
 
     Source:
         He et al., 2015, arXiv:1512.03385, section 3.4, divide the rate by 10 "when the
@@ -78,7 +80,7 @@ class ReduceOnPlateau(MetricCallback):
 
     Differs from Keras: `ReduceLROnPlateau` sets the rate itself, so it cannot be used
     with a schedule, and `min_lr` is a rate where `min_scale` is a factor. A NaN as the
-    first value does not end all improvement. Values equal Keras' otherwise.
+    first value does not block later improvements. Otherwise the rates equal Keras'.
 
     Example:
         >>> import numpy as np
@@ -97,8 +99,8 @@ class ReduceOnPlateau(MetricCallback):
 
     useless = "reducing its learning rate changes nothing"
     hints = {
-        "min_lr": "Write `min_scale`: the smallest factor on the rate, `min_lr` over "
-        "the rate that the optimizer was made with.",
+        "min_lr": "Write `min_scale`: the smallest factor on the rate, `min_lr` "
+        "divided by the optimizer's learning rate.",
         "epsilon": "Write `min_delta`.",
         "threshold": "Write `min_delta`.",
         "metric": "Write `monitor`.",
@@ -130,7 +132,7 @@ class ReduceOnPlateau(MetricCallback):
         self._floors: dict[str, float] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Forget the fit before, but for the scale."""
+        """Reset the state of the previous `fit`, but keep the scale."""
         rates = self._rates()
         super().on_train_begin(logs)
         self._floors = {
@@ -143,7 +145,7 @@ class ReduceOnPlateau(MetricCallback):
         return {k: x.get() or 0.0 for k, x in self._rates().items()}
 
     def drives(self) -> set[tuple[int, str]]:
-        """Return what is driven, and whose it is."""
+        """Return the driven scales or rates, each as (`id` of the optimizer, name)."""
         return {(id(x.optimizer), x.label) for x in self._rates().values()}
 
     def on_value(self, value: float) -> None:
@@ -159,7 +161,7 @@ class ReduceOnPlateau(MetricCallback):
         self.wait.update(value, self.now)
 
     def on_patience_end(self) -> None:
-        """Reduce, if that is still possible."""
+        """Reduce the rate, unless it is at its minimum."""
         reduced = []
         for name, rate in self._rates().items():
             before = rate.get() or 0.0
@@ -178,15 +180,15 @@ class ReduceOnPlateau(MetricCallback):
         optimizer = self.optimizer
         if optimizer is None:
             raise TypeError(
-                "ReduceOnPlateau needs an optimizer to slow down. Received: a training "
-                "without one. Pass the one that trains by `optimizer=`."
+                "ReduceOnPlateau needs an optimizer whose rate to reduce. Received: a "
+                "training without one. Pass the optimizer that trains by `optimizer=`."
             )
         try:
             return find_rates(optimizer)
         except AttributeError:
             raise TypeError(
-                "ReduceOnPlateau cannot scale this optimizer, since it follows a "
-                f"schedule or has no one learning rate. Received: {optimizer!r}. Take "
-                "the same optimizer from keras_optlab.optimizers, whose schedules can "
-                "be scaled, or construct it with a number."
+                "ReduceOnPlateau cannot reduce the rate: the optimizer follows a "
+                f"schedule, or has no single learning rate. Received: {optimizer!r}. "
+                "Use the same optimizer from keras_optlab.optimizers, whose schedules "
+                "can be scaled, or construct it with a number as its learning rate."
             ) from None

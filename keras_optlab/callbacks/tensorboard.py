@@ -27,83 +27,83 @@ SESSION, TRAIN, VALIDATION = "", "train", "validation"
 
 
 class TensorBoard(TrainingScalars):
-    """Logs a training to TensorBoard, on every backend without TensorFlow.
+    """TensorBoard logs of a training, on every backend and without TensorFlow.
 
     Runs are `<log_dir>/train` and `<log_dir>/validation`. Open them while training runs
-    with `tensorboard --logdir <log_dir>`, or with the directory above it to compare
-    several trainings.
+    with `tensorboard --logdir <log_dir>`. To compare several trainings, pass their
+    parent directory.
 
     | tag | what | x-axis |
     |---|---|---|
     | `configuration/...` (text) | training, optimizer, model, versions | step |
     | `epoch/<metric>` | loss and metrics, of both runs | epoch, from 0 |
-    | `hyperparameter/<name>` | any that a schedule, a callback or you move | step |
-    | `optimizer/clipped_fraction` | fraction of the tensors that were clipped | step |
-    | `optimizer/gradient_norm` | norm of the gradient of all weights | step |
-    | `optimizer/gradient_norm_clipped` | the same, as the rule received it | step |
+    | `hyperparameter/<name>` | values that callbacks drive or that change | step |
+    | `optimizer/clipped_fraction` | fraction of gradient tensors clipped | step |
+    | `optimizer/gradient_norm` | norm of the gradients of all weights | step |
+    | `optimizer/gradient_norm_clipped` | after clipping and transforms | step |
     | `optimizer/learning_rate` | the rate of the next step | step |
-    | `optimizer/skipped_fraction` | fraction skipped, since the last point | step |
-    | `optimizer/skipped_steps` | steps skipped so far, for a NaN or Inf | step |
-    | `optimizer/update_norm` | norm of the change of all weights | step |
+    | `optimizer/skipped_fraction` | fraction skipped since the last point | step |
+    | `optimizer/skipped_steps` | steps skipped so far because of NaN or Inf | step |
+    | `optimizer/update_norm` | norm of the update of all weights | step |
     | `optimizer/weight_norm` | norm of all weights | step |
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
-    | `update_ratio/<weight>` | norm of a weight's change over its own | step |
-    | `weight_gradient/<weight>` (histogram) | entries of its gradient | step |
-    | `weight_gradient_norm/<weight>` | norm of its gradient | step |
-    | `weight_image/<weight>` (image) | the first kernel, a tile for a unit | step |
-    | `weight_norm/<weight>` | its norm | step |
-    | `weight_update/<weight>` (histogram) | entries of its change | step |
-    | `weight_value/<weight>` (histogram) | its entries | step |
+    | `update_ratio/<weight>` | norm of the update / norm of the weight | step |
+    | `weight_gradient/<weight>` (histogram) | entries of the gradient | step |
+    | `weight_gradient_norm/<weight>` | norm of the gradient | step |
+    | `weight_image/<weight>` (image) | the first kernel, one tile per unit | step |
+    | `weight_norm/<weight>` | norm of the weight | step |
+    | `weight_update/<weight>` (histogram) | entries of the update | step |
+    | `weight_value/<weight>` (histogram) | entries of the weight | step |
 
-    A weight goes by its path in the model, such as `dense/kernel`. A metric of several
-    values gets a tag for each, `<metric>/<index>`. A step is a batch, or an update with
-    `gradient_accumulation_steps`. Both axes go on in a second `fit`, the step also
-    after the model was compiled anew or an optimizer that has trained was loaded.
+    `<weight>` is the path of a weight in the model, such as `dense/kernel`. A metric
+    with several values gets a tag for each, `<metric>/<index>`. Updates are those of
+    the rule, without decoupled weight decay. A step is a batch, or an update with
+    `gradient_accumulation_steps`. Both axes continue in a second `fit`; the step also
+    after the model was recompiled or a trained optimizer was loaded.
 
-    The HPARAMS page has a row for every training below the directory that TensorBoard
-    is pointed at, with its optimizer, what was set there, how it ended and the last
-    value of any number above. It tells of the first `fit` into a `log_dir`. Pointed at
-    that `log_dir` alone, TensorBoard 2.21 finds the row, but not the metrics.
+    The HPARAMS page has one row per training below `--logdir`: the optimizer, its
+    non-default arguments, `epochs`, `hparams`, the final status, and the last value of
+    each scalar above. The row describes the first `fit` into a `log_dir`. If
+    `--logdir` is that `log_dir` itself, TensorBoard 2.21 shows the row without metrics.
 
-    With a stock Keras optimizer there are the metrics, the learning rate, what
-    callbacks move, the histograms of the weights, and the images; with a
-    `keras.optimizers.MultiOptimizer`, the rates as `optimizer/learning_rate/<name>`.
-    Values that a `train_step` of one's own returns and that are no metrics of the model
-    are logged per epoch only.
+    A stock Keras optimizer gives the metrics, the learning rate, the hyperparameters
+    that callbacks drive, histograms of the weights, and images. A
+    `keras.optimizers.MultiOptimizer` gives its rates as
+    `optimizer/learning_rate/<name>`. Values that a custom `train_step` returns, but
+    that are not metrics of the model, are logged per epoch only.
 
-    Costs one wait for the device every `every` steps. The norms, which are those of
-    weights, gradients and updates and what was clipped, are measured inside the
-    compiled step, also of each step among several in one execution.
+    Cost: one wait for the device every `every` steps. The compiled step itself measures
+    the norms and the clipped fraction, also at each of several steps in one execution.
 
-    Each block is flushed, so a crash loses nothing before it. A disk that fills up ends
-    the logging, not the training.
+    Each write is flushed, so a crash loses nothing before it. A full disk ends the
+    logging, not the training.
 
     Args:
         log_dir: directory for the runs, on a local file system; created if missing.
-        every: steps between two points, after one at the first step; integer >= 1.
-            With `steps_per_execution` a point follows the execution in which a
-            multiple of `every` was passed.
-        statistics_every: steps between two records of the norms, which the optimizer
-            keeps until the next point, so that even one a step costs little; integer
+        every: steps between two points, the first after step 1; integer >= 1. With
+            `steps_per_execution` a point follows the execution in which a multiple of
+            `every` was passed.
+        statistics_every: steps between two records of the norms. The optimizer keeps
+            the records until the next point, so even one per step costs little; integer
             >= 1 and >= `every` / 64. Defaults to `every`.
         histograms_every: steps between two histograms of every weight; integer >= 1, a
-            multiple of `every` since a point takes only the last ones. `None` is none.
-        images: whether to show the first kernel before training and after every epoch,
-            if it sees pixels: a convolution of one channel or three, or a dense layer
-            on a picture.
-        hparams: what else the HPARAMS page shall show of this training, such as
-            `{"batch_size": 128}`; each a bool, a number or a string.
-        optimizer: the optimizer to show, where a step of your own trains by another one
-            than the model's: `model.d_optimizer`. `None` is the model's, of which
-            nothing is shown while it takes no step.
+            multiple of `every` since a point logs only the last ones. `None` logs none.
+        images: whether to log an image of the first kernel before training and after
+            every epoch, if its inputs are pixels: a convolution of one channel or
+            three, or a dense layer on an image.
+        hparams: further values for the HPARAMS page, such as `{"batch_size": 128}`;
+            each a bool, a number or a string.
+        optimizer: the optimizer to log, if a custom training step uses another one than
+            the model's: `model.d_optimizer`. `None` is the model's, which is not logged
+            while it takes no step.
 
     Raises:
-        TypeError: if an argument is of a wrong type.
+        TypeError: if an argument has a wrong type.
         ValueError: if a number is out of range.
 
     Warns:
         UserWarning: once, when `log_dir` cannot be written; once, when there are no
-            `images` to show; once, if the model's optimizer takes no step in an epoch.
+            `images` to show; once, if the optimizer takes no step in an epoch.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -157,7 +157,7 @@ class TensorBoard(TrainingScalars):
         self._described, self._began = False, self.position
         own_step = type(self.model).train_step is not keras.Model.train_step
         if self.given_optimizer is not None or not own_step:
-            self._describe()  # else once it is known whether the model's trains
+            self._describe()  # else later: the model's optimizer may take no step
         if self.model.built:
             self._log_images()
 
@@ -169,7 +169,7 @@ class TensorBoard(TrainingScalars):
         self._log_histograms()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the epoch, and its last batches if they are due."""
+        """Log the metrics of the epoch, and a point if one is due."""
         super().on_epoch_end(epoch, logs)
         self._describe()
         for position, tags in self.measured().items():  # those after the last point
@@ -183,12 +183,12 @@ class TensorBoard(TrainingScalars):
         self._log_images()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Say that the training is complete, and close the files."""
+        """Log the status `success`, and close the files."""
         super().on_train_end(logs)
         self._close(success=True)
 
     def on_train_interrupted(self) -> None:
-        """Say that the training failed, and close the files."""
+        """Log the status `failure`, and close the files."""
         super().on_train_interrupted()
         self._close(success=False)
 
@@ -198,7 +198,7 @@ class TensorBoard(TrainingScalars):
         self._log.close()
 
     def _describe(self) -> None:
-        """Log what is trained and how, once in a fit."""
+        """Log the configuration and the hyperparameters, once per `fit`."""
         if self._described:
             return
         self._described = True
@@ -237,9 +237,9 @@ class TensorBoard(TrainingScalars):
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    "TensorBoard: there are no images to show, since the first kernel "
-                    "of the model is no convolution of one channel or three, nor a "
-                    "dense layer on pixels. Leave `images=True` out.",
+                    "TensorBoard: there are no images to show. `images=True` needs a "
+                    "model whose first kernel is a convolution of one channel or "
+                    "three, or a dense layer on pixels. Leave `images=True` out.",
                     stacklevel=2,
                 )
             return
@@ -256,8 +256,8 @@ class TensorBoard(TrainingScalars):
             "steps between points": self.every,
             "steps between norms": self.statistics_every,
             "steps between histograms": self.histograms_every,
-            "statistics": "of keras_optlab's engine"
+            "statistics": "recorded by the optimizer"
             if self.our_optimizer is not None
-            else "none, since the optimizer is not one of keras_optlab",
+            else "none, since the optimizer is not from keras_optlab",
             **self.hparams,
         }

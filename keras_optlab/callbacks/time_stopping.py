@@ -12,10 +12,10 @@ from keras_optlab.callbacks.base.patience import Deadline
 
 
 class TimeStopping(Callback):
-    """Stops training when a given time has passed since the start of `fit`.
+    """A time limit: stops training some seconds after the start of `fit`.
 
-    The clock is read before every execution and after every epoch. Once the time has
-    passed, the execution that then begins is still trained, and the validation run.
+    The clock is read before each execution and after each epoch. When the time is over,
+    the execution that is about to start still trains, and validation still runs.
 
     Args:
         seconds: seconds after which to stop; > 0.
@@ -23,16 +23,16 @@ class TimeStopping(Callback):
 
     Attributes:
         stopped_epoch: epoch in which this stopped training, counted from 0, or `None`.
-        clock: returns the present time in seconds.
+        clock: returns the current time in seconds.
 
     Raises:
         ValueError: if `seconds` is not > 0.
-        TypeError: if `seconds` is no number.
+        TypeError: if `seconds` is not a number.
 
     Source:
         `tensorflow_addons.callbacks.TimeStopping`.
 
-    Differs from it: that looks at the end of epochs only.
+    Differs from Addons: Addons reads the clock at the end of epochs only.
 
     Example:
         >>> import keras, numpy as np
@@ -70,7 +70,7 @@ class TimeStopping(Callback):
         epoch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Note the epoch."""
+        """Store the epoch."""
         self._epoch = epoch
 
     def on_train_batch_begin(
@@ -78,7 +78,7 @@ class TimeStopping(Callback):
         batch: int,  # noqa: ARG002
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Look at the clock."""
+        """Stop training if the time is over."""
         self._look()
 
     def on_epoch_end(
@@ -86,12 +86,12 @@ class TimeStopping(Callback):
         epoch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Look at the clock."""
+        """Stop training if the time is over."""
         self._epoch = epoch
         self._look()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Say that training was stopped."""
+        """Print a line if this callback stopped training and `verbose` is set."""
         if self.verbose and self.stopped_epoch is not None:
             say(
                 f"TimeStopping: Stopped in epoch {self.stopped_epoch + 1}: "

@@ -1,4 +1,4 @@
-"""Weight clipping that starts, stops and moves in `fit`."""
+"""Weight clipping during `fit`, with a start, a stop and scheduled limits."""
 
 from __future__ import annotations
 
@@ -29,37 +29,38 @@ _DRIFTS = keras.backend.backend() == "tensorflow"
 
 
 class WeightClipping(StepCallback):
-    r"""Keeps the weights within limits during a part of a training.
+    r"""A projection of the weights onto limits after each step, for a part of `fit`.
 
-    From the `start`th to before the `stop`th step, every step ends with a projection of
-    the weights, inside the compiled step; a constraint of the layer's own acts first.
-    With a `schedule` $f$ the limits at step $t$ are $f(t)$ times those given. When
-    training ends, the layers are as they were before, and the weights are where they
-    are. Works with every Keras optimizer; a step is an update, counted by the
-    optimizer, so that it goes on in a second `fit` and after resuming. Whatever
-    optimizer moves a weight, its step ends with the projection.
+    From step `start` until before step `stop`, each step ends with a projection of the
+    weights, inside the compiled step and after the layer's own constraint. With a
+    `schedule` $f$ the limits at step $t$ are $f(t)$ times those given. After training,
+    the layers have their own constraints again, and the weights keep their values.
 
-    The model must have its weights before `fit`, for instance by an Input layer.
-    `constraints.constrain` is for limits that hold from beginning to end.
+    Works with every Keras optimizer. A step is an update, counted by the optimizer: the
+    count continues in a second `fit` and after resuming. The projection follows the
+    step of any optimizer that updates the weight.
+
+    The model must be built before `fit`, for instance with an Input layer. For limits
+    during all of training use `constraints.constrain`.
 
     Args:
         low: smallest entry of a weight.
         high: largest entry of a weight, >= `low`.
-        max_norm: largest Euclidean norm of what enters a unit, > 0: of the entries
-            along all axes but the last; a vector is one unit.
+        max_norm: largest Euclidean norm of a unit's incoming weights, > 0: the norm
+            over all axes but the last; a vector is one unit.
         spectral_norm: largest singular value of a kernel, > 0, by power iteration; see
             `constraints.SpectralNorm`.
         match: glob, or list of globs, on the paths of the weights, as in `Group`.
-        skip: glob, or list of globs, on the paths of weights to leave alone.
+        skip: glob, or list of globs, on the paths of weights not to clip.
         schedule: a factor on the limits, as a schedule over steps.
         start: first step that is clipped, counted from 0; integer >= 0.
-        stop: first step that is not clipped any more; integer > `start`, or `None`.
-        optimizer: what counts the steps, where a step of your own trains by another
-            optimizer than the model's; `None` is the model's.
+        stop: first step that is no longer clipped; integer > `start`, or `None`.
+        optimizer: the optimizer that counts the steps, if a custom training step uses
+            another one than the model's; `None` is the model's.
 
     Raises:
         TypeError: if none or several of `low`/`high`, `max_norm` and `spectral_norm`
-            are given, or an argument is of a wrong kind.
+            are given, or an argument has a wrong type.
         ValueError: if an argument is out of range; in `fit`, if no weight matches, or
             another callback clips the same weights.
 
@@ -88,7 +89,7 @@ class WeightClipping(StepCallback):
         "norm": "Write `max_norm`.",
         "skip_layers": "Write `skip`: globs on the paths of weights.",
     }
-    useless = "`start`, `stop` and `schedule` act as at step 0 all the time"
+    useless = "`start`, `stop` and `schedule` remain at step 0"
 
     def __init__(
         self,
@@ -130,17 +131,17 @@ class WeightClipping(StepCallback):
         return {f"WeightClipping.{k}{which}": factor * v for k, v in limits}
 
     def drives(self) -> set[tuple[int, str]]:
-        """Return the limits, which no other callback may have on the same weights."""
+        """Return the limits; another callback must not set them on the same weights."""
         return {(0, name) for name in self.driven()}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Put the projections into the step."""
+        """Set the projections as constraints of the weights; retrace the step."""
         super().on_train_begin(logs)
         if self.trains_without_steps or (self._counts and self.optimizer is None):
             raise ValueError(
-                "WeightClipping acts at the steps of an optimizer. Received: a "
-                "training without one. Pass the one that trains by `optimizer=`, or "
-                "leave the callback out."
+                "WeightClipping needs an optimizer that takes steps. Received: a "
+                "training without one. Pass the optimizer that trains by `optimizer=`, "
+                "or leave the callback out."
             )
         self._count()
         for variable in self._found():
@@ -149,21 +150,21 @@ class WeightClipping(StepCallback):
         self.model.make_train_function(force=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count from here."""
+        """Update the step count of a stock optimizer."""
         super().on_epoch_begin(epoch, logs)
         self._count()
 
-    def tell_of_no_step(self) -> None:
-        """Warn if steps are counted that nobody takes."""
+    def warn_of_no_step(self) -> None:
+        """Warn if the limits depend on the step, and the optimizer takes none."""
         if self._counts:
-            super().tell_of_no_step()
+            super().warn_of_no_step()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Take them out again."""
+        """Restore the layers' own constraints."""
         self._end()
 
     def on_train_interrupted(self) -> None:
-        """Take them out again."""
+        """Restore the layers' own constraints."""
         self._end()
 
     def _end(self) -> None:
@@ -174,9 +175,9 @@ class WeightClipping(StepCallback):
         self._before = []
 
     def _count(self) -> None:
-        """Find out by how much an optimizer of Keras' own is ahead of its steps.
+        """Store by how much a stock optimizer's counter is ahead of its steps.
 
-        On TensorFlow it also counts the ends of data of unknown length.
+        On TensorFlow the counter also counts the ends of datasets of unknown length.
         """
         if self._counts and self.our_optimizer is None and _DRIFTS:
             if self._drift is None:
@@ -200,18 +201,18 @@ class WeightClipping(StepCallback):
         if not variables:
             raise ValueError(
                 "WeightClipping needs a model with trainable weights. Received: "
-                f"{self.model!r}. Build it first, by an Input layer or model.build."
+                f"{self.model!r}. Build it first, with an Input layer or model.build."
             )
         if not found:
             paths = "\n  ".join(map(path_of, variables))
             raise ValueError(
-                "WeightClipping finds no trainable weight. Received: "
+                "WeightClipping must match a trainable weight. Received: "
                 f"match={self.match!r}, skip={self.skip!r}. The weights are:\n  {paths}"
             )
         return found
 
     def _constraint(self, own: Callable[[Tensor], Tensor] | None) -> Any:
-        """Return the projection as Keras applies it at the end of every step."""
+        """Return the projection, as a constraint that Keras applies after each step."""
         optimizer = self._counting if self._counts else None
 
         def constraint(w: Tensor) -> Tensor:
@@ -232,7 +233,7 @@ class WeightClipping(StepCallback):
     def _step(self, optimizer: Any) -> Tensor:
         """Return the number of the step that ends here, counted from 0."""
         ours = find_optimizer(optimizer)
-        if ours is not None:  # which has counted it by now
+        if ours is not None:  # it has counted this step already
             return ops.maximum(ops.convert_to_tensor(ours.updates) - 1, 0)
         step = ops.convert_to_tensor(optimizer.iterations)
         if self._drift is None:
@@ -250,7 +251,7 @@ def _project(w: Tensor, limits: dict[str, Tensor]) -> Tensor:
 
 
 def _check_limits(limits: dict[str, float | None]) -> dict[str, float]:
-    """Return the limits that are given, if they are of one kind."""
+    """Return the given limits; raise unless they are of one kind."""
     given = {
         k: number(k, v, "> 0" if "norm" in k else "(-inf, inf)", "limit of the weights")
         for k, v in limits.items()

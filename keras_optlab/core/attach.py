@@ -196,7 +196,7 @@ def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
             attribute = _argument(layer, name, role)
             told_all = value is not None and all(given.get(w) is value for w in weights)
             if attribute and told_all:
-                with contextlib.suppress(AttributeError):  # it has no setter
+                with contextlib.suppress(AttributeError):  # its cell's property
                     setattr(layer, attribute, value)
                 told.append(_Told(layer.name, attribute.lstrip("_"), value, weights))
     return told

@@ -12,19 +12,25 @@ from keras_optlab.core.declaration_checks import check_field_names
 from keras_optlab.core.errors import advise, in_words, shown
 from keras_optlab.core.fields import Beta, Choice, Field, Flag, Hyper, Option
 from keras_optlab.core.rates import LearningRate
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.core.values import Values
 
 
 class HyperparameterStore(Protocol):
     """Holds the values of an object whose numbers may move while a step runs."""
 
-    variables: dict[str, Any]
+    variables: dict[str, Variable]
+    values: dict[str, Any]
 
     def read(self, field: Field) -> Any:
         """Return the present value."""
 
     def write(self, field: Field, value: Any) -> None:
         """Move it."""
+
+    def tensors(self, step: Tensor) -> Values:
+        """Return all values as a step reads them."""
+        ...
 
 
 @dataclass_transform(field_specifiers=(Hyper, Beta, Flag, Choice, Option, LearningRate))

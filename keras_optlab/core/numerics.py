@@ -120,7 +120,7 @@ def safe_rms(x: Tensor) -> Tensor:
 
 
 def factored_root(rows: Tensor, columns: Tensor) -> Tensor:
-    r"""Return $\sqrt{R C / \mathrm{mean}(R)}$ by entry, from row means and column means."""
+    r"""Return the root of $R C / \mathrm{mean}(R)$, from row means and column means."""
     share = rows / ops.expand_dims(mean(rows, -1), -1)
     return ops.expand_dims(ops.sqrt(share), -1) * ops.expand_dims(ops.sqrt(columns), -2)
 
@@ -168,5 +168,5 @@ def wide_sum(xs: Sequence[Tensor]) -> Tensor:
 
 
 def soft_threshold(x: Tensor, threshold: Tensor) -> Tensor:
-    r"""Return $\mathrm{sign}(x) \max(|x| - \tau, 0)$, the proximal step of the L1 norm."""
+    r"""Return the L1 norm's proximal step, $\mathrm{sign}(x) \max(|x| - \tau, 0)$."""
     return ops.sign(x) * maximum(ops.abs(x) - threshold, 0.0)

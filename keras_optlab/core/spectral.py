@@ -25,8 +25,8 @@ def largest_singular_value(matrix: Tensor, iterations: int) -> Tensor:
     r"""Estimate the largest singular value $\sigma$ of a matrix $W$, from below.
 
     From a fixed random $v$, `iterations` times $u \leftarrow Wv / \|Wv\|$ and
-    $v \leftarrow W^\top u / \|W^\top u\|$; then $\sigma \approx u^\top W v$. The vectors
-    are constants in the gradient: $\partial \sigma / \partial W = u v^\top$.
+    $v \leftarrow W^\top u / \|W^\top u\|$; then $\sigma \approx u^\top W v$. For the
+    gradient, the vectors are constants: $\partial \sigma / \partial W = u v^\top$.
     """
     if 0 in matrix.shape:
         return ops.zeros((), matrix.dtype)

@@ -10,7 +10,7 @@ from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
 from keras_optlab.engine.model.first_weights import start_from_present_weights
 from keras_optlab.engine.model.hooks import around_fit_of, join, training
-from keras_optlab.engine.model.schedule_end import tell_of_schedule_end
+from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
@@ -42,4 +42,4 @@ around_train_on_batch(training)
 keep_whole()
 around_fit(start_from_present_weights)
 around_fit(watch_skips)
-around_fit(tell_of_schedule_end)
+around_fit(warn_of_schedule_end)

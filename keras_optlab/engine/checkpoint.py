@@ -1,8 +1,8 @@
-"""Saving and loading: by slot and name of the weight, never by position.
+"""Saving and loading of optimizer state, by slot and weight path, not by position.
 
-Counters, the rate and hyperparameters are there from the beginning and are read at
-once. What is kept for weights waits for `build`, if need be, and until then is saved
-again as it came.
+Counters, the learning rate and hyperparameters exist from construction and are restored
+at once. State that belongs to weights is restored in `build`. If the optimizer is saved
+before `build`, this state is written again unchanged.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from keras_optlab.engine.backend.variables import to_numpy
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.saving import entries
 from keras_optlab.engine.saving.matching import is_strict
 from keras_optlab.engine.saving.restoring import FORM, Saved, place, read_scalars
 
-WAITING = "slot|", "kept|", "shared|", "accumulated"  # for the weights
+WAITING = "slot|", "kept|", "shared|", "accumulated"  # until `build`
 
 
-def save(optimizer: Any, store: Any) -> None:
+def save(optimizer: BuiltOptimizer, store: Any) -> None:
     """Write every variable of the optimizer into a store of arrays."""
     found = {k: to_numpy(v) for k, v in entries.scalars(optimizer).items()}
     waiting, form = optimizer.pending_state, optimizer.at_evaluation_weights
@@ -40,8 +41,8 @@ def save(optimizer: Any, store: Any) -> None:
         store[key] = value
 
 
-def load(optimizer: Any, store: Any) -> None:
-    """Read the state; what is kept for weights waits until there are some.
+def load(optimizer: BuiltOptimizer, store: Any) -> None:
+    """Restore the state; state that belongs to weights waits for `build`.
 
     Raises:
         ValueError: within `strict_loading`, if the state does not fit.
@@ -51,7 +52,7 @@ def load(optimizer: Any, store: Any) -> None:
         if optimizer.built and not int(to_numpy(optimizer.micro_steps)):
             entries.begin_copies(optimizer)
         return
-    # what does not say so was written by a compiled model, or by a loop of one's own
+    # For files without this flag: compiled models save evaluation weights, loops do not
     form = optimizer.at_evaluation_weights or bool(optimizer.models)
     saved = Saved(arrays, is_strict(), form)
     if optimizer.built:
@@ -64,8 +65,8 @@ def load(optimizer: Any, store: Any) -> None:
         optimizer.at_evaluation_weights = saved.at_evaluation
 
 
-def load_pending(optimizer: Any) -> None:
-    """Apply what was loaded before the optimizer was built."""
+def load_pending(optimizer: BuiltOptimizer) -> None:
+    """Restore state that was loaded before the optimizer was built."""
     saved, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if saved is None:
         return

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
-
-import keras
 
 from keras_optlab.core import Values
 from keras_optlab.core.declaration_checks import check_slots
-from keras_optlab.core.declared import plain
+from keras_optlab.core.declared import HyperparameterStore, plain
 from keras_optlab.core.registry import register
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine import checkpoint
@@ -29,6 +27,7 @@ from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
     check_group_fields,
 )
+from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
     KerasArguments,
     KerasLearningRate,
@@ -38,14 +37,16 @@ from keras_optlab.engine.hyperparameters.variables import (
     HyperparameterVariables,
     scalar_dtype,
 )
-from keras_optlab.engine.model import evaluation_weights, hooks
+from keras_optlab.engine.model import hooks
+from keras_optlab.engine.model.model_methods import ModelMethods
 from keras_optlab.engine.model.moves import Moves
 from keras_optlab.engine.model.skip_warnings import SkipWatch
+from keras_optlab.engine.public_names import is_public
 from keras_optlab.engine.rule import Rule
 from keras_optlab.engine.statistics.histograms import Histograms
 from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
-from keras_optlab.engine.update.plan import Plan, make_plan
+from keras_optlab.engine.update.plan import make_plan
 from keras_optlab.engine.update.plan_warnings import (
     warn_of_large_weights,
     warn_of_no_exclusion,
@@ -57,15 +58,39 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, HyperparameterAccess):
-    r"""Base of every optimizer: an algorithm declares, the engine does the rest.
+class Optimizer(Rule, ModelMethods, HyperparameterAccess):
+    r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
-    A subclass declares its hyperparameters and slots and implements `update`, a pure
-    function of tensors. By being defined it is entered in the registry under its
-    lower-case name and can be serialized by Keras. It needs no constructor.
+    A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
+    `Flag`, `Choice`, `Option`) and implements `update`, a pure function of tensors. It
+    needs no constructor. Defining it enters it in the registry under its lower-case
+    name and registers it with `keras.saving`.
+
+    | class attribute | type, default | meaning | set by |
+    |---|---|---|---|
+    | `slots` | `Slot`s, `()` | state for each weight | most |
+    | `shared` | `Slot`s, `()` | state kept once for each group | Prodigy |
+    | `elementwise` | bool, `True` | entries do not affect each other | Shampoo |
+    | `decays_in_rule` | bool, `False` | `update` reads `h.weight_decay` | Lamb |
+    | `may_fail` | bool, `False` | NaN from a matrix: the weight stays | Shampoo |
+    | `learning_rate_free` | bool, `False` | finds its step size | Prodigy |
+    | `paper` | `Paper` | where it was published | all |
+    | `keras_twin` | str, `None` | Keras' class with the same numbers | Adam |
+    | `family` | str, `"other"` | keyword of the class statement | all |
+
+    | method | runs | implemented by |
+    |---|---|---|
+    | `update` | for each weight | all |
+    | `prepare` | once an update, before `update` | Adam |
+    | `local_sums`, `use_sums` | once, for sums over all weights | Prodigy |
+    | `after_step` | for each weight, after it has changed | EMA |
+    | `second_pass` | once, for other gradients or Hessian products | SAM |
+    | `to_evaluation`, `to_training` | between two sets of weights | SWA |
+    | `rests_without_gradient` | in `build`, for sparse gradients | SGD |
+    | `is_too_large` | in `build`, for a warning | Shampoo |
 
     Args:
-        **kwargs: The arguments in `Options`, and the subclass' own.
+        **kwargs: The declared arguments, and those of every optimizer, below.
 
     Attributes:
         updates: Variable; the number of updates applied.
@@ -73,10 +98,13 @@ class Optimizer(Rule, HyperparameterAccess):
         learning_rate_scale: Factor >= 0 on the rate, for callbacks; 1 at first.
 
     Raises:
-        TypeError: for an argument of the wrong kind or an unknown name.
-        ValueError: for one out of range, and for more than one of `clipnorm`,
+        TypeError: for an argument of the wrong kind or an unknown name; when a class
+            is defined, for a declaration that the engine cannot use; in the first
+            step, if `update` returns something else than a step and its slots.
+        ValueError: for an argument out of range, and for more than one of `clipnorm`,
             `clipvalue` and `global_clipnorm`.
 
+    >>> import keras
     >>> from keras import ops
     >>> class Bounded(Optimizer):
     ...     "Bounded: large entries of the gradient count as one."
@@ -89,6 +117,7 @@ class Optimizer(Rule, HyperparameterAccess):
     """
 
     registry_name: ClassVar[str] = ""
+    update_is_checked = False
 
     def __init_subclass__(
         cls, registered: bool = True, family: str | None = None, **kwargs: Any
@@ -102,6 +131,7 @@ class Optimizer(Rule, HyperparameterAccess):
                 "optimizers that do."
             )
         cls.family = family or cls.family
+        cls.__doc__ = with_shared_arguments(vars(cls).get("__doc__"))
         cls.registry_name = register(cls) if registered else cls.__name__
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -119,17 +149,21 @@ class Optimizer(Rule, HyperparameterAccess):
             )
         self.updates = self._add_counter("updates")
         self.skips = Skips(self._add_counter)
-        self.loop = SkipWatch(self)
-        self.told_of_end = False
+        self.skip_watch = SkipWatch(self)
+        self.warned_of_end = False
         self.recorder = Recorder()
-        self.pending_state: Any = None  # read before there were weights
+        self.pending_state = None  # read before there were weights
         self.times_loaded = 0
         self.at_evaluation_weights = False
-        self.models: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # see host.py
+        self.models = weakref.WeakSet()
         self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
-        self.exclude: functools.partial[None] | None = None
+        self.exclude = None
+
+    def __dir__(self) -> Iterable[str]:
+        """Return the names that are for users, and those of a class outside."""
+        return [name for name in super().__dir__() if is_public(name, Optimizer)]
 
     # One step, as Keras asks for it.
 
@@ -140,7 +174,7 @@ class Optimizer(Rule, HyperparameterAccess):
         variables = list(variables)
         with unbuilt_by_errors(self):
             super().build(variables)
-            self.plan: Plan = make_plan(self, variables)
+            self.plan = make_plan(self, variables)
             if self.accumulates:
                 self.window = Window(self._add_record, len(variables))
             warn_of_large_weights(self)
@@ -155,7 +189,7 @@ class Optimizer(Rule, HyperparameterAccess):
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
         super().apply(grads, trainable_variables)
-        self.loop.count()
+        self.skip_watch.count()
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -172,7 +206,7 @@ class Optimizer(Rule, HyperparameterAccess):
                 "latter. Train within `with optimizer.training_weights():`."
             )
         if self.has_evaluation_weights and not self.models:
-            hooks.tell_of_averages(self)
+            hooks.warn_of_averages(self)
         self.plan.fill_slots()
         take_step(self, gradients, indices)
 
@@ -188,50 +222,6 @@ class Optimizer(Rule, HyperparameterAccess):
     def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]:
         """Return what the engine keeps for these weights."""
         return [self.plan.parameters[i] for i in self.indices_of(weights)]
-
-    # Where the weights are.
-
-    def training_weights(self) -> contextlib.AbstractContextManager[None]:
-        """Have the weights where they train; a loop of one's own needs it.
-
-        `fit` does so by itself.
-        """
-        return evaluation_weights.with_training_weights(self)
-
-    def attach(self, model: keras.Model) -> None:
-        """Join the optimizer to a model that another model's `train_step` trains.
-
-        `compile` does so for a model's own optimizer. A generator or an encoder that is
-        trained within a model of other models needs this, if its optimizer trains at
-        other weights than those to evaluate (`EMA`, `SWA`, schedule-free methods).
-        From then on the model has the weights to evaluate, also for its `evaluate`,
-        `predict`, `save`, `export` and `get_weights`, except while a model that it is
-        part of, or itself, runs `fit` or `train_on_batch` with a `train_step` of its
-        own. Calls of `apply` elsewhere have to be within `training_weights`.
-
-        Optimizers with one set of weights need nothing; for them this does nothing.
-
-        Args:
-            model: A model with the weights that the optimizer trains.
-
-        Raises:
-            TypeError: if `model` is no `keras.Model`.
-            ValueError: if the rule looks at each batch more than once, which needs the
-                `train_step` of a model that is compiled with it.
-
-        >>> from keras_optlab import optimizers
-        >>> generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> optimizer = optimizers.EMA(optimizers.Adam())
-        >>> optimizer.attach(generator)
-        """
-        hooks.attach(self, model)
-
-    def evaluation_weights(self) -> contextlib.AbstractContextManager[None]:
-        """Have the weights where they are evaluated, and afterwards as before.
-
-        The methods of a compiled model do so by themselves.
-        """
-        return evaluation_weights.with_evaluation_weights(self)
 
     def is_complete(self, count: Tensor) -> Tensor:
         """Return whether a micro-batch is the last before an update.
@@ -252,6 +242,11 @@ class Optimizer(Rule, HyperparameterAccess):
     def transforms(self) -> list[Transform]:
         """All transforms, the gradient side first."""
         return [*self.gradient_transforms, *self.update_transforms]
+
+    @property
+    def transform_scalars(self) -> list[HyperparameterStore]:
+        """The values of the arguments of each transform."""
+        return [x.scalars for x in self.transforms if x.scalars is not None]
 
     # What callbacks ask for.
 
@@ -375,3 +370,6 @@ class Optimizer(Rule, HyperparameterAccess):
         return self.add_variable(
             shape=shape, dtype=dtype, aggregation="only_first_replica", name=name
         )
+
+
+Optimizer.__doc__ = with_shared_arguments(Optimizer.__doc__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
@@ -18,6 +19,7 @@ from keras_optlab.core.declared import signature_of
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.registry import register_wrapper, twin_of
+from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.rule import HOOKS
 
@@ -73,6 +75,7 @@ class Wrapper(Base):
             cls.__signature__ = inspect.Signature([OPTIMIZER, *named])
             keras.saving.register_keras_serializable(_room(cls))(cls)
             register_wrapper(cls)
+            cls.__doc__ = with_shared_arguments(cls.__doc__)
             for flag, hook in HOOKS.items():
                 setattr(cls, flag, hasattr(cls, hook))
 
@@ -149,6 +152,11 @@ class Wrapper(Base):
                 f"Give groups to {name} alone. Received: groups={kwargs['groups']!r}, "
                 f"and {optimizer.groups!r} of {kind}."
             )
+
+    def __dir__(self) -> Iterable[str]:
+        """Return the names that are for users."""
+        own = ("check", "inner", "wrapper")
+        return [name for name in super().__dir__() if name not in own]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

@@ -67,9 +67,7 @@ def fit_full_batch(
             - `"BFGS"`: quasi-Newton; stores a matrix of weights x weights.
             - `"CG"`: nonlinear conjugate gradients; stores the fewest vectors.
             - `"Newton-CG"`, `"trust-ncg"`, `"trust-krylov"`: Newton methods with exact
-              Hessian-vector products, each at the cost of about two gradients. On
-              TensorFlow the products are not exact past layers that normalize by the
-              moments of their inputs.
+              Hessian-vector products, each at the cost of about two gradients.
             - `"least_squares"`: Gauss-Newton in a trust region, the best method for the
               mean squared error. It takes only this loss, one output and no
               regularizers. It stores the exact Jacobian, one number per residual and

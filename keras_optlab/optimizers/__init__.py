@@ -1,4 +1,4 @@
-"""The algorithms, one a file."""
+"""Optimizers and wrappers, one algorithm per file."""
 
 from keras_optlab.core.registry import create, info, names, wrappers
 from keras_optlab.engine import Optimizer, strict_loading

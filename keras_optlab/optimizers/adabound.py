@@ -49,8 +49,8 @@ class AdaBound(Optimizer, family="adaptive"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     final_learning_rate: FloatOrSchedule = Hyper(default=0.1, doc="final SGD rate η*")
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     gamma: FloatOrSchedule = Hyper(default=0.001, doc="convergence speed γ of bounds")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 

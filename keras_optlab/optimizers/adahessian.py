@@ -54,8 +54,8 @@ class AdaHessian(Optimizer, family="curvature"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.15)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="stabilizer ε")
     hessian_power: FloatOrSchedule = Hyper(default=1.0, within="(0, 1]", doc="power k")
     seed: int = Hyper(

@@ -36,7 +36,7 @@ class Adamax(Optimizer, family="adaptive"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the infinity norm")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 

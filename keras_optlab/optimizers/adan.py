@@ -44,9 +44,9 @@ class Adan(Optimizer, family="adaptive"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.98, doc="decay β₁ of the first moment")
+    beta_1: FloatOrSchedule = Beta(default=0.98, doc="first-moment decay rate β₁")
     beta_2: FloatOrSchedule = Beta(default=0.92, doc="decay β₂ of the differences")
-    beta_3: FloatOrSchedule = Beta(default=0.99, doc="decay β₃ of the second moment")
+    beta_3: FloatOrSchedule = Beta(default=0.99, doc="second-moment decay rate β₃")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     decays_in_rule = True

@@ -44,9 +44,9 @@ class AdEMAMix(Optimizer, family="adaptive"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     beta_1: FloatOrSchedule = Beta(
-        default=0.9, within="(0, 1)", doc="decay β₁ of the first moment"
+        default=0.9, within="(0, 1)", doc="first-moment decay rate β₁"
     )
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     beta_3: FloatOrSchedule = Beta(
         default=0.9999, within="(0, 1)", doc="decay β₃ of the slow average"
     )

@@ -46,8 +46,8 @@ class CAME(Optimizer, family="memory-efficient"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=2e-4)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     beta_3: FloatOrSchedule = Beta(default=0.9999, doc="decay β₃ of the instability")
     epsilon_1: FloatOrSchedule = Hyper(
         default=1e-30, doc="stabilizer ε₁ of the second moment"

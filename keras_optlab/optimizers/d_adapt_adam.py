@@ -50,8 +50,8 @@ class DAdaptAdam(Optimizer, family="learning-rate-free"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1.0)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
     growth_rate: FloatOrSchedule | None = Hyper(
         default=None, within="> 1", doc="largest growth factor of the estimate"

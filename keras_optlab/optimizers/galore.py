@@ -71,8 +71,8 @@ class GaLore(Optimizer, family="memory-efficient"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     rank: int = Hyper(
         default=128, within=">= 1", integer=True, adjustable=False, doc="rank r"
     )

@@ -40,8 +40,8 @@ class HypergradientAdam(Optimizer, family="hypergradient"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     hypergradient_learning_rate: FloatOrSchedule = Hyper(
         default=1e-7, within=">= 0", doc="learning rate β of the learning rate"
     )

@@ -92,7 +92,7 @@ class Kron(Optimizer, family="matrix"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
     fit_rate: FloatOrSchedule = Hyper(default=0.1, within="(0, 1)", doc="fit rate μ")
     max_rms: FloatOrSchedule = Hyper(default=1.1, doc="largest update RMS ρ")
     period: int | None = Hyper(

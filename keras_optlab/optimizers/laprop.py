@@ -37,8 +37,8 @@ class LaProp(Optimizer, family="adaptive"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=4e-4)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the first moment")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the second moment")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-15, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))

@@ -15,7 +15,7 @@ from keras_optlab.engine import Optimizer
 
 
 class MADGRAD(Optimizer, family="adaptive"):
-    r"""MADGRAD: dual averaging with a cube root for a denominator, and momentum.
+    r"""MADGRAD: dual averaging with a cube-root denominator, and momentum.
 
     With $\lambda_t = (\eta + \epsilon) \sqrt t$,
 
@@ -23,14 +23,14 @@ class MADGRAD(Optimizer, family="adaptive"):
       z_t = \theta_0 - \frac{s_t}{\sqrt[3]{n_t} + \epsilon},$$
     $$\theta_t = \beta\, \theta_{t-1} + (1 - \beta)\, z_t$$
 
-    The step starts from the first weights each time, so weight decay works against it;
-    the authors advise to do without or with far less.
+    Each step starts from the initial weights $\theta_0$, so weight decay works against
+    it. The authors advise no weight decay or a much smaller one.
 
     Args:
         learning_rate: $\eta$ >= 0.
         momentum: $\beta$ in [0, 1).
-        epsilon: $\epsilon$ >= 0; it is part of the rate, as in the authors' code.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0; also added to the rate, as in the authors' code.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Defazio and Jelassi, 2021, arXiv:2101.11075, Algorithm 1; its $c$ is
     $1 - \beta$.

@@ -17,14 +17,13 @@ from keras_optlab.engine import Optimizer
 
 
 class MARS(Optimizer, family="adaptive"):
-    r"""MARS: AdamW on gradients whose variance the last gradient has reduced.
+    r"""MARS: AdamW on variance-reduced gradients, corrected by the last gradient.
 
     $$c_t = g_t + \gamma \frac{\beta_1}{1 - \beta_1} (g_t - g_{t-1}), \qquad
       \tilde c_t = c_t / \max(1, \|c_t\|),$$
 
-    then as `Adam` with $\tilde c_t$ in place of $g_t$ and epsilon outside the root.
-    Vectors and scalars take AdamW's step on the gradient itself, with betas of their
-    own.
+    then as `Adam` with $\tilde c_t$ as the gradient and epsilon outside the root. By
+    default, vectors and scalars take AdamW's step on $g_t$, with their own betas.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -34,23 +33,23 @@ class MARS(Optimizer, family="adaptive"):
             gradients.
         vector_beta_1: $\beta_1$ for vectors and scalars, in [0, 1).
         vector_beta_2: $\beta_2$ for vectors and scalars, in [0, 1).
-        matrices_only: Whether vectors and scalars do without the correction.
+        matrices_only: Whether vectors and scalars get no correction.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Yuan et al., 2024, arXiv:2411.10438, MARS-AdamW in its approximate form,
-    which takes the last batch's gradient at the last weights; defaults are the
+    Source: Yuan et al., 2024, arXiv:2411.10438, MARS-AdamW in its approximate form:
+    $g_{t-1}$ is the last batch's gradient at the last weights. Defaults are the
     authors'.
 
     >>> optimizer = MARS(3e-3, weight_decay=0.1)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.003)
-    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="second-moment decay rate β₂")
     gamma: FloatOrSchedule = Hyper(default=0.025, within=">= 0", doc="correction γ")
-    vector_beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ for vectors")
-    vector_beta_2: FloatOrSchedule = Beta(default=0.95, doc="decay β₂ for vectors")
+    vector_beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay rate β₁ for vectors")
+    vector_beta_2: FloatOrSchedule = Beta(default=0.95, doc="decay rate β₂ for vectors")
     matrices_only: bool = Flag(default=True, doc="correct matrices only")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 

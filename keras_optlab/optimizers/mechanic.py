@@ -10,15 +10,15 @@ from keras_optlab.optimizers.lookahead import Lookahead
 
 
 def one_for_each_decay(weight: Weight) -> Shape:
-    """Return the shape of what is kept about each of the scales."""
+    """Return the shape of a slot with one entry per scale."""
     return (weight.values.mechanic_scales,)
 
 
 class Mechanic(Wrapper, family="learning-rate-free"):
-    r"""Mechanic: how far to go where another optimizer leads, learned while training.
+    r"""Mechanic: learns a global scale on another optimizer's updates.
 
-    With $u_t$ the steps of the inner optimizer, $\Delta$ their sum, $\theta_0$ the
-    first weights, and $n$ scales with decays $\beta = 1 - 0.1, 1 - 0.01, \dots$,
+    With $u_t$ the updates of the inner optimizer, $\Delta$ their sum, $\theta_0$ the
+    initial weights, and $n$ scales with decay rates $\beta = 1 - 0.1, 1 - 0.01, \dots$,
 
     $$\tilde g_t = g_t + \lambda\, s_{t-1}
       \frac{\|g_t\|}{\|\theta_{t-1}\| + \epsilon}\, \theta_{t-1}, \qquad
@@ -30,39 +30,39 @@ class Mechanic(Wrapper, family="learning-rate-free"):
       \Delta_t = \Delta_{t-1} + u_t, \qquad
       \theta_t = \theta_0 + \Bigl(\sum s_t\Bigr) \Delta_t$$
 
-    with $\bar h_t$ clipped to $\pm m_{t-1}$, norms and products over all weights, and
-    outside of the second line $s$ the sum of the scales. $\Delta$ is found again from
-    the weights, so that what else moves them is part of it.
+    $\bar h_t$ is $h_t$ clipped to $\pm m_{t-1}$. Norms and products are over all
+    weights. In the first line $s$ is the sum of the scales, elsewhere it has $n$
+    entries. $\Delta$ is computed from the weights and includes all their changes.
 
-    The inner learning rate is a factor that the scales make up for: give it 1, or a
-    schedule that peaks at 1. The inner optimizer's decoupled weight decay is part of
-    its steps, and scaled with them. Normalized steps, as LARS and LAMB make them, are
-    not what it was made for.
+    The scales adapt to the inner learning rate: set it to 1, or to a schedule that
+    peaks at 1. The inner optimizer's decoupled weight decay is part of its updates and
+    is scaled with them. Mechanic is not designed for normalized updates, as in LARS and
+    LAMB.
 
     Args:
-        optimizer: The inner optimizer, any of ours but a `Lookahead`, which goes around
-            this.
-        mechanic_decay: $\lambda$ >= 0, which keeps the weights from running away.
-        mechanic_s_init: $s_0$ > 0, the first scale.
-        mechanic_scales: $n$ >= 1.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer` but `Lookahead`,
+            which can wrap `Mechanic` instead.
+        mechanic_decay: $\lambda$ >= 0, decay in $\tilde g_t$ against diverging weights.
+        mechanic_s_init: $s_0$ > 0, the initial value of every scale.
+        mechanic_scales: $n$ >= 1, the number of scales.
         mechanic_epsilon: $\epsilon$ > 0.
 
     Raises:
         ValueError: if the inner optimizer is a `Lookahead`.
 
     Source: Cutkosky, Defazio and Mehta, 2023, arXiv:2306.00144, Algorithm 1, in the
-    form the authors gave to optax, which clips $h$. Their code for torch leads
-    elsewhere: it does not clip, its scales start at 0 and grow from $s_0$ times the
-    first products, and $\lambda$ acts on the weights after the inner step.
+    form the authors gave to optax, which clips $h$. Their torch code gives other
+    results: it does not clip, its scales start at 0 and grow from $s_0$ times the first
+    products, and $\lambda$ acts on the weights after the inner step.
 
     >>> from keras_optlab import optimizers
     >>> optimizer = Mechanic(optimizers.Adam(1.0))
     """
 
     mechanic_decay: FloatOrSchedule = Hyper(default=0.01, within=">= 0", doc="decay λ")
-    mechanic_s_init: FloatOrSchedule = Hyper(default=1e-6, doc="first scale s₀")
+    mechanic_s_init: FloatOrSchedule = Hyper(default=1e-6, doc="initial scale s₀")
     mechanic_scales: int = Hyper(
-        default=6, within=">= 1", integer=True, adjustable=False, doc="number n"
+        default=6, within=">= 1", integer=True, adjustable=False, doc="number of scales"
     )
     mechanic_epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
@@ -87,8 +87,8 @@ class Mechanic(Wrapper, family="learning-rate-free"):
         super().check(optimizer, **kwargs)
         if isinstance(optimizer, Lookahead):
             raise ValueError(
-                "Lookahead averages weights, which a step that is scaled later does "
-                f"not reach. Received: {optimizer!r}. Use Lookahead(Mechanic(...))."
+                "Mechanic cannot wrap Lookahead, whose syncs it would scale. "
+                f"Received: {optimizer!r}. Use Lookahead(Mechanic(...))."
             )
 
     def prepare(self, h, t, z):
@@ -130,5 +130,5 @@ class Mechanic(Wrapper, family="learning-rate-free"):
         return s.mechanic_start + h.mechanic_new * (way + u) - w, s
 
     def way(self, w, s, h):
-        """Return the sum of the inner steps, found from the weights."""
+        """Return the sum of the inner updates, computed from the weights."""
         return (w - s.mechanic_start) / (h.mechanic_s + h.mechanic_epsilon)

@@ -13,7 +13,7 @@ from keras_optlab.engine import Optimizer
 
 
 class Momentum(Optimizer, family="momentum"):
-    r"""Gradient descent with momentum, in the form that the textbook at hand uses.
+    r"""Momentum: gradient descent with momentum, in one of its three textbook forms.
 
     - `"velocity"`: $v_t = \gamma v_{t-1} + \eta g_t$,
       $\theta_t = \theta_{t-1} - v_t$.
@@ -22,16 +22,16 @@ class Momentum(Optimizer, family="momentum"):
     - `"ema"`: $v_t = \gamma v_{t-1} + (1 - \gamma) g_t$,
       $\theta_t = \theta_{t-1} - \eta v_t$.
 
-    The first two are the same method, also under a changing rate; the heavy ball's
-    slot holds the last displacement $\theta_{t-1} - \theta_{t-2}$ itself, since in
-    float32 the difference of two weights loses most of its digits. The third takes
-    steps $1 - \gamma$ as long, and a change of rate acts on its whole past at once.
+    The first two are the same method, also under a changing rate. The heavy ball's slot
+    holds the last displacement $\theta_{t-1} - \theta_{t-2}$ itself: in float32 the
+    difference of two weights loses most of its digits. The third takes steps
+    $1 - \gamma$ times as long, and a change of the rate rescales all past gradients.
 
     Args:
         learning_rate: $\eta$ >= 0.
         momentum: $\gamma$ in [0, 1).
         form: `"velocity"`, `"heavy_ball"` or `"ema"`.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Polyak (1964) for the heavy ball.
 

@@ -7,35 +7,31 @@ from keras_optlab.engine.wrapper import Wrapper
 
 
 class MultiSteps(Wrapper, family="accumulation"):
-    r"""MultiSteps: one update of another optimizer by the mean of several gradients.
+    r"""MultiSteps: gradient accumulation; the number of micro-batches may be scheduled.
 
-    With $k$ micro-batches for the update that comes next,
+    After the last of $k$ micro-batches, clipping, transforms and the inner optimizer
+    receive $\bar g = \frac1k \sum_{i=1}^k g_i$ as the gradient. The other micro-batches
+    change no weights. If micro-batches have equal size and the loss is a mean, the
+    update equals the one from all of them as a single batch. A growing $k$ grows the
+    batch without more memory.
 
-    $$\bar g = \frac1k \sum_{i=1}^k g_i$$
+    A micro-batch with a NaN or infinite gradient does not count: the window waits for
+    another. With `gradient_accumulation_steps`, which every optimizer takes for a
+    constant $k$, the window ends and the mean is over the others.
 
-    is what clipping, transforms and the inner optimizer take for the gradient, after
-    the last of them; nothing changes after the others. Where micro-batches are alike
-    in size and the loss is a mean, that is the update by all of them as one batch. A
-    $k$ that grows during training is a batch that grows without more memory.
-
-    A micro-batch whose gradient holds a NaN or an infinity does not count: the window
-    waits for another. With `gradient_accumulation_steps`, which every optimizer takes
-    where $k$ stays the same, the window ends and the mean is over the others.
-
-    Keras' `iterations` counts micro-batches, `updates` the updates. Schedules, that of
-    $k$ too, count updates.
+    Keras' `iterations` counts micro-batches, `updates` counts updates. Schedules,
+    including the one of $k$, count updates.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         accumulation_steps: $k$ >= 1: a number, or a schedule whose value is rounded.
 
     Raises:
         ValueError: if the inner optimizer has `gradient_accumulation_steps`, or
             `sparse="lazy"`.
 
-    Source: the name and the growing $k$ are those of optax, which also counts a mean
-    over $k$. That a growing batch does what a falling rate does: Smith, Kindermans,
-    Ying and Le, 2017, arXiv:1711.00489.
+    Source: optax for the name, the scheduled $k$ and the mean over $k$. A growing batch
+    in place of a falling rate: Smith, Kindermans, Ying and Le, 2017, arXiv:1711.00489.
 
     >>> from keras_optlab import optimizers, schedules
     >>> growing = schedules.Piecewise([1000, 2000], [1, 2, 4])
@@ -43,7 +39,7 @@ class MultiSteps(Wrapper, family="accumulation"):
     """
 
     accumulation_steps: FloatOrSchedule = Hyper(
-        default=4, within=">= 1", integer=True, doc="micro-batches k of an update"
+        default=4, within=">= 1", integer=True, doc="micro-batches k per update"
     )
 
     accumulates = True  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]

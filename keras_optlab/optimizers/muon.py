@@ -31,7 +31,7 @@ from keras_optlab.engine import Optimizer
 
 
 def is_for_adamw(weight: Weight) -> bool:
-    """Return whether a weight is none that is made orthogonal."""
+    """Return whether a weight takes AdamW's step, not Muon's."""
     axes, values = len(weight.shape), weight.values
     if axes < 2 or (axes > 2 and not values.flatten_kernels) or values.adamw:
         return True
@@ -41,18 +41,18 @@ def is_for_adamw(weight: Weight) -> bool:
 
 
 def of_adamw(weight: Weight) -> Shape | None:
-    """Return the shape of what only AdamW keeps."""
+    """Return the shape of the second moment, which only AdamW keeps."""
     return weight.shape if is_for_adamw(weight) else None
 
 
 def of_period(weight: Weight) -> Shape | None:
-    """Return the shape of a direction that is used more than once."""
+    """Return the shape of the direction, which is stored if `period` > 1."""
     again = weight.values.period > 1 and not is_for_adamw(weight)
     return weight.shape if again else None
 
 
 def check_patterns(value: object) -> tuple[str, ...]:
-    """Return regular expressions as a tuple, or raise if one is none."""
+    """Return regular expressions as a tuple, or raise if one is invalid."""
     patterns = [value] if isinstance(value, str) else value
     if patterns is None:
         return ()
@@ -69,57 +69,57 @@ def check_patterns(value: object) -> tuple[str, ...]:
         except re.error as error:
             raise ValueError(
                 "expected regular expressions. "
-                f"Received: exclude_layers={shown(value)}, of which {pattern!r} is "
-                f"none: {error}"
+                f"Received: exclude_layers={shown(value)}, where {pattern!r} is "
+                f"invalid: {error}"
             ) from None
     return tuple(patterns)
 
 
 class Muon(Optimizer, family="matrix"):
-    r"""Muon: momentum whose singular values are all made 1.
+    r"""Muon: momentum, orthogonalized by Newton-Schulz iterations; AdamW for the rest.
 
-    For matrices, with $\operatorname{NS}$ some steps of Newton and Schulz' iteration,
+    For matrices, where Newton-Schulz $\operatorname{NS}$ brings singular values near 1,
 
     $$m_t = \mu m_{t-1} + g_t, \qquad
       o_t = \operatorname{NS}(g_t + \mu m_t), \qquad
       \theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1} - \eta\, c\, o_t$$
 
-    and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, with which an update is about as
-    long as AdamW's. Everything else takes AdamW's step, as in `AdamW`: vectors and
-    scalars, embeddings, and what `exclude_layers` or a `Group("head", adamw=True)`
-    says; the last layer should be among these.
+    and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, which makes an update about as
+    long as AdamW's. Vectors, scalars, embeddings and what `exclude_layers` or
+    `Group("head", adamw=True)` selects take `AdamW`'s step. Select the last layer.
 
-    An iteration costs four times the product of the longer side and the square of the
-    shorter one, which at small batches is far more than the rest of a step. `period`
-    spreads it over updates, and `max_size` leaves the largest matrices out.
+    An iteration on $n \times k$ weights, $n \ge k$, takes $4 n k^2 + 2 k^3$ operations,
+    far more than the rest of a step at small batches. `period` reuses a direction for
+    several updates, and `max_size` leaves out the largest matrices.
 
-    Positional arguments are those of Keras' class, in its order.
+    Positional arguments have the order of Keras' class.
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0 of matrices.
+        weight_decay: $\lambda$ >= 0 for matrices.
         momentum: $\mu$ in [0, 1).
-        nesterov: Whether to look ahead as above; else $o_t = \operatorname{NS}(m_t)$.
-        ns_steps: Number of iterations >= 1.
+        nesterov: Whether momentum is Nesterov's; else $o_t = \operatorname{NS}(m_t)$.
+        ns_steps: Number of Newton-Schulz iterations >= 1.
         scaling: `"moonlight"` as above (Liu et al.), or `"jordan"`,
             $c = \sqrt{\max(1, \text{out} / \text{in})}$, for rates of about 0.02.
-        rms_rate: The factor in $c$, 0.2, > 0; with `None`, as in Keras, $c = 1$.
-        period: Updates >= 1 for which $o_t$ is used.
+        rms_rate: The factor 0.2 in $c$, > 0; with `None`, as in Keras, $c = 1$.
+        period: Number of updates >= 1 that use the same $o_t$.
         max_size: A matrix whose shorter side is longer than this takes AdamW's step.
-        flatten_kernels: Whether kernels of convolutions are matrices with a column for
-            each output; else they take AdamW's step, as in Keras.
-        exclude_layers: Regular expressions to look for in the paths of weights.
+        flatten_kernels: Whether convolution kernels are matrices with one column per
+            output; else they take AdamW's step, as in Keras.
+        exclude_layers: Regular expressions; weights with a match in their path take
+            AdamW's step.
         exclude_embeddings: Whether embeddings take AdamW's step.
-        adamw: Whether a weight takes AdamW's step: for groups.
-        adam_lr_ratio: Factor >= 0 on AdamW's rate.
-        adam_weight_decay: AdamW's decay >= 0.
+        adamw: Whether weights take AdamW's step; set it in a `Group`.
+        adam_lr_ratio: Factor >= 0 on AdamW's rate, but not on its weight decay.
+        adam_weight_decay: AdamW's weight decay >= 0.
         adam_beta_1: $\beta_1$ in [0, 1).
         adam_beta_2: $\beta_2$ in [0, 1).
-        epsilon: $\epsilon$ >= 0 of AdamW, in the place `"hat"`.
+        epsilon: $\epsilon$ >= 0 of AdamW, placed as `"hat"` in `Adam`.
         muon_a: Coefficient of $X$ in an iteration.
         muon_b: Coefficient of $A X$, with $A = X X^\top$.
         muon_c: Coefficient of $A^2 X$.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Jordan et al. (2024); Liu et al., 2025, arXiv:2502.16982, for the scaling.
     Kernels are (in, out) here, where the authors' and torch's are (out, in).
@@ -130,40 +130,40 @@ class Muon(Optimizer, family="matrix"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.004, within=">= 0", optional=True, doc="decoupled decay λ"
+        default=0.004, within=">= 0", optional=True, doc="decoupled weight decay λ"
     )
     momentum: FloatOrSchedule = Hyper(default=0.95, within="[0, 1)", doc="momentum μ")
-    nesterov: bool = Flag(default=True, doc="look ahead")
+    nesterov: bool = Flag(default=True, doc="Nesterov momentum")
     ns_steps: int = Hyper(
-        default=5, within=">= 1", integer=True, adjustable=False, doc="iterations"
+        default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
     )
     scaling: str = Choice(
-        default="moonlight", choices=("moonlight", "jordan"), doc="length of an update"
+        default="moonlight", choices=("moonlight", "jordan"), doc="scale of an update"
     )
     rms_rate: FloatOrSchedule | None = Hyper(
-        default=0.2, optional=True, doc="factor on the length"
+        default=0.2, optional=True, doc="factor of the update scale"
     )
     period: int = Hyper(
-        default=1, within=">= 1", integer=True, adjustable=False, doc="use of o"
+        default=1, within=">= 1", integer=True, adjustable=False, doc="reuse period"
     )
     max_size: int = Hyper(
         default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
     )
-    flatten_kernels: bool = Flag(default=False, doc="take kernels as matrices")
+    flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
     exclude_layers: Sequence[str] | None = Option(
         default=None, check=check_patterns, doc="layers that take AdamW's step"
     )
     exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
     adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")
     adam_lr_ratio: FloatOrSchedule = Hyper(
-        default=1.0, within=">= 0", doc="factor on the rate"
+        default=1.0, within=">= 0", doc="factor on AdamW's rate"
     )
     adam_weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.004, within=">= 0", optional=True, doc="AdamW's decay"
+        default=0.004, within=">= 0", optional=True, doc="AdamW's weight decay"
     )
-    adam_beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of AdamW's mean")
+    adam_beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
     adam_beta_2: FloatOrSchedule = Beta(
-        default=0.999, doc="decay β₂ of AdamW's mean square"
+        default=0.999, doc="second-moment decay rate β₂"
     )
     epsilon: FloatOrSchedule = Hyper(
         default=1e-7, within=">= 0", doc="stabilizer ε of AdamW"
@@ -218,7 +218,7 @@ class Muon(Optimizer, family="matrix"):
         return u, s
 
     def adamw_step(self, w, g, s, h):
-        """Return the update of a weight that is no matrix."""
+        """Return AdamW's update and the next slots."""
         m = ema(s.m, g, h.adam_beta_1)
         v = ema(s.v, ops.square(g), h.adam_beta_2)
         u = -h.adam_rate * m / (ops.sqrt(v) + h.epsilon)

@@ -16,7 +16,7 @@ from keras_optlab.engine import Optimizer
 
 
 class Nadam(Optimizer, family="adaptive"):
-    r"""Nadam: Adam with Nesterov's look ahead and a momentum that warms up.
+    r"""Nadam: Adam with Nesterov momentum and a warm-up of the momentum coefficient.
 
     With $\mu_t = \beta_1 (1 - \tfrac12\, 0.96^{\psi t})$ and
     $P_t = \mu_1 \cdots \mu_t$,
@@ -33,19 +33,19 @@ class Nadam(Optimizer, family="adaptive"):
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0.
-        momentum_decay: $\psi$ > 0, the speed of the warm-up. Keras runs it at 1, which
-            is the default here too; the paper and torch at 0.004, so that it lasts
-            250 times as long. optax has no warm-up at all.
-        **kwargs: What every `Optimizer` takes.
+        momentum_decay: $\psi$ > 0, the speed of the warm-up: 1 in Keras and here, 0.004
+            in the paper and torch, where the warm-up is 250 times as long. optax has
+            no warm-up.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Dozat (2016), Nadam with its schedule of the momentum.
+    Source: Dozat (2016), Nadam with its momentum schedule.
 
     >>> as_published = Nadam(0.002, epsilon=1e-8, momentum_decay=0.004)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     momentum_decay: FloatOrSchedule = Hyper(default=1.0, doc="speed ψ of the warm-up")
 

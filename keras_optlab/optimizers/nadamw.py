@@ -16,27 +16,27 @@ class NAdamW(Nadam, family="adaptive"):
     $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
       - \eta\, \hat m_t / (\sqrt{v_t / (1 - \beta_2^t)} + \epsilon)$$
 
-    with $\hat m_t$ and $v_t$ as in `Nadam`. This class only gives other defaults.
+    with $\hat m_t$ and $v_t$ as in `Nadam`. This class only changes defaults.
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the rate.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the learning rate.
         beta_1: As in `Nadam`.
         beta_2: As in `Nadam`.
         epsilon: As in `Nadam`.
-        momentum_decay: As in `Nadam`, but the paper's.
-        **kwargs: What every `Optimizer` takes.
+        momentum_decay: As in `Nadam`, with the paper's default.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Dozat (2016) for Nadam, Loshchilov and Hutter, 2017, arXiv:1711.05101, for
-    the decay; as torch's NAdam with `decoupled_weight_decay`. optax' nadamw has no
-    warm-up of the momentum.
+    the weight decay; as torch's NAdam with `decoupled_weight_decay`. optax' nadamw has
+    no momentum warm-up.
 
     >>> optimizer = NAdamW(2e-3, weight_decay=0.01)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.002)
     weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
+        default=0.01, within=">= 0", optional=True, doc="decoupled weight decay λ"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
     momentum_decay: FloatOrSchedule = Hyper(default=0.004, doc="speed ψ of the warm-up")

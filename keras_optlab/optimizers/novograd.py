@@ -16,7 +16,7 @@ from keras_optlab.engine import Optimizer
 
 
 class NovoGrad(Optimizer, family="layer-wise"):
-    r"""NovoGrad: momentum of gradients that are divided by their tensor's norm.
+    r"""NovoGrad: momentum on gradients normalized by one second moment per tensor.
 
     With $v_1 = \|g_1\|^2$ and $m_1 = g_1 / (\sqrt{v_1} + \epsilon) + \lambda \theta_0$,
 
@@ -31,8 +31,8 @@ class NovoGrad(Optimizer, family="layer-wise"):
         beta_2: $\beta_2$ in [0, 1); 0.98 is the paper's, where optax has 0.25 and
             TensorFlow Addons had 0.999.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$, here a part
-            of the momentum.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$, added
+            inside the momentum.
 
     Source: Ginsburg et al., 2019, arXiv:1905.11286, Algorithm 1.
 
@@ -40,8 +40,8 @@ class NovoGrad(Optimizer, family="layer-wise"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
-    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the momentum")
-    beta_2: FloatOrSchedule = Beta(default=0.98, doc="decay β₂ of the squared norm")
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="momentum decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.98, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False

@@ -18,7 +18,7 @@ from keras_optlab.engine import Optimizer
 
 
 class Prodigy(Optimizer, family="learning-rate-free"):
-    r"""Prodigy: Adam that finds its rate from how far the weights have come.
+    r"""Prodigy: Adam with rate from a growing estimate of the distance to the optimum.
 
     With $\beta_3 = \sqrt{\beta_2}$, $\eta_t = \eta\, d_{t-1}$, and sums over all
     weights of the model,
@@ -33,35 +33,35 @@ class Prodigy(Optimizer, family="learning-rate-free"):
       - \eta_t \frac{m_t}{\sqrt{v_t} + d_t \epsilon}$$
 
     Args:
-        learning_rate: $\eta$ >= 0, a factor on the rate that is found; leave it at 1,
-            or let a schedule bring it from 1 to 0.
+        learning_rate: $\eta$ >= 0, a factor on the estimated rate; leave it at 1, or
+            let a schedule decay it from 1 to 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        d0: $d_0$ > 0, the first estimate, which must be too small.
-        d_coef: $c$ > 0, the factor to try if the rate that is found does not suit.
-        growth_rate: Largest $d_t / d_{t-1}$ > 1; `None` is no bound.
-        bias_correction: Whether $\eta_t$ has Adam's corrections, as in optax.
-        safeguard_warmup: Whether $s_t$ takes $d_{t-1}$ in place of $\eta_t$, for a
+        d0: $d_0$ > 0, the first estimate; must be below the true distance.
+        d_coef: $c$ > 0, a factor on the estimate; tune it if the rate does not suit.
+        growth_rate: Bound > 1 on $d_t / d_{t-1}$ once $d > d_0$; `None` is no bound.
+        bias_correction: Whether $\eta_t$ includes Adam's bias corrections, as in optax.
+        safeguard_warmup: Whether $s_t$ uses $d_{t-1}$ in place of $\eta_t$, for a
             schedule that starts near 0.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$.
 
-    Source: Mishchenko and Defazio, 2023, arXiv:2306.06101, Algorithm 4, as the authors'
-    code scales it.
+    Source: Mishchenko and Defazio, 2023, arXiv:2306.06101, Algorithm 4, scaled as
+    in the authors' code.
 
     >>> optimizer = Prodigy(weight_decay=0.01)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1.0)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     d0: float = Hyper(default=1e-6, doc="first estimate d₀", adjustable=False)
     d_coef: FloatOrSchedule = Hyper(default=1.0, doc="factor c on the estimate")
     growth_rate: FloatOrSchedule | None = Hyper(
-        default=None, within="> 1", doc="largest growth of the estimate"
+        default=None, within="> 1", doc="largest growth factor of the estimate"
     )
-    bias_correction: bool = Flag(default=False, doc="Adam's corrections")
-    safeguard_warmup: bool = Flag(default=False, doc="estimate without the rate")
+    bias_correction: bool = Flag(default=False, doc="Adam's bias corrections")
+    safeguard_warmup: bool = Flag(default=False, doc="leave the rate out of s")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True

@@ -13,7 +13,7 @@ from keras_optlab.optimizers.proximal_sgd import ProximalSGD
 
 
 class ProximalAdagrad(ProximalSGD, family="proximal"):
-    r"""Proximal Adagrad: penalties act after Adagrad's step, with exact zeros.
+    r"""Proximal Adagrad: Adagrad, then L1 soft threshold (exact zeros), L2 shrinkage.
 
     $$G_t = G_{t-1} + g_t^2, \qquad \eta_t = \eta / \sqrt{G_t}, \qquad
       p_t = \theta_{t-1} - \eta_t\, g_t,$$
@@ -25,7 +25,7 @@ class ProximalAdagrad(ProximalSGD, family="proximal"):
         initial_accumulator_value: $G_0$ > 0.
         l1_regularization_strength: $\lambda_1$ >= 0.
         l2_regularization_strength: $\lambda_2$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Duchi and Singer (2009), with the rates of Duchi, Hazan and Singer (2011),
     as TensorFlow's ProximalAdagrad.
@@ -35,13 +35,13 @@ class ProximalAdagrad(ProximalSGD, family="proximal"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     initial_accumulator_value: float = Hyper(
-        default=0.1, doc="start of the sum G₀", adjustable=False
+        default=0.1, doc="initial accumulator G₀", adjustable=False
     )
     l1_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₁"
+        default=0.0, within=">= 0", doc="L1 strength λ₁"
     )
     l2_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₂"
+        default=0.0, within=">= 0", doc="L2 strength λ₂"
     )
 
     slots = (Slot("accumulator", init="initial_accumulator_value"),)

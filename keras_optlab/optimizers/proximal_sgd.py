@@ -12,7 +12,7 @@ from keras_optlab.engine import Optimizer
 
 
 class ProximalSGD(Optimizer, family="proximal"):
-    r"""Proximal gradient descent: penalties act after the step, with exact zeros.
+    r"""Proximal SGD: SGD, then L1 soft threshold (exact zeros), L2 shrinkage.
 
     $$p_t = \theta_{t-1} - \eta\, g_t, \qquad
       \theta_t = \frac{\operatorname{sign}(p_t) \max(|p_t| - \eta \lambda_1, 0)}
@@ -22,7 +22,7 @@ class ProximalSGD(Optimizer, family="proximal"):
         learning_rate: $\eta$ >= 0.
         l1_regularization_strength: $\lambda_1$ >= 0.
         l2_regularization_strength: $\lambda_2$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Duchi and Singer (2009), section 5, as TensorFlow's ProximalGradientDescent.
 
@@ -31,10 +31,10 @@ class ProximalSGD(Optimizer, family="proximal"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
     l1_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₁"
+        default=0.0, within=">= 0", doc="L1 strength λ₁"
     )
     l2_regularization_strength: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="strength λ₂"
+        default=0.0, within=">= 0", doc="L2 strength λ₂"
     )
 
     paper = Paper(
@@ -47,6 +47,6 @@ class ProximalSGD(Optimizer, family="proximal"):
         return self.proximal(w - h.learning_rate * g, h.learning_rate, h) - w, s
 
     def proximal(self, p, rate, h):
-        """Return where the penalties take a point."""
+        """Return the proximal map of both penalties at a point."""
         shrunk = soft_threshold(p, rate * h.l1_regularization_strength)
         return shrunk / (1 + rate * h.l2_regularization_strength)

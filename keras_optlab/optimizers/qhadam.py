@@ -16,7 +16,7 @@ from keras_optlab.engine import Optimizer
 
 
 class QHAdam(Optimizer, family="adaptive"):
-    r"""QHAdam: Adam whose two means are each mixed with the gradient at hand.
+    r"""QHAdam: Adam with both moments mixed with the current gradient and its square.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
@@ -25,31 +25,31 @@ class QHAdam(Optimizer, family="adaptive"):
       \frac{(1 - \nu_1)\, g_t + \nu_1 \hat m_t}
            {\sqrt{(1 - \nu_2)\, g_t^2 + \nu_2 \hat v_t} + \epsilon}$$
 
-    $\nu_1 = \nu_2 = 1$ is Adam with its epsilon outside the root.
+    $\nu_1 = \nu_2 = 1$ is Adam with epsilon outside the root.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        nu_1: $\nu_1$ in [0, 1].
-        nu_2: $\nu_2$ in [0, 1].
+        nu_1: $\nu_1$ in [0, 1], the weight of the first moment.
+        nu_2: $\nu_2$ in [0, 1], the weight of the second moment.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
-    Source: Ma and Yarats, 2018, arXiv:1810.06801, whose rule of thumb for $\nu_1$ and
-    $\beta_1$ is the default; the authors' code starts from Adam's, $\nu_1 = 1$.
+    Source: Ma and Yarats, 2018, arXiv:1810.06801; its rule of thumb for $\nu_1$ and
+    $\beta_1$ is the default. The authors' code defaults to Adam, $\nu_1 = 1$.
 
     >>> optimizer = QHAdam(1e-3, nu_1=0.7, beta_1=0.995)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.995, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.995, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     nu_1: FloatOrSchedule = Hyper(
-        default=0.7, within="[0, 1]", doc="share ν₁ of the mean"
+        default=0.7, within="[0, 1]", doc="weight ν₁ of the first moment"
     )
     nu_2: FloatOrSchedule = Hyper(
-        default=1.0, within="[0, 1]", doc="share ν₂ of the mean square"
+        default=1.0, within="[0, 1]", doc="weight ν₂ of the second moment"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 

@@ -14,20 +14,20 @@ from keras_optlab.engine import Optimizer
 
 
 class QHM(Optimizer, family="momentum"):
-    r"""QHM: a weighted mean of the step of gradient descent and that of momentum.
+    r"""QHM: a weighted average of a plain SGD step and a momentum step.
 
     $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad
       \theta_t = \theta_{t-1} - \eta\, [(1 - \nu)\, g_t + \nu\, m_t]$$
 
-    $\nu = 0$ is gradient descent, $\nu = 1$ momentum as an average, and $\nu = \beta$
-    Nesterov's.
+    $\nu = 0$ is gradient descent, $\nu = 1$ momentum as a moving average, and
+    $\nu = \beta$ Nesterov momentum.
 
     Args:
-        learning_rate: $\eta$ >= 0. The momentum is an average, so rates are
-            $1 / (1 - \beta)$ times those of `SGD(momentum=...)`; the paper has 1.
+        learning_rate: $\eta$ >= 0. $m_t$ is an average, so choose
+            $1 / (1 - \beta)$ times the rate of `SGD(momentum=...)`; the paper has 1.
         momentum: $\beta$ in [0, 1).
         nu: $\nu$ in [0, 1].
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Ma and Yarats, 2018, arXiv:1810.06801; its rule of thumb for $\beta$ and
     $\nu$ is the default.
@@ -36,8 +36,8 @@ class QHM(Optimizer, family="momentum"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.1)
-    momentum: FloatOrSchedule = Beta(default=0.999, doc="decay β of the mean")
-    nu: FloatOrSchedule = Hyper(default=0.7, within="[0, 1]", doc="share ν of the mean")
+    momentum: FloatOrSchedule = Beta(default=0.999, doc="momentum decay rate β")
+    nu: FloatOrSchedule = Hyper(default=0.7, within="[0, 1]", doc="momentum weight ν")
 
     slots = (Slot("m"),)
     paper = Paper(

@@ -16,7 +16,7 @@ from keras_optlab.engine import Optimizer
 
 
 class RAdam(Optimizer, family="adaptive"):
-    r"""RAdam: Adam without its adaptivity until the mean square can be trusted.
+    r"""RAdam: Adam, rectified for the variance of the second moment in early updates.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2,$$
@@ -34,20 +34,20 @@ class RAdam(Optimizer, family="adaptive"):
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
-        beta_2: $\beta_2$ in [0, 1); at 2/3 or less nothing is ever adaptive.
+        beta_2: $\beta_2$ in [0, 1); at 2/3 or less no update is adaptive.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Liu et al., 2019, arXiv:1908.03265, Algorithm 2. The paper compares
-    $\rho_t$ with 4, where $r_t$ is 0; the authors' code, torch and optax with 5, as
-    here.
+    $\rho_t$ with 4, where $r_t$ is 0. The authors' code, torch, optax and this class
+    compare with 5.
 
     >>> optimizer = RAdam(1e-3)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     slots = (Slot("m"), Slot("v"))

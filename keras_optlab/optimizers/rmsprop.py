@@ -18,25 +18,25 @@ from keras_optlab.engine import Optimizer
 
 
 class RMSprop(Optimizer, family="adaptive"):
-    r"""RMSprop: gradients divided by a running root mean square of themselves.
+    r"""RMSprop: the gradient divided by the square root of its second moment.
 
     $$S_t = \rho S_{t-1} + (1 - \rho) g_t^2, \qquad
       \theta_t = \theta_{t-1} - \eta\, g_t / \sqrt{S_t + \epsilon}$$
 
-    Centered, $S_t - \bar g_t^2$ takes the place of $S_t$, with $\bar g_t$ a moving
-    average of the gradients. With momentum,
+    If centered, $S_t - \bar g_t^2$ replaces $S_t$, with $\bar g_t$ a moving average of
+    the gradients. With momentum,
     $m_t = \mu m_{t-1} + \eta\, g_t / \sqrt{S_t + \epsilon}$ and
     $\theta_t = \theta_{t-1} - m_t$.
 
     Args:
         learning_rate: $\eta$ >= 0; 0.001 as in Keras, where torch has 0.01.
         rho: $\rho$ in [0, 1); 0.9 as in Keras, where torch's alpha is 0.99.
-        momentum: $\mu$ in [0, 1]; 0 keeps no state for it.
+        momentum: $\mu$ in [0, 1]; 0 needs no slot.
         epsilon: $\epsilon$ >= 0.
-        centered: Whether to divide by the standard deviation instead.
+        centered: Whether to divide by the gradient's standard deviation instead.
         epsilon_placement: `"inside"` the root as above and in Keras, or `"outside"` as
-            $\sqrt{S_t} + \epsilon$, which is torch's.
-        **kwargs: What every `Optimizer` takes.
+            $\sqrt{S_t} + \epsilon$, as in torch.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Tieleman and Hinton (2012), lecture 6e; centered with momentum: Graves,
     2013, arXiv:1308.0850, equations 38 to 41.
@@ -45,7 +45,7 @@ class RMSprop(Optimizer, family="adaptive"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    rho: FloatOrSchedule = Beta(default=0.9, doc="decay ρ of the mean square")
+    rho: FloatOrSchedule = Beta(default=0.9, doc="second-moment decay rate ρ")
     momentum: FloatOrSchedule = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     centered: bool = Flag(default=False, doc="divide by the standard deviation")

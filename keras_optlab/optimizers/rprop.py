@@ -15,36 +15,36 @@ from keras_optlab.engine import Optimizer
 
 
 class Rprop(Optimizer, family="sign"):
-    r"""Rprop: steps of their own size, longer while the gradient keeps its sign.
+    r"""Rprop: sign updates with per-weight step sizes that grow while signs persist.
 
     $$\Delta_t = \operatorname{clip}(\Delta_{t-1} \cdot \{\eta^+, \eta^-, 1\},
       \Delta_{\min}, \Delta_{\max})
       \quad\text{as}\quad g_{t-1} g_t \;\{> 0, < 0, = 0\},$$
     $$\theta_t = \theta_{t-1} - \Delta_t \operatorname{sign}(g_t)$$
 
-    and a gradient that has changed its sign counts as 0, here and at the next step. It
-    is meant for full batches: noise changes signs.
+    A gradient entry that has changed its sign counts as 0, in this step and the next.
+    Use full batches: noise changes signs.
 
     Args:
-        learning_rate: $\Delta_0$ > 0, the first step. What it is later has no effect.
+        learning_rate: $\Delta_0$ > 0, the initial size. Later changes have no effect.
         eta_minus: $\eta^-$ in (0, 1).
         eta_plus: $\eta^+$ > 1.
         min_step: $\Delta_{\min}$ > 0.
         max_step: $\Delta_{\max}$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Riedmiller and Braun (1993), in the form without backtracking (Igel and
-    Hüsken, 2000, iRprop-), which is torch's. optax 0.2.8 takes each step one update
+    Hüsken, 2000, iRprop-), as in torch. optax 0.2.8 takes each step one update
     late.
 
     >>> optimizer = Rprop(0.01, max_step=1.0)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
-    eta_minus: FloatOrSchedule = Hyper(default=0.5, within="(0, 1)", doc="shrinking η⁻")
-    eta_plus: FloatOrSchedule = Hyper(default=1.2, within="> 1", doc="growth η⁺")
-    min_step: FloatOrSchedule = Hyper(default=1e-6, doc="shortest step")
-    max_step: FloatOrSchedule = Hyper(default=50.0, doc="longest step")
+    eta_minus: FloatOrSchedule = Hyper(default=0.5, within="(0, 1)", doc="decrease η⁻")
+    eta_plus: FloatOrSchedule = Hyper(default=1.2, within="> 1", doc="increase η⁺")
+    min_step: FloatOrSchedule = Hyper(default=1e-6, doc="smallest step size")
+    max_step: FloatOrSchedule = Hyper(default=50.0, doc="largest step size")
 
     slots = (Slot("step"), Slot("g"))
     paper = Paper(

@@ -6,19 +6,18 @@ from keras_optlab.engine.wrapper import Wrapper
 
 
 class SAM(Wrapper, family="sharpness-aware"):
-    r"""SAM: the gradient of the worst point nearby, for flat minima.
+    r"""SAM: the gradient at weights moved uphill by a radius, to find flat minima.
 
     $$\epsilon = \rho\, \frac{g}{\|g\|_2}, \qquad
       \hat g = \nabla L(\theta + \epsilon)$$
 
-    with the norm over all weights, and the inner optimizer takes $\hat g$ for the
-    gradient. Both are of the same batch, with the same dropout masks; metrics and the
-    statistics of batch normalization are those at $\theta$. A train step takes twice as
-    long. It trains models by `compile` and `fit` only, and not under a `tf.distribute`
-    strategy.
+    with the norm over all weights. The inner optimizer receives $\hat g$ as the
+    gradient. Both passes use the same batch and dropout masks; metrics and batch
+    normalization statistics are those at $\theta$. A train step takes twice as long.
+    Train by `compile` and `fit` only, and not under a `tf.distribute` strategy.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
         sam_rho: $\rho$ >= 0, the radius.
 
     Source: Foret, Kleiner, Mobahi and Neyshabur, 2020, arXiv:2010.01412, Algorithm 1

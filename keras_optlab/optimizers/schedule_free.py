@@ -6,22 +6,22 @@ from keras_optlab.engine.wrapper import Wrapper
 
 
 class ScheduleFree(Wrapper, family="schedule-free"):
-    r"""Schedule-free: an average of another optimizer's path instead of a schedule.
+    r"""Schedule-free: an average of another optimizer's weights replaces rate decay.
 
-    With $u_t$ the step that the inner optimizer takes by the gradient at $y_t$,
+    With $u_t$ the inner optimizer's update from the gradient at $y_t$,
 
     $$z_{t+1} = z_t + u_t - \eta_t \lambda y_t, \qquad
       x_{t+1} = (1 - c_t)\, x_t + c_t\, z_{t+1}, \qquad
       y_{t+1} = (1 - \beta)\, z_{t+1} + \beta\, x_{t+1}$$
 
-    and $c_t$, $\eta_t$ and where the weights are as in `ScheduleFreeSGD`. The
-    interpolation takes the part of momentum; the inner optimizer should have none.
+    with $c_t$, $\eta_t$ and both sets of weights as in `ScheduleFreeSGD`. The
+    interpolation replaces momentum; the inner optimizer should have none.
 
     Args:
-        optimizer: The inner optimizer, any of ours that takes one step at a time.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer` without averaging.
         interpolation: $\beta$ in (0, 1).
-        average_warmup: $T$ >= 0 updates.
-        average_power: $r$ >= 0.
+        average_warmup: $T$ >= 0 updates of warm-up.
+        average_power: $r$ >= 0, the power of the rate in $c_t$.
 
     Source: Defazio et al., 2024, arXiv:2405.15682. optax' `schedule_free` takes the
     first step of a warm-up with a rate of 0.
@@ -34,10 +34,10 @@ class ScheduleFree(Wrapper, family="schedule-free"):
         default=0.9, within="(0, 1)", doc="interpolation β"
     )
     average_warmup: FloatOrSchedule = Hyper(
-        default=0, within=">= 0", doc="updates T of warm-up"
+        default=0, within=">= 0", doc="warm-up updates T"
     )
     average_power: FloatOrSchedule = Hyper(
-        default=2.0, within=">= 0", doc="power r of the rate in the average"
+        default=2.0, within=">= 0", doc="power r of the rate in the average's weights"
     )
 
     slots = (free.STEPS,)

@@ -17,39 +17,39 @@ from keras_optlab.engine import Optimizer
 
 
 class ScheduleFreeAdamW(Optimizer, family="schedule-free"):
-    r"""Schedule-free AdamW: an average of the path instead of a decaying rate.
+    r"""Schedule-free AdamW: an average of the weights replaces learning-rate decay.
 
     $$v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2, \qquad
       z_{t+1} = z_t - \eta_t \left(
       \frac{g_t}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon} + \lambda y_t \right)$$
 
-    and $x$, $y$, $\eta_t$ and where the weights are as in `ScheduleFreeSGD`.
+    with $x$, $y$, $\eta_t$ and both sets of weights as in `ScheduleFreeSGD`.
 
     Args:
-        learning_rate: $\eta$ >= 0, one to ten times that of AdamW with a schedule.
+        learning_rate: $\eta$ >= 0, 1 to 10 times the rate of AdamW with a schedule.
         beta_1: $\beta_1$ in (0, 1), the interpolation.
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0.
-        warmup_steps: $T$ >= 0 updates.
-        weight_lr_power: $r$ >= 0.
-        **kwargs: What every `Optimizer` takes; `weight_decay` is $\lambda$.
+        warmup_steps: $T$ >= 0 updates of warm-up.
+        weight_lr_power: $r$ >= 0, the power of the rate in $c_t$.
+        **kwargs: Arguments of every `Optimizer`; `weight_decay` is $\lambda$.
 
-    Source: Defazio et al., 2024, arXiv:2405.15682, Algorithm 1, with the weights of the
-    authors' code. Keras' class of this name averages all steps alike, leaves $y$ in the
-    model after training, and on TensorFlow and torch reads $z$ after it was written.
+    Source: Defazio et al., 2024, arXiv:2405.15682, Algorithm 1, with $c_t$ of the
+    authors' code. Keras' class of this name averages all steps alike, leaves $y$ in
+    the model after training, and on TensorFlow and torch reads $z$ after overwriting.
 
     >>> optimizer = ScheduleFreeAdamW(2.5e-3, warmup_steps=100, weight_decay=0.01)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.0025)
     beta_1: FloatOrSchedule = Beta(default=0.9, within="(0, 1)", doc="interpolation β₁")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
     warmup_steps: FloatOrSchedule = Hyper(
-        default=0, within=">= 0", doc="updates T of warm-up"
+        default=0, within=">= 0", doc="warm-up updates T"
     )
     weight_lr_power: FloatOrSchedule = Hyper(
-        default=2.0, within=">= 0", doc="power r of the rate in the average"
+        default=2.0, within=">= 0", doc="power r of the rate in the average's weights"
     )
 
     slots = (free.STEPS, Slot("v"))

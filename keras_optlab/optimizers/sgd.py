@@ -13,21 +13,21 @@ from keras_optlab.engine import Optimizer
 
 
 class SGD(Optimizer, family="momentum"):
-    r"""Stochastic gradient descent, with momentum or Nesterov's acceleration.
+    r"""SGD: stochastic gradient descent, optionally with momentum or Nesterov momentum.
 
     $$v_t = \mu v_{t-1} - \eta g_t, \qquad
       \theta_t = \theta_{t-1} + v_t, \quad\text{or Nesterov's}\quad
       \theta_t = \theta_{t-1} + \mu v_t - \eta g_t$$
 
-    and $\theta_t = \theta_{t-1} - \eta g_t$ without momentum. The rate is inside the
-    velocity, as in Keras; torch and optax multiply by it outside, which differs as soon
-    as the rate changes. `Momentum` has the textbook forms.
+    and $\theta_t = \theta_{t-1} - \eta g_t$ without momentum. The velocity includes the
+    rate, as in Keras; torch and optax multiply the velocity by the rate, which differs
+    once the rate changes. `Momentum` has the textbook forms.
 
     Args:
         learning_rate: $\eta$ >= 0; 0.01 as in Keras, where torch has 0.001.
-        momentum: $\mu$ in [0, 1]; 0 keeps no state.
-        nesterov: Whether to use Nesterov's form.
-        **kwargs: What every `Optimizer` takes.
+        momentum: $\mu$ in [0, 1]; 0 needs no slot.
+        nesterov: Whether to use Nesterov momentum.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Robbins and Monro (1951) without momentum; Sutskever, Martens, Dahl and
     Hinton (2013), equations 1 to 4, with it.
@@ -37,7 +37,7 @@ class SGD(Optimizer, family="momentum"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
     momentum: FloatOrSchedule = Hyper(default=0.0, within="[0, 1]", doc="momentum μ")
-    nesterov: bool = Flag(default=False, doc="Nesterov's form")
+    nesterov: bool = Flag(default=False, doc="Nesterov momentum")
 
     slots = (Slot("v", when="momentum"),)
     paper = Paper(

@@ -17,11 +17,11 @@ from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
-AXES = 6  # of a weight, at most
+AXES = 6  # most axes of a weight
 
 
 def statistics(axis: int, weight: Weight) -> Shape | None:
-    """Return the shape of what is kept for an axis: a matrix, or its diagonal."""
+    """Return the shape of an axis' statistics: a matrix, or its diagonal."""
     if axis >= max(len(weight.shape), 1):
         return None
     n = weight.shape[axis] if weight.shape else 1
@@ -29,17 +29,17 @@ def statistics(axis: int, weight: Weight) -> Shape | None:
 
 
 def roots(axis: int, weight: Weight) -> Shape | None:
-    """Return the shape of an inverse root that is used more than once."""
+    """Return the shape of an inverse root, which is stored if `period` > 1."""
     shape = statistics(axis, weight)
     again = weight.values.period > 1 and shape is not None and len(shape) == 2
     return shape if again else None
 
 
 class Shampoo(Optimizer, family="matrix"):
-    r"""Shampoo: a matrix for each axis takes the correlations out of the gradient.
+    r"""Shampoo: the gradient, preconditioned along each axis by an inverse matrix root.
 
-    For a weight of $k$ axes, with $G^{(i)}$ the gradient as a matrix whose rows are the
-    positions along axis $i$, and $\times_i$ the product along that axis,
+    For a weight of $k$ axes, with $G^{(i)}$ the gradient unfolded into a matrix with a
+    row for each position along axis $i$, and $\times_i$ the product along that axis,
 
     $$L_t^{(i)} = L_{t-1}^{(i)} + G_t^{(i)} G_t^{(i)\top}, \qquad
       L_0^{(i)} = \epsilon I,$$
@@ -49,10 +49,10 @@ class Shampoo(Optimizer, family="matrix"):
     Args:
         learning_rate: $\eta$ >= 0.
         epsilon: $\epsilon$ > 0.
-        period: Updates >= 1 for which the roots are used; their eigendecompositions are
-            what a step costs. The paper has 1, and more in practice.
-        max_size: Of an axis that is longer than this only the diagonal is kept.
-        **kwargs: What every `Optimizer` takes.
+        period: Number of updates >= 1 that use the same roots; eigendecompositions
+            dominate the cost of a step. The paper has 1, and more in practice.
+        max_size: Longest axis with a full matrix; longer axes keep only its diagonal.
+        **kwargs: Arguments of every `Optimizer`.
 
     Raises:
         ValueError: if a weight has more than six axes.
@@ -64,9 +64,9 @@ class Shampoo(Optimizer, family="matrix"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.1)
-    epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="start ε of the matrices")
+    epsilon: FloatOrSchedule = Hyper(default=1e-4, doc="initial diagonal ε")
     period: int = Hyper(
-        default=1, within=">= 1", integer=True, adjustable=False, doc="use of roots"
+        default=1, within=">= 1", integer=True, adjustable=False, doc="reuse of roots"
     )
     max_size: int = Hyper(
         default=1024, within=">= 0", integer=True, adjustable=False, doc="longest axis"
@@ -104,7 +104,7 @@ class Shampoo(Optimizer, family="matrix"):
         return -h.learning_rate * u, s
 
     def root(self, i, rows, s, h, order):
-        """Return the slots with an axis' sums, and the inverse root of these."""
+        """Return the slots with an axis' new statistics, and their inverse root."""
         name, held = f"l_{i}", f"root_{i}"
         old = getattr(s, name)
         if len(old.shape) == 1:

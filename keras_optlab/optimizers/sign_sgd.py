@@ -7,13 +7,13 @@ from keras_optlab.engine import Optimizer
 
 
 class SignSGD(Optimizer, family="sign"):
-    r"""signSGD: every weight moves by the same amount, against its gradient.
+    r"""signSGD: the sign of the gradient times the learning rate.
 
     $$\theta_t = \theta_{t-1} - \eta \operatorname{sign}(g_t)$$
 
     Args:
-        learning_rate: $\eta$ >= 0, by how much.
-        **kwargs: What every `Optimizer` takes.
+        learning_rate: $\eta$ >= 0, by which every weight moves.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
     Algorithm 1.

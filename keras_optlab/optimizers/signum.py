@@ -15,15 +15,15 @@ from keras_optlab.engine import Optimizer
 
 
 class Signum(Optimizer, family="sign"):
-    r"""Signum: the sign of a momentum.
+    r"""Signum: the sign of the moving average of the gradients.
 
     $$m_t = \beta m_{t-1} + (1 - \beta) g_t, \qquad
       \theta_t = \theta_{t-1} - \eta \operatorname{sign}(m_t)$$
 
     Args:
-        learning_rate: $\eta$ >= 0, by how much every weight moves.
+        learning_rate: $\eta$ >= 0, by which every weight moves.
         momentum: $\beta$ in [0, 1).
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
     Algorithm 2.
@@ -32,7 +32,7 @@ class Signum(Optimizer, family="sign"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1e-3)
-    momentum: FloatOrSchedule = Beta(default=0.9, doc="decay β of the mean")
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum decay rate β")
 
     slots = (Slot("m"),)
     paper = Paper(

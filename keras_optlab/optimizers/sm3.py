@@ -17,20 +17,20 @@ from keras_optlab.core.numerics import ema, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
-AXES = 6  # of a weight, at most
+AXES = 6  # most axes of a weight
 
 
 def along(axis: int, weight: Weight) -> Shape | None:
-    """Return the shape of what is kept for one axis of a weight."""
+    """Return the shape of the accumulator for one axis of a weight."""
     if axis == 0 and not weight.shape:
         return ()
     return weight.shape[axis : axis + 1] or None
 
 
 class SM3(Optimizer, family="memory-efficient"):
-    r"""SM3: Adagrad with a sum for each row and each column, not for each weight.
+    r"""SM3: Adagrad with one accumulator per row and per column, not per weight.
 
-    For each axis $r$ a vector $\mu^{(r)}$; for each entry $i$, with $i_r$ its position
+    With a vector $\mu^{(r)}$ for each axis $r$, and $i_r$ the position of entry $i$
     along $r$,
 
     $$\nu_t(i) = \min_r \mu_{t-1}^{(r)}(i_r) + g_t(i)^2, \qquad
@@ -40,21 +40,21 @@ class SM3(Optimizer, family="memory-efficient"):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        momentum: $\beta$ in [0, 1); 0 keeps no state for it.
+        momentum: $\beta$ in [0, 1); 0 needs no slot.
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Raises:
         ValueError: if a weight has more than six axes.
 
     Source: Anil, Gupta, Koren and Singer, 2019, arXiv:1901.11150, SM3-II, with momentum
-    as an average, as optax and the authors have it.
+    as a moving average, as in optax and the authors' code.
 
     >>> optimizer = SM3(0.1)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.1)
-    momentum: FloatOrSchedule = Beta(default=0.9, doc="decay β of the mean")
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum decay rate β")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     elementwise = False

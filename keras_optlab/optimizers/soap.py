@@ -19,11 +19,11 @@ from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
-AXES = 6  # of a weight, at most
+AXES = 6  # most axes of a weight
 
 
 def squared(axis: int, weight: Weight) -> Shape | None:
-    """Return the shape of the matrices of an axis, if it is turned."""
+    """Return the shape of an axis' matrices, if the axis is rotated."""
     shape = weight.shape
     if len(shape) < 2 or axis >= len(shape) or shape[axis] > weight.values.max_size:
         return None
@@ -31,33 +31,33 @@ def squared(axis: int, weight: Weight) -> Shape | None:
 
 
 class SOAP(Optimizer, family="matrix"):
-    r"""SOAP: Adam in the slowly turning eigenbasis of Shampoo's matrices.
+    r"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, renewed periodically.
 
-    For each axis $i$ of a weight, with $G^{(i)}$ the gradient as a matrix whose rows
-    are the positions along it, $L^{(i)}_t = \beta_2 L^{(i)}_{t-1} + (1 - \beta_2)
-    G_t^{(i)} G_t^{(i)\top}$, and $Q^{(i)}$ its eigenvectors. A hat means turned into
-    the basis by all $Q^{(i)\top}$:
+    For each axis $i$ of a weight, $G^{(i)}$ is the gradient unfolded into a matrix with
+    a row for each position along $i$, $L^{(i)}_t = \beta_2 L^{(i)}_{t-1} + (1 -
+    \beta_2) G_t^{(i)} G_t^{(i)\top}$, and $Q^{(i)}$ holds its eigenvectors.
+    A hat means rotated into the basis by all $Q^{(i)\top}$:
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
       v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, \hat g_t^2,$$
     $$\theta_t = \theta_{t-1} - \eta\,
       \frac{\sqrt{1 - \beta_2^{t-1}}}{1 - \beta_1^{t-1}}
       \Bigl[\frac{\hat m_t}{\sqrt{v_t} + \epsilon}\Bigr]
-      \text{ turned back by all } Q^{(i)}$$
+      \text{ rotated back by all } Q^{(i)}$$
 
-    The first gradient only makes the basis, and no gradient is turned by one that it
-    was part of. Every $f$ updates each $Q$ takes one step of power iteration,
-    $Q \leftarrow \operatorname{qr}(L Q)$, ordered by the eigenvalues it finds. Vectors
+    The first gradient only initializes the basis. Each gradient is rotated by the basis
+    from before it. Every $f$ updates, each $Q$ takes one step of power iteration,
+    $Q \leftarrow \operatorname{qr}(L Q)$, ordered by the estimated eigenvalues. Vectors
     and scalars take Adam's step.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        period: $f$ >= 1 updates.
-        max_size: An axis that is longer than this is not turned.
+        period: $f$ >= 1 updates between steps of $Q$.
+        max_size: Longest axis that is rotated.
         epsilon: $\epsilon$ >= 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Raises:
         ValueError: if a weight has more than six axes.
@@ -68,10 +68,10 @@ class SOAP(Optimizer, family="matrix"):
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.003)
-    beta_1: FloatOrSchedule = Beta(default=0.95, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.95, doc="decay β₂ of the mean squares")
+    beta_1: FloatOrSchedule = Beta(default=0.95, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.95, doc="second-moment decay rate β₂")
     period: int = Hyper(
-        default=10, within=">= 1", integer=True, adjustable=False, doc="updates f"
+        default=10, within=">= 1", integer=True, adjustable=False, doc="basis period f"
     )
     max_size: int = Hyper(
         default=2048, within=">= 1", integer=True, adjustable=False, doc="longest axis"
@@ -123,13 +123,13 @@ class SOAP(Optimizer, family="matrix"):
         return -h.alpha_t * u, s
 
     def turn(self, x, s, axes):
-        """Return a tensor in the eigenbasis."""
+        """Return a tensor, rotated into the eigenbasis."""
         for i in axes:
             x = times_along(x, ops.transpose(getattr(s, f"q_{i}")), i)
         return x
 
     def next_basis(self, i, rows, s, h, t):
-        """Return the slots with an axis' next matrix and, if due, its basis."""
+        """Return the slots with an axis' next matrix and, if due, its next basis."""
         old, q = getattr(s, f"l_{i}"), getattr(s, f"q_{i}")
         total = ema(old, rows @ ops.transpose(rows), h.beta_2)
         due = h.due > 0

@@ -17,7 +17,7 @@ from keras_optlab.engine import Optimizer
 
 
 class Sophia(Optimizer, family="curvature"):
-    r"""Sophia: momentum over the Hessian's diagonal, clipped entry by entry.
+    r"""Sophia: first moment over an estimated Hessian diagonal, clipped per weight.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
       h_t = \beta_2 h_{t-k} + (1 - \beta_2)\, z \odot H z \ \text{every } k \text{
@@ -26,35 +26,35 @@ class Sophia(Optimizer, family="curvature"):
     $$\theta_t = \theta_{t-1} - \eta\,
       \operatorname{clip}\!\left(\frac{m_t}{\max(\gamma h_t, \epsilon)}, \rho\right)$$
 
-    with Hutchinson's estimate for a random sign vector $z$. The product $H z$ is of the
-    loss of the same batch; every $k$-th train step takes about three times as long as
-    the others. It trains models by `compile` and `fit` only, and not under a
+    $z \odot H z$ is Hutchinson's estimate, with a random sign vector $z$ and the
+    Hessian $H$ of the same batch's loss. Every $k$-th train step takes about three
+    times as long as the others. Train by `compile` and `fit` only, and not under a
     `tf.distribute` strategy.
 
     Args:
         learning_rate: $\eta$ >= 0.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
-        gamma: $\gamma$ > 0; about a third of the entries should not be clipped.
+        gamma: $\gamma$ > 0; tune it until about a third of the entries are not clipped.
         clip_threshold: $\rho$ > 0.
         epsilon: $\epsilon$ > 0.
         period: $k$ >= 1 updates.
         seed: An integer >= 0, for $z$.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Liu, Li, Hall, Liang and Ma, 2023, arXiv:2305.14342, Algorithm 3 with
-    Algorithm 1 (Sophia-H). The Hessian is that of the present update; optax' `sophia`
-    takes the last one's, so that its first step is one of signs, and corrects the bias
-    of $m$.
+    Algorithm 1 (Sophia-H). An update uses the Hessian of its own batch; optax'
+    `sophia` uses the one before, so its first step is a sign step, and bias-corrects
+    $m$.
 
     >>> optimizer = Sophia(1e-4, weight_decay=0.1)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=1e-4)
-    beta_1: FloatOrSchedule = Beta(default=0.96, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the diagonal")
-    gamma: FloatOrSchedule = Hyper(default=0.01, doc="factor γ on the diagonal")
-    clip_threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest entry ρ")
+    beta_1: FloatOrSchedule = Beta(default=0.96, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="Hessian decay rate β₂")
+    gamma: FloatOrSchedule = Hyper(default=0.01, doc="factor γ on the Hessian diagonal")
+    clip_threshold: FloatOrSchedule = Hyper(default=1.0, doc="clipping threshold ρ")
     epsilon: FloatOrSchedule = Hyper(default=1e-12, doc="stabilizer ε")
     period: int = Hyper(
         default=10, within=">= 1", integer=True, adjustable=False, doc="period k"

@@ -19,17 +19,17 @@ from keras_optlab.engine import Optimizer
 
 
 class SPAM(Optimizer, family="adaptive"):
-    r"""SPAM: Adam that clips spikes, and forgets its means now and then.
+    r"""SPAM: Adam with spike clipping and periodic reset of the moments.
 
-    Every $T$ updates the means are set to zero, and the rate warms up anew: $k$ updates
-    after a reset it is $1 - 0.99\, [1 + \cos(\pi k / (W + 1))] / 2$ of what it was, as
-    long as $k < W$. From $N$ updates after a reset on, $g_t^2$ is at most
-    $\theta_c v_{t-1}$:
+    Every $T$ updates, both moments are reset to zero and the rate warms up: $k < W$
+    updates after a reset it is multiplied by
+    $1 - 0.99\, [1 + \cos(\pi k / (W + 1))] / 2$. From $N$ updates after a reset on,
+    $g_t^2$ is clipped to $\theta_c v_{t-1}$:
 
     $$\tilde g_t = \operatorname{sign}(g_t)
       \min\bigl(|g_t|, \sqrt{\theta_c v_{t-1}}\bigr),$$
 
-    and `Adam` takes $\tilde g_t$ in place of $g_t$.
+    and `Adam` uses $\tilde g_t$ as the gradient.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -39,26 +39,26 @@ class SPAM(Optimizer, family="adaptive"):
         reset_every: $T$ >= 1 updates.
         warmup_steps: $W$ >= 0 updates.
         clip_after: $N$ >= 0 updates.
-        epsilon: $\epsilon$ >= 0, in the place that `"hat"` is in `Adam`.
-        **kwargs: What every `Optimizer` takes.
+        epsilon: $\epsilon$ >= 0, placed as `"hat"` in `Adam`.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Huang et al., 2025, arXiv:2501.06842, Algorithm 1, as in the authors' code:
-    bias corrections are not started anew, and the mask that updates a part of the
-    entries is left out, as it is by default. pytorch_optimizer 4.1 is one step ahead in
+    a reset does not restart bias correction, and the mask that updates only a part of
+    the entries, off by default, is left out. pytorch_optimizer 4.1 is one step ahead in
     the warm-up.
 
     >>> optimizer = SPAM(1e-3, reset_every=1000)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the mean square")
-    threshold: FloatOrSchedule = Hyper(default=5000.0, doc="threshold θ of a spike")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
+    threshold: FloatOrSchedule = Hyper(default=5000.0, doc="spike threshold θ")
     reset_every: int = Hyper(
         default=500, within=">= 1", doc="updates T between resets", integer=True
     )
     warmup_steps: int = Hyper(
-        default=150, within=">= 0", doc="updates W of warm-up", integer=True
+        default=150, within=">= 0", doc="warm-up updates W", integer=True
     )
     clip_after: int = Hyper(
         default=20, within=">= 0", doc="updates N without clipping", integer=True

@@ -16,10 +16,10 @@ from keras_optlab.engine import Optimizer
 
 
 class StableAdamW(Optimizer, family="adaptive"):
-    r"""StableAdamW: AdamW that slows down where the mean square lags the gradient.
+    r"""StableAdamW: AdamW with Adafactor's per-tensor update clipping.
 
-    With $\hat\beta = \beta (1 - \beta^{t-1}) / (1 - \beta^t)$, which needs no bias
-    correction, and a rate for each tensor,
+    With $\hat\beta = \beta (1 - \beta^{t-1}) / (1 - \beta^t)$, which includes bias
+    correction, and one rate $\eta_t$ per tensor,
 
     $$m_t = \hat\beta_1 m_{t-1} + (1 - \hat\beta_1) g_t, \qquad
       v_t = \hat\beta_2 v_{t-1} + (1 - \hat\beta_2) g_t^2,$$
@@ -31,11 +31,11 @@ class StableAdamW(Optimizer, family="adaptive"):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        weight_decay: $\lambda$ >= 0 or `None`, multiplied by the tensor's rate.
+        weight_decay: $\lambda$ >= 0 or `None`, multiplied by $\eta_t$.
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ > 0.
-        **kwargs: What every `Optimizer` takes.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Wortsman et al., 2023, arXiv:2304.13013, Algorithm 2.
 
@@ -44,10 +44,10 @@ class StableAdamW(Optimizer, family="adaptive"):
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
     weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.01, within=">= 0", optional=True, doc="decoupled decay λ"
+        default=0.01, within=">= 0", optional=True, doc="decoupled weight decay λ"
     )
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.99, doc="decay β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.99, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="stabilizer ε")
 
     elementwise = False

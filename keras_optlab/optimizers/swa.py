@@ -8,20 +8,20 @@ from keras_optlab.engine.wrapper import Wrapper
 
 
 class SWA(Wrapper, family="averaging"):
-    r"""SWA: the plain average of the weights along the last part of the way.
+    r"""SWA: the equal-weight average of late training weights, for evaluation.
 
-    From update $t_0$ on, every $c$ updates, with $n$ the number of weights averaged
+    Every $c$ updates from update $t_0$ on, with $n$ the number of weights averaged
     before,
 
     $$a \leftarrow \frac{n\, a + \theta_t}{n + 1}$$
 
-    until then $a = \theta_t$. The inner optimizer goes on from $\theta_t$, best with a
-    constant or cyclical rate; the weights are $a$ where those of `EMA` are.
+    Before that, $a = \theta_t$. Train $\theta$ at a constant or cyclical rate; the
+    model holds the evaluation weights $a$ as in `EMA`.
 
     Args:
-        optimizer: The inner optimizer, any of ours.
-        average_from: $t_0$ >= 1, an update.
-        average_period: $c$ >= 1 updates, often those of an epoch.
+        optimizer: The inner optimizer, any keras_optlab `Optimizer`.
+        average_from: $t_0$ >= 1, the first update of the average.
+        average_period: $c$ >= 1 updates, often one epoch.
 
     Source: Izmailov et al., 2018, arXiv:1803.05407, Algorithm 1.
 
@@ -33,7 +33,7 @@ class SWA(Wrapper, family="averaging"):
         default=1, within=">= 1", integer=True, doc="first update t₀ of the average"
     )
     average_period: FloatOrSchedule = Hyper(
-        default=1, within=">= 1", integer=True, doc="updates c between two weights"
+        default=1, within=">= 1", integer=True, doc="updates c between averaged weights"
     )
 
     slots = (Slot("weight_average", init="weight"),)

@@ -16,7 +16,7 @@ from keras_optlab.engine import Optimizer
 
 
 class Yogi(Optimizer, family="adaptive"):
-    r"""Yogi: Adam whose mean square falls no faster than it rises.
+    r"""Yogi: Adam with an additive update of the second moment, so it falls slowly.
 
     $$m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad
       v_t = v_{t-1} - (1 - \beta_2) \operatorname{sign}(v_{t-1} - g_t^2)\, g_t^2,$$
@@ -28,22 +28,22 @@ class Yogi(Optimizer, family="adaptive"):
         beta_1: $\beta_1$ in [0, 1).
         beta_2: $\beta_2$ in [0, 1).
         epsilon: $\epsilon$ >= 0.
-        initial_accumulator_value: $v_0$ >= 0; the paper takes it from a first batch.
-        **kwargs: What every `Optimizer` takes.
+        initial_accumulator_value: $v_0$ >= 0; the paper computes it from a first batch.
+        **kwargs: Arguments of every `Optimizer`.
 
     Source: Zaheer et al. (2018), Algorithm 2, which has no bias correction; optax and
-    TensorFlow Addons have it, as here. $m_0$ is 0 as in the latter, where optax starts
-    it at $v_0$ as well.
+    TensorFlow Addons have it, as here. $m_0$ is 0 as in TensorFlow Addons; optax starts
+    $m$ at $v_0$ too.
 
     >>> optimizer = Yogi(0.01)
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
-    beta_1: FloatOrSchedule = Beta(default=0.9, doc="decay β₁ of the mean")
-    beta_2: FloatOrSchedule = Beta(default=0.999, doc="rate 1 - β₂ of the mean square")
+    beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
+    beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-3, within=">= 0", doc="stabilizer ε")
     initial_accumulator_value: float = Hyper(
-        default=1e-6, within=">= 0", doc="start of the mean square v₀", adjustable=False
+        default=1e-6, within=">= 0", doc="initial second moment v₀", adjustable=False
     )
 
     slots = (Slot("m"), Slot("v", init="initial_accumulator_value"))

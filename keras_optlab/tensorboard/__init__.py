@@ -1,4 +1,4 @@
-"""What TensorBoard reads, written without TensorFlow."""
+"""TensorBoard event files and their contents, written without TensorFlow."""
 
 from keras_optlab.tensorboard.configuration import (
     check_hparams,

@@ -1,4 +1,4 @@
-"""What a training was started with, as tables of Markdown and as hyperparameters.
+"""The configuration of a training, as Markdown tables and as hyperparameters.
 
 Objects are described from their public attributes and configurations. Serializing the
 compiled model would be shorter, but makes Keras import TensorFlow on every backend.
@@ -34,11 +34,11 @@ def configuration(
 
     Args:
         model: the model.
-        optimizer: what trains it, or `None` if that is not known.
+        optimizer: the optimizer that trains it, or `None` if unknown.
         fit: further facts about the training, by name.
 
     Returns:
-        A table each for `training`, `optimizer`, `model` and `versions`.
+        Markdown tables by name: `training`, `optimizer`, `model` and `versions`.
     """
     started = time.strftime("%Y-%m-%d %H:%M:%S %z")
     return {
@@ -50,9 +50,9 @@ def configuration(
 
 
 def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
-    """Return an optimizer's class, its rate, and what else is not as by default.
+    """Return an optimizer's class, learning rate and non-default arguments.
 
-    Of `None` nothing is known.
+    `None` gives an empty dict.
 
     >>> from keras_optlab import optimizers, schedules
     >>> decay = schedules.Cosine(0.02, steps=100)
@@ -67,13 +67,13 @@ def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     parameters = inspect.signature(type(inner)).parameters
     default = {k: describe(p.default) for k, p in parameters.items()}
-    default["learning_rate"] = ""  # always of interest
+    default["learning_rate"] = ""  # always shown
     changed = {k: v for k, v in facts.items() if describe(v) != default.get(k)}
     return {"optimizer": name, **{k: _simple(v) for k, v in changed.items()}}
 
 
 def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
-    """Return what a user wants shown beside these, or raise what is wrong with it.
+    """Check hyperparameters that a user adds, and return them as Python values.
 
     >>> check_hparams({"layers": [128, 10]})
     Traceback (most recent call last):
@@ -82,7 +82,7 @@ def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
     """
     if not isinstance(hparams, Mapping):
         raise TypeError(
-            "`hparams` must be a dict of what to show, such as {'batch_size': 128}. "
+            "`hparams` must be a dict of values by name, such as {'batch_size': 128}. "
             f"Received: hparams={hparams!r}"
         )
     plain = {
@@ -111,7 +111,7 @@ def _simple(value: Any) -> bool | int | float | str:
 
 
 def describe(value: Any) -> str:
-    """Write an argument as code reads: objects by their configuration.
+    """Return an argument as code; objects show their configuration.
 
     >>> describe([keras.losses.MeanSquaredError(), {"beta_1": 0.9}, len])
     '[MeanSquaredError(name=mean_squared_error, ...), {beta_1: 0.9}, len]'
@@ -132,7 +132,7 @@ def describe(value: Any) -> str:
 
 
 def _call(name: str, config: Any) -> str:
-    if not isinstance(config, Mapping):  # of a function: its name
+    if not isinstance(config, Mapping):  # the name of a function
         return str(config)
     given = (f"{k}={describe(v)}" for k, v in config.items() if v is not None)
     return f"{name}({', '.join(given)})"
@@ -141,13 +141,13 @@ def _call(name: str, config: Any) -> str:
 def _config(value: Any) -> dict[str, Any]:
     try:
         return value.get_config()
-    except Exception:  # a class of the user's that was never meant to be saved
+    except Exception:  # a user's class that cannot be serialized
         return {}
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
     if optimizer is None:
-        return {"class": "not known: the model's own takes no step"}
+        return {"class": "unknown: the model's optimizer takes no step"}
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     outer = None if inner is optimizer else type(optimizer).__name__
     facts = {"class": type(inner).__name__, "inside": outer}
@@ -215,16 +215,16 @@ def _is_empty(value: Any) -> bool:
 
 
 def _name(name: str) -> str:
-    """Return a name as code, if that can be; entities mean nothing in code."""
+    """Return a name as code, or escaped if it has characters that code cannot."""
     return f"`{name}`" if re.fullmatch(r"[\w ./:-]+", name) else _cell(name)
 
 
-# Markdown leaves an underscore within a word alone, and brackets that are no link.
+# Markdown ignores underscores within words, and brackets that are not a link.
 MARKDOWN = re.compile(r"[\\`*|~]|\](?=[(\[:])|(?<![^\W_])_+|_+(?![^\W_])")
 
 
 def _cell(text: str) -> str:
-    """Return a text that a cell of a table of Markdown shows as it is.
+    """Escape a text so that a cell of a Markdown table shows it unchanged.
 
     >>> _cell("one | *not* bold <b>")
     'one &#124; &#42;not&#42; bold &lt;b&gt;'

@@ -1,8 +1,8 @@
-"""Event files, written with the `tensorboard` package alone.
+"""Event files, written with the `tensorboard` package and without TensorFlow.
 
-`tensorboard.summary.writer.EventFileWriter` would do, but imports TensorFlow wherever
-it is installed, and writes in a thread of its own that a full disk ends with a
-traceback. And its checksums, in pure Python, take longer than all the rest.
+`tensorboard.summary.writer.EventFileWriter` is not used: it imports TensorFlow if that
+is installed, and it writes in a thread that dies with a traceback on a full disk. Its
+checksums are in pure Python and take longer than everything else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 
 class EventWriter:
-    """Writes one event file: what there is to see of one run.
+    """A writer of one event file, which holds the data of one run.
 
-    Every call writes one block and flushes it, so TensorBoard reads along, and a crash
-    loses nothing that was written before.
+    Each call writes one record and flushes it: TensorBoard can read the file during
+    training, and a crash loses nothing that was written before.
 
     Args:
         directory: the run's directory, on a local file system; created if missing.
@@ -39,7 +39,7 @@ class EventWriter:
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        # Within a directory TensorBoard reads the files in the order of their names.
+        # TensorBoard reads the files of a directory in the order of their names.
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         name = (
             f"events.out.tfevents.{seconds:010d}.{socket.gethostname()}.{os.getpid()}."
@@ -50,14 +50,14 @@ class EventWriter:
         self._append(file_version="brain.Event:2")
 
     def write(self, values: Sequence[Any], step: int) -> None:
-        """Write what the functions of `summaries` return."""
+        """Write values, as the functions of `summaries` return them, at a step."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         self._append(step=step, summary=Summary(value=values))
 
     def close(self) -> None:
         """Close the file; everything in it is on disk already."""
-        with contextlib.suppress(OSError):  # of a write that failed and was reported
+        with contextlib.suppress(OSError):  # a failed write was reported already
             self._file.close()
 
     def _append(self, **event: Any) -> None:

@@ -1,4 +1,4 @@
-"""Histograms of the weights of a model, and of what a step does to them."""
+"""Histograms of weights, gradients and updates, as summary values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_optlab.tensorboard.tags import weight_tag
 
 
 def recorded_histograms(record: Histograms, model: str) -> summaries.Values:
-    """Return gradient, update and value of every weight of a model of this name."""
+    """Return the recorded gradients, updates and values; `model` is its name."""
     values = []
     for path, layer in record.layers.items():
         sides = {"gradient": layer.gradient, "update": layer.update}
@@ -24,7 +24,7 @@ def recorded_histograms(record: Histograms, model: str) -> summaries.Values:
 
 
 def weight_histograms(model: keras.Model) -> summaries.Values:
-    """Return the values of every trainable weight, counted here."""
+    """Return histograms of all trainable weights, counted with NumPy."""
     values = []
     for weight in model.trainable_weights:
         tag = weight_tag("weight_value", weight.path, model.name)

@@ -1,4 +1,4 @@
-"""A picture of what the first layer of a network looks for."""
+"""An image of the first kernel of a model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import numpy as np
 TILES = 64
 SIDE = 56  # pixels that a tile is enlarged to
 LINE = 3  # pixels between two tiles, enough to be seen when scaled down
-SMALLEST = 8  # side of a square that a row of numbers is taken for
+SMALLEST = 8  # side of a square image that flat inputs may be
 
 
 def kernel_image(model: keras.Model) -> tuple[str, np.ndarray] | None:
-    """Return the path and a picture of the model's first kernel.
+    """Return the path and an image of the model's first kernel.
 
-    Each unit is a tile, the first 64 of them. Blue is negative, white zero and red
-    positive; a kernel on colours is shown in colours, where grey is zero. All tiles
-    have one scale, so that a strong unit looks strong.
+    Each of the first 64 units is a tile. Blue is negative, white zero and red positive.
+    A kernel on three channels is shown in RGB, where grey is zero. All tiles have one
+    scale, so units can be compared.
 
-    A convolution is shown if it sees one channel or three; a dense kernel if its inputs
-    are the pixels of the model's input, or as many as a square of 8 by 8 or larger has.
+    A convolution is shown if it has one or three input channels. A dense kernel is
+    shown if its inputs are the pixels of the model's input, or if their number is that
+    of a square image of 8 by 8 pixels or larger.
 
     Returns:
         The path, and pixels of shape `(height, width, 3)` and type uint8; `None` if
@@ -37,7 +38,7 @@ def kernel_image(model: keras.Model) -> tuple[str, np.ndarray] | None:
 
 
 def tiles(units: np.ndarray) -> np.ndarray:
-    """Return pictures of shape `(n, height, width, 1 or 3)` side by side, in colour.
+    """Return images of shape `(n, height, width, 1 or 3)` side by side, in RGB.
 
     >>> tiles(np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1, 1)).shape
     (121, 121, 3)
@@ -57,7 +58,7 @@ def tiles(units: np.ndarray) -> np.ndarray:
 
 
 def _units(kernel: np.ndarray, input_shape: Any) -> np.ndarray | None:
-    """Return what each unit sees, `(units, height, width, channels)`, if pixels."""
+    """Return the kernel as `(units, height, width, channels)` if it is on pixels."""
     if kernel.ndim == 4 and kernel.shape[2] in (1, 3):
         return np.moveaxis(kernel, -1, 0)
     if kernel.ndim != 2:
@@ -67,7 +68,7 @@ def _units(kernel: np.ndarray, input_shape: Any) -> np.ndarray | None:
 
 
 def _pixels(inputs: int, input_shape: Any) -> tuple[int, int, int] | None:
-    """Return height, width and channels of what a dense layer sees, if pixels."""
+    """Return height, width and channels of a dense layer's inputs, if pixels."""
     if isinstance(input_shape, tuple) and len(input_shape) in (3, 4):
         height, width, channels = (*input_shape[1:], 1)[:3]
         known = None not in (height, width) and channels in (1, 3)

@@ -1,4 +1,4 @@
-"""The log directory of a training: a directory of event files for each run."""
+"""The log directory of a training, with a directory of event files per run."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from keras_optlab.tensorboard.events import EventWriter
 
 
 class Log:
-    """Writes the runs of one training, such as `train` and `validation`.
+    """A writer of the runs of one training, such as `train` and `validation`.
 
-    A directory that cannot be written, or a full disk, must not cost the training: it
-    is warned about once, and nothing more is written until the next `open`.
+    An error of the file system, such as a full disk, does not end the training: it
+    gives one warning, and nothing more is written until the next `open`.
 
     Args:
         directory: directory that `tensorboard --logdir` is pointed at; local.
 
     Raises:
         TypeError: if the directory is not a path.
-        ValueError: if it is an address such as `gs://...`.
+        ValueError: if it is a URL such as `gs://...`.
 
     Warns:
         UserWarning: once after each `open`, if it cannot be written.
@@ -43,17 +43,17 @@ class Log:
         self._writers: dict[str, EventWriter] = {}
 
     def open(self, run: str) -> None:
-        """Start to write, with this run; the others start at their first value."""
+        """Open the log and this run; other runs are opened at their first value."""
         self.close()
         self._try(lambda: self._writer(run))
 
     def write(self, run: str, values: Sequence[Any], step: int) -> None:
-        """Write what the functions of `summaries` return, if it is anything.
+        """Write values, as the functions of `summaries` return them.
 
         Args:
             run: Name of the run; `""` is the directory itself.
-            values: What to write; nothing is while the log is closed.
-            step: Where on the x-axis.
+            values: The values; they are dropped while the log is closed.
+            step: Position on the x-axis.
         """
         if self._writers and values:
             self._try(lambda: self._writer(run).write(values, step))
@@ -76,7 +76,7 @@ class Log:
             self.close()
             warnings.warn(
                 f"TensorBoard: writing to {str(self.directory)!r} failed ({error}). "
-                "Training goes on, but the rest of it is not logged. Free the disk, "
-                "allow writing, or take another `log_dir`; the next `fit` logs again.",
+                "Training goes on, but is no longer logged. Free disk space, allow "
+                "writing, or pass another `log_dir`; the next `fit` logs again.",
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""What a step has to show, in the formats that TensorBoard's pages read.
+"""Summary values in the formats that TensorBoard's pages read.
 
 Every function returns a list of `Summary.Value` messages for `EventWriter.write`.
 """
@@ -20,7 +20,7 @@ HParam = bool | int | float | str
 
 
 def scalars(values: Mapping[str, float]) -> Values:
-    """Return a number for each tag."""
+    """Return one scalar per tag."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     return [Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()]
@@ -35,7 +35,7 @@ def text(tag: str, markdown: str) -> Values:
 
 
 def histogram(tag: str, entries: Histogram) -> Values:
-    """Return a histogram; none if nothing was counted, as of NaNs."""
+    """Return a histogram, or `[]` if all counts are 0, as for a NaN entry."""
     from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
     if not np.any(entries.counts):
@@ -47,13 +47,13 @@ def histogram(tag: str, entries: Histogram) -> Values:
 
 
 def image(tag: str, pixels: np.ndarray) -> Values:
-    """Return a picture.
+    """Return an image.
 
     Args:
-        tag: Its tag.
+        tag: Tag of the image.
         pixels: Shape `(height, width, 3)`, type uint8.
     """
-    from PIL import Image  # which tensorboard requires
+    from PIL import Image  # tensorboard requires it
     from tensorboard.plugins.image.metadata import create_summary_metadata
 
     file = io.BytesIO()
@@ -65,7 +65,7 @@ def image(tag: str, pixels: np.ndarray) -> Values:
 
 
 def session_start(hparams: Mapping[str, HParam]) -> Values:
-    """Return the hyperparameters of a run, a row in the table of the HPARAMS page."""
+    """Return the hyperparameters of a run, which are a row of the HPARAMS page."""
     from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
@@ -82,7 +82,7 @@ def session_start(hparams: Mapping[str, HParam]) -> Values:
 
 
 def session_end(success: bool) -> Values:
-    """Return how the run ended, for the same row."""
+    """Return the final status of the run, for the same row."""
     from tensorboard.plugins.hparams import api_pb2
     from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo
@@ -93,7 +93,7 @@ def session_end(success: bool) -> Values:
 
 
 def _text(value: Any) -> str:
-    """Return a value in characters that a file can hold."""
+    """Return a value as text that can be encoded as UTF-8."""
     return str(value).encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Under which tags numbers appear; the first part of a tag is its group on the page."""
+"""Tags of the scalars; the first part of a tag is its group on the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_optlab.engine import Statistics
 
 
 def split_logs(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the metrics of the training and those of the validation.
+    """Return the training metrics and the validation metrics.
 
     >>> split_logs({"loss": 0.5, "val_loss": 0.7})
     ({'loss': 0.5}, {'loss': 0.7})
@@ -24,7 +24,7 @@ def split_logs(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 def metric_tags(group: str, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return a tag and a number for each value of each metric; for text there is none.
+    """Return each value of each metric, by tag; metrics of text are left out.
 
     >>> metric_tags("epoch", {"loss": 0.5, "f1": np.array([0.25, 1.0])})
     {'epoch/loss': 0.5, 'epoch/f1/0': 0.25, 'epoch/f1/1': 1.0}
@@ -47,7 +47,7 @@ def _numbers(value: Any) -> np.ndarray:
 
 
 def weight_tag(group: str, path: str, model: str) -> str:
-    """Return the tag of a weight, whose path may begin with the model's name.
+    """Return the tag of a weight; drop the model's name from its path.
 
     >>> weight_tag("weight_norm", "classifier/dense/kernel", "classifier")
     'weight_norm/dense/kernel'
@@ -56,7 +56,7 @@ def weight_tag(group: str, path: str, model: str) -> str:
 
 
 def statistics_tags(statistics: Statistics, model: str) -> dict[str, float]:
-    """Return the tags of the optimizer's statistics for a model of this name."""
+    """Return the optimizer's statistics by tag; `model` is the model's name."""
     tags = {
         "optimizer/clipped_fraction": statistics.clipped_fraction,
         "optimizer/gradient_norm": statistics.gradient_norm,

@@ -1,4 +1,4 @@
-"""Changes to gradients before a rule, and to updates after it; one idea a file."""
+"""Transforms of gradients before a rule, and of updates after it; one per file."""
 
 from keras_optlab.transforms.adaptive_clip import AdaptiveClip
 from keras_optlab.transforms.auto_clip import AutoClip

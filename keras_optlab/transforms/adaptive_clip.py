@@ -28,7 +28,7 @@ def _unit_norms(x: Tensor) -> Tensor:
 
 
 class AdaptiveClip(TensorTransform):
-    r"""Clip each output unit's gradient relative to the norm of the unit's weights.
+    r"""Gradient clipping per output unit, relative to the norm of the unit's weights.
 
     For the weights $w_i$ that lead to unit $i$ and their gradient $g_i$,
     $g_i \leftarrow g_i \min(1, \lambda \max(\|w_i\|, \epsilon) / \|g_i\|)$.
@@ -37,14 +37,14 @@ class AdaptiveClip(TensorTransform):
 
     Args:
         clip_factor: $\lambda > 0$, the largest ratio of the norms; a number or a
-            schedule. The paper takes 0.01 for batches of 4096, more for smaller ones.
-        epsilon: $\epsilon > 0$, the least norm that weights are taken to have, so that
-            those which start at zero can leave it; a number or a schedule.
+            schedule. The paper uses 0.01 for batches of 4096, more for smaller ones.
+        epsilon: $\epsilon > 0$, lower bound on the weight norm, so that weights can
+            leave zero; a number or a schedule.
 
     Source: Brock, De, Smith and Simonyan, 2021, arXiv:2102.06171, equation 3. The
-    authors leave out the last layer, which this does not. optax takes kernels of three
-    axes for attention, with the norm over the first axis alone; here they are those of
-    a convolution.
+    authors leave out the last layer; `AdaptiveClip` does not. optax treats kernels of
+    three axes as attention kernels, with the norm over the first axis alone; here they
+    are convolution kernels.
 
     >>> from keras_optlab import optimizers, transforms
     >>> clip = transforms.AdaptiveClip(clip_factor=0.02)
@@ -57,7 +57,7 @@ class AdaptiveClip(TensorTransform):
         default=0.01, doc="largest ratio λ of the norms"
     )
     epsilon: FloatOrSchedule = Hyper(
-        default=1e-3, doc="least norm ε of a unit's weights"
+        default=1e-3, doc="lower bound ε on the weight norm"
     )
 
     def one(self, x, seen, s, h):

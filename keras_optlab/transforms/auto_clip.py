@@ -1,4 +1,4 @@
-"""Clipping at a percentile of the norms so far."""
+"""Gradient clipping at a percentile of the norms so far."""
 
 from keras import ops
 
@@ -11,13 +11,13 @@ from keras_optlab.transforms.clip import clip_by_global_norm
 
 
 def as_many_as_kept(weight: Weight) -> Shape:
-    """Return the shape of the norms that are kept."""
+    """Return the shape of the stored norms."""
     return (weight.values.length,)
 
 
 def finite_percentile(xs: Tensor, percentile: Tensor) -> Tensor:
-    """Return a percentile of the finite entries, linear between neighbours."""
-    ranked = ops.sort(xs)  # the others come last
+    """Return a percentile of the finite entries, linearly interpolated."""
+    ranked = ops.sort(xs)  # non-finite entries come last
     last = maximum(ops.sum(ops.cast(ops.isfinite(xs), xs.dtype)) - 1, 0.0)
     rank = last * percentile / 100
     below = ops.floor(rank)
@@ -27,20 +27,20 @@ def finite_percentile(xs: Tensor, percentile: Tensor) -> Tensor:
 
 
 class AutoClip(Transform):
-    r"""Shorten all tensors together to a percentile of the norms so far.
+    r"""Global-norm clipping at a percentile of the norms so far.
 
     With $G_t$ the norm of all gradients of update $t$,
     $g \leftarrow g \min(1, \eta_t / G_t)$, where $\eta_t$ is the $p$-th percentile of
-    $G_1, \dots, G_t$, linear between neighbours as in NumPy. The first update is never
-    clipped; later on about $100 - p$ percent of them are.
+    $G_1, \dots, G_t$, linearly interpolated as in NumPy. The first update is never
+    clipped; later about $100 - p$ percent of the updates are.
 
     Args:
         percentile: $p$ in [0, 100]; a number or a schedule.
-        length: Number of updates >= 1 whose norms are kept, as state of the optimizer.
-            The paper keeps all, for which a compiled step has no room; with fewer, a
-            training that calms down is clipped by its present norms.
+        length: Number >= 1 of past norms that the optimizer's state stores.
+            The paper stores all, but the state of a compiled step has a fixed shape.
+            With fewer, the limit follows the norms when they fall.
 
-    A norm that is not finite is not kept.
+    Non-finite norms do not count.
 
     Source: Seetharaman, Wichern, Pardo and Le Roux, 2020, arXiv:2007.14469.
 
@@ -56,11 +56,11 @@ class AutoClip(Transform):
         default=10.0, within="[0, 100]", doc="percentile p"
     )
     length: int = Hyper(
-        default=1000, within=">= 1", integer=True, adjustable=False, doc="norms kept"
+        default=1000, within=">= 1", integer=True, adjustable=False, doc="norms stored"
     )
 
     def run(self, xs, seen, s, z, h):
-        since = seen[0].count - 1  # the same for all
+        since = seen[0].count - 1  # the same for all tensors
         here = ops.arange(h.length, dtype=since.dtype) == since % h.length
         total = global_norm(xs)
         norms = ops.where(here, ops.cast(total, z.norms.dtype), z.norms)

@@ -1,4 +1,4 @@
-"""The contract of a transform: tensors in, tensors out, with declared state."""
+"""Bases of transforms: tensors in, tensors out, with declared state."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from keras_optlab.core.types import Tensor
 
 
 class Transform(Declared):
-    """A change to all gradients, or all updates, of a step.
+    """A function of all gradients, or all updates, of a step.
 
-    A subclass declares its arguments as an optimizer does, and implements `run`. Where
-    one tensor at a time is enough, `TensorTransform` is the simpler base.
+    A subclass declares its arguments as an optimizer does, and implements `run`. For a
+    transform of one tensor at a time, `TensorTransform` is the simpler base.
 
     Attributes:
-        sides: Where it may stand: among the `"gradient"` or the `"update"` transforms.
+        sides: What it may transform: the `"gradient"`, the `"update"`, or both.
         slots: State kept for each tensor.
-        shared: State kept once: scalars, or of the shape that a slot's function gives.
-        clips: Whether it makes tensors shorter on purpose, and is to be counted in the
-            clipped fraction.
+        shared: State kept once: scalars, or of the shape a slot's function returns.
+        clips: Whether it clips, and counts in the clipped fraction.
     """
 
     sides: ClassVar[tuple[str, ...]] = ("gradient", "update")
@@ -49,15 +48,15 @@ class Transform(Declared):
         """Return the changed tensors and the next state.
 
         Args:
-            xs: Gradients or updates. An update is what is added to the weight, so it
-                usually points against the gradient.
-            seen: For each tensor `w`, the weight, `g`, its gradient as the rule
-                receives it (on the gradient side, as it is now), `t`, the number of
-                this update, counted from 1, `count`, the same as an integer (float32
-                cannot count beyond 2**24), `learning_rate`, the present rate of its
-                group, and `decays`, whether `decay_mask` and
-                `exclude_from_weight_decay` leave the weight in.
-            s: For each tensor the declared slots.
+            xs: Gradients or updates. An update is added to the weight, so it usually
+                points against the gradient.
+            seen: For each tensor: `w`, the weight; `g`, the gradient that the rule
+                receives (for a gradient transform, the gradient so far); `t`, the
+                number of this update, from 1; `count`, the same as an integer (float32
+                cannot count beyond 2**24); `learning_rate`, the present rate of its
+                group; and `decays`, whether `decay_mask` and
+                `exclude_from_weight_decay` allow weight decay.
+            s: The declared slots of each tensor.
             z: The declared shared state.
             h: The arguments, as scalar tensors.
         """
@@ -65,7 +64,7 @@ class Transform(Declared):
 
 
 class TensorTransform(Transform):
-    """A change that sees one tensor at a time."""
+    """A transform of one tensor at a time."""
 
     def run(
         self,

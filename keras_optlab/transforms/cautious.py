@@ -8,15 +8,15 @@ from keras_optlab.transforms.means import mean
 
 
 class Cautious(TensorTransform):
-    r"""Drop the entries of an update that the present gradient does not agree with.
+    r"""Cautious updates: entries that do not point against the gradient become 0.
 
-    With the update $\Delta$ that is to be added to the weight and the gradient $g$,
+    With an update $\Delta$, which is added to the weight, and the gradient $g$,
     $\phi = [-\Delta g > 0]$ and
     $\Delta \leftarrow \Delta \phi / \max(\operatorname{mean}(\phi), 10^{-3})$,
     so that the mean size of the update stays about the same.
 
-    Source: Liang, Chen, Liu and Liu, 2024, arXiv:2411.16085, Algorithm 1. Of the two
-    rescalings in the authors' code this is the one of C-AdamW; their C-Lion divides by
+    Source: Liang, Chen, Liu and Liu, 2024, arXiv:2411.16085, Algorithm 1. The
+    rescaling is the one of C-AdamW in the authors' code; their C-Lion divides by
     $(\sum \phi + 1) / n$ instead.
 
     >>> from keras_optlab import optimizers, transforms

@@ -7,21 +7,21 @@ from keras_optlab.transforms.base import TensorTransform
 
 
 class CautiousWeightDecay(TensorTransform):
-    r"""Decay the entries of a weight that the update brings nearer to zero.
+    r"""Weight decay only on entries that the update moves towards zero.
 
     An update $\Delta = -\eta u$ already holds the learning rate $\eta$. Where the
-    direction $u$ and the weight $w$ agree in sign, or one is zero, decoupled decay is
-    added: $\Delta \leftarrow \Delta - \eta \lambda [u w \ge 0] w$. Elsewhere it would
-    work against the update, and there is none.
+    direction $u$ and the weight $w$ have the same sign, or one is zero, decoupled decay
+    is added: $\Delta \leftarrow \Delta - \eta \lambda [u w \ge 0] w$. Elsewhere decay
+    would work against the update and is left out.
 
     Args:
-        weight_decay: $\lambda \ge 0$; a number or a schedule. What suits as the decay
-            of all entries is a good first value.
+        weight_decay: $\lambda \ge 0$; a number or a schedule. Start with the value for
+            ordinary weight decay.
 
-    It takes the place of the optimizer's `weight_decay`, which should be `None` or 0,
+    The transform replaces the optimizer's `weight_decay`, which should be `None` or 0,
     and applies to the same weights: `decay_mask` and `exclude_from_weight_decay` leave
-    weights out. $\eta$ is the present rate, with its schedule and the factor of the
-    tensor's group. Put it last, or the transforms after it change the decay too.
+    weights out. $\eta$ is the present rate, with its schedule and its group's factor.
+    Put the transform last; transforms after it would change the weight decay too.
 
     Source: Chen et al., 2025, arXiv:2510.12402. The default is that of Keras' `AdamW`.
 

@@ -5,10 +5,10 @@ from keras_optlab.transforms.means import mean
 
 
 class Centralize(TensorTransform):
-    r"""Subtract from each output unit's gradient its mean.
+    r"""Gradient centralization: each output unit's gradient minus its mean.
 
     For a kernel of shape `(..., in, out)` the mean is taken over all axes but the last;
-    biases and other vectors are left as they are:
+    biases and other vectors stay unchanged:
     $g_{:,j} \leftarrow g_{:,j} - \frac{1}{M} \sum_i g_{i,j}$.
 
     Source: Yong, Huang, Hua and Zhang, 2020, arXiv:2004.01461, equation 1. Their

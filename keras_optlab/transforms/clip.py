@@ -30,7 +30,7 @@ def clip_by_global_norm(
     Args:
         xs: The tensors.
         limit: The limit $c \ge 0$.
-        total: The norm of all, if it is known.
+        total: The global norm, if it is known.
     """
     length = global_norm(xs) if total is None else total
     limit = ops.cast(limit, length.dtype)
@@ -39,7 +39,7 @@ def clip_by_global_norm(
 
 
 class ClipByValue(TensorTransform):
-    r"""Clip every entry to $[-c, c]$.
+    r"""Clipping of every entry to $[-c, c]$.
 
     Args:
         value: The limit $c > 0$; a number or a schedule.
@@ -57,13 +57,13 @@ class ClipByValue(TensorTransform):
 
 
 class ClipByNorm(TensorTransform):
-    r"""Shorten each tensor to a Euclidean norm of at most $c$.
+    r"""Clipping of each tensor to a Euclidean norm of at most $c$.
 
     Args:
         norm: The limit $c > 0$; a number or a schedule.
 
     Source: Pascanu, Mikolov and Bengio, 2013, arXiv:1211.5063, Algorithm 1, for each
-    tensor by itself.
+    tensor separately.
 
     >>> from keras_optlab import optimizers, transforms
     >>> optimizer = optimizers.SGD(gradient_transforms=[transforms.ClipByNorm(1.0)])
@@ -77,7 +77,7 @@ class ClipByNorm(TensorTransform):
 
 
 class ClipByGlobalNorm(Transform):
-    r"""Shorten all tensors by one factor, so that together their norm is at most $c$.
+    r"""Clipping of all tensors by one factor, to a global norm of at most $c$.
 
     Args:
         norm: The limit $c > 0$; a number or a schedule.

@@ -1,4 +1,4 @@
-"""Clipping of updates by their root mean square, as in Adafactor."""
+"""Clipping of updates by their RMS, as in Adafactor."""
 
 from keras import ops
 
@@ -8,20 +8,20 @@ from keras_optlab.transforms.means import mean
 
 
 class ClipUpdate(TensorTransform):
-    r"""Shorten an update whose root mean square is more than $d$ learning rates.
+    r"""Clipping of each tensor's update to an RMS of at most $d$ learning rates.
 
-    An update $\Delta = -\eta u$ already holds the learning rate $\eta$, and it is the
-    direction $u$ that is clipped, each tensor by itself:
+    An update $\Delta = -\eta u$ already holds the learning rate $\eta$. The direction
+    $u$ is clipped, for each tensor separately:
     $\Delta \leftarrow \Delta / \max(1, \operatorname{RMS}(u) / d)$,
     $\operatorname{RMS}(u) = \operatorname{RMS}(\Delta) / \eta$. $\eta$ is the present
-    rate, with its schedule and the factor of the tensor's group, also where a rule
-    keeps steps of earlier rates in a momentum.
+    rate, with its schedule and its group's factor, even if a momentum holds steps at
+    earlier rates.
 
     Args:
         threshold: $d > 0$; a number or a schedule.
 
-    Source: Shazeer and Stern, 2018, arXiv:1804.04235, section 6, where $d = 1$. optax
-    has it as `clip_by_block_rms`, ahead of the learning rate.
+    Source: Shazeer and Stern, 2018, arXiv:1804.04235, section 6, where $d = 1$. optax'
+    `clip_by_block_rms` does the same before the learning rate.
 
     >>> from keras_optlab import optimizers, transforms
     >>> clip = transforms.ClipUpdate(threshold=1.0)
@@ -30,7 +30,7 @@ class ClipUpdate(TensorTransform):
 
     sides = ("update",)
     clips = True
-    threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest root mean square d")
+    threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest RMS d")
 
     def one(self, x, seen, s, h):
         limit = h.threshold * ops.cast(seen.learning_rate, x.dtype)

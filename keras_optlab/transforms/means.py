@@ -1,4 +1,4 @@
-"""Means in the type of what they are of."""
+"""Means in the dtype of their tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_optlab.core.types import Tensor
 
 
 def mean(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
-    """Return the mean over some or all axes, in a shape to go with the tensor's own.
+    """Return the mean over some or all axes, which are kept with length 1.
 
     Except on TensorFlow, `keras.ops.mean` of float64 is computed in float32.
     """

@@ -10,7 +10,7 @@ from keras_optlab.transforms.base import Transform
 
 
 class AddNoise(Transform):
-    r"""Add Gaussian noise to the gradient, less with every update.
+    r"""Gaussian gradient noise whose variance falls with every update.
 
     At update $t$, counted from 1, $g \leftarrow g + \sigma_t z$ with
     $z \sim \mathcal{N}(0, 1)$ for every entry and $\sigma_t^2 = \eta / t^\gamma$.
@@ -21,10 +21,10 @@ class AddNoise(Transform):
         gamma: $\gamma \ge 0$, how fast the variance falls; a number or a schedule.
         seed: An integer $\ge 0$.
 
-    The noise is a function of the seed, the update and the shapes of all tensors alone:
-    a run that is resumed sees the same noise as one that was not interrupted, and
-    `keras.utils.set_random_seed` has no part in it. It differs between backends and
-    devices, and in TensorFlow between steps compiled with XLA and without.
+    The noise depends only on the seed, the update and the shapes of all tensors: a
+    resumed run sees the same noise as an uninterrupted one, and
+    `keras.utils.set_random_seed` has no effect. The noise differs between backends and
+    devices, and in TensorFlow between steps compiled with and without XLA.
 
     Source: Neelakantan et al., 2015, arXiv:1511.06807, where $t$ counts from 0 and the
     formula has $1 + t$; optax' `add_noise` is the same.
@@ -35,16 +35,16 @@ class AddNoise(Transform):
     """
 
     sides = ("gradient",)
-    eta: FloatOrSchedule = Hyper(default=0.01, within=">= 0", doc="first variance η")
+    eta: FloatOrSchedule = Hyper(default=0.01, within=">= 0", doc="initial variance η")
     gamma: FloatOrSchedule = Hyper(
-        default=0.55, within=">= 0", doc="power γ of its fall"
+        default=0.55, within=">= 0", doc="power γ of the variance's decay"
     )
     seed: int = Hyper(
         default=0, within=">= 0", integer=True, adjustable=False, doc="seed"
     )
 
     def run(self, xs, seen, s, z, h):
-        t, count = seen[0].t, seen[0].count  # the same for all
+        t, count = seen[0].t, seen[0].count  # the same for all tensors
         sigma = ops.sqrt(h.eta / t**h.gamma)
         noise = standard_normal(xs, h.seed, count)
         rows = zip(xs, noise, strict=True)

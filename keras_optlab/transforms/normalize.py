@@ -1,4 +1,4 @@
-"""Gradients of norm one."""
+"""Gradient normalization."""
 
 from keras import ops
 
@@ -8,19 +8,19 @@ from keras_optlab.transforms.base import Transform
 
 
 class NormalizeGradient(Transform):
-    r"""Divide the gradient by its norm, so that only its direction counts.
+    r"""Gradient normalization: the gradient divided by its norm.
 
     $g \leftarrow g / (\|g\| + \epsilon)$.
 
     Args:
-        over: Whose norm it is: with `"tensor"` each tensor has its own, with `"all"`
-            there is one, of all tensors together.
-        epsilon: $\epsilon > 0$; a number or a schedule. A gradient much shorter than
-            this stays short, and zero stays zero.
+        over: `"tensor"` divides each tensor by its own norm, `"all"` divides all
+            tensors by their global norm.
+        epsilon: $\epsilon > 0$; a number or a schedule. A gradient with a much smaller
+            norm stays small, and zero stays zero.
 
-    Source: for each tensor Yu, Huang, Lin and Carbonell, 2017, arXiv:1707.04822;
-    for all together Hazan, Levy and Shalev-Shwartz, 2015, arXiv:1507.02030. Neither has
-    an epsilon. optax' `normalize_by_update_norm` is the second, with one of 1e-6.
+    Source: Yu, Huang, Lin and Carbonell, 2017, arXiv:1707.04822, for each tensor;
+    Hazan, Levy and Shalev-Shwartz, 2015, arXiv:1507.02030, for the global norm. Neither
+    has an epsilon. optax' `normalize_by_update_norm` is the global form with 1e-6.
 
     >>> from keras_optlab import optimizers, transforms
     >>> normalize = transforms.NormalizeGradient(over="all")
@@ -29,9 +29,9 @@ class NormalizeGradient(Transform):
 
     sides = ("gradient",)
     over: str = Choice(
-        default="tensor", doc="whose norm it is", choices=("tensor", "all")
+        default="tensor", doc="scope of the norm", choices=("tensor", "all")
     )
-    epsilon: FloatOrSchedule = Hyper(default=1e-7, doc="small number ε beside the norm")
+    epsilon: FloatOrSchedule = Hyper(default=1e-7, doc="stabilizer ε")
 
     def run(self, xs, seen, s, z, h):
         total = global_norm(xs) if h.over == "all" else None

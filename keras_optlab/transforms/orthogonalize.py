@@ -1,4 +1,4 @@
-"""Updates whose singular values are all about 1, as in Muon."""
+"""Orthogonalized updates, as in Muon."""
 
 from keras import ops
 
@@ -8,25 +8,23 @@ from keras_optlab.transforms.base import TensorTransform
 
 
 class Orthogonalize(TensorTransform):
-    r"""Make the singular values of every matrix' update about equal.
+    r"""Orthogonalized updates: Newton-Schulz makes all singular values about equal.
 
     A matrix' update $\Delta$ becomes $\eta\, c \operatorname{NS}(\Delta)$, with
-    $\operatorname{NS}$ some steps of Newton and Schulz' iteration as in `Muon`, and
-    $\eta$ the present rate, with its schedule and the factor of the tensor's group.
-    Vectors and scalars pass as they are.
+    Newton-Schulz iterations $\operatorname{NS}$ as in `Muon`, and $\eta$ the present
+    rate, with its schedule and its group's factor. Vectors and scalars stay unchanged.
 
-    It stands on the side of the update, so that a momentum is summed up before: after
-    `SGD(momentum=0.95, nesterov=True)` it is Muon's step for matrices. It takes every
-    matrix, while `optimizers.Muon` gives embeddings, the last layer and vectors a rule
-    of their own.
+    As an update transform, it runs after momentum: after `SGD(momentum=0.95,
+    nesterov=True)` it is Muon's step for matrices. It transforms every matrix, while
+    `optimizers.Muon` uses AdamW for embeddings, vectors and selected layers.
 
     Args:
-        ns_steps: Number of iterations >= 1.
-        scaling: `"moonlight"`, $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, with
-            which an update is about as long as AdamW's, or `"jordan"`,
+        ns_steps: Number of Newton-Schulz iterations >= 1.
+        scaling: `"moonlight"`, $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, which
+            makes an update about as long as AdamW's, or `"jordan"`,
             $c = \sqrt{\max(1, \text{out} / \text{in})}$, for rates of about 0.02.
-        flatten_kernels: Whether kernels of convolutions are matrices with a column for
-            each output; else they pass as they are.
+        flatten_kernels: Whether convolution kernels are matrices with one column per
+            output; else they stay unchanged.
 
     Source: Jordan et al. (2024), Muon; Liu et al., 2025, arXiv:2502.16982, for the
     first scaling.
@@ -39,12 +37,12 @@ class Orthogonalize(TensorTransform):
 
     sides = ("update",)
     ns_steps: int = Hyper(
-        default=5, within=">= 1", integer=True, adjustable=False, doc="iterations"
+        default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
     )
     scaling: str = Choice(
-        default="moonlight", choices=("moonlight", "jordan"), doc="length of an update"
+        default="moonlight", choices=("moonlight", "jordan"), doc="scale of an update"
     )
-    flatten_kernels: bool = Flag(default=False, doc="take kernels as matrices")
+    flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
 
     def one(self, x, seen, s, h):
         axes = len(x.shape)

@@ -1,4 +1,4 @@
-"""Updates of which only the sign counts."""
+"""Sign updates."""
 
 from keras import ops
 
@@ -6,16 +6,16 @@ from keras_optlab.transforms.base import TensorTransform
 
 
 class Sign(TensorTransform):
-    r"""Move every weight by the learning rate, in the direction of its update.
+    r"""Sign updates: every weight moves by the learning rate, along its update.
 
     An update $\Delta$ becomes $\eta \operatorname{sign}(\Delta)$, and zero stays zero.
-    $\eta$ is the present rate, with its schedule and the factor of the tensor's group.
+    $\eta$ is the present rate, with its schedule and its group's factor.
 
-    It stands on the side of the update, where it sees what a rule has made of the
-    gradients: after `SGD` it is signSGD, and after `SGD` with momentum it is Signum.
+    As an update transform, it takes the sign of the rule's update: after `SGD` it is
+    signSGD, and after `SGD` with momentum it is Signum.
 
     Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, 2018, arXiv:1802.04434,
-    Algorithm 1. optax' `scale_by_sign` is the same, ahead of the learning rate.
+    Algorithm 1. optax' `scale_by_sign` is the same, before the learning rate.
 
     >>> from keras_optlab import optimizers, transforms
     >>> signum = optimizers.SGD(

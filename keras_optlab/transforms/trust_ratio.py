@@ -10,29 +10,29 @@ from keras_optlab.transforms.base import TensorTransform
 
 
 class TrustRatio(TensorTransform):
-    r"""Make each tensor's update as long as the learning rate times its weights.
+    r"""Trust ratio: each tensor's update scaled to the learning rate times weight norm.
 
     An update $\Delta = -\eta u$ already holds the learning rate $\eta$. The direction
-    $u$ is scaled to the length of the weights, $\Delta \leftarrow
+    $u$ is scaled to the norm of the weights, $\Delta \leftarrow
     \frac{\phi(\|w\|)}{\|u\|} \Delta = \eta \frac{\phi(\|w\|)}{\|\Delta\|} \Delta$, with
     $\phi(x) = \min(\max(x, \text{low}), \text{high})$. Where $\phi(\|w\|)$ or $\|u\|$
-    is zero the ratio is 1. $\eta$ is the present rate, with its schedule and the factor
-    of the tensor's group, also where a rule keeps steps of earlier rates in a momentum.
+    is zero, the update stays unchanged. $\eta$ is the present rate, with its schedule
+    and its group's factor, even if a momentum holds steps at earlier rates.
 
     Args:
-        low: Least norm >= 0 that weights are taken to have; a number or a schedule.
-        high: Largest such norm > 0, not below `low`; a number, a schedule, or `None`
-            for no bound.
+        low: Lower bound >= 0 on the weight norm; a number or a schedule.
+        high: Upper bound > 0 on the weight norm, not below `low`; a number, a schedule,
+            or `None` for no bound.
 
     Raises:
         ValueError: if `low` is above `high`.
 
     Source: You et al., 2019, arXiv:1904.00962, Algorithm 2 (LAMB) and section 3 for the
-    bounds; You, Gitman and Ginsburg, 2017, arXiv:1708.03888 (LARS). LAMB is this after
-    Adam and LARS this after SGD, except in two things: in both the decay counts in
-    $u$, while an optimizer's decoupled `weight_decay` stands apart from the ratio, and
-    LARS applies the ratio ahead of its momentum. LARS' coefficient is a factor of the
-    learning rate. All tensors are scaled, biases too, as in optax'
+    bounds; You, Gitman and Ginsburg, 2017, arXiv:1708.03888 (LARS). `TrustRatio` after
+    Adam is LAMB, and after SGD it is LARS, with two differences: both papers include
+    weight decay in $u$, while an optimizer's decoupled `weight_decay` stays outside the
+    ratio, and LARS applies the ratio before momentum. LARS' coefficient is a factor of
+    the learning rate. All tensors are scaled, biases too, as in optax'
     `scale_by_trust_ratio`.
 
     >>> from keras_optlab import optimizers, transforms
@@ -41,10 +41,8 @@ class TrustRatio(TensorTransform):
     """
 
     sides = ("update",)
-    low: FloatOrSchedule = Hyper(
-        default=0.0, within=">= 0", doc="least norm of weights"
-    )
-    high: FloatOrSchedule | None = Hyper(default=None, doc="largest norm of weights")
+    low: FloatOrSchedule = Hyper(default=0.0, within=">= 0", doc="smallest weight norm")
+    high: FloatOrSchedule | None = Hyper(default=None, doc="largest weight norm")
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:

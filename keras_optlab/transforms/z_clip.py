@@ -1,4 +1,4 @@
-"""Clipping of norms that are outliers."""
+"""Gradient clipping of outlier norms."""
 
 from keras import ops
 
@@ -9,11 +9,11 @@ from keras_optlab.transforms.clip import clip_by_global_norm
 
 
 class ZClip(Transform):
-    r"""Shorten all tensors together where their norm is an outlier.
+    r"""Global-norm clipping of outliers, by the z-score of the gradient norm.
 
     $\mu$ and $\sigma^2$ are moving averages of the norm $G_t$ of all gradients and of
     its variance. With $z_t = (G_t - \mu_{t-1}) / (\sigma_{t-1} + \epsilon)$, a norm of
-    $z_t > z_{\text{thres}}$ is brought down, the more so the more it sticks out:
+    $z_t > z_{\text{thres}}$ is clipped, and more for larger $z_t$:
 
     $$G^*_t = \mu_{t-1} + \frac{z_{\text{thres}}^2}{z_t} \sigma_{t-1}, \qquad
       g \leftarrow g\, G^*_t / G_t$$
@@ -21,21 +21,21 @@ class ZClip(Transform):
     and otherwise $G^*_t = G_t$. Then
     $\mu_t = \alpha \mu_{t-1} + (1 - \alpha) G^*_t$ and
     $\sigma^2_t = \alpha \sigma^2_{t-1} + (1 - \alpha) (G^*_t - \mu_t)^2$. The first
-    updates do not clip; the mean and the variance of their norms are where the moving
-    ones start.
+    `warmup_steps` updates do not clip; the mean and variance of their norms initialize
+    the moving averages.
 
     Args:
-        alpha: $\alpha$ in [0, 1), decay of the averages; a number or a schedule.
+        alpha: $\alpha$ in [0, 1), decay rate of the averages; a number or a schedule.
         threshold: $z_{\text{thres}} > 0$; a number or a schedule.
-        warmup_steps: Number of first updates >= 1.
-        max_norm: A limit > 0 on the norm besides, in the warm-up too; a number, a
-            schedule, or `None` for none. The averages are of norms before this limit;
-            behind `global_clipnorm`, which precedes all transforms, they would be of
-            norms after it. The authors' default, 1.0, suits language models; other
-            models may have longer gradients throughout, so here it is `None`.
+        warmup_steps: Number of warm-up updates >= 1.
+        max_norm: An additional limit > 0 on the norm, in the warm-up too; a number, a
+            schedule, or `None` for none. The averages use norms before this limit;
+            after `global_clipnorm`, which precedes all transforms, they would use
+            clipped norms. The authors' default, 1.0, suits language models; other
+            models may have larger norms throughout, so here it is `None`.
         epsilon: $\epsilon > 0$; a number or a schedule.
 
-    A norm that is not finite does not enter the averages.
+    Non-finite norms do not enter the averages.
 
     Source: Kumar, Owen, Chowdhury and Güra, 2025, arXiv:2504.02507, and the authors'
     code for the order of the averages.
@@ -48,13 +48,13 @@ class ZClip(Transform):
     sides = ("gradient",)
     clips = True
     shared = (Slot("mean"), Slot("variance"), Slot("steps"))
-    alpha: FloatOrSchedule = Beta(default=0.97, doc="decay α of the averages")
+    alpha: FloatOrSchedule = Beta(default=0.97, doc="decay rate α of the averages")
     threshold: FloatOrSchedule = Hyper(default=2.5, doc="largest z that is not clipped")
     warmup_steps: int = Hyper(
-        default=25, within=">= 1", integer=True, adjustable=False, doc="first updates"
+        default=25, within=">= 1", integer=True, adjustable=False, doc="warm-up updates"
     )
     max_norm: FloatOrSchedule | None = Hyper(default=None, doc="largest norm")
-    epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="small number ε beside σ")
+    epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="stabilizer ε")
 
     def run(self, xs, seen, s, z, h):
         total = global_norm(xs)
@@ -68,7 +68,7 @@ class ZClip(Transform):
         return clip_by_global_norm(xs, limit, total), s, self._with(norm, z, h)
 
     def _with(self, norm, z, h):
-        """Return the averages with one more norm: simple ones, later moving ones."""
+        """Return the averages with one more norm: simple at first, moving later."""
         steps = z.steps + 1
         simple = steps <= h.warmup_steps
         mean = ops.where(

@@ -1,4 +1,4 @@
-"""NaN and infinite entries of gradients."""
+"""Zeros for NaN and infinite gradient entries."""
 
 from keras import ops
 
@@ -6,15 +6,14 @@ from keras_optlab.transforms.base import TensorTransform
 
 
 class ZeroNonFinite(TensorTransform):
-    r"""Replace the entries of a gradient that are NaN or infinite by zero.
+    r"""Zeros in place of NaN and infinite gradient entries.
 
-    The finite entries are kept, so the step is taken with what there is. An optimizer
-    skips a step with such entries as a whole, before any transform sees it, unless it
-    is made with `skip_non_finite=False`; pass that, or this transform has no effect.
-    With gradient accumulation it sees the average over the window, where one such entry
-    of a micro-batch has spoilt those of the others.
+    The step is taken with the finite entries. By default an optimizer skips the whole
+    step before any transform runs: pass `skip_non_finite=False`, or this transform has
+    no effect. With gradient accumulation it sees the average over the window, where a
+    non-finite entry of one micro-batch spoils the same entry of the others.
 
-    Source: none; the entries are wrong, and zero is the value that moves no weight.
+    Source: none; zero is the gradient value that moves no weight.
     optax' `zero_nans` replaces NaN only.
 
     >>> from keras_optlab import optimizers, transforms

@@ -1,9 +1,10 @@
-"""Implementations by others that agree with ours, in optax, torch and packages.
+"""Implementations in optax, torch and other packages that agree with keras-optlab.
 
-Each entry names one, its arguments, and the arguments with which ours is the same
-rule. Those that keep the rate outside of a buffer where ours has it inside are compared
-at one rate (`STEADY`), those that differ in their decay without any, and those that
-differ for a zero bias, more than two axes or the like on other shapes.
+Each entry names an implementation, its arguments, and the arguments with which the
+optimizer of keras-optlab is the same rule. The setting avoids known differences: a
+constant learning rate (`STEADY`) if one of the two applies the rate outside of a buffer
+and the other inside; no weight decay if the decays differ; other shapes if, for
+example, a zero bias or more than two axes are treated differently.
 """
 
 from functools import partial
@@ -33,7 +34,7 @@ DECAY = {"weight_decay": WEIGHT_DECAY}
 OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
 FLOAT32 = {"tolerance": TOLERANCE["float32 scalars"]}
 STEADY = {"drops": False}
-FACTOR = {"learning_rate": 1.0}  # the rate is one on what is found
+FACTOR = {"learning_rate": 1.0}  # a factor on the step size that the rule finds
 
 OPTAX = [
     by_optax("schedulefreesgd", "optax.contrib.schedule_free_sgd", **STEADY),
@@ -112,7 +113,7 @@ OPTAX = [
         {"reps_rel": 0.01},
         {"reps_rel": 0.01},
         make=ldog_of_optax,
-        shapes=AXES,  # it makes a vector of a scalar
+        shapes=AXES,  # optax turns a scalar into a vector
         **FACTOR,
     ),
     by_optax("dowg", "optax.contrib.dowg", {"init_estim_sq_dist": 1e-4}, **FACTOR),

@@ -1,18 +1,19 @@
-"""Compare optimizers with their papers and with the libraries of others.
+"""Compare optimizers with their papers and with other libraries.
 
     python -m keras_optlab.verify
     python -m keras_optlab.verify adam lion --backend jax
     python -m keras_optlab.verify --markdown docs/verify.md
 
-Each runs 60 compiled steps on weights of several shapes, with seeded gradients, weight
-decay, and a learning rate that is halved in the middle. Beside it runs a float64
-transcription of the paper in NumPy, and whatever agrees with it of optax, torch and
-other packages that are installed. The table shows the largest difference of their ends
-over the distance moved. A second one has implementations that are known to differ from
-the papers. The exit code is 1 if anything is not as it should be.
+Each optimizer runs 60 compiled steps on weights of several shapes, with seeded
+gradients, weight decay, and a learning rate that is halved in the middle. It is
+compared with a float64 NumPy transcription of its paper, and with the installed
+implementations in optax, torch and other packages that agree with the paper. The table
+shows the largest difference of the final weights over the distance moved. A second
+table shows implementations that are known to differ from the papers. The exit code is 1
+if a row is not as expected.
 
-Every backend gets a process of its own. The tables need `rich`; `pip install
-"keras-optlab[verify]"` brings the other libraries.
+Each backend runs in its own process. The tables need `rich`; `pip install
+"keras-optlab[verify]"` installs the other libraries.
 """
 
 import argparse
@@ -33,10 +34,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables; return 1 if a row is not as it should be, else 0.
+    """Print the tables; return 1 if a row is not as expected, else 0.
 
     Args:
-        arguments: Of the command line, which is read by default.
+        arguments: Command line arguments; by default those of the process.
 
     Raises:
         SystemExit: if the command line is wrong or `rich` is not installed.
@@ -67,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", help="optimizers; all if none is named")
+    parser.add_argument("names", nargs="*", help="optimizers to compare; default: all")
     parser.add_argument(
         "--backend",
         type=_backends,
         default=[name for name in BACKENDS if importlib.util.find_spec(name)],
-        help="some of tensorflow,jax,torch; all that are installed by default",
+        help="some of tensorflow,jax,torch; default: all that are installed",
     )
-    parser.add_argument("--markdown", type=Path, help="also write this page")
+    parser.add_argument("--markdown", type=Path, help="Markdown file to write too")
     parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)
     return parser
 
@@ -83,7 +84,7 @@ def _backends(given: str) -> list[str]:
     for name in given.split(","):
         if name not in BACKENDS or not importlib.util.find_spec(name):
             raise argparse.ArgumentTypeError(
-                f"expected some of {','.join(BACKENDS)} that are installed. "
+                f"expected installed backends of {','.join(BACKENDS)}. "
                 f"Received: {name!r}"
             )
     return given.split(",")
@@ -95,14 +96,14 @@ def _require_rich() -> None:
 
 
 def _rows(names: list[str]) -> list[Any]:
-    """Return the rows of this process' backend."""
+    """Return the rows of the backend of this process."""
     from keras_optlab.verify import rows
 
     return list(rows.rows(names))
 
 
 def _rows_of_processes(names: list[str], backends: list[str]) -> list[Any]:
-    """Return the rows of several backends, whose processes run side by side."""
+    """Return the rows of several backends, which run in parallel processes."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         running = {}
@@ -123,13 +124,13 @@ def _rows_of_processes(names: list[str], backends: list[str]) -> list[Any]:
 
 
 def _show(rows: list[Any]) -> None:
-    """Print what agrees and what does not as one table each."""
+    """Print one table of agreements and one of known differences."""
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     if not console.is_terminal:
-        console.width = 160  # no line of a file is broken
+        console.width = 160  # no line breaks in a file
     for title, part in _parts(rows):
         table = Table(title=title)
         for name in [*vars(part[0]), "ok"]:
@@ -140,7 +141,7 @@ def _show(rows: list[Any]) -> None:
             table.add_row(*cells, "yes" if row.ok else "NO", style=style)
         console.print(table)
     bad = sum(not row.ok for row in rows)
-    console.print(f"{len(rows)} comparisons, {bad} of them not as they should be")
+    console.print(f"{len(rows)} comparisons, {bad} not as expected")
 
 
 def _parts(rows: list[Any]) -> list[tuple[str, list[Any]]]:
@@ -162,11 +163,11 @@ def _cell(value: Any) -> str:
 def _page(rows: list[Any]) -> str:
     """Return a page with a column for each backend."""
     lines = [
-        "# What the optimizers were compared with",
+        "# Comparison of the optimizers with papers and libraries",
         "",
         "Written by `python -m keras_optlab.verify --markdown docs/verify.md`. Each",
-        "figure is the largest difference of two ends over the distance moved, on the",
-        f"backend of its column. Versions: {_versions(rows)}.",
+        "number is the largest difference of the final weights over the distance",
+        f"moved, on the backend of its column. Versions: {_versions(rows)}.",
     ]
     for title, part in _parts(rows):
         measured = "difference" if title == "Should agree" else "theirs"
@@ -192,7 +193,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _versions(rows: list[Any]) -> str:
-    """Return the versions of all packages of which there is a row."""
+    """Return the versions of all packages in the rows."""
     from importlib.metadata import packages_distributions, version
 
     backends = {row.backend for row in rows}

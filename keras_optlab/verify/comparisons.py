@@ -1,8 +1,8 @@
-"""What optimizers are compared with, for the tests and for `keras_optlab.verify`.
+"""Comparisons of optimizers, for the tests and for `keras_optlab.verify`.
 
-A comparison runs one of ours and another implementation from the same weights by the
-same gradients, in the setting of `Problem`. How far apart they end is measured by
-`keras_optlab.verify.problems.distance`: the largest difference over the distance moved.
+A comparison runs an optimizer of keras-optlab and another implementation from the same
+weights with the same gradients, those of a `Problem`. The result is the `distance` of
+`keras_optlab.verify.problems`: the largest difference over the distance moved.
 """
 
 from collections.abc import Callable
@@ -29,26 +29,26 @@ from keras_optlab.verify.problems import (
 )
 
 WEIGHT_DECAY = 0.1
-WITH_BIAS = SHAPES | {"bias": (5,)}  # which starts at zero
+WITH_BIAS = SHAPES | {"bias": (5,)}  # a bias starts at zero
 MATRICES = {"wide": (3, 5), "tall": (5, 3)}
 
-# How far apart two ends may be, as a part of the way.
+# Largest allowed `distance` of the final weights.
 TOLERANCE = {
     "float64": 1e-10,
-    "float32": 3e-6,  # some units in the last place, which add up over the steps
-    "norm float32": 5e-6,  # with sums over a tensor, in an order of the backend's own
-    "found float32": 5e-5,  # with a step size that is found from all steps so far
-    "spectral float32": 5e-3,  # singular vectors are known less well than values
-    "library": 1e-8,  # of others, in float64
-    "float32 scalars": 1e-6,  # of a library, which are part of each of its steps
-    "float32 vectors": 1e-5,  # singular ones, in a library
+    "float32": 3e-6,  # rounding errors, which add up over the steps
+    "norm float32": 5e-6,  # with sums over a tensor; their order depends on the backend
+    "found float32": 5e-5,  # with a step size computed from all steps so far
+    "spectral float32": 5e-3,  # singular vectors are less accurate than singular values
+    "library": 1e-8,  # other implementations, in float64
+    "float32 scalars": 1e-6,  # in each step of a library
+    "float32 vectors": 1e-5,  # singular vectors of a library
     "bfloat16 products": 3e-2,  # torch's Newton-Schulz iteration
 }
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Where two implementations start, their gradients, and the rate of each step."""
+    """Initial weights, gradients and learning rates that two implementations share."""
 
     start: list[np.ndarray]
     grads: list[list[np.ndarray]]
@@ -61,12 +61,12 @@ class Problem:
         return len(self.grads) // 2
 
     def rate(self, step: int) -> float:
-        """Return the rate of a step counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         halved = self.drops and step >= self.middle
         return self.learning_rate * (0.5 if halved else 1.0)
 
     def schedule(self) -> Any:
-        """Return the rate as our optimizers take it."""
+        """Return the learning rate as the optimizers of keras-optlab take it."""
         high, middle = self.learning_rate, self.middle
         if not self.drops:
             return high
@@ -80,8 +80,8 @@ class Problem:
 
 
 def problem(shapes, steps, learning_rate=0.02, drops=True, dtype="float64"):
-    """Return the problem of some shapes; in float32 all of it can be stored exactly."""
-    # from zero, as storing a large weight would round off more than a rule does
+    """Return a problem with some shapes; all values are exact in `dtype`."""
+    # float32 starts at 0: rounding of large weights would exceed that of the rule
     start = weights(shapes, size=0.05 if dtype == "float64" else 0.0)
     if "bias" in shapes:
         start[list(shapes).index("bias")][...] = 0.0
@@ -95,7 +95,7 @@ def rounded(x, dtype):
 
 @contextmanager
 def precision(dtype):
-    """Compute in a precision for a while, as far as the backend has it."""
+    """Set floatx, and on JAX 64-bit mode, for a while."""
     before = keras.config.floatx()
     keras.config.set_floatx(dtype)
     try:
@@ -112,9 +112,10 @@ def precision(dtype):
 
 @dataclass(frozen=True)
 class Comparison:
-    """An optimizer of ours beside another implementation of its rule.
+    """An optimizer of keras-optlab and another implementation of its rule.
 
-    `theirs` returns the ends of a problem. `wrapper` is what ours is wrapped in.
+    `theirs` returns the other implementation's final weights of a problem. `wrapper`
+    wraps the optimizer of keras-optlab.
     """
 
     name: str
@@ -130,20 +131,20 @@ class Comparison:
 
     @property
     def title(self):
-        """The optimizer's name, with what is around it."""
+        """The optimizer's name, inside its wrapper's."""
         wrapper = self.wrapper and self.wrapper.__name__.lower()
         return f"{wrapper}({self.name})" if wrapper else self.name
 
     @property
     def options(self):
-        """The arguments as one text."""
+        """The settings as a string."""
         return ", ".join(f"{key}={value}" for key, value in self.settings.items())
 
     def __str__(self):
         return f"{self.title}({self.options})-{self.oracle}-{self.dtype}"
 
     def difference(self, steps=30):
-        """Return how far apart the ends are after some steps."""
+        """Return the distance of the final weights after some steps."""
         posed = problem(
             self.shapes, steps, self.learning_rate, self.drops, dtype=self.dtype
         )
@@ -171,12 +172,12 @@ def with_paper(name, settings, dtype="float64", **how):
 
 
 def transcribed(name, settings, posed):
-    """Return the ends by the float64 transcription of a paper."""
+    """Return the final weights by the float64 transcription of a paper."""
     return oracle.run(name, posed.start, posed.grads, posed.rate, **settings)
 
 
 def tolerance_of(cls, dtype):
-    """Return how far an optimizer of a class may end from its paper."""
+    """Return the largest allowed distance of a class from its paper."""
     kinds = {
         "spectral": cls.registry_name in SPECTRAL,
         "found": cls.learning_rate_free,
@@ -187,7 +188,7 @@ def tolerance_of(cls, dtype):
 
 
 def first_rate(name):
-    """Return a rate to compare with, 1 where it is a factor on what is found."""
+    """Return the learning rate to compare at; 1 for rules that find a step size."""
     default = optimizers.info(name).hyperparameters["learning_rate"].default
     return 1.0 if default == 1 else 0.02
 
@@ -199,5 +200,5 @@ def shapes_for(cls):
 
 
 def papers(dtype="float64"):
-    """Return the comparisons of all settings with the papers."""
+    """Return the comparisons with the papers, for all settings."""
     return [with_paper(name, settings, dtype) for name, settings in all_settings()]

@@ -1,7 +1,7 @@
-"""Implementations by others that differ from the papers, and from ours.
+"""Implementations in other libraries that differ from the papers and keras-optlab.
 
-Each entry says what is done differently, and how far apart the ends are known to be
-after 20 steps, to within the factor that other gradients make.
+Each entry says what differs, and the approximate distance of the final weights after 20
+steps, which depends on the gradients.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ OURS = {"beta_1": 0.9, "beta_2": 0.99}
 OPTAX = {"b1": 0.9, "b2": 0.99}
 TORCH = {"betas": (0.9, 0.99)}
 DECAY = {"weight_decay": 0.1}
-DIFFERENT = 1e-3  # the least difference that is one
+DIFFERENT = 1e-3  # smallest distance that counts as a difference
 
 
 @dataclass(frozen=True)
 class KnownWrong:
-    """An implementation, what is different in it, and how large the difference is."""
+    """An implementation, what differs from the paper, and how large the distance is."""
 
     comparison: Comparison
     what: str
@@ -40,18 +40,18 @@ class KnownWrong:
 
     @property
     def paper(self):
-        """What returns the ends to which the paper leads."""
+        """The function that returns the final weights by the paper."""
         it = self.comparison
         return partial(transcribed, it.name, it.settings)
 
     def difference(self):
-        """Return how far the other one ends from where the paper leads."""
+        """Return the distance of the other implementation from the paper."""
         it = self.comparison
         posed = problem(it.shapes, STEPS, it.learning_rate, it.drops)
         return distance(it.theirs(posed), self.paper(posed), posed.start)
 
     def of_ours(self):
-        """Return the same of ours, or None if there is none."""
+        """Return the distance of keras-optlab from the paper, or None if unknown."""
         if self.comparison.name not in optimizers.names():
             return None
         return replace(self.comparison, theirs=self.paper).difference(STEPS)
@@ -70,7 +70,7 @@ def by_keras(name, oracle, theirs=None, ours=None, **how):
 
 
 def by_keras_in_halves(name, oracle, theirs=None, ours=None, **how):
-    """Return the same for gradients of rows, as an embedding has them, each twice."""
+    """Return the comparison for sparse gradients in which each row occurs twice."""
 
     def run(posed):
         make = getattr(keras.optimizers, oracle.rpartition(".")[2])
@@ -87,7 +87,7 @@ def by_keras_in_halves(name, oracle, theirs=None, ours=None, **how):
 
 
 def in_halves(gradient):
-    """Return a gradient with each row as the sum of two; Keras has it in TensorFlow."""
+    """Return a gradient as a sparse one on TensorFlow, with each row in two halves."""
     if keras.backend.backend() != "tensorflow" or gradient.ndim < 2:
         return keras.ops.convert_to_tensor(gradient, "float64")
     import tensorflow as tf
@@ -98,7 +98,7 @@ def in_halves(gradient):
 
 
 def wrong(make: Callable[..., Comparison], *names, what, figure, backends=None, **how):
-    """Return an entry in the setting of them all."""
+    """Return an entry with the common setting."""
     theirs, ours = how.pop("theirs", {}), how.pop("ours", {})
     given = {"shapes": SHAPES} | SETTING | how
     entry = partial(KnownWrong, make(*names, theirs, ours, **given), what, figure)
@@ -118,7 +118,7 @@ KNOWN_WRONG = sorted(
             by_optax,
             "rprop",
             "optax.rprop",
-            what="each move is made one step late",
+            what="applies each update one step late",
             figure=0.22,
         ),
         wrong(
@@ -137,7 +137,7 @@ KNOWN_WRONG = sorted(
             "optax.amsgrad",
             theirs=OPTAX | {"eps": 0.0},
             ours=OURS | {"epsilon": 0.0, "amsgrad": True},
-            what="the largest mean square after its bias correction, not before",
+            what="the maximum is of v after its bias correction, not before",
             figure=0.39,
         ),
         wrong(
@@ -146,7 +146,7 @@ KNOWN_WRONG = sorted(
             "optax.nadam",
             theirs=OPTAX | {"eps": 0.0},
             ours=OURS | {"epsilon": 0.0, "momentum_decay": 0.004},
-            what="no schedule of the momentum, which torch.optim.NAdam has",
+            what="no momentum schedule, which torch.optim.NAdam has",
             figure=0.27,
         ),
         wrong(
@@ -155,7 +155,7 @@ KNOWN_WRONG = sorted(
             "optax.lars",
             theirs=DECAY,
             ours=DECAY,
-            what="the norm of g + decay w in place of two norms' sum",
+            what="norm(g + decay w) in place of norm(g) + decay norm(w)",
             figure=0.034,
         ),
         wrong(
@@ -164,7 +164,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.AdamW",
             theirs=OURS | DECAY | {"epsilon": 0.0},
             ours=OURS | DECAY | {"epsilon": 0.0},
-            what="of an embedding's row that occurs twice, squares each part",
+            what="squares each part of a repeated embedding row, not the sum",
             figure=0.29,
             backends=("tensorflow",),
         ),
@@ -174,7 +174,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.Adafactor",
             theirs={"relative_step": False},
             ours={"relative_step": False, "keras_compatible": False},
-            what="a rate of 1/sqrt(t) at most: `keras_compatible=True` of ours",
+            what="rate at most 1/sqrt(t), like keras-optlab's `keras_compatible=True`",
             figure=1.0,
             learning_rate=1.0,
         ),
@@ -184,7 +184,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.Nadam",
             theirs=OURS | {"epsilon": 0.0},
             ours=OURS | {"epsilon": 0.0, "momentum_decay": 0.004},
-            what="0.96^t in place of 0.96^(0.004 t): `momentum_decay=1.0` of ours",
+            what="0.96^t, not 0.96^(0.004 t), like keras-optlab's `momentum_decay=1.0`",
             figure=0.094,
         ),
         wrong(
@@ -193,7 +193,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.Lamb",
             theirs=OURS | DECAY,
             ours=OURS | DECAY,
-            what="the decay is outside of the ratio: `keras_compatible=True` of ours",
+            what="decay outside the ratio, like keras-optlab's `keras_compatible=True`",
             figure=0.071,
         ),
         wrong(
@@ -202,7 +202,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.ScheduleFreeAdamW",
             theirs=OURS,
             ours=OURS,
-            what="reads the old z when it is the new one already",
+            what="uses the new z where the rule needs the old z",
             figure=0.10,
             backends=("tensorflow", "torch"),
         ),
@@ -212,7 +212,7 @@ KNOWN_WRONG = sorted(
             "keras.optimizers.ScheduleFreeAdamW",
             theirs=OURS | {"warmup_steps": 10},
             ours=OURS | {"warmup_steps": 10},
-            what="averages by 1 / t, whatever the rates were",
+            what="averages with weight 1 / t, whatever the learning rates",
             figure=0.19,
         ),
         wrong(
@@ -221,7 +221,7 @@ KNOWN_WRONG = sorted(
             "torch.optim.SGD",
             theirs={"momentum": 0.9, "dampening": 0.9},
             ours={"form": "ema"},
-            what="no moving average, as its first gradient is not damped",
+            what="does not dampen the first gradient, so it is no moving average",
             figure=0.69,
         ),
         wrong(
@@ -230,7 +230,7 @@ KNOWN_WRONG = sorted(
             "pytorch_optimizer.Lamb",
             theirs=TORCH | DECAY,
             ours=OURS | DECAY | {"epsilon": 1e-6},
-            what="no bias correction of v, and the decay outside of the ratio",
+            what="no bias correction of v, and weight decay outside of the ratio",
             figure=0.67,
         ),
         wrong(
@@ -260,14 +260,14 @@ KNOWN_WRONG = sorted(
             theirs=TORCH
             | {"warmup_epoch": 5, "update_proj_gap": 8, "grad_accu_steps": 2},
             ours=OURS | {"warmup_steps": 5, "reset_every": 8, "clip_after": 2},
-            what="reads the rate of the next step after a reset",
+            what="uses the rate of the next step after a reset",
             figure=0.062,
         ),
         wrong(
             by_torch,
             "adan",
             "adan_pytorch.Adan",
-            what="the first step leaves everything as it was",
+            what="the first step changes no weight",
             figure=1.5,
         ),
     ],

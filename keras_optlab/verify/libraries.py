@@ -1,4 +1,4 @@
-"""Running the optimizers of optax, torch and other packages on a `Problem`."""
+"""Runs of the optimizers of optax, torch and other packages on a `Problem`."""
 
 import importlib
 import warnings
@@ -13,13 +13,13 @@ FULL = {key: shape for key, shape in WITH_BIAS.items() if key != "empty"}
 
 
 def lookup(path):
-    """Return what a dotted path names."""
+    """Return the object at a dotted path."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
 
 def is_installed(path):
-    """Return whether what a dotted path names can be imported."""
+    """Return whether the object at a dotted path can be imported."""
     try:
         lookup(path)
     except ImportError:
@@ -32,7 +32,8 @@ def by_optax(
 ) -> Comparison:
     """Return the comparison with a transformation of optax.
 
-    `make` makes it of the rate where arguments alone do not; `edit` changes its state.
+    `make` builds the transformation from the rate if arguments are not enough; `edit`
+    changes its initial state.
     """
 
     def run(posed):
@@ -67,8 +68,8 @@ def by_torch(
 ) -> Comparison:
     """Return the comparison with an optimizer for torch.
 
-    `make` makes it of the parameters where arguments alone do not, `groups` what it
-    takes for them.
+    `make` builds the optimizer from the parameters if arguments are not enough;
+    `groups` turns the parameters into the form that the optimizer takes.
     """
 
     def run(posed):
@@ -93,7 +94,7 @@ def by_torch(
 
 @contextmanager
 def quiet_and_double(torch):
-    """Let torch make tensors of float64, and not complain about calls of old code."""
+    """Make float64 torch's default dtype, and silence warnings."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     with warnings.catch_warnings():
@@ -109,7 +110,7 @@ def ema_of_optax(rate):
 
 
 def yogi_from_zero(state):
-    """Return optax's state of Yogi with a first moment that starts at zero."""
+    """Return the state of optax's Yogi with the first moment at zero."""
     import jax
 
     first, *rest = state
@@ -137,7 +138,7 @@ def ldog_of_optax(rate, reps_rel):
 
 
 def training(make):
-    """Return what makes an optimizer of `schedulefree`, in the mode that trains."""
+    """Return a factory for an optimizer of `schedulefree` in training mode."""
 
     def made(params, **how):
         rule = lookup(make)(params, **how)
@@ -148,12 +149,12 @@ def training(make):
 
 
 def named(params):
-    """Return parameters as Adam-mini takes them, each in one block."""
+    """Return named parameters, as Adam-mini takes them; each is one block."""
     return [(f"w{i}", p) for i, p in enumerate(params)]
 
 
 def of_rank(params, **more):
-    """Return parameters as one group that is projected."""
+    """Return parameters as one group with a projection of rank 2."""
     return [{"params": params, "rank": 2, "update_proj_gap": 1000, **more}]
 
 

@@ -1,4 +1,4 @@
-"""Seeded problems, and the weights that an optimizer reaches on them."""
+"""Seeded problems, and the final weights of an optimizer on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPES = {
     "empty": (0, 3),
 }
 
-# Settings that lead an optimizer into its other branches.
+# Settings that cover the other branches of an optimizer.
 VARIANTS = {
     "sgd": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "momentum": [{"form": "heavy_ball"}, {"form": "ema"}],
@@ -89,26 +89,26 @@ VARIANTS = {
     "kron": [{"period": 3, "max_size": 3}],
 }
 
-# Rules that step by singular vectors, which float32 knows less well than values; and
-# those that the first gradients determine only if their matrices are of full rank.
+# Rules that use singular vectors, which are less accurate in float32 than singular
+# values; and rules whose first steps have a unique result only for full-rank gradients.
 SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"}
 FULL_RANK = {"soap"}
 
 
 def all_settings() -> list[tuple[str, dict[str, object]]]:
-    """Return each optimizer by name with no arguments, and those of its variants."""
+    """Return each optimizer's name with its defaults, and with each of its variants."""
     defaults = [(name, {}) for name in optimizers.names()]
     return defaults + [(name, kw) for name, kws in VARIANTS.items() for kw in kws]
 
 
 def weights(shapes=SHAPES, size=0.05):
-    """Return small seeded weights: what float32 stores of them is then exact enough."""
+    """Return seeded weights, small enough for float32 to store them accurately."""
     rng = np.random.default_rng(1)
     return [np.asarray(size * rng.normal(size=shape)) for shape in shapes.values()]
 
 
 def gradients(shapes=SHAPES, steps=30):
-    """Return for each step a gradient for each shape, noise about a drift."""
+    """Return a gradient per step and shape: noise around a constant drift."""
     rng = np.random.default_rng(2)
     return [
         [np.asarray(rng.normal(size=s) + 0.3) for s in shapes.values()]
@@ -131,8 +131,8 @@ def apply(optimizer, grads, ws):
 
 
 def step(optimizer, grads, ws):
-    """Apply one step of gradients, those of a parabola to who asks for more."""
-    if not getattr(optimizer, "needs_second_pass", False):  # as none of Keras does
+    """Apply one step; rules with a second pass see a quadratic loss."""
+    if not getattr(optimizer, "needs_second_pass", False):  # Keras has none that does
         optimizer.apply(grads, ws)
         return
     here = [read(w) for w in ws]
@@ -153,7 +153,7 @@ def step(optimizer, grads, ws):
 
 
 def curvature(g):
-    """Return the second derivatives of a step's loss; there are none across entries."""
+    """Return the diagonal of the Hessian of a step's loss; the rest is zero."""
     return 0.5 + abs(g)
 
 
@@ -201,9 +201,9 @@ def values(variables):
 
 
 def distance(a, b, start):
-    """Return the largest difference of two ends over the longer way to one of them."""
+    """Return the largest difference of final weights over the distance moved."""
     ratios = [0.0]
     for x, y, z in zip(a, b, start, strict=True):
         moved = np.max(np.abs([x - z, y - z]), initial=1e-30)
         ratios.append(np.max(np.abs(x - y), initial=0.0) / moved)
-    return float(np.max(ratios))  # which is NaN if one of them is
+    return float(np.max(ratios))  # NaN if one of them is NaN

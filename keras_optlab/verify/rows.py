@@ -13,7 +13,7 @@ STEPS = 60
 
 @dataclass(frozen=True)
 class Agreement:
-    """One optimizer beside an implementation that should agree with it."""
+    """An optimizer and an implementation that should agree with it."""
 
     optimizer: str
     settings: str
@@ -32,7 +32,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An implementation that should differ from the paper, with which ours agrees."""
+    """An implementation that should differ from the paper, unlike keras-optlab."""
 
     optimizer: str
     settings: str
@@ -45,13 +45,13 @@ class Disagreement:
 
     @property
     def ok(self):
-        """Whether ours agrees with the paper, and the other one does not."""
+        """Whether keras-optlab agrees with the paper, and the other does not."""
         agrees = self.ours is None or self.ours <= comparisons.TOLERANCE["float64"]
         return agrees and self.theirs > known_wrong.DIFFERENT
 
 
 def rows(names=()) -> Iterator[Agreement | Disagreement]:
-    """Yield the rows of some optimizers, or of all, on this process' backend."""
+    """Yield the rows of some or all optimizers, on the backend of this process."""
 
     def wanted(it):
         asked = not names or it.name in names

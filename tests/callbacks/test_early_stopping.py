@@ -332,7 +332,7 @@ def test_epochs_without_validation_are_not_counted(frequency):
 
 @pytest.mark.parametrize("frequency", [9, [9]])
 def test_a_validation_that_never_comes_is_told_at_once(frequency):
-    told = re.escape(f"validation_freq={frequency!r} does not in the 2 epochs")
+    told = re.escape(f"={frequency!r} runs no validation in the 2 epochs of this")
     with pytest.warns(UserWarning, match=told):
         fit(
             compiled(),

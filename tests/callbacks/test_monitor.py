@@ -92,8 +92,8 @@ def test_the_plot_shows_a_panel_for_each_kind_of_figure():
     assert drawn == [
         "training",
         "validation",
-        "as it came",
-        "as the rule received it",
+        "before clipping",
+        "after clipping",
         "line/kernel",
     ]
     assert losses[1].get_xdata().tolist() == [4, 8]

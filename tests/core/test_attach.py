@@ -248,7 +248,7 @@ def test_globs_find_what_they_find_in_groups():
         ({"kernels": ...}, "Received: kernels="),
         ({"kernel": ..., "skip": "haed"}, "Received: skip='haed'"),
         ({"kernel": ..., "skip": ["head", "none"]}, "Received: skip='none'"),
-        ({"kernel": ..., "skip": "net"}, "or all that do are left out"),
+        ({"kernel": ..., "skip": "net"}, "exclude all that do"),
         ({"kernel": ..., "match": "haed"}, "match='haed'"),
         ({"bias": ..., "gamma": ...}, "Received: gamma="),
     ],

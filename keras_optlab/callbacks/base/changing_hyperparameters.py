@@ -14,7 +14,7 @@ from keras_optlab.engine import Optimizer
 class ChangingHyperparameters:
     """Hyperparameters that follow a schedule or have changed since construction.
 
-    The learning rate is left out: it is logged in any case.
+    The caller drops the learning rate, which is logged in any case.
 
     Args:
         optimizer: the optimizer to watch, with its transforms and groups.
@@ -63,7 +63,7 @@ def _values(optimizer: Optimizer) -> dict[str, Any]:
         f"{owner}{k}": getattr(of, k)
         for owner, of in owners.items()
         for k, field in of.fields.items()
-        if field.adjustable
+        if field.adjustable and not field.keras_owned  # the rate is logged by itself
     }
     for i, group in enumerate(optimizer.groups):
         pattern = group.label or f"group_{i}"

@@ -78,7 +78,7 @@ class MetricCallback(StepCallback):
         return number(name, value, ">= 0", self.patience_unit, integer=whole)
 
     def on_value(self, value: float) -> None:
-        """Handle a new value; it must call `self.wait.update(value, self.now)`."""
+        """Handle a new value, with `self.wait.update(value, self.now)`."""
         raise NotImplementedError
 
     def on_patience_end(self) -> None:

@@ -38,7 +38,7 @@ class OptimizerAccess:
         self.given_optimizer = optional_optimizer(optimizer)
         self._at_first: Any = None
         self._moved = True
-        self._told_of_no_step = False
+        self._warned_of_no_step = False
 
     @property
     def optimizer(self) -> Any:
@@ -92,13 +92,13 @@ class OptimizerAccess:
         """Whether no optimizer was given, and the model's takes no step."""
         return self.given_optimizer is None and self.takes_no_step
 
-    def tell_of_no_step(self) -> None:
+    def warn_of_no_step(self) -> None:
         """Warn once if the optimizer takes no step, unless `useless` is `None`."""
-        if self.useless is None or self._told_of_no_step or not self.takes_no_step:
+        if self.useless is None or self._warned_of_no_step or not self.takes_no_step:
             return
         if self.optimizer is None:
             return
-        self._told_of_no_step = True
+        self._warned_of_no_step = True
         name = type(self).__name__
         if self.given_optimizer is not None:
             warnings.warn(

@@ -1,4 +1,4 @@
-"""Which way a metric improves, how long ago it last did, and when it is enough."""
+"""Direction of a metric, patience without improvement, limits and deadlines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def infer_mode(metric: str) -> str:
     ('min', 'min', 'max')
 
     Raises:
-        ValueError: if the name does not tell.
+        ValueError: if the name does not determine the mode.
     """
     mode = _told_by(metric)
     if mode is None:
@@ -44,7 +44,7 @@ def check_mode(metric: str, mode: str) -> str:
     ('min', 'max')
 
     Raises:
-        ValueError: if the mode is no mode, or contradicts the metric's name.
+        ValueError: if `mode` is another string, or contradicts the metric's name.
     """
     if mode not in ("auto", "min", "max"):
         raise ValueError(
@@ -55,9 +55,10 @@ def check_mode(metric: str, mode: str) -> str:
     if _told_by(metric) not in (mode, None):
         better = "lower" if mode == "max" else "higher"
         raise ValueError(
-            f"`mode` must agree with the metric's name, by which a {better} value is "
-            f"better. Received: monitor={metric!r}, mode={mode!r}. Leave `mode` out; "
-            "if the name misleads, rename the metric, for instance to 'neg_...'."
+            f"`mode` must agree with the metric's name, which says that a {better} "
+            f"value is better. Received: monitor={metric!r}, mode={mode!r}. Leave "
+            "`mode` out; if the name misleads, rename the metric, for instance to "
+            "'neg_...'."
         )
     return mode
 
@@ -78,11 +79,11 @@ def _told_by(metric: str) -> str | None:
 
 
 class Patience:
-    """How long ago a value last improved.
+    """The wait since a value last improved.
 
     A value improves if it is better than the best so far by more than `min_delta`. NaN
-    never improves. The wait is counted in whatever unit the positions of the values
-    are: epochs, steps or seconds.
+    never improves. The unit of the wait is the unit of the positions that `update`
+    receives: epochs, steps or seconds.
 
     >>> patience = Patience("min", 2)
     >>> values = 1.0, 0.5, float("nan"), 0.6
@@ -93,7 +94,7 @@ class Patience:
 
     Args:
         mode: `"min"` if a lower value is better, `"max"` if a higher one is.
-        limit: a wait without improvement that exhausts the patience; >= 0.
+        limit: wait without improvement that exhausts the patience; >= 0.
         min_delta: an improvement by this much or less does not count; >= 0.
         start: position at which the wait begins.
     """
@@ -107,7 +108,7 @@ class Patience:
         self._now = self._since = self._cool = start
 
     def update(self, value: float, now: float) -> bool:
-        """Take the value at another position; return whether it is an improvement."""
+        """Record the value at position `now`; return whether it is an improvement."""
         improved = self.sign * (value - self.best) > self.min_delta
         if improved:
             self.best = value
@@ -117,23 +118,23 @@ class Patience:
         return improved
 
     def restart(self, cooldown: float = 0) -> None:
-        """Wait anew from the last value on, or from the last one in a cooldown."""
+        """Restart the wait at the last value, or at the last one in the cooldown."""
         self._since = self._now
         self._cool = self._now + cooldown
 
     @property
     def waited(self) -> float:
-        """How long the last value comes after the last improvement."""
+        """Distance of the last value from the last improvement or restart."""
         return self._now - self._since
 
     @property
     def exhausted(self) -> bool:
-        """Whether the wait has lasted long enough."""
+        """Whether the wait is positive and has reached `limit`."""
         return 0 < self.waited >= self.limit
 
 
 class Limits:
-    """Values of a metric at which training need not go on.
+    """Values of a metric at which to stop training.
 
     >>> limits = Limits("min", target=0.1, divergence=5.0)
     >>> [limits.crossed(value) for value in (0.2, 0.1, 6.0, float("nan"))]
@@ -141,9 +142,9 @@ class Limits:
 
     Args:
         mode: `"min"` if a lower value is better, `"max"` if a higher one is.
-        target: a value at least this good is good enough.
-        divergence: a value worse than this is hopeless.
-        check_finite: whether a NaN or an infinity is, too.
+        target: stop at a value at least this good.
+        divergence: stop at a value worse than this.
+        check_finite: whether to stop at a NaN or an infinity.
 
     Raises:
         ValueError: if the target is not better than the divergence.
@@ -163,12 +164,12 @@ class Limits:
             if self.sign * (target - divergence) > 0:
                 return
             raise ValueError(
-                f"`target` must be better than `divergence`, where mode={mode!r}. "
+                f"`target` must be better than `divergence` with mode={mode!r}. "
                 f"Received: target={target}, divergence={divergence}"
             )
 
     def crossed(self, value: float) -> str | None:
-        """Return which of the limits a value crosses, or `None`."""
+        """Return the name of the limit that a value crosses, or `None`."""
         if self.check_finite and not math.isfinite(value):
             return "check_finite"
         if self.target is not None and self.sign * (value - self.target) >= 0:
@@ -179,7 +180,7 @@ class Limits:
 
 
 class Deadline:
-    """A time that passes, seconds after its making.
+    """A deadline, in seconds from the construction of this object.
 
     >>> now = 0.0
     >>> deadline = Deadline(60, clock=lambda: now)
@@ -190,8 +191,8 @@ class Deadline:
     (True, 61.0)
 
     Args:
-        seconds: until then; `None` never passes.
-        clock: returns the present time in seconds.
+        seconds: time until the deadline; `None` is no deadline.
+        clock: returns the current time in seconds.
     """
 
     def __init__(
@@ -202,10 +203,10 @@ class Deadline:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the making."""
+        """Seconds since construction."""
         return self.clock() - self.start
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over."""
+        """Whether the deadline has passed."""
         return self.seconds is not None and self.elapsed >= self.seconds

@@ -1,4 +1,4 @@
-"""Callbacks that can be written down and made anew."""
+"""Serialization of callbacks by the arguments of their constructors."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import keras
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
 
-NOT_SAVED = "optimizer"  # trains now: a copy of it would train nothing
+NOT_SAVED = "optimizer"  # trains now: a deserialized copy would train nothing
 
 
 class Serializable:
-    """Keeps the arguments of the constructor, which make an equal callback.
+    """A callback whose configuration is the arguments of its constructor.
 
-    What happened in a `fit` is not part of the configuration, nor is an `optimizer`:
-    the callback that is made anew reads the model's unless it is given another.
+    State from a `fit` is not part of the configuration. An `optimizer` is not, either:
+    a deserialized callback uses the model's.
 
     Attributes:
-        hints: What to write for names that Keras or others have for an argument.
+        hints: Advice for argument names of Keras and other libraries, by that name.
 
     >>> from keras_optlab.callbacks import TimeStopping
     >>> config = keras.saving.serialize_keras_object(TimeStopping(seconds=60))
@@ -43,7 +43,7 @@ class Serializable:
         keras.saving.register_keras_serializable(room)(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note the arguments before the constructor changes them."""
+        """Store the arguments before the constructor changes them."""
         callback = super().__new__(cls)
         signature = inspect.signature(cls)
         _check_names(cls, signature, args, kwargs)
@@ -52,7 +52,7 @@ class Serializable:
         return callback
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal callback, ready to serialize."""
+        """Return the constructor's arguments, without `optimizer`, as plain values."""
         given: dict[str, Any] = vars(self)["_arguments"]
         return {
             k: os.fspath(v) if isinstance(v, os.PathLike) else plain(v)
@@ -62,7 +62,7 @@ class Serializable:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a callback from what `get_config` returned."""
+        """Return a callback constructed from the result of `get_config`."""
         load = keras.saving.deserialize_keras_object
         return cls(**{k: load(v) for k, v in config.items()})
 
@@ -73,7 +73,7 @@ def _check_names(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    """Raise what is wrong with the names or the number of the arguments."""
+    """Raise if an argument has an unknown name, or too many are positional."""
     kinds = {k: p.kind for k, p in signature.parameters.items()}
     if inspect.Parameter.VAR_KEYWORD not in kinds.values():
         for name in kwargs.keys() - kinds.keys():
@@ -88,5 +88,5 @@ def _check_names(
     if not several and len(args) > len(positional):
         raise TypeError(
             f"{cls.__name__} takes {', '.join(positional) or 'nothing'} in order, and "
-            f"all else by name. Received: {', '.join(map(repr, args))}"
+            f"other arguments by name. Received: {', '.join(map(repr, args))}"
         )

@@ -1,4 +1,4 @@
-"""Callbacks that read what the optimizer measures inside the compiled step."""
+"""Base class of callbacks that read statistics from the compiled step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
 
 
 class StatisticsCallback(StepCallback):
-    """Asks the optimizer for statistics, and hands out each record once.
+    """A callback that requests statistics from the optimizer, each record once.
 
-    With a stock optimizer of Keras there are none.
+    The compiled step records norms and histograms. A stock Keras optimizer has none.
 
     Args:
-        every: steps between two points, as of `StepCallback`.
+        every: steps between two points, as in `StepCallback`.
         statistics_every: steps between two records of norms; integer >= 1, or `None`
             for `every`.
         histograms_every: steps between two histograms; integer >= 1, or `None` for
             none.
-        optimizer: what to ask; `None` is the model's.
+        optimizer: the optimizer that records; `None` is the model's.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class StatisticsCallback(StepCallback):
         if given and every > CAPACITY * given:
             raise ValueError(
                 f"`every` must be at most {CAPACITY} times `statistics_every`, since "
-                f"the optimizer keeps no more records than that. Received: {every=}, "
+                f"the optimizer keeps the last {CAPACITY} records. Received: {every=}, "
                 f"{statistics_every=}"
             )
         self.histograms_every = optional_steps(
@@ -52,21 +52,21 @@ class StatisticsCallback(StepCallback):
         )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Ask, before the step is traced."""
+        """Request statistics, before the step is traced."""
         super().on_train_begin(logs)
         ours = self.our_optimizer
-        if ours is not None:  # what there is already belongs to others
+        if ours is not None:  # skip the records of earlier requests
             self._seen, _ = ours.recorder.statistics_since(0)
             self._seen_histograms, _ = ours.recorder.histograms_since(0)
         if self._ask(self.statistics_every, self.histograms_every):
             self.model.make_train_function(force=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Ask for no more."""
+        """Withdraw the request."""
         self._stop_asking()
 
     def on_train_interrupted(self) -> None:
-        """Ask for no more."""
+        """Withdraw the request."""
         self._stop_asking()
 
     def new_statistics(self) -> list[Statistics]:
@@ -77,7 +77,7 @@ class StatisticsCallback(StepCallback):
         return [x for x in new if _due(x.step, self.statistics_every)]
 
     def new_histograms(self) -> Histograms | None:
-        """Return the last histograms, once."""
+        """Return the last histograms, or `None` if they were returned before."""
         if self.our_optimizer is None or self.histograms_every is None:
             return None
         seen = self._seen_histograms
@@ -85,7 +85,7 @@ class StatisticsCallback(StepCallback):
         return new[-1] if new else None
 
     def _ask(self, every: int | None, histograms_every: int | None) -> bool:
-        """Return whether the step has to be traced anew."""
+        """Replace the request; return whether the step must be retraced."""
         if self.our_optimizer is None:
             return False
         who = f"{type(self).__name__} {id(self)}"
@@ -96,16 +96,16 @@ class StatisticsCallback(StepCallback):
             _recorded.add(self.model)
 
 
-_recorded: WeakSet[keras.Model] = WeakSet()  # whose step records for nobody now
+_recorded: WeakSet[keras.Model] = WeakSet()  # the step still records, unrequested
 
 
 @contextlib.contextmanager
 def _without_old_records(
     model: keras.Model, callbacks: list[keras.callbacks.Callback]
 ) -> Iterator[None]:
-    """Have a step that still records traced anew in a `fit` where nobody asks.
+    """Retrace a step that still records, in a `fit` without a `StatisticsCallback`.
 
-    Where somebody asks for the same again, it need not be.
+    With one, the compiled step can be reused: the request may be the same as before.
     """
     if model in _recorded and not any(
         isinstance(c, StatisticsCallback) for c in callbacks
@@ -119,5 +119,5 @@ around_fit(_without_old_records)
 
 
 def _due(step: int, every: int | None) -> bool:
-    """Return whether a record was asked for; another callback may want others."""
+    """Return whether this callback requested the record; others may add more."""
     return every is not None and (step == 1 or step % every == 0)

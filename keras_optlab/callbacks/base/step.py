@@ -1,4 +1,4 @@
-"""Acting every so many steps, without making `fit` wait for the device in between."""
+"""Callbacks that act every few steps, without waiting for the device in between."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from keras_optlab.engine.backend.keras_adapter import (
 
 
 class StepCallback(OptimizerAccess, Callback):
-    """Calls `on_steps` after every so many steps, and counts them.
+    """A callback that counts steps and calls `on_steps` every `every` steps.
 
-    A step is a batch, or an update with `gradient_accumulation_steps`. Batches are
-    counted here: to ask the optimizer would be to wait for the device, and on
-    TensorFlow an optimizer of Keras counts the end of data of unknown length, too. The
-    optimizer is asked where training begins, and in a loop that does not report its
-    batches. With `steps_per_execution` a point follows the execution in which a
-    multiple of `every` was passed.
+    A step is a batch, or an update with `gradient_accumulation_steps`. The callback
+    counts the batches itself. Reading the optimizer's counter would wait for the
+    device, and on TensorFlow the counter of a stock Keras optimizer also counts the end
+    of a dataset of unknown length. The counter is only read at the start of training,
+    around each epoch, and where a loop does not report its batches. With
+    `steps_per_execution`, `on_steps` follows the execution in which a multiple of
+    `every` was passed.
 
-    In a loop of one's own any of the methods may be left out but `on_train_begin` and
-    `on_epoch_end`.
+    A custom training loop must call `on_train_begin` and `on_epoch_end`; the other
+    methods are optional.
 
     Args:
-        every: steps between two points, after one at the first step; integer >= 1.
-            `None` makes no points.
-        optimizer: whose steps to go on from; `None` is the model's.
+        every: steps between two calls of `on_steps`, the first after step 1; integer
+            >= 1. `None` makes no calls.
+        optimizer: the optimizer whose step count to continue; `None` is the model's.
 
     Attributes:
-        step: steps trained, as the optimizer counts them.
+        step: steps trained, continuing the optimizer's count.
     """
 
     def __init__(self, every: int | None, optimizer: Any = None) -> None:
@@ -45,28 +46,28 @@ class StepCallback(OptimizerAccess, Callback):
         self.every = optional_steps("every", every, "steps between two points")
         self.step = 0
         self._window = 1
-        self._gradients = 0  # at the begin of the epoch, of which windows make a step
-        self._received = 0  # by the optimizer until then
+        self._gradients = 0  # before this epoch; `_window` of them make a step
+        self._received = 0  # the optimizer's counter before this epoch
         self._begin_epoch()
 
     @property
     def async_safe(self) -> bool:
-        """Whether Keras need not wait for every batch to call `on_train_batch_end`."""
+        """Whether Keras may call `on_train_batch_end` from another thread."""
         return type(self).on_train_batch_end is StepCallback.on_train_batch_end
 
     def drives(self) -> set[tuple[int, str]]:
-        """Return what is driven, and that it is this optimizer's."""
+        """Return the driven numbers, each as (`id` of the optimizer, name)."""
         return {(id(inner_optimizer(self.optimizer)), name) for name in self.driven()}
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Act after step `self.step`; a subclass implements this.
 
         Args:
-            metrics: Loss and metrics, mean over the epoch so far, as Keras has them.
+            metrics: Loss and metrics, mean over the epoch so far, as in Keras.
         """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Go on from where the optimizer is."""
+        """Continue from the optimizer's step count."""
         super().on_train_begin(logs)
         inner = inner_optimizer(self.optimizer)
         self._window = getattr(inner, "gradient_accumulation_steps", None) or 1
@@ -78,7 +79,7 @@ class StepCallback(OptimizerAccess, Callback):
         epoch: int,  # noqa: ARG002
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Count the batches from here."""
+        """Read the optimizer's step count, and count batches from there."""
         self._go_on()
 
     def on_train_batch_begin(
@@ -86,7 +87,7 @@ class StepCallback(OptimizerAccess, Callback):
         batch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Act on the batches before this one, if a multiple of `every` was passed."""
+        """Call `on_steps` if the earlier batches passed a multiple of `every`."""
         if self._begun is None:
             self._first = batch
         self._begun = batch
@@ -98,7 +99,7 @@ class StepCallback(OptimizerAccess, Callback):
         batch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Count the batch; that begins, too, where there turns out to be no more data.
+        """Count the batch; `on_train_batch_begin` also runs when the data have ended.
 
         Keras may call this from another thread, so it does nothing else.
         """
@@ -109,20 +110,20 @@ class StepCallback(OptimizerAccess, Callback):
         epoch: int,  # noqa: ARG002
         logs: dict[str, Any] | None = None,
     ) -> None:
-        """Act on the last batches of the epoch, if they are due."""
+        """Call `on_steps` if the last batches passed a multiple of `every`."""
         batches = self._batches_of_epoch()
         due = self._reach(self._step_after(batches))
         self._gradients += batches
         self._received = _received(self.optimizer)
         self._begin_epoch()
         if batches:
-            self.tell_of_no_step()
+            self.warn_of_no_step()
         if due:
             metrics = logs or {}
             self.on_steps({k: v for k, v in metrics.items() if k[:4] != "val_"})
 
     def _go_on(self) -> None:
-        """Count from what the optimizer has received, less what was no batch."""
+        """Add the gradients that the optimizer has received since the last reading."""
         received = _received(self.optimizer)
         new = received - self._received
         self._gradients = self._gradients + new if new >= 0 else received
@@ -147,7 +148,7 @@ class StepCallback(OptimizerAccess, Callback):
         return new if self._begun is None else self._begun - self._first + 1
 
     def _metrics(self) -> dict[str, Any]:
-        """Return the means so far, without a loss that nothing has been added to."""
+        """Return the means so far, without metrics that have no values yet."""
         metrics = self.model.get_metrics_result()
         for metric in self.model.metrics:
             count = getattr(metric, "count", None)
@@ -159,7 +160,7 @@ class StepCallback(OptimizerAccess, Callback):
         return (self._gradients + batches) // self._window
 
     def _reach(self, step: int) -> bool:
-        """Move on to a step; return whether a point is due there."""
+        """Set the step count; return whether a call of `on_steps` is due."""
         before, self.step = self.step, step
         if self.every is None:
             return False
@@ -167,7 +168,7 @@ class StepCallback(OptimizerAccess, Callback):
 
 
 def _received(optimizer: Any) -> int:
-    """Return how many gradients an optimizer says that it has received."""
+    """Return the number of gradients received, by the optimizer's own count."""
     ours = find_optimizer(optimizer)
     if ours is None or ours.accumulates:
         return gradients_received(optimizer)

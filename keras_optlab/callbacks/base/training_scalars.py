@@ -1,4 +1,4 @@
-"""What there is to see of a training after a step, as numbers under tags."""
+"""Scalars to log at a step, by TensorBoard tag."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
 
 class TrainingScalars(StatisticsCallback):
-    """Gathers the figures that `TensorBoard` logs and `Monitor` keeps.
+    """A callback that collects the scalars that `TensorBoard` and `Monitor` log.
 
     Args:
-        every: steps between two points, as of `StepCallback`.
+        every: steps between two points, as in `StepCallback`.
         statistics_every: steps between two records of norms.
         histograms_every: steps between two histograms.
-        optimizer: whose figures; `None` is the model's.
+        optimizer: the optimizer to log; `None` is the model's.
 
     Attributes:
-        position: Steps trained, on an axis that goes on in a second `fit`, also if the
-            model has been compiled anew with an optimizer that counts from 0.
+        position: Steps trained, the x-axis. It continues in a second `fit`, also if the
+            model was recompiled with an optimizer that counts from 0.
     """
 
-    useless = "nothing of it is shown"
+    useless = "its learning rate and statistics are not logged"
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class TrainingScalars(StatisticsCallback):
         optimizer: Any = None,
     ) -> None:
         super().__init__(every, statistics_every, histograms_every, optimizer)
-        self._before = 0  # steps before those that the optimizer counts
-        self._point = 0, 0, 0  # updates, steps skipped, and the position after them
+        self._before = 0  # steps that earlier optimizers took
+        self._point = 0, 0, 0  # updates, skipped steps and position at the last point
         self._stride = 1.0  # positions from one update to the next
 
     @property
     def position(self) -> int:
-        """Steps trained, also by an optimizer before this one."""
+        """Steps trained, including those of earlier optimizers."""
         return self._before + self.step
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Go on from where the last `fit` ended, and see what is set."""
+        """Continue the position of the last `fit`; read the hyperparameters."""
         last = self.position
         super().on_train_begin(logs)
         self._before = max(0, last - self.step)
@@ -59,15 +59,15 @@ class TrainingScalars(StatisticsCallback):
             self._point = *_counts(ours), self.position
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Act on the last batches of the epoch, if they are due."""
-        # What the validation, other callbacks and a `train_step` of one's own add to
-        # the logs is no mean over the steps.
+        """Call `on_steps` if the last batches passed a multiple of `every`."""
+        # Validation, other callbacks and a custom `train_step` add values to the logs
+        # that are not means over the steps.
         known = self.model.get_metrics_result()
         metrics = {k: v for k, v in (logs or {}).items() if k in known}
         super().on_epoch_end(epoch, metrics)
 
     def figures(self, metrics: Mapping[str, Any]) -> dict[int, dict[str, float]]:
-        """Return numbers by tag, for each position that has any.
+        """Return the scalars by tag, for each position that has any.
 
         Args:
             metrics: Loss and metrics, mean over the epoch so far.
@@ -100,12 +100,12 @@ class TrainingScalars(StatisticsCallback):
         return {self.position_of(s.step): statistics_tags(s, name) for s in new}
 
     def position_of(self, update: int) -> int:
-        """Return where on the axis an update is; a step may make several."""
+        """Return the position of an update; a step may make several updates."""
         last, _, position = self._point
         return position - int((last - update) * self._stride + 1e-9)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the rate of the next step; by name if the optimizer holds several."""
+        """Return the rate of the next step, by optimizer name (`""` if only one)."""
         if self.is_idle:
             return {}
         rates = {}
@@ -119,25 +119,25 @@ class TrainingScalars(StatisticsCallback):
         return rates
 
     def _whose(self, callback: Callback) -> str:
-        """Return what to call another optimizer that a callback drives."""
+        """Return the tag prefix for another optimizer that a callback drives."""
         other = getattr(callback, "given_optimizer", None)
         return "" if other in (None, self.optimizer) else f"{other.name}."
 
     @property
     def shown_optimizer(self) -> Optimizer | None:
-        """The optimizer, if it is one of ours and trains."""
+        """The optimizer, if it is from keras_optlab and takes steps."""
         return None if self.is_idle else self.our_optimizer
 
     def _move_point(self, updates: int, skipped: int) -> None:
         before, skipped_before, position = self._point
         if updates > before and self.position > position:
             self._stride = (self.position - position) / (updates - before)
-            if skipped > skipped_before:  # these have positions, but no number
+            if skipped > skipped_before:  # skipped steps have a position, but no update
                 self._stride = min(1.0, self._stride)
         self._point = updates, skipped, self.position
 
     def _skipped(self, ours: Optimizer) -> dict[str, float]:
-        """Return how many steps were skipped, in all and since the last point."""
+        """Return the tags of skipped steps: fraction since the last point, total."""
         (skipped, steps), before = _skips(ours), self._skips
         self._skips = skipped, steps
         new = (skipped - before[0]) / max(1, steps - before[1])
@@ -145,12 +145,12 @@ class TrainingScalars(StatisticsCallback):
 
 
 def _counts(ours: Optimizer) -> tuple[int, int]:
-    """Return the numbers of updates, and of steps skipped."""
+    """Return the numbers of updates and of skipped steps."""
     return int(_number(ours.updates)), int(_number(ours.skipped_steps))
 
 
 def _skips(ours: Optimizer) -> tuple[float, float]:
-    """Return the numbers of gradients that were skipped, and that came."""
+    """Return the numbers of skipped and of received gradients."""
     return _number(ours.skipped_steps), _number(ours.micro_steps)
 
 

@@ -1,4 +1,4 @@
-"""When the running `fit` validates."""
+"""The epochs after which the running `fit` runs validation."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from keras_optlab.engine.backend.keras_hooks import fit_arguments
 
 @dataclass(frozen=True)
 class Validation:
-    """What a `fit` was told of its validation.
+    """The validation arguments of a `fit`.
 
     >>> every_other = Validation(given=True, frequency=2, epochs=5)
     >>> [every_other.after(epoch) for epoch in range(5)]
     [True, True, True, False, False]
 
     Attributes:
-        given: Whether there is anything to validate on.
-        frequency: Epochs between two, or those after which it runs, counted from 1.
+        given: Whether `fit` was given validation data.
+        frequency: Epochs between two validations, or the epochs, counted from 1, after
+            which validation runs.
         epochs: The number of the last epoch, counted from 1.
     """
 
@@ -28,7 +29,7 @@ class Validation:
 
     @classmethod
     def of_this_fit(cls) -> Validation | None:
-        """Return that of the running `fit`, or `None` in a loop of one's own."""
+        """Return the arguments of the running `fit`; `None` in a custom loop."""
         told = fit_arguments()
         if not told:
             return None
@@ -40,7 +41,7 @@ class Validation:
         )
 
     def after(self, epoch: int) -> bool:
-        """Return whether a later epoch than this one, counted from 0, is validated."""
+        """Return whether validation runs after a later epoch; `epoch` is 0-based."""
         if not self.given:
             return False
         done = epoch + 1
@@ -50,10 +51,10 @@ class Validation:
 
     @property
     def missing(self) -> str:
-        """Say what would make it run."""
+        """Advice, as words for a message, that makes validation run."""
         if not self.given:
             return "pass `validation_data` to `fit`"
         return (
-            f"let validation run: validation_freq={self.frequency!r} does not in the "
-            f"{self.epochs} epochs of this `fit`"
+            f"lower `validation_freq`: validation_freq={self.frequency!r} runs no "
+            f"validation in the {self.epochs} epochs of this `fit`"
         )

@@ -1,1 +1,1 @@
-"""Keras' private names, and what differs between TensorFlow, JAX and torch."""
+"""Keras' private API, and what differs between TensorFlow, JAX and torch."""

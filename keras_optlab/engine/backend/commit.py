@@ -1,10 +1,13 @@
-"""Writing new values, and choosing between outcomes.
+"""Writing new values to variables, and choosing between outcomes (update or skip).
 
-Choosing must cost nothing. TensorFlow takes one branch around the commit, except under
-a strategy, where a commit crosses replicas and may not stand inside a condition. torch
-on a CPU takes a Python `if`. JAX on a CPU takes one branch around the computation and
-commits after it. Everything else computes both and selects by value, which never waits
-for a device.
+The choice must not slow a step down:
+
+- TensorFlow: one branch around the computation and the writes. Not under a strategy,
+  where writes cross replicas and cannot be inside a condition.
+- torch on a CPU: a Python `if`.
+- JAX on a CPU: one `lax.cond` around the computation; the writes follow it.
+- Otherwise: compute both outcomes and select by `where`, which never waits for a
+  device.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
 
 def commit(pairs: Pairs) -> None:
-    """Write every new value, once."""
+    """Write every new value to its variable, in all replicas if there are several."""
     context = replica_context()
     if context is None:
         for variable, value in pairs:
@@ -42,9 +45,9 @@ def commit(pairs: Pairs) -> None:
 
 
 def commit_first(cases: list[Case]) -> None:
-    """Write what the first case computes whose condition holds; the last one's is True.
+    """Compute and write the first case whose condition holds; the last one is `True`.
 
-    Where `can_branch` is not true of the first condition, there are at most two cases.
+    If `can_branch` is false for the first condition, there are at most two cases.
     """
     forms = [form for _, form in cases]
     if len(cases) == 1:
@@ -66,7 +69,7 @@ def commit_first(cases: list[Case]) -> None:
 
 
 def can_branch(condition: Tensor) -> bool:
-    """Return whether to branch on a condition, which elsewhere selects by value."""
+    """Return whether to branch on a condition instead of computing both outcomes."""
     backend = keras.backend.backend()
     if backend == "torch":
         return condition.device.type == "cpu"
@@ -74,9 +77,9 @@ def can_branch(condition: Tensor) -> bool:
 
 
 def writes_at_once(variable: Variable) -> bool:
-    """Return whether a new value may be written as soon as it is known.
+    """Return whether a new value may be written as soon as it is computed.
 
-    It may where `can_branch` chooses, since then no other outcome needs the old one.
+    It may where a step branches, since then no other outcome needs the old value.
     """
     return keras.backend.backend() != "jax" and not in_replica() and on_cpu(variable)
 
@@ -84,10 +87,10 @@ def writes_at_once(variable: Variable) -> bool:
 def cond_rare(
     condition: Tensor | bool, change: Callable[[Tensor], Tensor], value: Tensor
 ) -> Tensor:
-    """Return `change(value)` where the condition holds, which is seldom, else `value`.
+    """Return `change(value)` if a condition holds, which is seldom, else `value`.
 
-    TensorFlow takes a `tf.cond` apart and then passes through each operation of the
-    branch that is not taken. A function costs nothing when it is not called.
+    TensorFlow lowers a `tf.cond` to single operations and then visits each operation of
+    the branch not taken. A function that is not called costs nothing.
     """
     if condition is True:
         return change(value)
@@ -117,10 +120,10 @@ def cond_rare(
 
 
 def not_inlined(compute: Callable[[], list[Tensor]]) -> list[Tensor]:
-    """Compute tensors beside a step, so that its own rounding stays as it is.
+    """Compute tensors in a separate function, so that a step's rounding is unchanged.
 
-    TensorFlow rewrites the arithmetic of a graph by who else uses a value. It does not
-    look into a function that may not be inlined.
+    TensorFlow's rewrites of a graph's arithmetic depend on the other uses of a value.
+    They do not look into a function marked as not inlined.
     """
     if keras.backend.backend() != "tensorflow":
         return compute()
@@ -139,13 +142,13 @@ def _done(_: None) -> int:
 def _chosen(
     condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
 ) -> Pairs:
-    """Return what one of two forms computes, on JAX."""
+    """Return the new values of one of two outcomes, on JAX."""
     jax = jax_module()
     if not isinstance(condition, jax.core.Tracer):
         return (yes if condition else no)()
     if jax.default_backend() != "cpu":
         return _select(condition, yes(), no())
-    variables = {id(v): v for v, _ in no()}  # for the variables alone
+    variables = {id(v): v for v, _ in no()}  # only to list its variables
 
     def values(pairs: Pairs) -> list[Tensor]:
         new = {id(v): ops.cast(x, v.dtype) for v, x in pairs}
@@ -156,7 +159,7 @@ def _chosen(
         variables.update((id(v), v) for v, _ in pairs)
         return values(pairs)
 
-    # The first is traced first, so that both know of all variables.
+    # `if_yes` is traced first, so that both branches return all variables.
     new = jax.lax.cond(condition, if_yes, lambda: values(no()))
     return list(zip(variables.values(), new, strict=True))
 

@@ -1,7 +1,8 @@
-"""Derivatives of a function of one vector, for those who compute in NumPy.
+"""Derivatives of a function of one vector, as functions of NumPy arrays.
 
-The function takes a tensor and returns one, a scalar or a vector, and is pure. What is
-returned takes and returns float64 arrays, and is compiled where the backend compiles.
+The given function is pure; it takes a tensor and returns a scalar or a vector. The
+returned functions take arrays and return float64 arrays. They are compiled on
+TensorFlow and JAX.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from keras_optlab.engine.backend.repeatable import twice_differentiable
 Function = Callable[[Tensor], Tensor]
 Derivative = Callable[..., Any]
 
-COLUMNS = 64  # of a Jacobian that are computed at once
+COLUMNS = 64  # of a Jacobian computed at once
 
 
 def value_and_gradient(function: Function, dtype: str) -> Derivative:
@@ -35,7 +36,7 @@ def value_and_gradient(function: Function, dtype: str) -> Derivative:
 
 
 def hessian_product(function: Function, dtype: str) -> Derivative:
-    """Return a function of two vectors: the scalar's Hessian at one times the other."""
+    """Return a function of two vectors w, v: the scalar's Hessian at w times v."""
     backend = keras.backend.backend()
     if backend == "jax":
         jax = jax_module()
@@ -44,7 +45,7 @@ def hessian_product(function: Function, dtype: str) -> Derivative:
     if backend == "torch":
         func = torch_module().func
         slope = func.grad(function)
-        # reverse over reverse, since few backward passes know a forward mode
+        # reverse over reverse, since few backward passes have a forward mode
         return _of_arrays(
             lambda w, v: func.grad(lambda at: (slope(at) * v).sum())(w), dtype
         )
@@ -60,7 +61,7 @@ def hessian_product(function: Function, dtype: str) -> Derivative:
 
 
 def jacobian(function: Function, dtype: str) -> Derivative:
-    """Return a function of the vector: the Jacobian of a vector, by forward mode."""
+    """Return a function of the vector that returns the Jacobian, column by column."""
     backend = keras.backend.backend()
     if backend == "torch":
         return _of_arrays(lambda w: _torch_jacobian(function, w), dtype)
@@ -79,14 +80,14 @@ def jacobian(function: Function, dtype: str) -> Derivative:
 
 
 def evaluated(function: Function, dtype: str) -> Derivative:
-    """Return the function itself, of and to arrays."""
+    """Return the function itself, with arrays as argument and result."""
     backend = keras.backend.backend()
     compiled = {"jax": _jitted, "tensorflow": _graph}.get(backend, lambda f: f)
     return _of_arrays(compiled(function), dtype)
 
 
 def _of_arrays(function: Callable[..., Any], dtype: str) -> Derivative:
-    """Return a function of tensors as one of arrays."""
+    """Return a function of tensors as a function of arrays."""
 
     def array(x: Tensor) -> np.ndarray:
         return np.asarray(ops.convert_to_numpy(x), "float64")
@@ -124,7 +125,7 @@ def _tf_jacobian(function: Function, w: Tensor) -> Tensor:
     import tensorflow as tf
 
     def along(v: Tensor) -> Tensor:
-        # backwards twice, since loops know no forward mode: J v is the slope of u J v
+        # double backward, as loops have no forward mode: J v is the gradient of u J v
         with tf.GradientTape() as outer:
             with tf.GradientTape() as tape:
                 tape.watch(w)

@@ -1,4 +1,4 @@
-"""The guard: whether a step by these gradients leaves weights and state usable."""
+"""The guard against NaN, infinite and too large gradients."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.norms import global_norm
 
 # Most rules sum up squares of gradients. Below this norm, the sum over 1e8 steps is
-# finite; a sum that is infinite once stays so, and stops its weight for good.
+# finite. A sum that overflows stays infinite, and its weight never moves again.
 LARGEST_NORM = {"float32": 1e15, "float64": 1e150}
 HALF = {"float16", "bfloat16"}
 
 
 def check_gradients(gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return whether to step by these gradients, and their norm.
+    """Return whether to step by these gradients, and their global norm.
 
-    Reasons not to are a NaN, an infinity, and a norm above `LARGEST_NORM`. The norm
-    shows all three, in one pass and without a temporary.
+    A step is skipped for a NaN, an infinity, or a norm above `LARGEST_NORM`. The norm
+    detects all three, in one pass and without a temporary.
     """
     dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
     xs = [

@@ -1,4 +1,4 @@
-"""Gradients as they come: tensors, sparse or not, arrays, or lists of numbers."""
+"""Conversion of gradients (tensors, sparse or not, arrays, lists) to tensors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from keras_optlab.core.types import Tensor, Variable
 
 
 def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Any]:
-    """Return gradients as tensors of the backend, sparse ones as they are.
+    """Return gradients as tensors of the backend; sparse ones stay sparse.
 
-    What is no tensor gets the type of its weight. TensorFlow loses the shape of some,
-    such as that of a `Dense` on three axes where the batches' size varies.
+    Arrays and lists get the dtype of their weight. On TensorFlow the static shape is
+    set, which some gradients lack, such as those of a `Dense` on three axes with a
+    variable batch size.
 
     Args:
         gradients: Tensors, arrays, or nested lists of numbers.
@@ -45,15 +46,15 @@ def _on_tensorflow(gradient: Any, variable: Variable) -> Any:
 
 
 def dense(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Tensor]:
-    """Return gradients in full; rows of sparse ones that occur twice are summed.
+    """Return dense gradients; rows that occur twice in a sparse gradient are summed.
 
     Args:
-        gradients: What an optimizer may be given.
+        gradients: Gradients as an optimizer receives them.
         variables: The weights, each with the shape of its gradient.
     """
     given = as_gradients(gradients, variables)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # Keras' own conversion lets slices pass
+        import tensorflow as tf  # Keras' own conversion keeps slices
 
         return as_gradients([tf.convert_to_tensor(g) for g in given], variables)
     if keras.backend.backend() == "torch":

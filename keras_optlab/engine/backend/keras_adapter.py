@@ -1,33 +1,33 @@
-"""Everything this package takes from Keras that Keras calls private.
+"""All uses of Keras' private API in this package.
 
-Read in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
+Checked in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
 builds it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies
-the constraints and counts. That one method is overridden; `update_step`, which Keras'
+the constraints and counts. This one method is overridden. `update_step`, which Keras'
 version of it would call, raises, so that a rename in Keras fails loudly.
 
-Names used, and why no public one serves:
+Private names used, and why no public name suffices:
 
-- `_backend_apply_gradients`: the seam itself.
+- `_backend_apply_gradients`: the method that is overridden.
 - `_iterations`: counts micro-batches; the public `iterations` counts windows of them.
 - `_get_variable_index`: gradients arrive filtered, and under a TensorFlow strategy with
   other variable objects than those that `build` saw.
-- `_check_variables_are_known`: what Keras says of weights that are not of them.
+- `_check_variables_are_known`: raises Keras' error for weights `build` did not see.
 - `_trainable_variables`, `_model_variables_moving_average`, `_accumulated_gradients`:
-  what the base class created in `build`; `SwapEMAWeights` reads the first two.
+  state that the base class creates in `build`; `SwapEMAWeights` reads the first two.
 - `_save_model`, `_should_save_model`, `_get_file_path` and `_set_monitor_op` of
-  `ModelCheckpoint`: nothing public encloses what it saves, nor writes it elsewhere.
+  `ModelCheckpoint`: no public method encloses a save or changes its path.
 - `_use_weight_decay`: honours `exclude_from_weight_decay`.
-- `_overwrite_variable_with_gradient`: float8 weights that no rule may touch.
+- `_overwrite_variable_with_gradient`: marks float8 weights, which no rule may update.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
 - `_learning_rate`: tells a number from a schedule.
 - `_layout` of a variable: its sharding, which a slot of the same shape shares.
-- `_value` of a variable: `None` while JAX' trainer holds the state; and itself, where
-  `value` looks for another for longer than the update of a small weight takes.
-- `_variables`, `_untrack_variable`, `_trainable_variables_indices`: what an optimizer
-  that fails to be built, or holds others, has created itself.
+- `_value` of a variable: `None` while JAX' trainer holds the state. Also read because
+  the lookups in `value` take longer than the update of a small weight.
+- `_variables`, `_untrack_variable`, `_trainable_variables_indices`: undo a failed
+  `build`, and list an outer optimizer's own variables.
 - `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
-- `_unpickle_model`: what Keras unpickles by; pickle has to find its class by name.
-- `_seed_generators` of a model: state of its step that is none of its weights.
+- `_unpickle_model`: Keras' function to unpickle; pickle finds its class by name.
+- `_seed_generators` of a model: adds state to its step without adding a weight.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from keras_optlab.core.types import Tensor, Variable
 
 
 def constant(value: float) -> Callable[..., Tensor]:
-    """Return an initializer, exact in float64 as Keras' own is not on TensorFlow."""
+    """Return a constant initializer, exact in float64, unlike Keras' on TensorFlow."""
 
     def fill(shape: tuple[int, ...], dtype: str) -> Tensor:
         number = keras.ops.convert_to_tensor(value, dtype)
@@ -71,16 +71,17 @@ class KerasAdapter(keras.optimizers.Optimizer):
         variable: Variable,  # noqa: ARG002
         learning_rate: Tensor,  # noqa: ARG002
     ) -> None:
-        """Keras' own per-variable hook, which never runs here."""
+        """Raise: Keras' per-variable hook must never run here."""
         raise RuntimeError(
             "keras_optlab's engine was bypassed. Expected a call of `apply`, which "
-            "updates all weights together. Received: a call of `update_step`. If the "
-            f"call is not yours, Keras {keras.__version__} reaches optimizers in a way "
-            "that is not known here: please report it, and install an earlier one."
+            "updates all weights together. Received: a call of `update_step`. If your "
+            f"code does not call it, Keras {keras.__version__} calls optimizers in a "
+            "way that is not supported yet: please report it, and install an earlier "
+            "version of Keras."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as Keras does; a wrapped optimizer's class is made when needed."""
+        """Pickle as Keras does, without naming the class, which may be generated."""
         _, arguments = super().__reduce__()
         return KerasAdapter._unpickle_model, arguments
 
@@ -101,16 +102,16 @@ class KerasAdapter(keras.optimizers.Optimizer):
 
     @property
     def accumulators(self) -> list[Variable]:
-        """Gradient sums; empty if each gradient is an update of its own."""
+        """Gradient sums; empty without gradient accumulation."""
         return list(self._accumulated_gradients) if self.accumulates else []
 
     @property
     def accumulates(self) -> bool:
-        """Whether an update is made of several gradients."""
+        """Whether gradients are accumulated over several micro-batches."""
         return bool(self.gradient_accumulation_steps)
 
     def build(self, variables: list[Variable]) -> None:
-        """Create what Keras keeps, and the sums that it does not know of."""
+        """Create Keras' state, and gradient sums that Keras does not create."""
         super().build(variables)
         if self.accumulates and not self.gradient_accumulation_steps:
             self._accumulated_gradients = [
@@ -120,11 +121,11 @@ class KerasAdapter(keras.optimizers.Optimizer):
 
     @property
     def base_learning_rate(self) -> Any:
-        """What drives the rate: a variable, a schedule or a callable."""
+        """The learning rate's source: a variable, a schedule or a callable."""
         return self._learning_rate
 
     def decays(self, variable: Variable) -> bool:
-        """Whether `exclude_from_weight_decay` left this weight in."""
+        """Return whether `exclude_from_weight_decay` does not exclude this weight."""
         return self._use_weight_decay(variable)
 
     def indices_of(self, variables: Sequence[Variable]) -> list[int]:
@@ -143,8 +144,8 @@ class KerasAdapter(keras.optimizers.Optimizer):
         """Raise if these are not values of the weights that `build` saw.
 
         Raises:
-            ValueError: if their number or a shape differs, as it does if some layers
-                have been unfrozen.
+            ValueError: if their number or a shape differs, for example after some
+                layers have been unfrozen.
         """
         expected = [tuple(v.shape) for v in self.weights] if self.built else None
         received = [tuple(x.shape) for x in values]
@@ -159,13 +160,13 @@ class KerasAdapter(keras.optimizers.Optimizer):
         )
 
     def is_overwritten(self, variable: Variable) -> bool:
-        """Whether Keras writes the gradient itself into the variable (float8)."""
+        """Return whether Keras overwrites the variable by its gradient (float8)."""
         return self._overwrite_variable_with_gradient(variable)
 
     def add_slot(
         self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
     ) -> Variable:
-        """Create a variable that lives where a weight lives."""
+        """Create a variable on the device of a weight, with its sharding if it fits."""
         same_shape = tuple(shape) == tuple(weight.shape)
         with self._beside(weight):
             return self.add_variable(
@@ -184,20 +185,20 @@ class KerasAdapter(keras.optimizers.Optimizer):
 
 
 def wrapped(variable: Variable) -> keras.Variable:
-    """Return a variable of Keras; one of TensorFlow alone is shared by what is made."""
+    """Return a Keras variable; a raw TensorFlow variable is wrapped, not copied."""
     if isinstance(variable, keras.Variable):
         return variable
     return keras.Variable(variable, name="weight")
 
 
 def hold(model: keras.Model, variable: Variable) -> None:
-    """Make a variable part of what the model's compiled step sees, but no weight."""
+    """Add a variable to the state of a model's compiled step, not to its weights."""
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
 @contextlib.contextmanager
 def unbuilt_by_errors(optimizer: Any) -> Iterator[None]:
-    """Leave an optimizer that fails to be built as it was: it can be built later."""
+    """Undo a `build` that fails, so that the optimizer can be built later."""
     before = {id(v) for v in optimizer._variables}
     try:
         yield
@@ -211,22 +212,22 @@ def unbuilt_by_errors(optimizer: Any) -> Iterator[None]:
 
 
 def own_variables(optimizer: Any) -> list[Variable]:
-    """Return the variables of an optimizer that holds others, without theirs."""
+    """Return an outer optimizer's variables, without those of its inner optimizers."""
     return list(optimizer._variables)
 
 
 def sublayers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers of a model, and theirs, but not itself."""
+    """Return all layers of a model at any depth, without the model itself."""
     return list(model._flatten_layers(include_self=False))
 
 
 def inner_optimizer(optimizer: Any) -> Any:
-    """Return the optimizer inside one that scales the loss, or else itself."""
+    """Return the optimizer inside a `LossScaleOptimizer`, or else the optimizer."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def optimizers_of(model: keras.Model) -> list[Any]:
-    """Return the optimizers of this package that a model holds, compiled in or not."""
+    """Return this package's optimizers of a model, compiled in or in its attributes."""
     waiting = [getattr(model, "optimizer", None), *vars(model).values()]
     found: dict[int, Any] = {}
     while waiting:
@@ -243,16 +244,16 @@ def optimizers_of(model: keras.Model) -> list[Any]:
 
 
 def loss_scale(optimizer: Any, dtype: str) -> Tensor:
-    """Return the factor on the loss that an optimizer takes out of gradients again."""
+    """Return the loss scale, by which the optimizer divides the gradients again."""
     if hasattr(optimizer, "dynamic_scale"):
         return keras.ops.cast(optimizer.dynamic_scale, dtype)
     return keras.ops.cast(optimizer.loss_scale_factor or 1.0, dtype)
 
 
 def gradients_received(optimizer: Any) -> int:
-    """Return how many gradients an optimizer has received; 0 without one.
+    """Return how many micro-batches an optimizer has received; 0 for `None`.
 
-    On TensorFlow the end of data of unknown length counts as one more.
+    On TensorFlow, the end of data of unknown length counts as one more.
     """
     if optimizer is None:
         return 0
@@ -260,22 +261,22 @@ def gradients_received(optimizer: Any) -> int:
 
 
 def progress(optimizer: Any) -> tuple[float, ...] | None:
-    """Return numbers of which every gradient moves one; `None` without an optimizer."""
+    """Return numbers that change at every micro-batch; `None` without an optimizer."""
     if optimizer is None:
         return None
-    scale = getattr(optimizer, "dynamic_scale", 0.0)  # moves if a step is skipped
+    scale = getattr(optimizer, "dynamic_scale", 0.0)  # changes if a step is skipped
     return gradients_received(optimizer), float(keras.ops.convert_to_numpy(scale))
 
 
 class Checkpoint(keras.callbacks.ModelCheckpoint):
-    """`keras.callbacks.ModelCheckpoint` that a subclass encloses, and writes for."""
+    """`keras.callbacks.ModelCheckpoint` with hooks around a save and for the save."""
 
     def saving(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context for one checkpoint; a subclass implements this."""
+        """Return a context to enter around one save; a subclass implements this."""
         raise NotImplementedError
 
     def write(self, save: Callable[..., None], path: str) -> None:
-        """Have the model saved to a path; a subclass implements this."""
+        """Save the model to a path by `save`; a subclass implements this."""
         raise NotImplementedError
 
     def _save_model(self, epoch: int, batch: int | None, logs: Any) -> None:
@@ -292,7 +293,7 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
             try:
                 self.write(save, path)
             except BaseException:
-                self.best = best  # it is in no file
+                self.best = best  # no file was written
                 raise
         if self.verbose:
             print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
@@ -302,7 +303,7 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
     """Return each averaged weight with its average, `None` without `use_ema`.
 
     Args:
-        optimizer: Any Keras optimizer; also one that holds others.
+        optimizer: Any Keras optimizer, also one with inner optimizers.
     """
     optimizer = inner_optimizer(optimizer)
     several = getattr(optimizer, "optimizers", [optimizer])
@@ -321,17 +322,17 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
 
 
 def is_purged(variable: Variable) -> bool:
-    """Whether JAX' trainer holds the value, so that a write would be lost."""
+    """Return whether JAX' trainer holds the value, so that a write would be lost."""
     return variable._value is None
 
 
 def raw_value(variable: Variable) -> Any:
-    """Return what the variable itself holds, whatever scope is entered."""
+    """Return the variable's own value, also within a `StatelessScope`."""
     return variable._value
 
 
 def concrete(variable: Variable) -> np.ndarray | None:
-    """Return the value as an array, or `None` where a trace or a trainer hides it."""
+    """Return the value as an array, `None` in a trace or if JAX' trainer holds it."""
     if is_purged(variable):
         return None
     if keras.backend.backend() == "tensorflow":
@@ -339,5 +340,5 @@ def concrete(variable: Variable) -> np.ndarray | None:
 
         if not tf.executing_eagerly():
             return None
-        return tf.convert_to_tensor(variable._value).numpy()  # also of a mirrored one
+        return tf.convert_to_tensor(variable._value).numpy()  # mirrored too
     return keras.ops.convert_to_numpy(variable._value)

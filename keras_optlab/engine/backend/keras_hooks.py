@@ -1,9 +1,9 @@
 """Hooks on `compile`, `fit` and `train_on_batch` of every Keras model.
 
-`compile` is extended because nothing else shows a model to its optimizer; `fit` and
-`train_on_batch` because nothing that Keras calls inside them encloses all of the work:
-the batches, the validation, the data and the callbacks. Each method is extended once in
-a process, and a hook of the same name replaces the one before: importing this package
+`compile` is extended because no other method gives an optimizer its model. `fit` and
+`train_on_batch` are extended because no method that Keras calls inside them encloses
+all of the work: data, batches, validation and callbacks. Each method is extended once
+per process. A hook replaces an earlier hook of the same name, so importing this package
 again adds nothing.
 """
 
@@ -31,27 +31,27 @@ _fit_arguments: ContextVar[dict[str, Any]] = ContextVar("arguments of the runnin
 
 
 def on_compile(hook: CompileHook) -> None:
-    """Call a function with every model after its `compile`, from now on."""
-    # of the base class: Keras compares it with a model's own
+    """Register a function to call with every model after its `compile`."""
+    # where it is defined: Keras compares a model's `compile` with this one
     owner = next(c for c in keras.Model.__mro__ if "compile" in vars(c))
     _add(owner, "compile", _extended_compile, hook)
 
 
 def around_fit(hook: FitHook) -> None:
-    """Enter a context around every `fit` of every model, from now on.
+    """Register a context to enter around every `fit` of every model.
 
     Args:
-        hook: Makes the context from the model and the list of the callbacks that `fit`
-            was given. What the hook adds to the list runs after those.
+        hook: Returns the context, given the model and the list of callbacks passed to
+            `fit`. Callbacks that the hook appends to the list run after these.
     """
     _add(keras.Model, "fit", _extended_fit, hook)
 
 
 def around_train_on_batch(hook: BatchHook) -> None:
-    """Enter a context around every `train_on_batch` of every model, from now on.
+    """Register a context to enter around every `train_on_batch` of every model.
 
     Args:
-        hook: Makes the context from the model, or returns `None` for none.
+        hook: Returns the context, given the model, or `None` for no context.
     """
     _add(keras.Model, "train_on_batch", _extended_train_on_batch, hook)
 
@@ -64,7 +64,7 @@ def fit_arguments() -> dict[str, Any]:
 def _add(
     owner: type, name: str, extend: Callable[[Method, Hooks], Method], hook: Any
 ) -> None:
-    """Add a hook to a method, which is extended unless it has been."""
+    """Add a hook to a method, and extend the method if it has no hooks yet."""
     method: Any = getattr(owner, name)
     if not hasattr(method, "hooks"):
         hooks: Hooks = {}
@@ -125,7 +125,7 @@ def _extended_train_on_batch(train_on_batch: Method, hooks: Hooks) -> Method:
 
 
 def _callbacks(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that `fit` was given as a list of our own."""
+    """Return the callbacks passed to `fit` as a new list."""
     given = arguments.get("callbacks")
     if isinstance(given, keras.callbacks.CallbackList):
         return list(given.callbacks)  # pyright: ignore[reportOptionalMemberAccess]

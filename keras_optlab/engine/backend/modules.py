@@ -1,4 +1,4 @@
-"""TensorFlow, JAX and torch themselves, each imported only where it is the backend."""
+"""Functions of TensorFlow, JAX and torch; only the backend in use is imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_optlab.core.types import Tensor
 
 
 def holds_state(x: Any) -> bool:
-    """Return whether this is a variable of TensorFlow, or a tensor of torch."""
+    """Return whether this is a variable of TensorFlow or a tensor of torch."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -21,7 +21,7 @@ def holds_state(x: Any) -> bool:
 
 
 def modules() -> tuple[type, ...]:
-    """Return the backend's own class of what holds variables, if it has one."""
+    """Return the backend's class of objects with variables, if it has such a class."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -30,7 +30,7 @@ def modules() -> tuple[type, ...]:
 
 
 def count_each(x: Tensor, n: int) -> Tensor:
-    """Return how often each of the numbers 0 to n - 1 occurs in a vector of them."""
+    """Return how often each of the integers 0 to n - 1 occurs in a vector of them."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -46,7 +46,7 @@ def count_each(x: Tensor, n: int) -> Tensor:
 
 
 def eager_scope() -> contextlib.AbstractContextManager[Any]:
-    """Run what follows now, also while TensorFlow traces a function that builds."""
+    """Return a context that runs operations eagerly, also while TensorFlow traces."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     import tensorflow as tf
@@ -55,7 +55,7 @@ def eager_scope() -> contextlib.AbstractContextManager[Any]:
 
 
 def default_graph() -> Any:
-    """Return the graph that TensorFlow adds operations to, `None` if it runs them."""
+    """Return the graph that TensorFlow traces into, `None` if it runs eagerly."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf
@@ -64,14 +64,14 @@ def default_graph() -> Any:
 
 
 def jax_module() -> Any:
-    """Return `jax`, imported only where it is the backend."""
+    """Return the module `jax`, imported only if it is the backend."""
     import jax
 
     return jax
 
 
 def torch_module() -> Any:
-    """Return `torch`, imported only where it is the backend."""
+    """Return the module `torch`, imported only if it is the backend."""
     import torch
 
     return torch

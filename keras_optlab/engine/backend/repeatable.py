@@ -1,4 +1,4 @@
-"""Doing the same again: random numbers, and derivatives of derivatives."""
+"""Repeating a computation: replayed random numbers, and second derivatives."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from keras_optlab.engine.backend.modules import torch_module
 
 @contextlib.contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Have second derivatives of normalization right in what TensorFlow traces here.
+    """Correct second derivatives of normalization in TensorFlow, within the context.
 
-    Its moments stop the gradient of the mean within the variance, which is 0, but whose
-    own gradient is not.
+    `tf.nn.moments` stops the gradient of the mean within the variance. This gradient is
+    0, but its own gradient is not.
     """
     if keras.backend.backend() != "tensorflow":
         yield
@@ -39,9 +39,9 @@ def twice_differentiable() -> Iterator[None]:
 
 
 def random_numbers() -> list[tuple[Callable[[Any], None], Any]]:
-    """Return where the generators of Python, NumPy and torch stand, and their setters.
+    """Return setters and states of the random generators of Python, NumPy and torch.
 
-    Keras draws from torch's what an unseeded `Dropout` drops.
+    On torch, an unseeded `Dropout` of Keras draws from torch's generator.
     """
     numbers = [
         (random.setstate, random.getstate()),
@@ -51,7 +51,7 @@ def random_numbers() -> list[tuple[Callable[[Any], None], Any]]:
         return numbers
     torch = torch_module()
     owners = [torch]
-    if torch.accelerator.is_available():  # a build for one may run where there is none
+    if torch.accelerator.is_available():  # a CUDA build may run without a GPU
         accelerator = torch.accelerator.current_accelerator()
         owners.append(torch.get_device_module(accelerator))
     return numbers + [(x.set_rng_state, x.get_rng_state()) for x in owners]
@@ -59,7 +59,7 @@ def random_numbers() -> list[tuple[Callable[[Any], None], Any]]:
 
 @contextlib.contextmanager
 def drawn_again(numbers: list[tuple[Callable[[Any], None], Any]]) -> Iterator[None]:
-    """Draw the same random numbers as from then on, and go on from now afterwards."""
+    """Replay random numbers from earlier states; restore the present ones at exit."""
     now = random_numbers()
     for move, where in numbers:
         move(where)

@@ -1,4 +1,4 @@
-"""Replicas of a `tf.distribute` strategy: whether there are any, and their sums."""
+"""Replicas of a `tf.distribute` strategy: detecting them, and summing over them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
 
 
 def distributed() -> bool:
-    """Return whether a `tf.distribute` strategy makes the variables now."""
+    """Return whether this runs within the scope of a `tf.distribute` strategy."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
@@ -40,12 +40,12 @@ def is_distributed(model: Any) -> bool:
 
 
 def in_replica() -> bool:
-    """Return whether this is one replica of several of a `tf.distribute` strategy."""
+    """Return whether this runs in a replica of a `tf.distribute` strategy."""
     return replica_context() is not None
 
 
 def replica_context() -> Any:
-    """Return TensorFlow's context if it is one replica of several, else `None`."""
+    """Return TensorFlow's replica context in a replica of a strategy, else `None`."""
     if not distributed():
         return None
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Stochastic rounding: what a short type cannot store is kept on average."""
+"""Stochastic rounding to bfloat16: the expected value of the result is exact."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ DROPPED = 16  # bits of a float32 that a bfloat16 does not have
 
 
 def round_to_bfloat16(x: Tensor, salt: Tensor) -> Tensor:
-    r"""Return a bfloat16 above or below, each the more likely the closer it is.
+    r"""Round each entry to the bfloat16 above or below; the closer one is more likely.
 
-    The expected value is $x$, so that a mean which moves by less than the type resolves
-    still moves. What decides is a hash of each entry's position and the salt: the same
-    salt rounds in the same way again.
+    The expected value is $x$, so a moving average still moves if its changes are below
+    the resolution of the dtype. A hash of each entry's position and the salt decides:
+    the same salt repeats the same rounding.
 
     Args:
         x: Tensor of float32 or float64.
-        salt: int32 scalar; another for each update and each thing to be rounded.
+        salt: int32 scalar, different for each update and each tensor to be rounded.
     """
     bits = _bitcast(ops.cast(x, "float32"), "int32")
     noise = ops.bitwise_and(_hash(ops.shape(x), salt), 2**DROPPED - 1)
@@ -30,9 +30,10 @@ def round_to_bfloat16(x: Tensor, salt: Tensor) -> Tensor:
 
 
 def _hash(shape: tuple[int, ...], salt: Tensor) -> Tensor:
-    """Return an int32 for each position.
+    """Return a hash, an int32, for each position.
 
-    The mixing is that of lowbias32 (Wellons, 2018); products wrap around.
+    The mixing is lowbias32 (Wellons, 2018), but with arithmetic shifts; products wrap
+    around.
     """
     positions = ops.arange(math.prod(shape), dtype="int32")
     x = ops.reshape(positions, shape) * -1640531535 + salt
@@ -42,7 +43,7 @@ def _hash(shape: tuple[int, ...], salt: Tensor) -> Tensor:
 
 
 def _bitcast(x: Tensor, dtype: str) -> Tensor:
-    """Return the same bits, read as another type of that size."""
+    """Return the same bits, read as another dtype of the same size."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

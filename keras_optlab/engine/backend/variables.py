@@ -1,4 +1,4 @@
-"""Variables of any backend: reading them, writing them, and several as one vector."""
+"""Reading and writing variables of any backend, also several as one vector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pairs = list[tuple[Variable, Tensor]]  # each with its new value
 
 
 class View:
-    """What is read by `value` and written by `assign`, but holds nothing itself."""
+    """An object with `value` and `assign` like a variable, but without storage."""
 
     @property
     def value(self) -> Tensor:
@@ -31,18 +31,18 @@ class View:
 
 
 def raw(variable: Variable) -> Variable:
-    """Return the backend's own variable inside one of Keras, or the value of a view."""
+    """Return the backend's variable inside a Keras variable, or the value of a view."""
     wrapped = isinstance(variable, keras.Variable | View)
     return variable.value if wrapped else variable
 
 
 def read(variable: Variable) -> Tensor:
-    """Return a variable's value as a plain tensor of its own type."""
+    """Return a variable's value as a plain tensor of its own dtype."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # Keras leaves a variable unread until it is used, but not one that is made
-        # within the function; their graphs would round differently
+        # Keras reads a variable only where it is used, but at once if it was created
+        # within the traced function; the two graphs would round differently
         return tf.convert_to_tensor(raw(variable))
     return ops.convert_to_tensor(raw(variable))
 
@@ -50,34 +50,34 @@ def read(variable: Variable) -> Tensor:
 def to_numpy(variable: Variable) -> np.ndarray:
     """Return a variable's value as an array, also within a strategy's scope.
 
-    There NumPy knows nothing of TensorFlow's variables that are one on each device.
+    NumPy cannot convert TensorFlow's mirrored variables there.
     """
     return ops.convert_to_numpy(read(variable))
 
 
 def has_value(variable: Variable) -> bool:
-    """Return whether a variable can be read, outside of what TensorFlow traces."""
+    """Return whether a variable is initialized, so that it can be read eagerly."""
     if keras.backend.backend() != "tensorflow":
         return True
     return bool(raw(variable).is_initialized())
 
 
 def in_place(variable: Variable) -> bool:
-    """Return whether a variable of Keras is what is updated.
+    """Return whether an update writes into the Keras variable itself.
 
-    It is not on JAX, nor anywhere within `stateless_apply`: there values are handed in
-    and out, and only `value` and `assign` know of them.
+    It does not on JAX, nor within `stateless_apply` on any backend: values are passed
+    in and out there, and only `value` and `assign` access them.
     """
     return keras.backend.backend() != "jax" and variable.value is raw_value(variable)
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """Return a tensor in this type; Keras takes longer to find that it is."""
+    """Return a tensor in this dtype; skip `ops.cast`, which is slow, if it has it."""
     return x if str(x.dtype).endswith(dtype) else ops.cast(x, dtype)
 
 
 def write(variable: Variable, at: slice, value: Tensor) -> None:
-    """Write a part of a vector, a variable of Keras."""
+    """Write a slice of a Keras variable that is a vector."""
     if not in_place(variable):
         x = variable.value
         variable.assign(ops.concatenate([x[: at.start], value, x[at.stop :]]))
@@ -96,7 +96,7 @@ def on_cpu(variable: Variable) -> bool:
 
 def flatten(xs: Sequence[Tensor]) -> Tensor:
     """Return all entries of some tensors as one vector."""
-    if keras.backend.backend() == "torch":  # a call for each takes longer than the work
+    if keras.backend.backend() == "torch":  # one call: one per tensor is slow
         return torch_module()._utils._flatten_dense_tensors(xs)
     return ops.concatenate([ops.reshape(x, (-1,)) for x in xs])
 
@@ -107,7 +107,7 @@ def unflatten(x: Tensor, like: Sequence[Variable]) -> list[Tensor]:
         return list(torch_module()._utils._unflatten_dense_tensors(x, values_of(like)))
     shapes = [tuple(y.shape) for y in like]
     ends = list(accumulate(map(math.prod, shapes)))
-    x = ops.reshape(x, (ends[-1],))  # TensorFlow may not know the length
+    x = ops.reshape(x, (ends[-1],))  # TensorFlow may lack the static length
     parts = ops.split(x, ends[:-1])
     return [ops.reshape(y, shape) for y, shape in zip(parts, shapes, strict=True)]
 
@@ -115,12 +115,12 @@ def unflatten(x: Tensor, like: Sequence[Variable]) -> list[Tensor]:
 def values_of(variables: Sequence[Variable]) -> list[Tensor]:
     """Return the values of variables of Keras."""
     if in_place(variables[0]):
-        return [raw_value(v) for v in variables]  # as `value` would, many calls later
+        return [raw_value(v) for v in variables]  # as `value` does, with fewer calls
     return [v.value for v in variables]
 
 
 def assign_each(variables: Sequence[Variable], values: Sequence[Tensor]) -> None:
-    """Write a value of its own shape to each variable of Keras."""
+    """Write each value to its Keras variable, which has the same shape."""
     on_torch = keras.backend.backend() == "torch"
     if on_torch and variables and in_place(variables[0]):
         torch = torch_module()
@@ -132,9 +132,9 @@ def assign_each(variables: Sequence[Variable], values: Sequence[Tensor]) -> None
 
 
 def copy_buffers(variables: Sequence[Variable]) -> None:
-    """Give every variable a buffer of its own.
+    """Give every variable its own buffer.
 
-    JAX assigns without copying, and its trainer donates every buffer once.
+    JAX assigns without copying, and its trainer may donate each buffer only once.
     """
     if keras.backend.backend() == "jax":
         for variable in variables:

@@ -1,24 +1,24 @@
-"""Updates in one pass over memory, where operations are run one by one.
+"""Fused updates: one pass over memory where a backend runs operation by operation.
 
-A rule is several operations, and each goes over memory once. TensorFlow and torch have
-kernels that do all of some rules at once; the others are compiled. JAX compiles the
-whole step as it is.
+A rule is several operations, and each passes over memory once. TensorFlow and torch
+have kernels that do some rules in one pass; the other rules are compiled. JAX compiles
+the whole step anyway.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
 from keras_optlab.core import Values
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import form
 
 
-def fused_form(update: Any) -> form.Form:
-    """Return how this backend updates weights at once."""
+def fused_form(update: form.WeightUpdate) -> form.Form:
+    """Return the fused updates of this backend."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from keras_optlab.engine.fused.on_tensorflow import OnTensorFlow
@@ -31,8 +31,8 @@ def fused_form(update: Any) -> form.Form:
     return form.Form(update)
 
 
-def as_kernels_see(optimizer: Any) -> Callable[[Values], Values] | None:
-    """Return what kernels make of hyperparameters, if it matters for this rule."""
+def as_kernels_see(optimizer: BuiltOptimizer) -> Callable[[Values], Values] | None:
+    """Return the rounding of hyperparameters in kernels, if the rule has a kernel."""
     if keras.backend.backend() != "tensorflow":
         return None
     from keras_optlab.engine.fused.tensorflow_kernels import as_seen, has_kernel
@@ -41,8 +41,8 @@ def as_kernels_see(optimizer: Any) -> Callable[[Values], Values] | None:
     return as_seen if known else None
 
 
-def one_by_one(optimizer: Any) -> float:
-    """Return how many small weights are sooner updated one by one than joined."""
+def one_by_one(optimizer: BuiltOptimizer) -> float:
+    """Return the number of small weights up to which separate updates are faster."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from keras_optlab.engine.fused.tensorflow_kernels import ALWAYS
@@ -53,5 +53,5 @@ def one_by_one(optimizer: Any) -> float:
         from keras_optlab.engine.fused.torch_kernels import has_kernel
 
         known = has_kernel(optimizer.registry_name, optimizer._values)
-        return math.inf if known else 1  # the kernels take them all at once
-    return math.inf  # the compiler joins what is better joined
+        return math.inf if known else 1  # one call takes all weights
+    return math.inf  # the compiler joins them where that is faster

@@ -1,8 +1,8 @@
 """Fused updates on TensorFlow's CPU, in a graph.
 
-TensorFlow's own kernels first, else XLA. A weight at a time, what XLA compiles is a
-loop or two, and waits for no other weight's gradient as one cluster of all of them
-would. Compiled code is shared by weights of one shape.
+TensorFlow's own kernels where they exist, else XLA, one weight at a time. XLA compiles
+the update of one weight to a loop or two. One cluster of all weights would wait for all
+gradients. Weights of the same shape share compiled code.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Step = Callable[..., Any]
 class OnTensorFlow(form.Form):
     """The fused updates of one trace."""
 
-    def __init__(self, update: Any) -> None:
+    def __init__(self, update: form.WeightUpdate) -> None:
         super().__init__(update)
         self.compiled: dict[Hashable, Step] = {}
 
     def advance(self, p: Parameter, g: Tensor) -> bool:
-        """Take a weight to its new value if a kernel can, or if it is big.
+        """Update a weight by a kernel if there is one, or by XLA if it is large.
 
-        Only in a graph, and on a CPU alone.
+        Only in a graph and on a CPU.
         """
         first = p.members[0].variable
         if tf.executing_eagerly() or in_replica() or not on_cpu(first):
@@ -56,9 +56,9 @@ class OnTensorFlow(form.Form):
         return True
 
     def _advance_bucket(self, p: Parameter, slots: Slots, g: Tensor) -> None:
-        """Take small weights to their new values, reading them only if something does.
+        """Update a bucket of small weights; read them only if the step depends on them.
 
-        To start from zero gives what is to be added.
+        Otherwise the step from zero is the change to add.
         """
         if self._reads_weight(p, g):
             w = self.update.weight(p)
@@ -67,7 +67,7 @@ class OnTensorFlow(form.Form):
             p.variable.assign_add(self._run(p, p.path, self._change, slots, g))
 
     def _run(self, p: Parameter, what: str, step: Step, *args: Any) -> Any:
-        """Run a step of a weight; what it reads beside its arguments is in the key."""
+        """Run a compiled step; its key has everything it reads beside its arguments."""
         key = what, p.group, p.dtype, p.regularized
         if key not in self.compiled:
             self.compiled[key] = tf.function(
@@ -79,7 +79,7 @@ class OnTensorFlow(form.Form):
         commit(self.update.next_values(p, w, slots, g))
 
     def _renewed(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> Tensor:
-        """Assign to the slots, and return the next weights."""
+        """Write the slots, and return the next weights."""
         (_, new), *pairs = self.update.next_values(p, w, slots, g)
         commit(pairs)
         return new
@@ -88,7 +88,7 @@ class OnTensorFlow(form.Form):
         return self._renewed(p, ops.zeros_like(g), slots, g)
 
     def _reads_weight(self, p: Parameter, g: Tensor) -> bool:
-        """Return whether a bucket's next weights are more than a sum with an update."""
+        """Return whether the change of a bucket's weights depends on the weights."""
         update = self.update
         if p.variable.dtype != p.dtype or update.decays(p) or update.shrinks(p):
             return True
@@ -97,7 +97,7 @@ class OnTensorFlow(form.Form):
         return reads_first(lambda w: update.rule(p, w, g, p.slots), g)
 
     def _kernel(self, p: Parameter) -> Kernel | None:
-        """Return a kernel that does what this weight needs, if there is one."""
+        """Return the kernel for this weight's update, if there is one."""
         optimizer = self.update.optimizer
         known = has_kernel(optimizer.registry_name, optimizer._values)
         single = p.members == [p] and p.all_float32

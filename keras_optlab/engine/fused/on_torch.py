@@ -1,7 +1,7 @@
-"""Fused updates on torch's CPU: torch's own kernels, else the rule compiled.
+"""Fused updates on torch's CPU: torch's own kernels, else `torch.compile`.
 
-To compile takes some seconds. It is therefore done only once the plain form has been
-through so many entries that it has cost as much.
+Compiling takes some seconds. It is therefore done only after the uncompiled updates
+have taken about as long.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 Step = Callable[..., None]
 
-EARNED = 2**29  # entries updated in the plain form before the rule is compiled
+EARNED = 2**29  # entries updated uncompiled before the rule is compiled
 
 
 class Compiled:
-    """What one optimizer has compiled, and how long it has done without.
+    """The compiled steps of one optimizer, and a count of uncompiled work.
 
     Attributes:
         steps: The compiled steps.
-        plain: Number of entries that were updated in the plain form.
+        plain: Number of entries that were updated uncompiled.
         fails: Whether this machine cannot compile.
     """
 
@@ -48,7 +48,7 @@ of_optimizers: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
 class OnTorch(form.Form):
     """The fused updates of one step."""
 
-    def __init__(self, update: Any) -> None:
+    def __init__(self, update: form.WeightUpdate) -> None:
         super().__init__(update)
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
@@ -56,9 +56,9 @@ class OnTorch(form.Form):
         self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
 
     def advance(self, p: Parameter, g: Tensor) -> bool:
-        """Take a weight to its new value if a kernel can, or if it is big."""
+        """Update a weight by a kernel if there is one, or compiled if it is large."""
         if torch.compiler.is_compiling():
-            return False  # the whole step, which knows no kernels
+            return False  # a user compiles the whole step
         known = self._kernel(p)
         if known is None and p.size < form.WORTH_IT:
             return False
@@ -79,7 +79,7 @@ class OnTorch(form.Form):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Let kernels update the weights that were left to them."""
+        """Run the kernels on the weights that `advance` deferred."""
         for key, rows in self.lists.items():
             w = [raw_value(p.variable) for p, _ in rows]
             names = rows[0][0].slots
@@ -87,7 +87,7 @@ class OnTorch(form.Form):
             self.kernels[key](w, s, [g for _, g in rows])
 
     def _kernel(self, p: Parameter) -> Kernel | None:
-        """Return a kernel that does what this weight needs, if there is one."""
+        """Return the kernel for this weight's update, if there is one."""
         if not p.all_float32:
             return None
         key = p.group, p.regularized
@@ -104,7 +104,7 @@ class OnTorch(form.Form):
         return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
-        """Run the compiled step, or the plain one."""
+        """Run the compiled step, or the uncompiled one."""
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
         if compiled.fails or compiled.plain < EARNED:
             compiled.plain += p.size
@@ -118,7 +118,7 @@ class OnTorch(form.Form):
                 step = traced(self.update, p, scalars, *inputs)
                 compiled.steps[key] = torch.compile(step, dynamic=True)
             compiled.steps[key](*inputs, scalars.tensors)
-        except Exception as error:  # noqa: BLE001  # of whatever kind: go on without
+        except Exception as error:  # noqa: BLE001  # any failure: stay uncompiled
             compiled.fails = True
             warnings.warn(
                 "torch.compile does not work here, so the update stays uncompiled and "
@@ -129,14 +129,14 @@ class OnTorch(form.Form):
 
 
 class TracedScalars:
-    """What a rule reads beside tensors: the number of the update, and scalars.
+    """The scalars that a rule reads: the number of the update, and hyperparameters.
 
     Attributes:
-        tensors: Those that may change: the number of the update, then the others.
-        kinds: The type of every scalar; what is no tensor stays as it is.
+        tensors: Scalars that may change: the number of the update, then the others.
+        kinds: The type of every hyperparameter; those that are no tensors are constant.
     """
 
-    def __init__(self, update: Any, p: Parameter) -> None:
+    def __init__(self, update: form.WeightUpdate, p: Parameter) -> None:
         self.h = update.cast[p.group, p.dtype]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
@@ -145,7 +145,7 @@ class TracedScalars:
         self.tensors = [update.t, *(x for x in rest if isinstance(x, torch.Tensor))]
 
     def read(self, tensors: list[Tensor]) -> tuple[Tensor, Values]:
-        """Return the number of the update, and the record, with these tensors."""
+        """Return the number of the update and the hyperparameters, from `tensors`."""
         t, *others = tensors
         remaining = iter(others)
 
@@ -157,8 +157,10 @@ class TracedScalars:
         return t, Values(**{name: put(x) for name, x in self.h.items()})
 
 
-def traced(update: Any, p: Parameter, scalars: TracedScalars, *inputs: Any) -> Step:
-    """Return a weight's step as a graph of torch's operations, for tensors alike."""
+def traced(
+    update: form.WeightUpdate, p: Parameter, scalars: TracedScalars, *inputs: Any
+) -> Step:
+    """Return a weight's step as a graph of torch operations, for any sizes."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:

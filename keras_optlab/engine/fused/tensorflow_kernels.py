@@ -1,8 +1,8 @@
-"""TensorFlow's own kernels: a rule and the step it makes in one pass over memory.
+"""TensorFlow's own kernels: a rule and its step in one pass over memory.
 
-A kernel stands here if it computes exactly what the rule of that name does; it spares
-the passes that compiled code still makes, one for each slot. Kernels subtract decay
-factors from 1 in float32, so scalars must be prepared from factors that are `as_seen`.
+A kernel is listed here if it computes exactly the rule of that name. It saves the
+passes that compiled code still makes, one for each slot. Kernels compute 1 - beta in
+float32, so scalars must be prepared from betas rounded by `as_seen`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kernel = Callable[..., Any]  # of a weight's handle, its slots' handles, and a g
 
 
 def has_kernel(name: str, values: Values) -> bool:
-    """Return whether a kernel is the rule of this name, also where XLA compiles all.
+    """Return whether a kernel computes this rule, also where XLA compiles everything.
 
     Args:
         name: Name of the optimizer in the registry.
@@ -30,13 +30,13 @@ def has_kernel(name: str, values: Values) -> bool:
         name in KERNELS
         and given.get("form", "heavy_ball") == "heavy_ball"
         and given.get("epsilon_placement") != "inside"
-        and not given.get("amsgrad")  # which has a kernel that XLA does not know
+        and not given.get("amsgrad")  # XLA does not support its kernel
         and given["l1_proximal"] is None
     )
 
 
 def as_seen(h: Values) -> Values:
-    """Return hyperparameters with decay factors as a kernel rounds them."""
+    """Return hyperparameters with betas as a kernel rounds them."""
     return Values(
         **{
             name: BetaTensor(1 - x.value) if isinstance(x, BetaTensor) else x
@@ -86,7 +86,7 @@ def _adam(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
             var=w,
             m=s["m"],
             v=s["v"],
-            beta1_power=0.0,  # the rate has both corrections
+            beta1_power=0.0,  # the rate has both bias corrections
             beta2_power=0.0,
             lr=h.alpha_t,
             beta1=h.beta_1.value,
@@ -104,7 +104,7 @@ def _adamax(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
             var=w,
             m=s["m"],
             v=s["u"],
-            beta1_power=0.0,  # the rate has the correction
+            beta1_power=0.0,  # the rate has the bias correction
             lr=h.alpha_t,
             beta1=h.beta_1.value,
             beta2=h.beta_2.value,
@@ -147,8 +147,8 @@ def _ftrl(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
     return run
 
 
-# Each entry: from hyperparameters as `prepare` returned them, and the names of slots,
-# the kernel.
+# Each entry returns the kernel, given hyperparameters as `prepare` returned them, and
+# the names of the slots.
 KERNELS: dict[str, Callable[[Values, set[str]], Kernel]] = {
     "adadelta": _adadelta,
     "adam": _adam,
@@ -159,4 +159,4 @@ KERNELS: dict[str, Callable[[Values, set[str]], Kernel]] = {
     "sgd": _sgd,
 }
 
-ALWAYS = {"ftrl"}  # sooner for each small weight, too: XLA takes its time for powers
+ALWAYS = {"ftrl"}  # faster for small weights too: XLA is slow at powers

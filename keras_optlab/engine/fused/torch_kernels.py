@@ -1,8 +1,8 @@
-"""torch's own kernels: a rule and the step it makes in one pass over memory.
+"""torch's own kernels: a rule and its step in one pass over memory.
 
-A kernel stands here if it computes exactly what the rule of that name does. It takes
-any number of weights at once. It is given the rule's own corrected rate, so its step
-count is one at which it has none.
+A kernel is listed here if it computes exactly the rule of that name. It takes any
+number of weights at once. It gets the rule's bias-corrected rate, and a step count so
+large that its own bias corrections are 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CORRECTED = 1e9  # steps, after which torch's bias corrections are 1
 
 
 def has_kernel(name: str, values: Values) -> bool:
-    """Return whether a kernel is the rule of this name.
+    """Return whether a kernel computes the rule of this name.
 
     Args:
         name: Name of the optimizer in the registry.
@@ -54,7 +54,7 @@ def _adam(h: Values, slots: set[str], decay: float) -> Kernel | None:  # noqa: A
             beta1=1 - float(h.beta_1.complement),
             beta2=1 - float(h.beta_2.complement),
             lr=rate,
-            weight_decay=decay / rate,  # torch's decay is by its rate, here corrected
+            weight_decay=decay / rate,  # torch multiplies it by `lr`
             eps=float(h.epsilon_t),
             maximize=False,
         )
@@ -63,7 +63,7 @@ def _adam(h: Values, slots: set[str], decay: float) -> Kernel | None:  # noqa: A
 
 
 def _descent(decay: float, rate: float, keep: float = 0.0, take: float = 1.0) -> Kernel:
-    r"""Return $v \leftarrow k v + c g$ and $w \leftarrow w - \eta v$."""
+    r"""Return a kernel for $v \leftarrow k v + c g$ and $w \leftarrow w - \eta v$."""
 
     def run(w: Tensors, s: dict[str, Tensors], g: Tensors) -> None:
         if decay:
@@ -88,7 +88,7 @@ def _sgd(h: Values, slots: set[str], decay: float) -> Kernel | None:
     rate, keep = float(h.learning_rate), float(h.momentum)
     if "v" not in slots:
         return _descent(decay, rate)
-    # to torch, no momentum is no slot
+    # torch ignores the slot if momentum is 0
     return _descent(decay, -1.0, keep, -rate) if keep else None
 
 
@@ -102,8 +102,9 @@ def _momentum(h: Values, slots: set[str], decay: float) -> Kernel | None:  # noq
     return None if rest == 1 else _descent(decay, step, 1 - rest, take)
 
 
-# Each entry: from hyperparameters as `prepare` returned them, the names of the slots,
-# and the share by which weights decay, the kernel, unless it cannot do with these.
+# Each entry returns the kernel, or `None` if there is none for these arguments: the
+# hyperparameters as `prepare` returned them, the names of the slots, and weight decay
+# times the learning rate.
 KERNELS: dict[str, Callable[[Values, set[str], float], Kernel | None]] = {
     "adam": _adam,
     "adamw": _adam,

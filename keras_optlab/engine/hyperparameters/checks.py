@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from keras_optlab.core.errors import advise, shown
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.transforms import Transform
 
 CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
@@ -139,7 +140,7 @@ def not_lazy(what: str) -> ValueError:
     )
 
 
-def check_group_fields(optimizer: Any) -> None:
+def check_group_fields(optimizer: BuiltOptimizer) -> None:
     """Check the values that groups set, and replace each by its canonical form."""
     of_the_whole = {s.when for s in optimizer.slots} | UNGROUPED
     fields = {

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_optlab.core import Values
 from keras_optlab.engine.backend.variables import Pairs, read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import as_kernels_see
 from keras_optlab.engine.hyperparameters.ranges import all_legal, as_scalar
 from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtype
@@ -39,7 +40,7 @@ class StepHyperparameters:
         z: The next values of the rule's shared state, by group.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: BuiltOptimizer) -> None:
         self.done = read(optimizer.updates)
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.rate = read_rate(optimizer)
@@ -47,7 +48,7 @@ class StepHyperparameters:
         self.base = base.extend(
             learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
         )
-        self.transforms = [x.scalars.tensors(self.done) for x in optimizer.transforms]
+        self.transforms = [x.tensors(self.done) for x in optimizer.transform_scalars]
         groups = optimizer.plan.shared
         self.own = {group: self._own(optimizer, group) for group in groups}
         self.legal = all_legal(optimizer, self)
@@ -64,7 +65,7 @@ class StepHyperparameters:
                 self.kernels[group] = h.cast("float32")
         self.cast = self._cast(optimizer)
 
-    def with_sums(self, optimizer: Any, sums: Values) -> StepHyperparameters:
+    def with_sums(self, optimizer: BuiltOptimizer, sums: Values) -> StepHyperparameters:
         """Return the same with what the rule makes of sums over all weights."""
         new, sums = copy.copy(self), sums.cast(scalar_dtype())
         both = {
@@ -76,7 +77,7 @@ class StepHyperparameters:
         new.cast = new._cast(optimizer)
         return new
 
-    def pairs(self, optimizer: Any) -> Pairs:
+    def pairs(self, optimizer: BuiltOptimizer) -> Pairs:
         """Return the shared state with its next values."""
         return [
             (shared[name], x)
@@ -84,7 +85,7 @@ class StepHyperparameters:
             for name, x in self.z[group].items()
         ]
 
-    def _cast(self, optimizer: Any) -> dict[tuple[int, str], Values]:
+    def _cast(self, optimizer: BuiltOptimizer) -> dict[tuple[int, str], Values]:
         """Return what the rule derived in the types of the weights.
 
         Where kernels round decay factors, every form of the update rounds them alike,
@@ -99,7 +100,7 @@ class StepHyperparameters:
             for group, dtype in keys
         }
 
-    def _own(self, optimizer: Any, group: int) -> Values:
+    def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:
         """Return the values of a group, or else those of what is in none."""
         if group < 0:
             return self.base
@@ -112,7 +113,7 @@ class StepHyperparameters:
         return self.base.extend(learning_rate=rate, **own)
 
 
-def read_rate(optimizer: Any) -> Any:
+def read_rate(optimizer: BuiltOptimizer) -> Any:
     """Return the rate of the update that comes next, before its scale, as a scalar."""
     rate, driver = optimizer.learning_rate, optimizer.rate.source
     if not isinstance(rate, keras.Variable):

@@ -18,6 +18,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from keras_optlab.core.fields import Interval
 from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
+from keras_optlab.engine.contract import BuiltOptimizer
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ScheduledValue:
     in_step: Callable[[Any], Tensor]
 
 
-def scheduled_values(optimizer: Any) -> Iterator[ScheduledValue]:
+def scheduled_values(optimizer: BuiltOptimizer) -> Iterator[ScheduledValue]:
     """Return all that schedules and functions drive in an optimizer now."""
     if not isinstance(optimizer.rate.source, keras.Variable):
         yield ScheduledValue(
@@ -55,10 +56,11 @@ def scheduled_values(optimizer: Any) -> Iterator[ScheduledValue]:
                 optimizer,
                 lambda s, i=i: s.own[i],
             )
-    for i, transform in enumerate(optimizer.transforms):
+    stores = zip(optimizer.transforms, optimizer.transform_scalars, strict=True)
+    for i, (transform, scalars) in enumerate(stores):
         yield from _scheduled(
             f"{type(transform).__name__}.",
-            transform.scalars.values,
+            scalars.values,
             transform,
             lambda s, i=i: s.transforms[i],
         )
@@ -77,7 +79,7 @@ def _scheduled(
             )
 
 
-def all_legal(optimizer: Any, scalars: Any) -> Tensor | None:
+def all_legal(optimizer: BuiltOptimizer, scalars: Any) -> Tensor | None:
     """Return whether every driven value of a step is legal; `None` if none is driven.
 
     Args:
@@ -90,7 +92,7 @@ def all_legal(optimizer: Any, scalars: Any) -> Tensor | None:
     return ops.all(ops.stack(checks)) if checks else None
 
 
-def illegal_now(optimizer: Any) -> list[str]:
+def illegal_now(optimizer: BuiltOptimizer) -> list[str]:
     """Return the driven values that are illegal at the next update, in words."""
     step = int(ops.convert_to_numpy(optimizer.updates))
     values = [

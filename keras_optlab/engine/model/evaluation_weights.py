@@ -1,28 +1,28 @@
-"""Two points: the weights that training moves, and those that are to be evaluated.
+"""Switching a model between its training weights and its evaluation weights.
 
-Schedule-free methods and averages train at one point and are meant to be used at
-another. While such an optimizer is compiled into a model, the model's weights are those
-to be used whenever nothing trains: `fit` moves them to where it trains and back, and
-what looks at them meanwhile, such as validation or a checkpoint, does the same.
+Schedule-free methods and averages (EMA, SWA) train with one set of weights and are
+evaluated with another. While such an optimizer is compiled into a model, the model has
+its evaluation weights whenever nothing trains. `fit` switches to the training weights
+and back. Validation and checkpoints during `fit` switch to the evaluation weights.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.keras_adapter import is_purged
 from keras_optlab.engine.backend.variables import Pairs, to_numpy
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving.entries import begin_copies
 
 
 @contextlib.contextmanager
-def with_training_weights(optimizer: Any) -> Iterator[None]:
-    """Have the weights where they train, and afterwards where they are evaluated."""
+def with_training_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
+    """Switch to the training weights; at exit, to the evaluation weights."""
     if not optimizer.at_evaluation_weights:
         yield
         return
@@ -35,8 +35,8 @@ def with_training_weights(optimizer: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def with_evaluation_weights(optimizer: Any) -> Iterator[None]:
-    """Have the weights where they are evaluated, and afterwards exactly as before."""
+def with_evaluation_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
+    """Switch to the evaluation weights; at exit, restore the previous ones exactly."""
     if optimizer.at_evaluation_weights or not optimizer.has_evaluation_weights:
         yield
         return
@@ -50,11 +50,11 @@ def with_evaluation_weights(optimizer: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replaced(optimizer: Any) -> Iterator[None]:
-    """Have weights replaced by others that are to be evaluated.
+def replaced(optimizer: BuiltOptimizer) -> Iterator[None]:
+    """Have the context replace evaluation weights, as `load_weights` does.
 
-    If no state of the optimizer comes along, both sets of those weights that have
-    changed start from what they have become.
+    If it loads no optimizer state, both sets of each changed weight start from the new
+    value.
     """
     was, loaded = optimizer.at_evaluation_weights, optimizer.times_loaded
     move_to(optimizer, evaluation=True)
@@ -69,28 +69,28 @@ def replaced(optimizer: Any) -> Iterator[None]:
         move_to(optimizer, evaluation=was)
 
 
-def move_to(optimizer: Any, evaluation: bool) -> None:
-    """Move the weights to where they are evaluated, or to where they train."""
+def move_to(optimizer: BuiltOptimizer, evaluation: bool) -> None:
+    """Switch the model to its evaluation weights, or to its training weights."""
     if optimizer.at_evaluation_weights != evaluation:
         _move(optimizer, "to_evaluation" if evaluation else "to_training", keep=False)
         optimizer.at_evaluation_weights = evaluation
 
 
-def _move(optimizer: Any, direction: str, keep: bool) -> Pairs:
+def _move(optimizer: BuiltOptimizer, direction: str, keep: bool) -> Pairs:
     if not optimizer.built or is_purged(optimizer.updates):
-        return []  # nothing has trained; or a step failed and took the state with it
+        return []  # no step yet, or a failed step on JAX lost the state
     return optimizer.moves.move(direction, keep)
 
 
-def _build(optimizer: Any) -> None:
-    """Build before the first step if state waits for it, which moves the weights."""
+def _build(optimizer: BuiltOptimizer) -> None:
+    """Build before the first step if state is pending, which may switch the weights."""
     waits = not optimizer.built and optimizer.pending_state is not None
     for model in [m for m in optimizer.models if waits and m.built]:
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
 
 
-def _weights(optimizer: Any) -> dict[int, np.ndarray]:
+def _weights(optimizer: BuiltOptimizer) -> dict[int, np.ndarray]:
     if not optimizer.built or is_purged(optimizer.updates):
         return {}
     return {p.index: to_numpy(p.variable) for p in optimizer.plan.trainable}

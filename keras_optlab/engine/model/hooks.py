@@ -1,10 +1,10 @@
-"""The models that an optimizer trains, for those that have to do with them.
+"""Hooks that an optimizer installs on the models that it trains.
 
-Most optimizers see gradients alone. Some look at a batch twice, and some train at other
-weights than those to be evaluated. `compile` tells them of the model, or `attach` does,
-and they put themselves before a few methods of this one object; its class is left as
-it is. A model that trains others by a `train_step` of its own, such as a GAN, is given
-the same methods when it begins to train.
+Most optimizers need only gradients. Some need a second pass over a batch, and some have
+separate evaluation weights. They wrap a few methods of the model, when it is compiled
+or passed to `attach`. Only this instance changes, not its class. A model that trains
+others by a `train_step` of its own, such as a GAN, gets the same hooks when it begins
+to train.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ EVALUATING = (
 )
 REPLACING = "load_weights", "set_weights"
 
-ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # those with `attach`
+ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # passed to `attach`
 TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
 
 
 class ModelHooks:
-    """What a model has of ours, in an attribute that Keras neither tracks nor saves.
+    """A model's hooks, in an attribute that Keras neither tracks nor saves.
 
     Attributes:
-        ours: The optimizers that the model was compiled with.
-        compiled: Those of them that have two sets of weights.
-        attached: Others of that kind, which were attached to it.
-        inner: Those that are attached to models in it, and trained with them.
-        methods: Names of the methods that were put before the model's own.
-        checked: The weights, as an optimizer has them, that were found in the model.
+        ours: This package's optimizers that the model was compiled with.
+        compiled: Those of `ours` that have evaluation weights.
+        attached: Optimizers with evaluation weights that were attached to the model.
+        inner: Optimizers that are attached to models in it, which it trains.
+        methods: Names of the methods that are wrapped.
+        checked: The plan of an optimizer whose weights were found in the model.
     """
 
     def __init__(self, model: Any) -> None:
@@ -68,24 +68,24 @@ class ModelHooks:
 
     @property
     def trained_within(self) -> list[Any]:
-        """Those that a `train_step` of the model's own trains, each once."""
+        """Optimizers that a `train_step` of the model's own may use, each once."""
         return list({id(o): o for o in (*self.attached, *self.inner)}.values())
 
     @property
     def optimizers(self) -> list[Any]:
-        """All that have two sets of weights, each once."""
+        """All optimizers with evaluation weights, each once."""
         found = (*self.compiled, *self.trained_within)
         return list({id(o): o for o in found}.values())
 
 
 def join(model: Any) -> None:
-    """Put the optimizer of a model that was compiled before its methods."""
+    """Install the hooks of the optimizers that a model was compiled with."""
     leave(model)
     optimizer = inner_optimizer(model.optimizer)
     several = getattr(optimizer, "optimizers", [optimizer])
-    for one in [x for x in several if hasattr(x, "models")]:  # ours
+    for one in [x for x in several if hasattr(x, "models")]:  # this package's
         for group in one.groups:
-            group.find(model.trainable_variables)  # before it is saved
+            group.find(model.trainable_variables)  # before its config is saved
         one.models.add(model)
         _hooks(model).ours.append(one)
         if one.has_evaluation_weights:
@@ -96,13 +96,13 @@ def join(model: Any) -> None:
 
 
 def attach(optimizer: Any, model: Any) -> None:
-    """Join an optimizer to a model that is trained within another one."""
+    """Install the hooks of an optimizer on a model that another model trains."""
     name = type(optimizer).__name__
     if not isinstance(model, keras.Model):
         raise TypeError(f"`attach` takes a keras.Model. Received: model={model!r}")
     if optimizer.needs_second_pass:
         raise ValueError(
-            f"{name} looks at each batch more than once, which takes the `train_step` "
+            f"{name} looks at each batch more than once, which needs the `train_step` "
             "of a model that is compiled with it. Received: a call of `attach`. "
             "Compile a model with it, or use another optimizer here."
         )
@@ -119,7 +119,7 @@ def attach(optimizer: Any, model: Any) -> None:
 
 
 def leave(model: Any) -> None:
-    """Give a model that is compiled anew its own methods back."""
+    """Remove the hooks of the previous `compile` from a model."""
     if "_optlab_hooks" in vars(model):
         hooks = _hooks(model)
         for one in [x for x in hooks.ours if x not in hooks.attached]:
@@ -129,7 +129,7 @@ def leave(model: Any) -> None:
 
 
 def leave_methods(model: Any) -> None:
-    """Take away what was put before a model's methods."""
+    """Unwrap the methods of a model."""
     hooks = _hooks(model)
     for name in hooks.methods:
         vars(model).pop(name, None)
@@ -137,14 +137,14 @@ def leave_methods(model: Any) -> None:
 
 
 def training(model: Any) -> contextlib.AbstractContextManager[None] | None:
-    """Return a context in which a model trains those that it is made of."""
+    """Return a context in which a model trains with attached optimizers, if it does."""
     _build(model)
     return _training_of_attached(model) if _trains_attached(model) else None
 
 
 @contextlib.contextmanager
 def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
-    """Have attached optimizers train where they should during `fit`."""
+    """Have the training weights of attached optimizers during `fit`."""
     del callbacks
     _fits.append(True)
     try:
@@ -157,22 +157,22 @@ def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
 _fits: list[bool] = []  # one for each `fit` that runs now
 
 
-def tell_of_averages(optimizer: Any) -> None:
-    """Warn, once, of an optimizer in `fit` whose other weights nobody will see."""
-    if not _fits or vars(optimizer).get("_told_of_averages"):
+def warn_of_averages(optimizer: Any) -> None:
+    """Warn, once, of an optimizer in `fit` whose evaluation weights no model gets."""
+    if not _fits or vars(optimizer).get("_warned_of_averages"):
         return
-    vars(optimizer)["_told_of_averages"] = True
+    vars(optimizer)["_warned_of_averages"] = True
     warnings.warn(
-        f"{optimizer!r} trains at other weights than those to evaluate, and no model "
-        "was compiled with it: what is evaluated, predicted or saved will be the "
-        "former. Call `optimizer.attach(model)` with the model whose weights it "
-        "trains, before `fit`; or look at that model within `with "
+        f"{optimizer!r} has evaluation weights, which differ from its training "
+        "weights, and no model was compiled with it: `evaluate`, `predict` and `save` "
+        "will use the training weights. Call `optimizer.attach(model)` with the model "
+        "whose weights it trains, before `fit`; or use that model within `with "
         "optimizer.evaluation_weights():`.",
         stacklevel=2,
     )
 
 
-# Small things the above is made of.
+# Helpers.
 
 
 def _hooks(model: Any) -> ModelHooks:
@@ -180,10 +180,10 @@ def _hooks(model: Any) -> ModelHooks:
 
 
 def _build(model: Any) -> None:
-    """Build an optimizer before the first step, if the weights are there.
+    """Build an optimizer before the first step, if the model has weights.
 
-    What is refused then is told in few words, and each time: TensorFlow cannot trace a
-    function again that has made variables and failed.
+    An error raised here has a short traceback and is raised again at each call.
+    TensorFlow cannot retrace a function that has created variables and failed.
     """
     if "_optlab_hooks" not in vars(model) or model.optimizer is None:
         return
@@ -194,7 +194,7 @@ def _build(model: Any) -> None:
 
 
 def _has_own_way(model: Any) -> bool:
-    """Return whether a model may train by other means than Keras' `train_step`."""
+    """Return whether a model overrides a method of Keras that trains."""
     own = (getattr(type(model), k) is not getattr(keras.Model, k) for k in TRAINERS)
     return any(own)
 
@@ -202,7 +202,7 @@ def _has_own_way(model: Any) -> bool:
 def _trains_attached(model: Any) -> bool:
     """Find the attached optimizers that a model trains; return whether there are any.
 
-    A `train_step` of Keras trains with the optimizer of `compile` alone.
+    Keras' own `train_step` uses only the optimizer of `compile`.
     """
     if not len(ATTACHED) or not _has_own_way(model):
         return False
@@ -225,7 +225,7 @@ def _training_of_attached(model: Any) -> Iterator[None]:
 
 
 def _put_before(model: Any) -> None:
-    """Put the optimizers before the methods of a model."""
+    """Wrap the methods of a model for its optimizers."""
     hooks = _hooks(model)
     methods: dict[str, Callable[..., Any]] = {}
     compiled = inner_optimizer(model.optimizer) if model.compiled else None
@@ -259,7 +259,7 @@ def _training(
 ) -> Any:
     for optimizer in hooks.compiled:
         _check_weights(hooks, optimizer)
-    if len(hooks.compiled) == 1:  # a loop of `train_on_batch` notices the rest
+    if len(hooks.compiled) == 1:  # faster, for loops of `train_on_batch`
         with evaluation_weights.with_training_weights(hooks.compiled[0]):
             return method(*args, **kw)
     with contextlib.ExitStack() as stack:
@@ -271,7 +271,7 @@ def _training(
 def _training_a_batch(
     hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
-    """Train a batch, and move the weights within the same call where that can be."""
+    """Train a batch, and switch the weights in the same compiled call if possible."""
     model: Any = hooks.model()
     optimizer = hooks.compiled[0]
     _build(model)
@@ -291,7 +291,7 @@ def _training_a_batch(
 def _with_moves(
     hooks: ModelHooks, make: Callable[..., None], force: bool = False
 ) -> None:
-    """Make a train function that can move the weights of one optimizer."""
+    """Make a train function that can switch the weights of one optimizer."""
     model: Any = hooks.model()
     if len(hooks.compiled) > 1 or not can_move(model):
         make(force)
@@ -300,21 +300,21 @@ def _with_moves(
 
 
 def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:
-    """Make the train function of another object: JAX keeps its traces by that."""
+    """Make the train function of a copied step, as JAX caches traces by object."""
     vars(model)["train_step"] = copy.copy(vars(model)["train_step"])
     make(force)
 
 
 def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    if not optimizer.loop.calls:
+    if not optimizer.skip_watch.calls:
         begin_anew(optimizer)
     result = method(*args, **kw)
-    optimizer.loop.count()
+    optimizer.skip_watch.count()
     return result
 
 
 def _check_weights(hooks: ModelHooks, optimizer: Any) -> None:
-    """Raise if an optimizer has the weights of another model, which it would move."""
+    """Raise if an optimizer was built for another model, whose weights would switch."""
     if not optimizer.built or hooks.checked is optimizer.plan:
         return
     here = {id(w) for w in getattr(hooks.model(), "weights", [])}
@@ -322,8 +322,8 @@ def _check_weights(hooks: ModelHooks, optimizer: Any) -> None:
     if others:
         raise ValueError(
             f"Unknown variables: {optimizer!r} was built for weights of another "
-            f"model: {others[0]!r} is none of this one's. Compile each model with an "
-            "optimizer of its own, or recreate it for the other."
+            f"model: {others[0]!r} is not a weight of this model. Compile each model "
+            "with an optimizer of its own, or recreate the optimizer for this model."
         )
     hooks.checked = optimizer.plan
 
@@ -340,7 +340,7 @@ def _evaluating(
 def _replacing(
     hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
-    """Read weights, which are meant to be evaluated, also while a model trains."""
+    """Read evaluation weights, also while a model trains."""
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.replaced(optimizer))
@@ -350,7 +350,7 @@ def _replacing(
 def _setting_tree(
     hooks: ModelHooks, method: Callable[..., Any], state_tree: Any
 ) -> None:
-    """Write a tree as `get_state_tree` returns it, with or without an optimizer."""
+    """Write a tree as `get_state_tree` returns it, with or without optimizer state."""
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.replaced(optimizer))

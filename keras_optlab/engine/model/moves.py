@@ -1,8 +1,8 @@
-"""Moving a model between two sets of weights, as one compiled call.
+"""Switching a model between training and evaluation weights by one compiled call.
 
-The calls are kept by the optimizer, one for each direction. They hold its variables,
-but no number: what a rule reads of the hyperparameters is read when it is called. Where
-something else takes the place of a number, such as a schedule, they are compiled anew.
+An optimizer keeps one compiled call for each direction. Hyperparameters are read from
+variables at each call. If a number is replaced by something else, such as a schedule,
+the call is recompiled.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.modules import jax_module, torch_module
 from keras_optlab.engine.backend.variables import Pairs, assign_each, read, unflatten
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.hyperparameters.variables import as_tensor
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.views import Joined
 
-Call = Callable[[], Pairs]  # returns what was there before, if that was asked for
+Call = Callable[[], Pairs]  # returns the previous values, if asked for
 
 
 class Moves:
-    """The compiled moves of one optimizer.
+    """The compiled calls that switch the weights of one optimizer.
 
     Args:
-        optimizer: The optimizer, which makes this anew with each `build`.
+        optimizer: The optimizer, which creates a new `Moves` in each `build`.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: BuiltOptimizer) -> None:
         self.optimizer = optimizer
         self.calls: dict[tuple[str, bool], tuple[list[Any], Call]] = {}
         bundled = {p.index for b in optimizer.plan.buckets for p in b.members}
@@ -41,11 +42,11 @@ class Moves:
         self.parameters: list[Parameter] = [*optimizer.plan.buckets, *alone]
 
     def move(self, direction: str, keep: bool) -> Pairs:
-        """Write what a rule makes of each weight and its slots.
+        """Switch all weights, and their slots, by a method of the rule.
 
         Args:
-            direction: The method of the rule, `"to_training"` or `"to_evaluation"`.
-            keep: Whether to return copies of what was there before, with the variables.
+            direction: The method, `"to_training"` or `"to_evaluation"`.
+            keep: Whether to return the variables with copies of their previous values.
         """
         form = _form(self.optimizer)
         before, call = self.calls.get((direction, keep), ([], None))
@@ -57,7 +58,7 @@ class Moves:
         return call()
 
     def traced(self, direction: str, flag: Variable, value: bool) -> Callable[[], Any]:
-        """Return a move as a function of TensorFlow, which also sets a flag."""
+        """Return a `tf.function` that switches the weights and sets a flag."""
         import tensorflow as tf
 
         def move() -> None:
@@ -67,7 +68,7 @@ class Moves:
         return tf.function(move, autograph=False)
 
     def pairs(self, direction: str) -> Pairs:
-        """Return variables, which are none of a bucket's but their own, and values."""
+        """Return variables with their new values, buckets split into single weights."""
         rule = getattr(self.optimizer, direction)
         found: Pairs = []
         for p in self.parameters:
@@ -82,7 +83,7 @@ class Moves:
         return [(v, ops.cast(x, v.dtype)) for v, x in found]
 
     def variables(self) -> list[Variable]:
-        """Return everything that a move may read."""
+        """Return all variables that a switch may read."""
         own = [v for p in self.parameters for v in (p.variable, *p.slots.values())]
         apart = [x for v in own for x in getattr(v, "variables", [v])]
         optimizer = self.optimizer
@@ -94,7 +95,7 @@ class Moves:
 
 
 class _Slots(Values):
-    """A weight's slots: of the other set, and others as soon as the rule asks."""
+    """A weight's slots: the other set of weights; others are read only on access."""
 
     __slots__ = ("_others",)
 
@@ -112,15 +113,15 @@ class _Slots(Values):
 
 
 class _Values:
-    """The hyperparameters of a weight, each made when the rule asks for it."""
+    """The hyperparameters of a weight, each computed only on access."""
 
-    def __init__(self, optimizer: Any, p: Parameter) -> None:
+    def __init__(self, optimizer: BuiltOptimizer, p: Parameter) -> None:
         self._optimizer, self._p = optimizer, p
 
     def __getattr__(self, name: str) -> Any:
         optimizer, p = self._optimizer, self._p
         field, step = optimizer.fields.get(name), read(optimizer.updates)
-        if field is None or field.keras_owned:  # the rate, and what `prepare` derives
+        if field is None or field.keras_owned:  # also what `prepare` derives
             return getattr(StepHyperparameters(optimizer).cast[p.group, p.dtype], name)
         group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
         if name in group:
@@ -130,8 +131,8 @@ class _Values:
         return Values(value=value).cast(p.dtype).value
 
 
-def _form(optimizer: Any) -> list[Any]:
-    """Return what a compiled call takes for constant: values that are no numbers."""
+def _form(optimizer: BuiltOptimizer) -> list[Any]:
+    """Return the values that a compiled call takes as constants: all but numbers."""
     values = optimizer.scalars.values.values()
     return [None if isinstance(x, float | int) else x for x in values]
 
@@ -141,7 +142,7 @@ def _is(a: Any, b: Any) -> bool:
 
 
 def _apart(variable: Variable, x: Tensor) -> Pairs:
-    """Return the variables of a bucket, each with its value."""
+    """Return the variables of a bucket, or one variable, each with its value."""
     if not isinstance(variable, Joined):
         return [(variable, x)]
     parts = unflatten(x, variable.variables)
@@ -160,7 +161,7 @@ def _on_tensorflow(moves: Moves, direction: str, keep: bool) -> Call:
         commit(pairs)
         return old
 
-    # of each optimizer, one: TensorFlow would warn that a function is traced often
+    # one concrete function per optimizer: TensorFlow warns of frequent retracing
     traced = tf.function(move, autograph=False).get_concrete_function()
     return lambda: list(zip(variables, traced(), strict=False))
 
@@ -181,8 +182,8 @@ def _on_jax(moves: Moves, direction: str, keep: bool) -> Call:
     places = {id(x): i for i, x in enumerate(x for x in graph.invars if id(x) in used)}
     held = [v for v, x in zip(held, graph.invars, strict=True) if id(x) in used]
     if graph.eqns or keep or len({id(x) for x in graph.outvars}) < len(variables):
-        new_values = jax.jit(compute)  # which copies what it returns as it came
-    else:  # each value gets another place, and needs no copy
+        new_values = jax.jit(compute)  # copies inputs that it returns unchanged
+    else:  # values only change places, without copies
         order = [places[id(x)] for x in graph.outvars]
 
         def new_values(values: list[Tensor]) -> list[Tensor]:

@@ -1,7 +1,7 @@
-"""What a train step can reach from a model: variables, tensors, and numbers in objects.
+"""Everything a train step can reach from a model: variables, tensors, attributes.
 
-The walk goes through attributes, containers, and what functions of users refer to, but
-not into the libraries.
+The search goes through attributes, containers, and the names that functions of users
+refer to, but not into libraries.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ HOLDERS = (
 
 @dataclass
 class Reached:
-    """What was found.
+    """The objects that were found.
 
     Attributes:
         variables: Variables and tensors of the backend, each once.
-        attributes: The attributes of objects of users.
+        attributes: The attributes of users' objects.
         optimizers: Optimizers that were not left out.
     """
 
@@ -43,7 +43,7 @@ class Reached:
 
 
 def reach(roots: Iterable[Any], leave_out: Iterable[Any] = ()) -> Reached:
-    """Return what can be reached.
+    """Return everything that can be reached from some objects.
 
     Args:
         roots: The objects to start from.
@@ -56,7 +56,7 @@ def reach(roots: Iterable[Any], leave_out: Iterable[Any] = ()) -> Reached:
         one = raw(one) if isinstance(one, keras.Variable) else one
         if id(one) in seen:
             continue
-        seen[id(one)] = one  # and keep it, so that no other gets its id
+        seen[id(one)] = one  # kept, so that its id is not reused
         if holds_state(one):
             found.variables.append(one)
             continue
@@ -88,7 +88,7 @@ def _within(one: Any) -> Iterator[Any]:
 
 
 def _referred(function: types.FunctionType) -> Iterator[Any]:
-    """Yield what the code of a user's function refers to."""
+    """Yield the objects that the code of a user's function refers to."""
     if not _is_own(function):
         return
     cells = function.__closure__ or ()
@@ -99,7 +99,7 @@ def _referred(function: types.FunctionType) -> Iterator[Any]:
 
 
 def _is_own(one: Any) -> bool:
-    """Return whether a class or function is a user's, of no library that we know."""
+    """Return whether a class or function is a user's, not from a known library."""
     if not isinstance(one, type | types.FunctionType):
         return False
     room = str(one.__module__).partition(".")[0]

@@ -1,9 +1,9 @@
-"""Rewinding: what a train step has written so far, taken back to look at a batch again.
+"""Rewinding the state that a train step has written, for a second pass over a batch.
 
-Keras lists the state of layers and metrics, but a step may write more: what a recurrent
-layer remembers, a seed that no layer owns, a plain variable of a user's own. In a graph
-of TensorFlow, each operation that may write a variable is seen as it is made. Where a
-step runs operation by operation, all that can be reached from the model is copied.
+Keras lists the state of layers and metrics, but a step may write more: the states of a
+recurrent layer, a seed that no layer owns, a variable of a user's own. In a TensorFlow
+graph, each operation that may write a variable is recorded when it is created. In eager
+execution, everything that can be reached from the model is copied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from keras_optlab.engine.model.reachable import reach
 
 Handle = Any
 READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
-DRAWING = {  # operations with a state of their own, which nothing can rewind
+DRAWING = {  # random operations, whose internal state cannot be rewound
     "Multinomial",
     "ParameterizedTruncatedNormal",
     "RandomGamma",
@@ -39,29 +39,29 @@ DRAWING = {  # operations with a state of their own, which nothing can rewind
 
 
 class Recording(Protocol):
-    """What a step writes, from the start of the recording on."""
+    """A recording of the state that a step writes."""
 
     def stop(self) -> None:
-        """End the recording; `rewound` comes back to this moment."""
+        """End the recording; `rewound` restores this state at its end."""
 
     def rewound(self) -> contextlib.AbstractContextManager[None]:
-        """Have all as it was at the start, and afterwards as when it was stopped."""
+        """Restore the state at the start; at exit, restore the state at `stop`."""
         ...
 
 
 def record(roots: list[Any], leave_out: list[Any]) -> Recording:
-    """Start to record.
+    """Start a recording.
 
     Args:
-        roots: Objects through which a step reaches all that it writes.
-        leave_out: Objects that it does not write.
+        roots: Objects from which all state that the step writes can be reached.
+        leave_out: Objects to ignore.
     """
     graph = default_graph()
     return InMemory(roots, leave_out) if graph is None else InGraph(graph)
 
 
 class InGraph:
-    """Records by the operations that are added to a graph of TensorFlow.
+    """A recording by the operations that are added to a TensorFlow graph.
 
     Args:
         graph: The graph of the function that is traced.
@@ -89,7 +89,7 @@ class InGraph:
         return operation
 
     def _seen(self, x: Tensor) -> int | None:
-        """Read a variable for which this is a handle, before it may be written."""
+        """Read the variable of a handle, before it may be written; return its key."""
         import tensorflow as tf
 
         if x.dtype != tf.resource:
@@ -103,7 +103,7 @@ class InGraph:
         return key if key in self._handles else None
 
     def stop(self) -> None:
-        """End the recording; `rewound` comes back to this moment."""
+        """End the recording; `rewound` restores this state at its end."""
         if self._stopped:
             return
         self._stopped = True
@@ -113,7 +113,7 @@ class InGraph:
             for key, handle in self._handles.items()
             if any(_writes(operation, handle) for operation in self._users[key])
         ]
-        # as given from outside, as which a branch knows a variable by one handle
+        # the captured outer handles, by which branches identify a variable too
         outside = {id(inner): outer for outer, inner in self._graph.captures}
         self._written = [outside.get(key, self._handles[key]) for key in written]
         self._start = [self._before[key] for key in written]
@@ -121,7 +121,7 @@ class InGraph:
 
     @contextlib.contextmanager
     def rewound(self) -> Iterator[None]:
-        """Have all as it was at the start, and afterwards as when it was stopped."""
+        """Restore the state at the start; at exit, restore the state at `stop`."""
         graph, drawn = default_graph(), iter(self._drawn)
         create = graph._create_op_internal
 
@@ -143,9 +143,9 @@ class InGraph:
 
 @contextlib.contextmanager
 def _created_by(create: Callable[..., Any], graph: Any) -> Iterator[None]:
-    """Have a graph make its operations by another function meanwhile.
+    """Replace the function by which a graph creates operations, within the context.
 
-    `_create_op_internal` is private to TensorFlow, and the one method that makes each.
+    `_create_op_internal` is private to TensorFlow, and the only method that does so.
     """
     before = graph._create_op_internal
     graph._create_op_internal = create
@@ -156,9 +156,9 @@ def _created_by(create: Callable[..., Any], graph: Any) -> Iterator[None]:
 
 
 def _dtype_of(handle: Handle) -> int | None:
-    """Return the type of the variable, or `None` if it is a handle of something else.
+    """Return the dtype of a handle's variable, `None` for another kind of handle.
 
-    What is known of a handle is private to TensorFlow; nothing public tells its type.
+    The data of handles is private to TensorFlow; no public function returns the dtype.
     """
     from tensorflow.python.ops.handle_data_util import get_resource_handle_data
 
@@ -174,7 +174,7 @@ def _read(handle: Handle) -> Tensor:
 
 
 def _writes(operation: Any, handle: Handle) -> bool:
-    """Return whether an operation may write; functions and branches list what not."""
+    """Return whether an operation may write; functions list their read-only inputs."""
     try:
         only_read = operation.get_attr("_read_only_resource_inputs")
     except ValueError:
@@ -183,11 +183,11 @@ def _writes(operation: Any, handle: Handle) -> bool:
 
 
 class InMemory:
-    """Records by copies of all variables, tensors and numbers that can be reached.
+    """A recording by copies of all variables, tensors and numbers that can be reached.
 
     Args:
-        roots: Objects through which a step reaches all that it writes.
-        leave_out: Objects that it does not write.
+        roots: Objects from which all state that the step writes can be reached.
+        leave_out: Objects to ignore.
     """
 
     def __init__(self, roots: list[Any], leave_out: list[Any]) -> None:
@@ -204,7 +204,7 @@ class InMemory:
             self._states.append(_State(raw(variable)))
 
     def stop(self) -> None:
-        """End the recording; `rewound` comes back to this moment."""
+        """End the recording; `rewound` restores this state at its end."""
         if self._stopped:
             return
         self._stopped = True
@@ -218,7 +218,7 @@ class InMemory:
 
     @contextlib.contextmanager
     def rewound(self) -> Iterator[None]:
-        """Have all as it was at the start, and afterwards as when it was stopped."""
+        """Restore the state at the start; at exit, restore the state at `stop`."""
         for state in self._states:
             state.write(state.start)
         for owner, before in self._moved:
@@ -234,7 +234,7 @@ class InMemory:
 
 @contextlib.contextmanager
 def _seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
-    """Call a function with every variable of Keras that is made meanwhile."""
+    """Call a function with every Keras variable that is created within the context."""
     make, cls = keras.Variable.__init__, keras.Variable
     own = "__init__" in vars(cls)
 
@@ -254,7 +254,7 @@ def _seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
 
 
 def _values(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return those attributes that a step may count or keep a tensor in."""
+    """Return the numbers, arrays and tensors among attributes: a step may set them."""
     kinds = numbers.Number, np.ndarray
     return {
         k: x
@@ -269,14 +269,14 @@ class _State:
     def __init__(self, x: Any) -> None:
         self._x = x
         self.start = self.end = _copy(x)
-        self._version = getattr(x, "_version", None)  # torch counts what is written
+        self._version = getattr(x, "_version", None)  # torch counts writes
 
     def stop(self, optimized: bool) -> bool:
-        """Take the present value as the last; return whether it may be another.
+        """Keep the present value as the last; return whether it may have changed.
 
         Args:
-            optimized: Whether an optimizer may have moved it, of whose fused kernels
-                some are not counted.
+            optimized: Whether an optimizer may have written it; torch does not count
+                the writes of some fused kernels.
         """
         counted = self._version is not None and not optimized
         if counted and self._x._version == self._version:

@@ -1,7 +1,7 @@
-"""A skipped step leaves the model's statistics as before, not its weights alone.
+"""Restoring a model's running statistics after a skipped step.
 
-A bad batch goes through the model before its gradients are known to be bad, and the
-running statistics of normalization have it by then.
+The forward pass of a bad batch changes the running statistics of normalization before
+its gradients are known to be bad.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from keras_optlab.engine.backend.variables import read
 def with_statistics_kept(
     model: keras.Model, train_step: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Return a train step that takes back what a skipped step did to the model.
+    """Return a train step that restores the model's state after a skipped step.
 
-    These are its non-trainable variables of a floating type. Seeds move on.
+    This state is the non-trainable variables of a floating dtype. Seeds are not
+    restored.
     """
     on_jax = keras.backend.backend() == "jax"
     return partial(_stateless_step if on_jax else _step, model, train_step)
@@ -66,14 +67,14 @@ def _stateless_step(
 
 
 def _counters(optimizer: Any) -> list[Variable]:
-    """Return what a skipped step changes: our counter, or the scale of the loss."""
+    """Return the variables that a skipped step changes: its counter, the loss scale."""
     inner = inner_optimizer(optimizer)
     scale = [] if inner is optimizer else [optimizer.dynamic_scale]
     return [inner.skips.total, *scale]
 
 
 def _skipped(before: list[Tensor], now: list[Tensor]) -> Tensor:
-    """Return whether the step was skipped: by us, or for an overflow of the loss."""
+    """Return whether the step was skipped: by the guard, or by the loss scaling."""
     skipped = now[0] > before[0]
     for scale, new in zip(before[1:], now[1:], strict=True):
         skipped = ops.logical_or(skipped, new < scale)
@@ -85,6 +86,6 @@ def _is_float(x: Any) -> bool:
 
 
 def _now(variable: Variable) -> Tensor:
-    """Return the present value, which later writes leave alone."""
+    """Return the present value as a tensor that later writes do not change."""
     x = read(variable)
     return ops.copy(x) if keras.backend.backend() == "torch" else x

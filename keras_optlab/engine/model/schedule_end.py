@@ -1,4 +1,4 @@
-"""Tells at the start of `fit` of a learning-rate schedule that ends before it does."""
+"""A warning at the start of `fit` if a learning-rate schedule ends too early."""
 
 from __future__ import annotations
 
@@ -9,27 +9,18 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.optimizers.schedules import CosineDecay, PolynomialDecay
 
+from keras_optlab.core.ends import end_of
 from keras_optlab.engine.backend.keras_adapter import concrete, optimizers_of
 
-LATE = 0.1  # share of the updates of `fit` that may come after the end without a word
+LATE = 0.1  # share of the updates of `fit` allowed after the end without a warning
 
 
-def end_of(schedule: Any) -> int | None:
-    """Return the update from which on a schedule stays at its last value, or `None`."""
-    if isinstance(schedule, CosineDecay):
-        return schedule.decay_steps + (schedule.warmup_steps or 0)
-    if isinstance(schedule, PolynomialDecay):
-        return None if schedule.cycle else schedule.decay_steps
-    return getattr(schedule, "end", None)
-
-
-class TellOfScheduleEnd(keras.callbacks.Callback):
-    """Warns once of each schedule that is over, or ends long before `fit` does."""
+class ScheduleEndWarning(keras.callbacks.Callback):
+    """Callback that warns once if a schedule has ended, or ends long before `fit`."""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Look when the first epoch begins, which says how many there will be."""
+        """Check when the first epoch begins, as its number is then known."""
         self._looked = False
 
     def on_epoch_begin(
@@ -37,7 +28,7 @@ class TellOfScheduleEnd(keras.callbacks.Callback):
         epoch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Look at the schedules."""
+        """Check the schedules, in the first epoch."""
         if self._looked:
             return
         self._looked = True
@@ -46,18 +37,18 @@ class TellOfScheduleEnd(keras.callbacks.Callback):
         batches = steps * (epochs - epoch) if steps and epochs else None
         for optimizer in optimizers_of(self.model):
             message = _said(optimizer, batches)
-            if message and not optimizer.told_of_end:
-                optimizer.told_of_end = True
+            if message and not optimizer.warned_of_end:
+                optimizer.warned_of_end = True
                 warnings.warn(message, stacklevel=2)
 
 
 @contextlib.contextmanager
-def tell_of_schedule_end(
+def warn_of_schedule_end(
     model: keras.Model, callbacks: list[keras.callbacks.Callback]
 ) -> Iterator[None]:
-    """Have `fit` look at the schedules of its model's optimizers."""
+    """Have `fit` check the schedules of its model's optimizers."""
     if optimizers_of(model):
-        callbacks.append(TellOfScheduleEnd())
+        callbacks.append(ScheduleEndWarning())
     yield
 
 
@@ -70,7 +61,7 @@ def _said(optimizer: Any, batches: int | None) -> str | None:
     last = float(ops.convert_to_numpy(schedule(end)))
     what = f"The learning rate of {optimizer.name} follows {schedule!r}, which"
     advice = (
-        "Schedules count the updates of an optimizer, in all that it trains: compile "
+        "Schedules count the updates of an optimizer over all calls of `fit`: compile "
         "the model with a new optimizer and a schedule that is as long as the training."
     )
     if begin >= end:

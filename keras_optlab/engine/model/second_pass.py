@@ -1,10 +1,10 @@
-"""Second passes: more about the loss of the same batch, within one train step.
+"""Second passes: gradients at other weights and Hessian products, for the same batch.
 
-When a train step calls `apply`, its start is run again, as far as that call, for all
-that the rule asks of the same batch: gradients at other weights, or a product with the
-Hessian. Random numbers are what they were, so the dropout masks are the same, and what
-the step has written beside the weights moves once. Then the update is applied, and the
-step goes on. Any `train_step` will do that calls `apply` once, a user's own too.
+When a train step calls `apply`, the step is run again from its start to that call, once
+for each gradient or Hessian product that the rule asks for. Random numbers are
+replayed, so dropout masks are the same. Other state that the step writes, such as
+running statistics, is updated only once. Then the update is applied, and the step
+continues. This works for any `train_step` that calls `apply` once, also a user's own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.finite import all_finite
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.backend.variables import read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.weights.parameter import Parameter
 
@@ -30,11 +31,11 @@ Tensors = list[Any]
 
 @dataclass
 class Batch:
-    """What a rule may ask about the loss of the present batch.
+    """Derivatives of the loss of the current batch, which a rule may ask for.
 
     Attributes:
-        gradients_at: From weights to the gradients there.
-        hessian_times: From a direction to the Hessian's product with it, here.
+        gradients_at: Returns the gradients at given weights.
+        hessian_times: Returns the Hessian at the current weights times a direction.
     """
 
     gradients_at: Callable[[Tensors], Tensors]
@@ -42,12 +43,15 @@ class Batch:
 
 
 def second_pass(
-    optimizer: Any, batch: Batch, parameters: list[Parameter], gradients: Tensors
+    optimizer: BuiltOptimizer,
+    batch: Batch,
+    parameters: list[Parameter],
+    gradients: Tensors,
 ) -> Tensors:
-    """Let the rule look again; return the gradients that it wants to step by.
+    """Run the rule's `second_pass`, write its slots, and return its gradients.
 
-    What it remembers is written only if all of it is finite. If it is not, the
-    gradients become NaN, so that the step is skipped as for a bad gradient.
+    Slots are written only if all their new values and the gradients are finite.
+    Otherwise the gradients become NaN, so that the step is skipped.
     """
     optimizer.plan.fill_slots()
     scalars = StepHyperparameters(optimizer)
@@ -87,9 +91,9 @@ def second_pass(
 
 
 def apply(
-    optimizer: Any, batch: Batch, gradients: Tensors, weights: Sequence[Any]
+    optimizer: BuiltOptimizer, batch: Batch, gradients: Tensors, weights: Sequence[Any]
 ) -> None:
-    """Update weights by their gradients and what else the rule asks of the batch."""
+    """Update weights by their gradients, after a second pass over the batch."""
     parameters = optimizer.parameters_of(weights)
     gradients = second_pass(optimizer, batch, parameters, gradients)
     with optimizer.second_pass_done():
@@ -97,7 +101,7 @@ def apply(
 
 
 class Found(BaseException):  # no `Exception`, which a user's step may catch
-    """Ends a run of a train step at its call of `apply`: the rest is not needed."""
+    """Exception that ends a second pass at its call of `apply`, with the gradients."""
 
     def __init__(self, gradients: Tensors) -> None:
         super().__init__("a train step was left at its call of `apply`")
@@ -112,7 +116,7 @@ def trainable_rows(gradients: Tensors, parameters: list[Parameter]) -> list[int]
 
 @contextlib.contextmanager
 def replaced(owner: Any, **methods: Any) -> Iterator[None]:
-    """Give an object other methods for a while."""
+    """Replace methods of an object within the context."""
     own = vars(owner)
     before = {name: own[name] for name in methods if name in own}
     own.update(methods)
@@ -125,7 +129,7 @@ def replaced(owner: Any, **methods: Any) -> Iterator[None]:
 
 
 def refusal(model: Any, what: str) -> RuntimeError:
-    """Return an error for a train step that cannot be looked at again."""
+    """Return an error for a train step that cannot be run again."""
     rule = inner_optimizer(model.optimizer)
     return RuntimeError(
         f"{type(rule).__name__} looks at each batch more than once. Expected a "
@@ -137,15 +141,15 @@ def refusal(model: Any, what: str) -> RuntimeError:
 
 
 def never(model: Any) -> RuntimeError:
-    """Return an error for a train step that does not apply."""
+    """Return an error for a train step that does not call `apply`."""
     return refusal(model, "does not")
 
 
 def twice(model: Any) -> RuntimeError:
-    """Return an error for a train step that applies twice."""
+    """Return an error for a train step that calls `apply` twice."""
     return refusal(
         model,
-        "calls it again. Add the losses up and apply their gradients together, or "
-        "make an optimizer for each part; only the one that is compiled into the model "
-        "may look twice",
+        "calls it again. Add up the losses and apply their gradients together, or "
+        "create an optimizer for each part; only the optimizer that is compiled into "
+        "the model may look at a batch twice",
     )

@@ -1,4 +1,4 @@
-"""Second passes on TensorFlow and torch, where variables are written and put back."""
+"""Second passes on TensorFlow and torch, where variables are written and restored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Tensors = list[Any]
 
 
 def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
-    """Run a train step in which the model's optimizer looks again."""
+    """Run a train step with second passes for the model's optimizer."""
     if distributed():
         rule = inner_optimizer(model.optimizer)
         raise ValueError(
@@ -50,12 +50,12 @@ def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
 
 
 def hand_out(gradients: Any, weights: Any = None) -> None:  # noqa: ARG001
-    """Take the place of `apply` in another look."""
+    """End a second pass with these gradients; it runs in place of `apply`."""
     raise Found(list(gradients))
 
 
 class _Step:
-    """One run of a train step, with what is looked up about its batch within `apply`.
+    """One run of a train step, with second passes within its call of `apply`.
 
     Args:
         model: The model that is trained.
@@ -84,7 +84,7 @@ class _Step:
         return logs
 
     def apply(self, gradients: Any, weights: Any = None) -> None:
-        """Look again, and apply what the rule makes of it."""
+        """Run the second passes, and apply the resulting gradients."""
         if self._applied:
             raise twice(self.model)
         if default_graph() is not self._graph:
@@ -112,7 +112,7 @@ class _Step:
 
     @contextlib.contextmanager
     def _again(self) -> Iterator[None]:
-        """Be at the start of the step, and afterwards where it called `apply`."""
+        """Restore the state at the start of the step; at exit, the state at `apply`."""
         with (
             self._recording.rewound(),
             drawn_again(self._numbers),
@@ -122,7 +122,7 @@ class _Step:
             yield
 
     def _gradients(self) -> Tensors:
-        """Run the step as far as `apply`; return the gradients that it has then."""
+        """Run the step up to `apply`; return the gradients it passes there."""
         try:
             self._run()
         except Found as found:
@@ -207,7 +207,7 @@ def _no_grad() -> contextlib.AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def _fresh_gradients(model: Any) -> Iterator[None]:
-    """Have torch compute gradients, and into other tensors than those it has filled."""
+    """Have torch compute gradients into new `.grad` tensors; restore the old ones."""
     if keras.backend.backend() != "torch":
         yield
         return

@@ -1,4 +1,4 @@
-"""Second passes on JAX, where values are handed in and out."""
+"""Second passes on JAX, where a step takes and returns values."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ Tensors = list[Any]
 
 
 def run(model: Any, train_step: Callable[..., Any], state: Any, data: Any) -> Any:
-    """Run a train step in which the model's optimizer looks again."""
+    """Run a train step with second passes for the model's optimizer."""
     return _Step(model, train_step, state, data).run()
 
 
 class _Step:
-    """One run of a train step, with second looks within its `stateless_apply`.
+    """One run of a train step, with second passes within its `stateless_apply`.
 
     Args:
         model: The model that is trained.
         train_step: Its step, of state and batch.
-        state: What it is handed; first of all the weights.
+        state: The state that the step receives; its first part is the weights.
         data: The batch.
     """
 
@@ -60,7 +60,7 @@ class _Step:
         return ended
 
     def apply(self, variables: Any, gradients: Any, weights: Any) -> Any:
-        """Look again, and apply what the rule makes of it."""
+        """Run the second passes, and apply the resulting gradients."""
         if self._applied:
             raise twice(self.model)
         self._applied = True
@@ -85,14 +85,14 @@ class _Step:
             return self._apply(values, gradients, weights)
 
     def _places(self, weights: Any) -> list[int]:
-        """Return where among those handed in the weights are that are to be updated."""
+        """Return the positions of the weights to update in the state of the step."""
         known = {id(w): i for i, w in enumerate(self._state[0])}
         if all(id(w) in known for w in weights):
             return [known[id(w)] for w in weights]
-        raise refusal(self.model, "calls it with other weights than those handed in")
+        raise refusal(self.model, "calls it with other weights than it received")
 
     def _gradients_at(self, xs: Tensors) -> Tensors:
-        """Run the step as far as `stateless_apply`, from other weights."""
+        """Run the step at other weights; return the gradients at `stateless_apply`."""
         weights, *rest = self._state
         weights = list(weights)
         for i, x in zip(self._at, xs, strict=True):

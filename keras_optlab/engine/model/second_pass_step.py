@@ -10,7 +10,7 @@ import keras
 
 
 def with_second_pass(model: Any, train_step: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a train step in which the model's optimizer looks again."""
+    """Return a train step with second passes for the model's optimizer."""
     if keras.backend.backend() == "jax":
         from keras_optlab.engine.model.second_pass_on_jax import run
     else:

@@ -1,7 +1,7 @@
-"""Warnings of skipped steps, in `fit` and in loops of one's own.
+"""Warnings of skipped steps, in `fit` and in custom loops.
 
-The counters are on the device. To read them is to wait for it, so it is done seldom:
-after steps 1 and 10, then after every 50.
+The counters are on the device, and reading them waits for it. They are therefore read
+only after steps 1 and 10, then every 50 steps.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ EVERY = 50
 
 
 def is_due(steps: int, before: int) -> bool:
-    """Return whether to look after so many steps, given how many there were before."""
+    """Return whether to read the counters after `steps` steps, `before` at last."""
     first = any(before < at <= steps for at in FIRST)
     return first or before // EVERY < steps // EVERY
 
 
 class SkipWatch:
-    """Looks at one optimizer's counters, and warns once of each thing.
+    """Reader of one optimizer's counters, which gives each warning once.
 
     Args:
         optimizer: The optimizer.
-        outer: What scales the loss for it, if something does. That withholds steps with
-            a NaN or an infinity, which are skipped as well.
+        outer: The `LossScaleOptimizer` around it, if there is one. It withholds steps
+            with a NaN or an infinity, which count as skipped too.
     """
 
     def __init__(self, optimizer: Any, outer: Any = None) -> None:
@@ -47,13 +47,13 @@ class SkipWatch:
         self.suspended = self._warned = self._ended = False
 
     def count(self) -> None:
-        """Count a step of a loop that calls this after each, and look if it is due."""
+        """Count a step of a custom loop, and read the counters if that is due."""
         self.calls += 1
         if not self.suspended and is_due(self.calls, self.calls - 1):
             self.look(self.calls)
 
     def look(self, steps: int) -> bool:
-        """Warn of what is new after so many steps; return whether to stop."""
+        """Read the counters after `steps` steps, warn, and return whether to stop."""
         now = Skipped.of(self.optimizer)
         if now is None:
             return False
@@ -69,25 +69,25 @@ class SkipWatch:
         if stop and not self._ended:
             self._ended = True
             warnings.warn(
-                f"{self.optimizer.name}: the last {run} steps were skipped, one after "
-                f"the other, and the limit is stop_after_skips={limit}. `fit` stops; a "
-                "loop of your own should.",
+                f"{self.optimizer.name}: the last {run} steps were all skipped, and "
+                f"the limit is stop_after_skips={limit}. `fit` stops; a loop of your "
+                "own should stop too.",
                 stacklevel=2,
             )
         return stop
 
     def _withheld(self, steps: int) -> int:
-        """Return how many of the last steps never came, as the loss overflowed."""
+        """Return how many of the last steps the loss scaling withheld, at scale < 1."""
         scale = None if self.outer is None else concrete(self.outer.dynamic_scale)
         overflows = scale is not None and scale < 1
         return steps - self.idle_since if overflows else 0
 
 
 class StopAfterSkips(keras.callbacks.Callback):
-    """Warns of skipped steps in `fit`, shows their share, and stops at the limit.
+    """Callback that warns of skipped steps in `fit`, and stops it at the limit.
 
-    `fit` adds it where an optimizer of this package trains. The share of the steps of
-    an epoch that were skipped, if there are any, is `skipped_fraction` in the logs.
+    `fit` adds it if an optimizer of this package trains. If steps of an epoch were
+    skipped, their share is `skipped_fraction` in the logs.
     """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -114,7 +114,7 @@ class StopAfterSkips(keras.callbacks.Callback):
         batch: int,
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Look at the batches before this one, if it is time."""
+        """Read the counters for the batches before this one, if that is due."""
         before, self._done = self._done, self._before + batch
         if is_due(self._done, before):
             self._look()
@@ -124,7 +124,7 @@ class StopAfterSkips(keras.callbacks.Callback):
         epoch: int,  # noqa: ARG002
         logs: dict[str, Any] | None = None,
     ) -> None:
-        """Look at the epoch, and show the share that was skipped."""
+        """Read the counters, and log the share of the steps that were skipped."""
         self._done += 1
         self._look()
         rows = list(zip(self._at_begin, (w.last for w in self._watches), strict=True))
@@ -134,7 +134,7 @@ class StopAfterSkips(keras.callbacks.Callback):
             logs["skipped_fraction"] = skipped / max(steps, 1)
 
     def _look(self) -> None:
-        _ = self.model  # on JAX, takes the variables back from the trainer
+        _ = self.model  # on JAX, the trainer returns the variables
         if any([w.look(self._done) for w in self._watches]):
             self.model.stop_training = True
 
@@ -143,28 +143,26 @@ class StopAfterSkips(keras.callbacks.Callback):
 def watch_skips(
     model: keras.Model, callbacks: list[keras.callbacks.Callback]
 ) -> Iterator[None]:
-    """Have `fit` watch the optimizers of its model."""
+    """Have `fit` watch its model's optimizers for skipped steps."""
     optimizers = optimizers_of(model)
     if optimizers:
         callbacks.append(StopAfterSkips())
     for optimizer in optimizers:
-        optimizer.loop.suspended = True
+        optimizer.skip_watch.suspended = True
     try:
         yield
     finally:
         for optimizer in optimizers:
-            optimizer.loop.suspended = False
+            optimizer.skip_watch.suspended = False
 
 
 def _in_words(optimizer: Any, skipped: Skipped) -> str:
     illegal = illegal_now(optimizer) if skipped.run else []
     if illegal:
         reason = f"a schedule or a function has given {'; '.join(illegal)}"
-        advice = "Correct what gives the value."
+        advice = "Correct the schedule or the function."
     else:
-        reason = (
-            "their gradients held a NaN or an infinity, or were too large to square"
-        )
+        reason = "their gradients had a NaN or infinity, or were too large to square"
         advice = (
             "Look for bad rows in the data. If the loss grew before, the weights may "
             "have diverged already: lower the learning rate, or clip the gradients."

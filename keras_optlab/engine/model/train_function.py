@@ -1,8 +1,8 @@
-"""`train_on_batch` and the moves around it as one compiled call on TensorFlow.
+"""`train_on_batch` that also switches the weights, as one compiled call on TensorFlow.
 
-An optimizer with two sets of weights moves them to where they train, takes the step,
-and moves them back. As calls of three compiled functions these take more than half as
-long again as the step of a small model alone.
+An optimizer with evaluation weights switches to the training weights, takes the step,
+and switches back. Three compiled calls for this would make the step of a small model
+more than 50% slower.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Any
 import keras
 
 from keras_optlab.engine.backend.replicas import is_distributed
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.model import evaluation_weights
 
 MAKERS = "train_on_batch", "make_train_function"
 
 
 def can_move(model: Any) -> bool:
-    """Return whether one call can train a batch and move the weights for it.
+    """Return whether one compiled call can train a batch and switch the weights.
 
-    Keras' own methods must make the function and call it; and replicas cannot move.
+    Keras' own methods must make and call the train function. Replicas are excluded.
     """
     if keras.backend.backend() != "tensorflow" or model.run_eagerly:
         return False
@@ -30,18 +31,20 @@ def can_move(model: Any) -> bool:
 
 
 class TrainFunction:
-    """Keras' train function, and another one that moves the weights as well.
+    """Keras' train function, and a second one that also switches the weights.
 
     Args:
-        model: The model, whose `make_train_function` this stands for.
-        optimizer: Its optimizer, with two sets of weights.
+        model: The model, whose train function this replaces.
+        optimizer: Its optimizer, with evaluation weights.
         make: Keras' `make_train_function` of the model.
 
     Attributes:
-        moves: Whether the next call has to move the weights.
+        moves: Whether the next call has to switch the weights.
     """
 
-    def __init__(self, model: Any, optimizer: Any, make: Callable[..., None]) -> None:
+    def __init__(
+        self, model: Any, optimizer: BuiltOptimizer, make: Callable[..., None]
+    ) -> None:
         import tensorflow as tf
 
         self.optimizer = optimizer
@@ -69,11 +72,11 @@ class TrainFunction:
             raise
 
     def _between_moves(self, train_step: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a train step between two moves.
+        """Return a train step between two switches of the weights.
 
-        Each of the three is a function within the trace. As they write the same
-        variables, TensorFlow begins one when the one before has ended: an error in the
-        step leaves the weights where they train, and none of them halfway.
+        Each of the three is a `tf.function` within the trace. They write the same
+        variables, so TensorFlow runs one after the other. An error in the step leaves
+        all training weights in place, and no weight half switched.
         """
         import tensorflow as tf
 

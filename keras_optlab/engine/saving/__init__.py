@@ -1,1 +1,1 @@
-"""The names under which state is saved, and how a saved state is read."""
+"""Keys of saved optimizer state, and restoring state by key."""

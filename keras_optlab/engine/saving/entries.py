@@ -1,8 +1,8 @@
-"""Everything that an optimizer keeps, with the name under which a file holds it.
+"""The state of an optimizer as entries, each with its key in a file.
 
-A key is `slot|name|index|path`, with `|` for `/` since a slash would nest. What the
-engine keeps beside a rule's slots, sums of gradients and averages, is `kept|...`, since
-a rule may have a slot of the same name. What is kept once has a key without index.
+The key of a slot is `slot|name|index|path`, with `|` for `/` since a slash would nest.
+The engine's own state per weight (gradient sums, averages) has the prefix `kept`, since
+a rule may have a slot of the same name. Shared state has a key without index and path.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from keras import ops
 from keras_optlab.core import Slot
 from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import read
+from keras_optlab.engine.contract import BuiltOptimizer
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Entry:
     """One variable of the state.
 
     Attributes:
-        key: The name in a file; of what is kept for each weight, its first two parts.
+        key: The key in a file; for state per weight, its first two parts.
         variable: The variable, or a view of a part of one.
         start: The number it starts from.
         weight: The weight it belongs to.
@@ -42,7 +43,7 @@ class Entry:
 
     @property
     def full_key(self) -> str:
-        """The name in a file."""
+        """The key in a file."""
         return f"{self.key}|{self.index:05d}|{self.path}" if self.path else self.key
 
     @property
@@ -51,17 +52,17 @@ class Entry:
         return self.key.startswith("slot|") and "." not in self.key
 
     def begin(self) -> None:
-        """Write what it starts from."""
+        """Reset the variable to its initial value."""
         if self.copies:
-            value = ops.copy(read(self.weight))  # JAX' trainer gives each value away
+            value = ops.copy(read(self.weight))  # JAX' trainer donates the buffer
             self.variable.assign(ops.cast(value, self.variable.dtype))
         else:
             x = ops.ones(tuple(self.variable.shape), self.variable.dtype)
             self.variable.assign(x * ops.cast(self.start, self.variable.dtype))
 
 
-def scalars(optimizer: Any) -> dict[str, Variable]:
-    """Return counters, the rate and hyperparameters, which need no weights."""
+def scalars(optimizer: BuiltOptimizer) -> dict[str, Variable]:
+    """Return counters, the learning rate and hyperparameters: state before `build`."""
     found = {
         "iteration": optimizer.micro_steps,
         "updates": optimizer.updates,
@@ -69,9 +70,10 @@ def scalars(optimizer: Any) -> dict[str, Variable]:
     }
     if hasattr(optimizer.base_learning_rate, "assign"):
         found["learning_rate"] = optimizer.base_learning_rate
-    live = {"": optimizer} | {f"{i}.": t for i, t in enumerate(optimizer.transforms)}
-    for prefix, owner in live.items():
-        for name, variable in owner.scalars.variables.items():
+    stores = {"": optimizer.scalars}
+    stores |= {f"{i}.": x for i, x in enumerate(optimizer.transform_scalars)}
+    for prefix, store in stores.items():
+        for name, variable in store.variables.items():
             found[f"hyper|{prefix}{name}"] = variable
     return found
 
@@ -85,8 +87,8 @@ COUNTERS = (
 )
 
 
-def shared(optimizer: Any) -> list[Entry]:
-    """Return the state that a built optimizer keeps once."""
+def shared(optimizer: BuiltOptimizer) -> list[Entry]:
+    """Return the state of a built optimizer that is not per weight."""
     plan, owners = optimizer.plan, list(enumerate(optimizer.transforms))
     places = [(f"group {g}", optimizer, found) for g, found in plan.shared.items()]
     places += [(str(i), owner, plan.transform_shared[i]) for i, owner in owners]
@@ -101,8 +103,8 @@ def shared(optimizer: Any) -> list[Entry]:
     return entries
 
 
-def slots(optimizer: Any) -> Iterator[Entry]:
-    """Yield what a built optimizer keeps for each weight."""
+def slots(optimizer: BuiltOptimizer) -> Iterator[Entry]:
+    """Yield the state per weight of a built optimizer."""
     for p in optimizer.plan.parameters:
         about = {"weight": p.variable, "index": p.index}
         about["path"] = p.path.replace("/", "|")
@@ -111,7 +113,7 @@ def slots(optimizer: Any) -> Iterator[Entry]:
             ("accumulator", optimizer.accumulators),
         ):
             if variables and variables[p.index] is not None:
-                # a mean that begins late begins at the weight, a sum at 0
+                # initial values: the weight for an average, 0 for a sum
                 yield Entry(
                     f"kept|{name}",
                     variables[p.index],
@@ -135,15 +137,15 @@ def slots(optimizer: Any) -> Iterator[Entry]:
 
 
 def begin_copies(
-    optimizer: Any,
+    optimizer: BuiltOptimizer,
     names: Collection[str] | None = None,
     indices: Collection[int] | None = None,
 ) -> None:
-    """Have slots that start from a weight start from what it is now.
+    """Reset slots that start as a copy of a weight to the weight's present value.
 
     Args:
         optimizer: The optimizer, built.
-        names: Slots of its rule; `None` for all that start so.
+        names: Which of its rule's slots; `None` for all such slots.
         indices: Positions of weights; `None` for all.
     """
     for e in slots(optimizer):

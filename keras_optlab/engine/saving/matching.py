@@ -1,4 +1,4 @@
-"""Which weights of a file are which of an optimizer's, and what is said of the rest."""
+"""Matching of a file's weights with an optimizer's; reports of what does not fit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _strict = ContextVar("strict_loading", default=False)
 
 @contextlib.contextmanager
 def strict_loading() -> Iterator[None]:
-    """Raise an error where a saved optimizer state does not fit, within the context.
+    """Raise an error if a saved optimizer state does not fit, within the context.
 
-    Without it, what does not fit is left out with a warning that names the weights:
-    those frozen, quantized or replaced by LoRA since the file was written, those that
-    the file does not know, and the state of another optimizer. The context holds for
-    the thread, or the asynchronous task, that enters it, and for state that waits for
-    an optimizer to be built.
+    Without it, state that does not fit is ignored with a warning that names the
+    weights: weights frozen, quantized or replaced by LoRA since the file was written,
+    weights that are not in the file, and the state of another optimizer. The context
+    applies to the thread, or the asynchronous task, that enters it, also to state that
+    is restored only when an optimizer is built.
 
     Raises:
         ValueError: within the context, from `load_weights`, `load_model` or, if the
@@ -54,7 +54,7 @@ def strict_loading() -> Iterator[None]:
 
 
 def is_strict() -> bool:
-    """Return whether `strict_loading` holds here."""
+    """Return whether this runs within `strict_loading`."""
     return _strict.get()
 
 
@@ -63,17 +63,17 @@ def matched(
 ) -> dict[str, str]:
     """Match weights of a file with an optimizer's, as far as that is unambiguous.
 
-    They are matched by path. Keras numbers the layers of an equal model anew, and puts
-    the name of the whole before those of its parts or not; where the model has not all
-    of the file's paths, their order among its weights tells which is which.
+    They are matched by path. Keras gives the layers of an equal model other numbers,
+    and may or may not prefix paths with the name of the outer model. If the model lacks
+    some of the file's paths, weights are matched by order and by path without numbers.
 
     Args:
         theirs: Paths in the file, in the order of its weights.
-        own: Those of the optimizer, with `|` for `/` as in the file.
-        weights: Those of all weights of its model, trained or not; if unknown, `own`.
+        own: Paths of the optimizer's weights, with `|` for `/` as in the file.
+        weights: Paths of all weights of its model, trainable or not; `own` if unknown.
 
     Returns:
-        From paths in the file to those of the optimizer.
+        From paths in the file to paths of the optimizer.
     """
     by_name = _named(theirs, weights)
     if len(by_name) == len(theirs):
@@ -88,7 +88,7 @@ def matched(
 
 
 def _named(theirs: Sequence[str], among: Sequence[str]) -> dict[str, str]:
-    """Match what has one name."""
+    """Match the paths that name exactly one weight."""
     found = {path: _find(path, among) for path in theirs}
     return {path: q for path, q in found.items() if q is not None}
 
@@ -102,12 +102,12 @@ def _find(path: str, among: Sequence[str]) -> str | None:
 
 
 def _agree(a: str, b: str) -> bool:
-    """Return whether paths are equal but for names of models that one begins with."""
+    """Return whether paths are equal, up to names of models before one of them."""
     return a == b or a.endswith(f"|{b}") or b.endswith(f"|{a}")
 
 
 def _embedded(theirs: Sequence[str], weights: Sequence[str]) -> dict[str, str] | None:
-    """Match by order what has the same name but for numbers, if in one way only."""
+    """Match by order, ignoring numbers in paths, if there is only one such match."""
     first = _leftmost(theirs, weights)
     last = _leftmost(theirs[::-1], weights[::-1])
     return first if first == last else None
@@ -125,18 +125,18 @@ def _leftmost(theirs: Sequence[str], weights: Sequence[str]) -> dict[str, str] |
 
 
 def _unnumbered(path: str) -> str:
-    """Return a path without the numbers by which Keras tells equal layers apart."""
+    """Return a path without the numbers that Keras appends to names of layers."""
     return re.sub(r"_\d+(?=\||$)", "", path)
 
 
 class Misfits:
-    """What of a saved state does not fit: collected, then told once.
+    """Parts of a saved state that do not fit: collected, then reported once.
 
     Args:
         optimizer: The optimizer that reads it.
 
     Attributes:
-        wholly: Whether it is the state of another optimizer and nothing of it is read.
+        wholly: Whether it is another optimizer's state, of which nothing is restored.
     """
 
     def __init__(self, optimizer: Any) -> None:
@@ -145,7 +145,7 @@ class Misfits:
         self.wholly = False
 
     def add(self, what: str, reason: str) -> None:
-        """Note something that does not fit, for a reason that others may share."""
+        """Note a part that does not fit; parts with the same reason share a line."""
         self.reasons.setdefault(reason, []).append(what.replace("|", "/"))
 
     def refuse(self, what: str, reason: str) -> None:
@@ -153,7 +153,7 @@ class Misfits:
         self.reasons, self.wholly = {reason: [what]}, True
 
     def tell(self, strict: bool) -> None:
-        """Warn of all of it, or raise.
+        """Warn of everything that does not fit, or raise.
 
         Raises:
             ValueError: if `strict`.
@@ -166,18 +166,18 @@ class Misfits:
         if strict:
             raise ValueError(
                 f"The saved state does not fit {self.optimizer}:\n  {listed}\n"
-                "Construct the optimizer, and freeze the model, as they were when "
-                "saved; or load without `strict_loading()`, which leaves out what does "
-                "not fit."
+                "Construct the optimizer and freeze the model as when the file was "
+                "saved, or load without `strict_loading()`, which ignores state that "
+                "does not fit."
             )
         rest = (
-            "The optimizer starts from its beginning"
+            "The optimizer starts from its initial state"
             if self.wholly
-            else "All other state was read; the step counter and schedules go on"
+            else "All other state was restored, with the step counter and schedules"
         )
         warnings.warn(
-            f"The saved state does not fit {self.optimizer} in all:\n  {listed}\n"
-            f"{rest}. To have an error instead, load within `with "
+            f"Not all of the saved state fits {self.optimizer}:\n  {listed}\n"
+            f"{rest}. To get an error instead, load within `with "
             "keras_optlab.optimizers.strict_loading():`.",
             stacklevel=2,
         )

@@ -1,11 +1,11 @@
-"""Saving Keras' optimizers that hold others: what is theirs, and by name.
+"""Saving Keras' optimizers that contain others: only their own variables, by name.
 
-`LossScaleOptimizer` and `MultiOptimizer` save the variables of those inside along with
-their own, by position, and load none if there are fewer or more than before. A callback
-that drove a hyperparameter, or a layer that was frozen, is enough for that, and the
-loss scale is lost. Those inside save themselves, so only what is theirs is needed. What
-has been read before they are built is kept until then. Nothing changes for those that
-hold none of ours.
+`LossScaleOptimizer` and `MultiOptimizer` save their own variables and those of their
+inner optimizers by position, and restore none if the number has changed. A callback
+that drove a hyperparameter or a layer that was frozen changes the number, and the loss
+scale is lost. Inner optimizers save themselves, so here an outer optimizer saves only
+its own variables. State that is read before `build` is kept until then. Outer
+optimizers without an inner optimizer of keras_optlab are unchanged.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from keras_optlab.engine.backend.keras_adapter import (
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import to_numpy
 
-HOLDERS = "LossScaleOptimizer", "MultiOptimizer"  # the latter is younger
+HOLDERS = "LossScaleOptimizer", "MultiOptimizer"  # if Keras has them
 WAITING = "_optlab_waiting"  # attribute that Keras neither tracks nor saves
-SCALE = "step_counter", "dynamic_scale"  # which `build` makes
-SMALLEST = 1.0  # loss scale; what is less is the first variable inside
+SCALE = "step_counter", "dynamic_scale"  # created in `build`
+SMALLEST = 1.0  # loss scale; a smaller value is an inner variable
 
 
 def keep_whole() -> None:
-    """Replace the methods of these classes, once."""
+    """Replace the methods of these classes that save, load and build, once."""
     found = [getattr(keras.optimizers, name, None) for name in HOLDERS]
     for cls in [c for c in found if c]:
         for form in save_own_variables, load_own_variables, build:
@@ -51,13 +51,13 @@ def load_own_variables(optimizer: Any, store: Any) -> None:
     saved = {k: np.asarray(store[k]) for k in store.keys()}  # noqa: SIM118
     if not saved:
         return
-    if "0" in saved:  # as Keras writes them
+    if "0" in saved:  # written by stock Keras
         saved = {n: saved[k] for k, n in zip("01", _names(optimizer), strict=True)} | {
             name: saved[k]
             for k, name in zip("23", SCALE, strict=True)
             if "3" in saved and saved["3"].shape == () and saved["3"] >= SMALLEST
         }
-    if hasattr(optimizer, "dynamic_scale"):  # those of an optimizer not built before
+    if hasattr(optimizer, "dynamic_scale"):  # defaults, if saved before `build`
         saved = {"step_counter": 0, "dynamic_scale": optimizer.initial_scale} | saved
     own = {v.name: v for v in own_variables(optimizer)}
     for name, variable in own.items():
@@ -68,12 +68,12 @@ def load_own_variables(optimizer: Any, store: Any) -> None:
 
 
 def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
-    """Build the optimizer, or leave it as it was if that fails, and read what waits."""
+    """Build the optimizer and restore pending state; undo a build that fails."""
     with unbuilt_by_errors(optimizer):
         inside = getattr(optimizer, "inner_optimizer", None)
         if isinstance(
             inside, KerasAdapter
-        ):  # before TensorFlow has made a variable in vain
+        ):  # first: if it fails, no variable was created
             inside.build(variables)
         given(optimizer, variables)
     waiting = vars(optimizer).pop(WAITING, {})
@@ -94,7 +94,7 @@ def _holds_ours(optimizer: Any) -> bool:
 
 
 def _replace(cls: type, form: Callable[..., None]) -> None:
-    """Put a method of ours in place of one of Keras', for those that hold ours."""
+    """Replace a method, for instances with an inner optimizer of keras_optlab."""
     given = getattr(cls, form.__name__)
     given = getattr(given, "__wrapped__", given)
 

@@ -1,8 +1,8 @@
-"""Reading a saved state into an optimizer that is built.
+"""Restoring a saved state into a built optimizer.
 
-What a file lacks begins anew, so the state of an optimizer that had not started brings
-any other back to its beginning. Files that stock Keras optimizers wrote by position
-still load.
+State that a file lacks is reset to its initial value, so the file of an optimizer that
+had not started resets any other. Files that stock Keras optimizers wrote by position
+can be loaded too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import to_numpy
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving import entries
 from keras_optlab.engine.saving.entries import Entry
 from keras_optlab.engine.saving.matching import Misfits, matched
@@ -29,10 +30,10 @@ class Saved:
 
     Attributes:
         arrays: By key.
-        strict: Whether what does not fit is an error.
-        at_evaluation: Which of two sets of weights came with it.
-        shelf: What was kept for weights, by slot and path, in the order of the weights.
-        replaced: Scalars that it has written already, as they were before.
+        strict: Whether state that does not fit is an error.
+        at_evaluation: Whether the model had its evaluation weights when it was saved.
+        shelf: State per weight, by slot and path, in the order of the weights.
+        replaced: Previous values of scalars that were restored already, if any were.
     """
 
     arrays: dict[str, np.ndarray]
@@ -55,17 +56,17 @@ class Saved:
 
     @property
     def fresh(self) -> bool:
-        """Whether it is that of an optimizer which had not been built."""
+        """Whether it is the state of an optimizer that had not been built."""
         steps = self.arrays.get("0" if self.positional else "iteration", 0)
         kept = len(self.arrays) > 2 if self.positional else bool(self.shelf)
         return not kept and int(steps) == 0
 
 
-def place(optimizer: Any, saved: Saved) -> None:
-    """Read what is kept for weights, and begin anew what the state does not have.
+def place(optimizer: BuiltOptimizer, saved: Saved) -> None:
+    """Restore the state; reset everything that the file lacks.
 
     Raises:
-        ValueError: if the state is to be read strictly and does not fit.
+        ValueError: if `saved.strict`, and the state does not fit.
     """
     misfits = Misfits(optimizer)
     kept = [*entries.slots(optimizer), *entries.shared(optimizer)]
@@ -84,8 +85,8 @@ def place(optimizer: Any, saved: Saved) -> None:
             entry.begin()
 
 
-def read_scalars(optimizer: Any, saved: Saved) -> None:
-    """Read counters, rate and hyperparameters."""
+def read_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
+    """Restore counters, learning rate and hyperparameters."""
     own, arrays = entries.scalars(optimizer), saved.arrays
     if saved.positional:
         names = [k for k in ("iteration", "learning_rate") if k in own]
@@ -98,8 +99,8 @@ def read_scalars(optimizer: Any, saved: Saved) -> None:
         own[k].assign(arrays[k])
 
 
-def _begin_scalars(optimizer: Any, saved: Saved) -> None:
-    """Restart the counters; undo what was read before the state proved another's."""
+def _begin_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
+    """Undo scalars restored from another optimizer's state, or reset the counters."""
     own = entries.scalars(optimizer)
     for k, x in (saved.replaced or dict.fromkeys(entries.COUNTERS, 0)).items():
         own[k].assign(x)
@@ -109,7 +110,7 @@ def _begin_scalars(optimizer: Any, saved: Saved) -> None:
 
 
 def _by_name(
-    optimizer: Any, saved: Saved, kept: list[Entry], misfits: Misfits
+    optimizer: BuiltOptimizer, saved: Saved, kept: list[Entry], misfits: Misfits
 ) -> Found:
     theirs = _with_present_names(saved.shelf, {e.key for e in kept})
     rule = {e.key for e in kept if e.is_of_rule and not e.copies}
@@ -136,20 +137,20 @@ def _by_name(
     return found
 
 
-def _names_here(optimizer: Any, saved: Saved) -> dict[str, str]:
-    """Return the paths here of weights in the file; others get none of ours."""
+def _names_here(optimizer: BuiltOptimizer, saved: Saved) -> dict[str, str]:
+    """Map the file's paths to paths here; unmatched ones get a path not used here."""
     own = [p.path.replace("/", "|") for p in optimizer.plan.parameters]
     models = list(optimizer.models)
     weights = [v.path.replace("/", "|") for m in models[:1] for v in m.weights]
     names = matched(saved.paths, own, weights if set(weights) >= set(own) else own)
-    taken = set(own) - set(names.values())  # by weights of the file that are others
+    taken = set(own) - set(names.values())  # own paths of other weights in the file
     return {p: f"{p} (in the file)" for p in saved.paths if p in taken} | names
 
 
 def _with_present_names(shelf: Any, own: set[str]) -> Any:
-    """Return the shelf of a file as it is written today.
+    """Convert the keys of older files.
 
-    What the engine keeps had the prefix of slots, unless a slot had the same name.
+    There the engine's own state had the prefix `slot`, unless a slot had the same name.
     """
     present = dict(shelf)
     for name in "average", "accumulator":
@@ -162,7 +163,7 @@ def _with_present_names(shelf: Any, own: set[str]) -> Any:
 def _of_another(own: Iterable[str], theirs: Iterable[str]) -> str:
     there = ", ".join(sorted(map(_slot_name, theirs))) or "none"
     here = ", ".join(sorted(map(_slot_name, own)))
-    return f"the state of another optimizer, with slots {there}, not {here}; left out"
+    return f"the state of another optimizer, with slots {there}, not {here}; ignored"
 
 
 def _slot_name(key: str) -> str:
@@ -170,7 +171,7 @@ def _slot_name(key: str) -> str:
 
 
 class _Rest:
-    """What the slots of a file and of an optimizer do not share, by weight."""
+    """Slots that a file and an optimizer do not share, by weight."""
 
     def __init__(self) -> None:
         self.left: dict[str, list[str]] = {}
@@ -178,10 +179,10 @@ class _Rest:
         self.others: list[tuple[str, str]] = []
 
     def note(self, key: str, theirs: Any, own: Any) -> None:
-        """Note what of one slot does not fit, given arrays there and shapes here."""
+        """Note the weights that do not fit in one slot: arrays there, shapes here."""
         name = _slot_name(key)
         if not theirs and key == "kept|accumulator":
-            return  # which begins anew with each update
+            return  # which is reset after each update
         for path in theirs.keys() - own.keys():
             self.left.setdefault(path, []).append(name)
         for path, shape in own.items():
@@ -190,7 +191,7 @@ class _Rest:
             elif theirs[path].shape != shape:
                 there = theirs[path].shape
                 reason = f"{name} has shape {there} in the file and {shape} here"
-                self.others.append((path, f"{reason}, and starts anew"))
+                self.others.append((path, f"{reason}; reinitialized"))
 
     def note_slots(self, slots: dict[str, Any]) -> None:
         """Note slots that this optimizer does not have."""
@@ -199,11 +200,11 @@ class _Rest:
                 self.left.setdefault(path, []).append(_slot_name(key))
 
     def tell(self, misfits: Misfits) -> None:
-        """Hand it over, weight by weight."""
+        """Report everything, by weight."""
         for path, names in sorted(self.left.items()):
-            misfits.add(path, f"{', '.join(names)} in the file, not here; left out")
+            misfits.add(path, f"{', '.join(names)} in the file, not here; ignored")
         for path, names in self.missing.items():
-            misfits.add(path, f"{', '.join(names)} not in the file; starts anew")
+            misfits.add(path, f"{', '.join(names)} not in the file; reinitialized")
         for what, reason in self.others:
             misfits.add(what, reason)
 
@@ -217,17 +218,17 @@ def _find_shared(
         if value is not None and value.shape == tuple(kept[i].variable.shape):
             found[i] = value
         elif not key.startswith("accumulated"):
-            misfits.add(key.removeprefix("shared|"), "not in the file; starts anew")
+            misfits.add(key.removeprefix("shared|"), "not in the file; reinitialized")
     for key in saved.arrays:
         if key.startswith("shared|") and key not in own:
-            misfits.add(key.removeprefix("shared|"), "only in the file; left out")
+            misfits.add(key.removeprefix("shared|"), "only in the file; ignored")
 
 
-# By position, in the order in which the twin of Keras creates its variables.
+# By position, in the order in which the stock Keras optimizer creates its variables.
 
 
 def _by_order(
-    optimizer: Any, saved: Saved, kept: list[Entry], misfits: Misfits
+    optimizer: BuiltOptimizer, saved: Saved, kept: list[Entry], misfits: Misfits
 ) -> Found:
     places = {id(e.variable): i for i, e in enumerate(kept)}
     variables = list(_keras_order(optimizer))
@@ -235,19 +236,19 @@ def _by_order(
     values = [saved.arrays[str(i)] for i in range(len(saved.arrays))][start:]
     shapes = [x.shape for x in values]
     order = [places[id(v)] for v in variables[start:]]
-    without = [i for i in order if not kept[i].copies]  # a wrapper's may be of weights
+    without = [i for i in order if not kept[i].copies]  # without a wrapper's copies
     for indices in order, without:
         if shapes == [tuple(kept[i].variable.shape) for i in indices]:
             return dict(zip(indices, values, strict=True))
     expected = [tuple(kept[i].variable.shape) for i in order]
     misfits.refuse(
         f"{len(values)} unnamed values of shapes {shapes}",
-        f"{len(expected)} of shapes {expected} are expected; left out",
+        f"{len(expected)} of shapes {expected} are expected; ignored",
     )
     return {}
 
 
-def _keras_order(optimizer: Any) -> Iterator[Variable]:
+def _keras_order(optimizer: BuiltOptimizer) -> Iterator[Variable]:
     yield optimizer.micro_steps
     if hasattr(optimizer.base_learning_rate, "assign"):
         yield optimizer.base_learning_rate

@@ -1,4 +1,4 @@
-"""How the entries of gradients, updates and weights are distributed."""
+"""Histograms of the entries of gradients, updates and weights."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class LayerHistograms:
     """The histograms of one weight at one update.
 
     Attributes:
-        gradient: Of the gradient as it came, with the penalties `l1` and `l2`.
-        update: Of the rule's change of the weight, without decoupled decay.
+        gradient: Of the gradient before clipping, with the penalties `l1` and `l2`.
+        update: Of the change of the weight, without decoupled weight decay.
         weight: Of the weight before the update.
     """
 
@@ -50,7 +50,7 @@ class Histograms:
 
     Attributes:
         step: The update they belong to, counted from 1.
-        layers: Those of each weight, by its path.
+        layers: The histograms of each weight, by its path.
     """
 
     step: int
@@ -58,7 +58,7 @@ class Histograms:
 
     @classmethod
     def from_table(cls, step: int, table: np.ndarray, paths: list[str]) -> Histograms:
-        """Read what a step recorded: for each weight the rows of `HISTOGRAMS`."""
+        """Convert a recorded table: for each weight, a row for each of `HISTOGRAMS`."""
         layers = {
             path: LayerHistograms(
                 *(Histogram(float(x[0]), float(x[1]), x[2:]) for x in rows)
@@ -71,7 +71,7 @@ class Histograms:
 def histogram(x: Tensor) -> Tensor:
     """Return the smallest and the largest entry and the counts, as one float32 vector.
 
-    Of an empty tensor, or one with an entry that is not finite, all counts are 0.
+    All of them are 0 for an empty tensor and for one with an entry that is not finite.
     """
     x = ops.cast(ops.reshape(x, (-1,)), "float32")
     if 0 in x.shape:

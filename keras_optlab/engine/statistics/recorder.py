@@ -1,4 +1,4 @@
-"""Records what callbacks asked a step for, inside the compiled step itself."""
+"""Recording of norms and histograms for callbacks, inside the compiled step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HISTOGRAM_SHAPE = len(HISTOGRAMS), BINS + 2
 
 @dataclass(frozen=True)
 class Requests:
-    """At which updates something is recorded: at the multiples of any of these.
+    """When to record: at the first update, and at multiples of any of these numbers.
 
     Attributes:
         statistics: Updates between two records of norms.
@@ -43,8 +43,8 @@ class Requests:
 class Recorder:
     """The requests of callbacks, and the variables that a step records into.
 
-    A step costs nothing more than it did where no one asks, and otherwise only on the
-    updates that were asked for: the first, and every so many.
+    Recording costs nothing without requests. With requests it costs time only at the
+    updates with a record: the first one, and then every n-th.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Recorder:
     def request(
         self, who: str, every: int | None, histograms_every: int | None
     ) -> bool:
-        """Ask for norms and histograms; return whether the step must be traced anew.
+        """Request norms and histograms; return whether the step must be retraced.
 
         Raises:
             ValueError: if a number is not an integer >= 1.
@@ -79,7 +79,7 @@ class Recorder:
         )
 
     def build(self, add_variable: Callable[..., Variable], paths: list[str]) -> None:
-        """Create what is recorded into, given the paths of the weights.
+        """Create the variables to record into.
 
         Args:
             add_variable: Creates a variable from its name, shape and type.
@@ -106,7 +106,7 @@ class Recorder:
         weight: list[Tensor],
         clippings: Clippings,
     ) -> Pairs:
-        """Return the new records of update `t`, for the weights in these rows."""
+        """Return the variables and values that record update `t`, for these rows."""
 
         def norms() -> Tensor:
             columns = statistics_columns(
@@ -137,15 +137,15 @@ class Recorder:
         return last[0] if last else None
 
     def statistics_since(self, count: int) -> tuple[int, list[Statistics]]:
-        """Return how many records there were, and those after the first `count`.
+        """Return the number of records so far, and the records after the first `count`.
 
-        Of these, only the last `CAPACITY` are kept; oldest first.
+        Only the last `CAPACITY` records are kept. They are returned oldest first.
         """
         now, records = self._norms.since(count) if self.variables else (0, [])
         return now, self._statistics(records)
 
     def histograms_since(self, count: int) -> tuple[int, list[Histograms]]:
-        """The same for histograms, of which only the last is kept."""
+        """Return the same for histograms, of which only the last is kept."""
         now, records = self._bins.since(count) if self.variables else (0, [])
         return now, self._histograms(records)
 
@@ -167,7 +167,7 @@ def _due(t: Tensor, cadences: frozenset[int]) -> Tensor | bool:
 
 
 def _scatter(rows: Tensor, indices: list[int], height: int) -> Tensor:
-    """Return a table of this height whose other rows are zero."""
+    """Return a table of this height with these rows, and zeros elsewhere."""
     if indices == list(range(height)):
         return rows
     where = ops.expand_dims(ops.convert_to_tensor(indices, "int32"), axis=1)

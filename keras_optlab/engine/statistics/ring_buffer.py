@@ -15,7 +15,7 @@ Records = list[tuple[int, np.ndarray]]  # each with the number of its update
 
 
 class Ring:
-    """Keeps the last `capacity` records, so that they need not be read at each step.
+    """The last `capacity` records, kept so that they need not be read at each step.
 
     Args:
         add_variable: Creates a variable from its name, shape and type.
@@ -38,13 +38,13 @@ class Ring:
 
     @property
     def variables(self) -> list[Variable]:
-        """The state, which is of no consequence for the training."""
+        """The state, which does not influence training."""
         return [self.tables, self.steps, self.count]
 
     def write(
         self, due: Tensor | bool, t: Tensor, measure: Callable[[], Tensor]
     ) -> Pairs:
-        """Return the next state: with the record of update `t`, if that is due."""
+        """Return the next state, with a record of update `t` if one is due."""
         tables, steps, count = map(read, self.variables)
         here = ops.arange(self.capacity, dtype=count.dtype) == count % self.capacity
 
@@ -59,9 +59,9 @@ class Ring:
         ]
 
     def since(self, count: int) -> tuple[int, Records]:
-        """Return how many records there were by now, and those after the first `count`.
+        """Return the number of records so far, and the records after the first `count`.
 
-        Of these, the last `capacity`, oldest first, each with its update.
+        Only the last `capacity` are kept. They are oldest first, each with its update.
         """
         now = int(to_numpy(self.count))
         first = max(count, now - self.capacity, 0)

@@ -1,4 +1,4 @@
-"""What callbacks may ask of a step: norms of gradients, updates and weights."""
+"""Norms of gradients, updates and weights, which a step records for callbacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras import ops
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.norms import norm
 
-Clippings = list[tuple[list[Tensor], list[Tensor]]]  # what each received and returned
+Clippings = list[tuple[list[Tensor], list[Tensor]]]  # tensors before and after each
 
 COLUMNS = ("gradient", "transformed", "clipped", "update", "weight")
 
@@ -21,8 +21,8 @@ class LayerStatistics:
     """Euclidean norms for one weight at one update.
 
     Attributes:
-        gradient_norm: Of the gradient as it came, with the penalties `l1` and `l2`.
-        update_norm: Of the rule's change of the weight, without decoupled decay.
+        gradient_norm: Of the gradient before clipping, with penalties `l1` and `l2`.
+        update_norm: Of the change of the weight, without decoupled weight decay.
         weight_norm: Of the weight before the update.
     """
 
@@ -32,7 +32,7 @@ class LayerStatistics:
 
     @property
     def update_ratio(self) -> float:
-        """Size of the update over that of the weight; NaN for a zero weight."""
+        """Norm of the update over the norm of the weight; NaN for a zero weight."""
         return self.update_norm / self.weight_norm if self.weight_norm else math.nan
 
 
@@ -42,11 +42,11 @@ class Statistics:
 
     Attributes:
         step: The update they belong to, counted from 1.
-        gradient_norm: Of the gradient as it came, with the penalties `l1` and `l2`.
+        gradient_norm: Of the gradient before clipping, with penalties `l1` and `l2`.
         clipped_gradient_norm: Of the gradient that the rule received.
-        update_norm: Of the rule's change of the weights, without decoupled decay.
+        update_norm: Of the change of the weights, without decoupled weight decay.
         weight_norm: Of the weights before the update.
-        clipped_fraction: Fraction of the tensors that a clipping shortened.
+        clipped_fraction: Fraction of the tensors whose norm a clipping reduced.
         layers: The same for each weight, by its path.
     """
 
@@ -60,7 +60,7 @@ class Statistics:
 
     @classmethod
     def from_table(cls, step: int, table: np.ndarray, paths: list[str]) -> Statistics:
-        """Read what a step recorded: a row a weight, a column each of `COLUMNS`."""
+        """Convert a recorded table: a row per weight, a column each of `COLUMNS`."""
         columns = dict(zip(COLUMNS, table.astype("float64").T.tolist(), strict=True))
         norms = (columns[k] for k in ("gradient", "update", "weight"))
         return cls(
@@ -81,8 +81,8 @@ def statistics_columns(
     weight: list[Tensor],
     clippings: Clippings,
 ) -> Tensor:
-    """Return what a step records: a row for each weight, a column each of `COLUMNS`."""
-    known: dict[int, Tensor] = {}  # what nothing changed is measured once
+    """Return the table to record: a row per weight, a column per name in `COLUMNS`."""
+    known: dict[int, Tensor] = {}  # norms by tensor: some stages change nothing
 
     def norms(xs: list[Tensor]) -> Tensor:
         for x in xs:

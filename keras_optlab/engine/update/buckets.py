@@ -21,6 +21,7 @@ import keras
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.replicas import distributed
 from keras_optlab.engine.backend.variables import cast, flatten, on_cpu, unflatten
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import one_by_one
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.views import Joined, Part
@@ -75,7 +76,9 @@ class Bucket(Parameter):
             }
 
 
-def make_buckets(optimizer: Any, parameters: list[Parameter]) -> list[Bucket]:
+def make_buckets(
+    optimizer: BuiltOptimizer, parameters: list[Parameter]
+) -> list[Bucket]:
     """Return buckets for the small ones of these weights, where that is of use."""
     enough = one_by_one(optimizer)
     if enough >= len(parameters) or not (_suits(optimizer) and gathers(optimizer)):
@@ -92,7 +95,7 @@ def make_buckets(optimizer: Any, parameters: list[Parameter]) -> list[Bucket]:
     return [Bucket.of(members, f"bucket{i}") for i, members in enumerate(several)]
 
 
-def _suits(optimizer: Any) -> bool:
+def _suits(optimizer: BuiltOptimizer) -> bool:
     """Whether nothing that was fixed at construction looks at each weight's tensors."""
     return (
         not distributed()
@@ -102,14 +105,14 @@ def _suits(optimizer: Any) -> bool:
     )
 
 
-def gathers(optimizer: Any) -> bool:
+def gathers(optimizer: BuiltOptimizer) -> bool:
     """Return whether no clipping looks at each gradient, in the step now traced."""
     values = optimizer.scalars.values
     return values["clipnorm"] is None and values["adaptive_clipnorm"] is None
 
 
 def gather(
-    optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
+    optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Put buckets, and their gradients, in place of weights that fill one."""
     given = {p.index: (p, g) for p, g in zip(parameters, gradients, strict=True)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -13,12 +11,13 @@ from keras_optlab.core.slots import Weight
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import flatten
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 
 SHAPES = (2, 3), (4,)  # of two weights, tried together and each by itself
 
 
-def treats_entries_alone(optimizer: Any) -> bool:
+def treats_entries_alone(optimizer: BuiltOptimizer) -> bool:
     """Return whether weights may be taken apart and put together for this rule.
 
     Who writes a rule that looks at a whole tensor may forget to say so. It is therefore
@@ -35,7 +34,7 @@ def treats_entries_alone(optimizer: Any) -> bool:
             return False
 
 
-def _agrees(optimizer: Any) -> bool:
+def _agrees(optimizer: BuiltOptimizer) -> bool:
     """Try the rule on two weights, and on all of their entries as one."""
     names = [slot.name for slot in optimizer.slots if slot.is_on(optimizer._values)]
     draw = np.random.default_rng(0).uniform
@@ -61,7 +60,7 @@ def _agrees(optimizer: Any) -> bool:
 
 
 def _example_scalars(
-    optimizer: Any, names: list[str], examples: list[list[Tensor]]
+    optimizer: BuiltOptimizer, names: list[str], examples: list[list[Tensor]]
 ) -> tuple[Values, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
     h = optimizer.scalars.tensors(ops.convert_to_tensor(2))

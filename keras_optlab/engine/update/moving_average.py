@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.variables import Pairs, read
+from keras_optlab.engine.contract import BuiltOptimizer
 
 
-def with_averages(optimizer: Any, done: Tensor, values: dict[int, Tensor]) -> Pairs:
+def with_averages(
+    optimizer: BuiltOptimizer, done: Tensor, values: dict[int, Tensor]
+) -> Pairs:
     """Return the new weights and averages, each with its variable.
 
     Args:
@@ -36,7 +37,7 @@ def with_averages(optimizer: Any, done: Tensor, values: dict[int, Tensor]) -> Pa
     return pairs
 
 
-def _moved(optimizer: Any, done: Tensor, mean: Tensor, w: Tensor) -> Tensor:
+def _moved(optimizer: BuiltOptimizer, done: Tensor, mean: Tensor, w: Tensor) -> Tensor:
     started = ops.cast(done > 0, mean.dtype)
     momentum = started * optimizer.ema_momentum
     return momentum * mean + (1 - momentum) * w

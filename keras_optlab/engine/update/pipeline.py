@@ -24,9 +24,11 @@ from keras_optlab.engine.backend.commit import commit, not_inlined, writes_at_on
 from keras_optlab.engine.backend.norms import global_norm
 from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.engine.backend.variables import Pairs, cast, in_place, read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import fused_form
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.moving_average import with_averages
+from keras_optlab.engine.update.result_check import checked_update, unless_failed
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
@@ -51,7 +53,7 @@ class Update:
 
     def __init__(
         self,
-        optimizer: Any,
+        optimizer: BuiltOptimizer,
         parameters: list[Parameter],
         gradients: list[Tensor],
         scalars: StepHyperparameters,
@@ -93,6 +95,7 @@ class Update:
         self.pairs = self._unchanged_unless(self.pairs)
         self.pairs += self.scalars.pairs(optimizer)
         self.pairs.append((optimizer.updates, self.done + 1))
+        optimizer.update_is_checked = True
         return self.pairs
 
     def _advance_together(self, g: list[Tensor]) -> None:
@@ -260,8 +263,8 @@ class Update:
     ) -> tuple[Tensor, Values]:
         """Run the algorithm on one tensor."""
         t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
-        u, new = self.optimizer.update(w, g, s, self._seen_h(p), t)
-        return _unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+        u, new = checked_update(self.optimizer, w, g, s, self._seen_h(p), t)
+        return unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
 
     def _seen_h(self, p: Parameter) -> Values:
         """Return what the rule may know of a weight's hyperparameters."""
@@ -372,17 +375,6 @@ class Update:
 
         values = not_inlined(compute)
         self.pairs += zip(variables, values, strict=True)
-
-
-def _unless_failed(u: Tensor, new: Values, old: Values) -> tuple[Tensor, Values]:
-    """Return an update and slots, or no update and the old ones if some is no number.
-
-    The gradients are finite; but their squares may not be, or a decomposition fails.
-    """
-    made = [u, *(x for _, x in new.items())]
-    held = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in made]))
-    kept = {k: ops.where(held, x, getattr(old, k)) for k, x in new.items()}
-    return ops.where(held, u, ops.zeros_like(u)), Values(**kept)
 
 
 def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.core.types import Variable
-from keras_optlab.engine.backend.keras_adapter import KerasAdapter, constant, wrapped
+from keras_optlab.engine.backend.keras_adapter import constant, wrapped
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.checks import not_lazy
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
@@ -67,7 +68,7 @@ class Plan:
         self.waiting = still
 
 
-def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
+def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
     """Assign groups and create every slot."""
     placed = assign_groups(optimizer.groups, variables)
     paths = unique_paths(variables)
@@ -120,7 +121,7 @@ def make_plan(optimizer: Any, variables: list[Variable]) -> Plan:
 
 
 def _parameter(
-    optimizer: Any, index: int, variable: Variable, path: str, group: int
+    optimizer: BuiltOptimizer, index: int, variable: Variable, path: str, group: int
 ) -> Parameter:
     frozen = optimizer.is_overwritten(variable) or (
         group >= 0 and optimizer.groups[group].frozen
@@ -137,14 +138,14 @@ def _parameter(
     )
 
 
-def _masked_in(optimizer: Any, variable: Variable) -> bool:
+def _masked_in(optimizer: BuiltOptimizer, variable: Variable) -> bool:
     if optimizer.decay_mask == "matrices":
         return len(variable.shape) > 1
     return optimizer.decay_mask is None or bool(optimizer.decay_mask(variable))
 
 
 def _slots(
-    optimizer: KerasAdapter,
+    optimizer: BuiltOptimizer,
     owner: Any,
     slots: tuple[Slot, ...],
     p: Parameter,
@@ -166,7 +167,7 @@ def _slots(
 
 
 def _shared(
-    optimizer: KerasAdapter, owner: Any, slots: tuple[Slot, ...], prefix: str
+    optimizer: BuiltOptimizer, owner: Any, slots: tuple[Slot, ...], prefix: str
 ) -> Slots:
     from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from keras_optlab.core.errors import shown
+from keras_optlab.engine.contract import BuiltOptimizer
 
 
-def warn_of_large_weights(optimizer: Any) -> None:
+def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
     """Warn of weights for which a rule keeps less than whole matrices."""
     found = [
         f"{p.path!r} {tuple(p.variable.shape)}"
@@ -24,7 +24,7 @@ def warn_of_large_weights(optimizer: Any) -> None:
         )
 
 
-def warn_of_no_exclusion(optimizer: Any) -> None:
+def warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
     """Warn if `exclude_from_weight_decay` has left nothing out."""
     if optimizer.exclude and all(
         optimizer.decays(p.variable) for p in optimizer.plan.parameters

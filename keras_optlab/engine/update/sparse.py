@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
 
 from keras import ops
 
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.gradients import as_gradients, dense
 from keras_optlab.engine.backend.replicas import in_replica
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.update.buckets import SMALL
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.rows import touched_rows
@@ -59,7 +59,7 @@ class Touched(Parameter):
 
 
 def with_gradients(
-    optimizer: Any, parameters: list[Parameter], gradients: list[Tensor]
+    optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Return what is updated for these gradients, and the gradients of just that."""
     gradients = as_gradients(gradients, [p.variable for p in parameters])
@@ -80,7 +80,7 @@ def with_gradients(
     return parameters, dense(gradients, [p.variable for p in parameters])
 
 
-def _leaves_others(optimizer: Any, p: Parameter) -> bool:
+def _leaves_others(optimizer: BuiltOptimizer, p: Parameter) -> bool:
     """Return whether nothing moves the rows of a big weight without a gradient."""
     own = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
     values = optimizer.scalars.values | own
@@ -100,7 +100,7 @@ def _leaves_others(optimizer: Any, p: Parameter) -> bool:
     )
 
 
-def rests_without_gradient(optimizer: Any) -> bool:
+def rests_without_gradient(optimizer: BuiltOptimizer) -> bool:
     """Return whether a rule says so, and none that is derived from it does more."""
     classes = type(optimizer).__mro__
 

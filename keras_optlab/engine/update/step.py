@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from keras import ops
 
@@ -13,6 +12,7 @@ from keras_optlab.engine.backend.commit import Case, can_branch, commit_first
 from keras_optlab.engine.backend.finite import check_gradients
 from keras_optlab.engine.backend.replicas import sum_over_replicas
 from keras_optlab.engine.backend.variables import Pairs, read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.buckets import gather
 from keras_optlab.engine.update.pipeline import Update
@@ -20,7 +20,9 @@ from keras_optlab.engine.update.sparse import with_gradients
 from keras_optlab.engine.weights.parameter import Parameter
 
 
-def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> None:
+def take_step(
+    optimizer: BuiltOptimizer, gradients: list[Tensor], indices: list[int]
+) -> None:
     """Update the weights with these indices by their gradients."""
     rows = [
         (optimizer.plan.parameters[i], g)
@@ -51,7 +53,7 @@ def take_step(optimizer: Any, gradients: list[Tensor], indices: list[int]) -> No
 
 
 def _check(
-    optimizer: Any, gradients: list[Tensor], scalars: StepHyperparameters
+    optimizer: BuiltOptimizer, gradients: list[Tensor], scalars: StepHyperparameters
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return whether to take the step, `None` for always, and the gradients' norm."""
     if not optimizer.skip_non_finite:
@@ -63,7 +65,7 @@ def _check(
 
 
 def _updates(
-    optimizer: Any, condition: Tensor | bool, update: Callable[[bool], Pairs]
+    optimizer: BuiltOptimizer, condition: Tensor | bool, update: Callable[[bool], Pairs]
 ) -> list[Case]:
     """Return when to update and how: with records, where these are due.
 
@@ -78,7 +80,7 @@ def _updates(
 
 
 def _accumulate(
-    optimizer: Any,
+    optimizer: BuiltOptimizer,
     parameters: list[Parameter],
     gradients: list[Tensor],
 ) -> None:

@@ -1,1 +1,1 @@
-"""One weight, several as one, or some rows of one, as an update sees it."""
+"""The units of an update: a weight, several weights as one vector, or some rows."""

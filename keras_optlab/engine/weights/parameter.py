@@ -14,18 +14,19 @@ Slots = dict[str, Variable]
 
 @dataclass
 class Parameter:
-    """What an update goes through weight by weight.
+    """A unit of an update: a weight, its settings and its state.
 
     Attributes:
         index: Position among the weights the optimizer was built with.
         variable: The weight.
         path: Its path, unique within the plan.
-        dtype: Type the rule computes in, and that of its slots: float32 or wider.
+        dtype: Dtype the rule computes in, float32 or wider; also the dtype of its slots
+            unless `slot_dtype` is set.
         group: Position of its group, -1 for none.
-        frozen: Whether the engine leaves it alone altogether.
-        regularized: Whether decay and penalties apply to it.
-        slots: The rule's state.
-        transform_slots: The state of each transform, in the order of the transforms.
+        frozen: Whether the engine never updates it.
+        regularized: Whether weight decay and penalties apply to it.
+        slots: The rule's slots, by name.
+        transform_slots: The slots of each transform, in the order of the transforms.
     """
 
     index: int
@@ -45,12 +46,12 @@ class Parameter:
 
     @cached_property
     def all_float32(self) -> bool:
-        """Whether the weight and its slots have the type that kernels know best."""
+        """Whether the weight and its slots are float32, which fused kernels require."""
         return all(v.dtype == "float32" for v in (self.variable, *self.slots.values()))
 
     @cached_property
     def owns_slots(self) -> bool:
-        """Whether its slots are variables, not parts or rows of others."""
+        """Whether its slots are variables, not views of other variables."""
         return not any(isinstance(v, View) for v in self.slots.values())
 
     def owns(self, name: str) -> bool:
@@ -59,9 +60,9 @@ class Parameter:
 
     @property
     def members(self) -> list[Parameter]:
-        """The weights it stands for: itself."""
+        """The weights it consists of: itself."""
         return [self]
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """Return a tensor of its shape as one for each member."""
+        """Split a tensor of its shape into one tensor for each member."""
         return [x]

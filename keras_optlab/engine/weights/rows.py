@@ -1,4 +1,4 @@
-"""Gradients of some rows, as an embedding has them, and the rows of variables."""
+"""Sparse gradients, such as an embedding's, and single rows of variables."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from keras_optlab.engine.backend.variables import View, raw
 
 
 def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return which rows a sparse gradient touches, each once, and its sum in each.
+    """Return the distinct rows of a sparse gradient, and the summed gradient of each.
 
-    Under XLA, whose shapes are fixed, there are as many as before: some may lie beyond
-    the last row, where nothing is written. `None` if the gradient is not sparse.
+    Under XLA and on JAX shapes are fixed, so duplicates are replaced by rows beyond the
+    last one, which are never written. Return `None` if the gradient is not sparse.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -43,7 +43,7 @@ def touched_rows(gradient: Tensor) -> tuple[Tensor, Tensor] | None:
 
 
 def _as_many_rows(gradient: Any) -> tuple[Tensor, Tensor]:
-    """Return the touched rows, and others beyond the last one with a sum of zero."""
+    """Return the distinct rows, padded by rows beyond the last one with sum zero."""
     import tensorflow as tf
 
     order = tf.argsort(gradient.indices)
@@ -51,7 +51,7 @@ def _as_many_rows(gradient: Any) -> tuple[Tensor, Tensor]:
     is_new = tf.cast(at[1:] != at[:-1], "int32")
     which = tf.concat([tf.zeros_like(at[:1], "int32"), tf.cumsum(is_new)], axis=0)
     sums = tf.math.unsorted_segment_sum(tf.gather(gradient.values, order), which, n)
-    at = tf.math.unsorted_segment_max(at, which, n)  # negative, if there is none
+    at = tf.math.unsorted_segment_max(at, which, n)  # negative for padding
     height = tf.cast(gradient.dense_shape[0], at.dtype)
     return tf.where(at < 0, height, at), sums
 
@@ -78,7 +78,7 @@ def write_rows(variable: Variable, at: Tensor, value: Tensor) -> None:
 
 
 def in_xla() -> bool:
-    """Return whether XLA is going to compile what TensorFlow traces now."""
+    """Return whether XLA will compile the graph that TensorFlow traces now."""
     import tensorflow as tf
     from tensorflow.python.ops import control_flow_util  # has no public name
 

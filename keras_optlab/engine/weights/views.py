@@ -41,7 +41,7 @@ class Joined(View):
         assign_each(self.variables, unflatten(value, self.variables))
 
     def assign_add(self, value: Tensor) -> None:
-        """Add to all values, on TensorFlow; Keras' own would read and write each."""
+        """Add to all values, on TensorFlow; Keras' method would read and write each."""
         for variable, x in zip(
             self.variables, unflatten(value, self.variables), strict=True
         ):
@@ -49,7 +49,7 @@ class Joined(View):
 
 
 class Part(View):
-    """A variable's part from `start` on, read and written in a shape of its own."""
+    """A slice of a vector from `start` on, read and written in a shape of its own."""
 
     def __init__(self, whole: Variable, start: int, shape: Shape, path: str) -> None:
         self.whole = whole
@@ -74,7 +74,7 @@ class Part(View):
 
 
 class Rows(View):
-    """Some rows of a variable, none twice."""
+    """Distinct rows of a variable."""
 
     def __init__(self, variable: Variable, at: Tensor) -> None:
         self.variable = variable

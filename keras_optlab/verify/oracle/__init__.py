@@ -1,14 +1,14 @@
 """Update rules in float64 NumPy, each transcribed from its paper.
 
-One file a rule, one function a file: `rule(w, g, s, t, lr, **hyper)` returns the new
-weights from the old ones, the gradient, the rule's state (a dict that the rule fills;
-before the first step it holds the first weights, at "start"), the step counted from 1,
-and the learning rate. Names and defaults of hyperparameters are those of the classes in
-`keras_optlab.optimizers`. A rule that looks at all weights at once takes lists, `ws`
-and `gs`, and returns one.
+One file per rule, one function per file: `rule(w, g, s, t, lr, **hyper)` returns the
+new weights from the old weights, the gradient, the rule's state (a dict that the rule
+fills; before the first step it holds the initial weights as "start"), the step counted
+from 1, and the learning rate. Hyperparameters have the names and defaults of the
+classes in `keras_optlab.optimizers`. A rule that needs all weights at once takes lists,
+`ws` and `gs`, and returns a list.
 
-A wrapper is a function of one more argument, the first: `inner(ws, gs)` takes a step of
-what is wrapped and returns the new weights.
+A wrapper takes one more argument, the first: `inner(ws, gs)` takes a step of the
+wrapped rule and returns the new weights.
 """
 
 from importlib import import_module
@@ -19,14 +19,14 @@ import numpy as np
 from keras_optlab import optimizers
 
 DEFAULT_DECAY = {"adamw": 0.004, "nadamw": 0.01, "tiger": 0.01, "stableadamw": 0.01}
-DECAYING = "mechanic", "schedulefree"  # wrappers that see the inner decay in a step
+DECAYING = "mechanic", "schedulefree"  # wrappers whose inner steps include decay
 
 
 OTHERS = {}  # rules of classes outside of the package, by name
 
 
 def rule(name):
-    """Return the function of a rule, which is named as the file of its class."""
+    """Return the function of a rule, which has the name of its class' file."""
     if name in OTHERS:
         return OTHERS[name]
     stem = optimizers.info(name).cls.__module__.rpartition(".")[2]
@@ -34,11 +34,11 @@ def rule(name):
 
 
 def run(name, ws, grads, learning_rate, weight_decay=None, wrappers=(), **hyper):
-    """Return all weights after all steps of a rule in some wrappers, the inmost first.
+    """Return all weights after all steps of a rule in `wrappers`, the innermost first.
 
-    The learning rate, the decay and every hyperparameter may be functions of the step,
-    counted from 0. The decay is decoupled: it shrinks the old weights before the rule
-    sees them, unless the rule takes it for an argument.
+    The learning rate, the weight decay and every hyperparameter may be functions of the
+    step, counted from 0. Weight decay is decoupled: it shrinks the old weights before
+    the rule's step, unless the rule has a `weight_decay` argument.
     """
     if weight_decay is None:
         weight_decay = DEFAULT_DECAY.get(name, 0.0)
@@ -58,13 +58,13 @@ def run(name, ws, grads, learning_rate, weight_decay=None, wrappers=(), **hyper)
         else:
             ws = [w - lr * decay * w for w in ws]
         gs = [np.asarray(g, "float64") for g in gs]
-        state["here"] = here  # where the gradients are those of
+        state["here"] = here  # the weights that the gradients belong to
         ws = step_of(ws, gs, state, step + 1, lr, **now)
     return ws
 
 
 def for_all(function):
-    """Return a rule as a function of all weights, which some are to begin with."""
+    """Return a rule as a function of all weights, if it is not one already."""
     if "ws" in signature(function).parameters:
         return function
 
@@ -84,7 +84,7 @@ def at(step, value):
 
 
 def around(step_of, wrapper):
-    """Return a rule in a wrapper as a rule."""
+    """Return a wrapped rule as a rule."""
     takes = signature(wrapper).parameters
 
     def wrapped(ws, gs, state, t, lr, **hyper):
@@ -102,7 +102,7 @@ def around(step_of, wrapper):
 
 
 def decayed(step_of):
-    """Return a rule with decoupled decay as part of its steps."""
+    """Return a rule with decoupled weight decay as part of its steps."""
 
     def decaying(ws, gs, state, t, lr, *, weight_decay, **hyper):
         new = step_of(ws, gs, state, t, lr, **hyper)

@@ -4,8 +4,8 @@ import numpy as np
 def madgrad(w, g, s, t, lr, *, momentum=0.9, epsilon=1e-6):
     """MADGRAD.
 
-    Defazio and Jelassi (2021), arXiv:2101.11075, algorithm 1; the epsilon in the rate
-    is the authors' code's.
+    Defazio and Jelassi (2021), arXiv:2101.11075, algorithm 1; epsilon is added to the
+    rate as in the authors' code.
     """
     start = s["start"]
     scale = (lr + epsilon) * np.sqrt(t)

@@ -16,7 +16,7 @@ def mars(
     matrices_only=True,
     epsilon=1e-8,
 ):
-    """MARS-AdamW, approximate form; AdamW for what is no matrix.
+    """MARS-AdamW, approximate form; AdamW for vectors and scalars.
 
     Yuan et al. (2024), arXiv:2411.10438.
     """

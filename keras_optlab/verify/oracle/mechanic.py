@@ -20,7 +20,7 @@ def mechanic(
     """Mechanic, with the clipping of h that came after the paper.
 
     Cutkosky, Defazio and Mehta (2023), arXiv:2306.00144, algorithm 1; the sum of the
-    inner steps is found from the weights.
+    inner updates is computed from the weights.
     """
     start, n, eps = s["start"], mechanic_scales, mechanic_epsilon
     m, v, r = (s.get(key, np.zeros(n)) for key in "mvr")

@@ -5,7 +5,7 @@ def momentum(w, g, s, t, lr, *, momentum=0.9, form="velocity"):
     for the heavy ball; the velocity and the average of gradients are later notations.
     """
     if form == "heavy_ball":
-        # What the last step moved; not theta - theta_prev, which a decay has changed.
+        # The last displacement; theta - theta_prev would include weight decay.
         new = w - lr * g + momentum * s.get("moved", 0.0)
         s["moved"] = new - w
         return new

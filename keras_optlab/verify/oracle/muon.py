@@ -19,7 +19,7 @@ def muon(
     flatten_kernels=False,
     weight_decay=0.0,
 ):
-    """Muon; AdamW for what is no matrix.
+    """Muon; AdamW for weights that are no matrices.
 
     Jordan et al. (2024), and Liu et al. (2025), arXiv:2502.16982, for the scaling.
     """

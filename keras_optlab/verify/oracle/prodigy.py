@@ -18,7 +18,7 @@ def prodigy(
     epsilon=1e-8,
     weight_decay=0.0,
 ):
-    """Prodigy in the scaling of the authors' code.
+    """Prodigy, scaled as in the authors' code.
 
     Mishchenko and Defazio (2023), arXiv:2306.06101, algorithm 4.
     """

@@ -2,7 +2,7 @@ import numpy as np
 
 
 def radam(w, g, s, t, lr, *, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """Rectified Adam, adaptive from a length of 5 on.
+    """Rectified Adam, adaptive where rho is above 5.
 
     Liu et al. (2019), arXiv:1908.03265, algorithm 2; the bound of the authors' code.
     """

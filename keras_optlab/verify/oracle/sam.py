@@ -1,4 +1,4 @@
-"""SAM, Algorithm 1 of arXiv:2010.01412, on a parabola."""
+"""SAM, Algorithm 1 of arXiv:2010.01412, for a diagonal Hessian."""
 
 from keras_optlab.verify.oracle.mechanic import dot
 from keras_optlab.verify.problems import curvature

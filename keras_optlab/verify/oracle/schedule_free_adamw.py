@@ -1,4 +1,4 @@
-"""Schedule-free AdamW: Algorithm 1 of arXiv:2405.15682, all three points kept."""
+"""Schedule-free AdamW: Algorithm 1 of arXiv:2405.15682, with x, y and z stored."""
 
 import numpy as np
 

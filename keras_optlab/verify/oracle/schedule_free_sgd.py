@@ -1,4 +1,4 @@
-"""Schedule-free SGD: equations 3 to 5 of arXiv:2405.15682, all three points kept."""
+"""Schedule-free SGD: equations 3 to 5 of arXiv:2405.15682, with x, y and z stored."""
 
 
 def schedule_free_sgd(

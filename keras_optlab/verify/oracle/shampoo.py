@@ -2,7 +2,7 @@ import numpy as np
 
 
 def shampoo(w, g, s, t, lr, *, epsilon=1e-4, period=1, max_size=1024):
-    """Shampoo, with the diagonal of what is too long.
+    """Shampoo, with only the diagonal for axes longer than `max_size`.
 
     Gupta, Koren and Singer (2018), arXiv:1802.09568, algorithm 2.
     """

@@ -14,7 +14,7 @@ def soap(
     max_size=2048,
     epsilon=1e-8,
 ):
-    """SOAP; the first gradient only makes the basis.
+    """SOAP; the first gradient only initializes the basis.
 
     Vyas et al. (2024), arXiv:2409.11321, algorithm 3.
     """

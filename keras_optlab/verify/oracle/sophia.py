@@ -1,4 +1,4 @@
-"""Sophia-H, Algorithm 3 of arXiv:2305.14342, for a Hessian that is diagonal."""
+"""Sophia-H, Algorithm 3 of arXiv:2305.14342, for a diagonal Hessian."""
 
 import numpy as np
 

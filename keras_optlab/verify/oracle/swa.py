@@ -1,4 +1,4 @@
-"""A plain average, which the weights that train do not see."""
+"""SWA, which does not influence the training weights."""
 
 
 def swa(inner, ws, gs, s, t, *, average_from=1, average_period=1):

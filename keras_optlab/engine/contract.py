@@ -1,0 +1,163 @@
+"""`BuiltOptimizer`: what the rooms below may ask of an optimizer.
+
+`Optimizer` is on the top floor of the engine and uses all others. They know it by these
+names only, and import nothing from above.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import keras
+
+from keras_optlab.core import Values
+from keras_optlab.core.declared import HyperparameterStore
+from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.transforms import Transform
+
+if TYPE_CHECKING:
+    from keras_optlab.engine.model.moves import Moves
+    from keras_optlab.engine.model.second_pass import Batch
+    from keras_optlab.engine.model.skip_warnings import SkipWatch
+    from keras_optlab.engine.statistics.recorder import Recorder
+    from keras_optlab.engine.update.plan import Plan
+    from keras_optlab.engine.update.skips import Skips
+    from keras_optlab.engine.update.window import Window
+    from keras_optlab.engine.weights.parameter import Parameter
+
+
+class RuleContract(Protocol):
+    """What an algorithm declares and implements; see `Rule`."""
+
+    registry_name: Any
+    slots: Any
+    shared: Any
+    elementwise: Any
+    decays_in_rule: Any
+    may_fail: Any
+    needs_sums: Any
+    has_after_step: Any
+    needs_second_pass: Any
+    has_evaluation_weights: Any
+
+    @property
+    def constant_slots(self) -> set[str]: ...
+    @property
+    def other_set(self) -> set[str]: ...
+    @property
+    def rests_without_gradient(self) -> bool: ...
+    def prepare(self, h: Values, t: Tensor, z: Values) -> tuple[Values, Values]: ...
+    def local_sums(
+        self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
+    ) -> Values: ...
+    def use_sums(
+        self, h: Values, t: Tensor, z: Values, sums: Values
+    ) -> tuple[Values, Values]: ...
+    def update(
+        self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
+    ) -> tuple[Tensor, Values]: ...
+    def after_step(self, w: Tensor, s: Values, h: Values, t: Tensor) -> Values: ...
+    def second_pass(
+        self,
+        batch: Batch,
+        ws: list[Tensor],
+        gs: list[Tensor],
+        s: list[Values],
+        h: Values,
+        t: Tensor,
+    ) -> tuple[list[Tensor], list[Values]]: ...
+    def is_too_large(self, shape: tuple[int, ...], values: Values) -> bool: ...
+
+
+class BuiltOptimizer(RuleContract, Protocol):
+    """An optimizer as the rooms below see it.
+
+    Attributes:
+        fields: The declared arguments, by name.
+        scalars: The values of those that Keras does not keep.
+        rate: The learning rate, which Keras keeps.
+        updates: Variable; the number of updates applied.
+        plan: What was worked out for its weights in `build`.
+        window: Counters of gradient accumulation.
+        skips: Counters of skipped steps.
+        skip_watch: Warns of skipped steps.
+        recorder: Statistics for callbacks.
+        moves: The compiled moves between training and evaluation weights.
+        models: The models that it was compiled into.
+        pending_state: State that was loaded before `build`.
+        times_loaded: How often state was loaded.
+        at_evaluation_weights: Whether the models have the evaluation weights now.
+        exclude: A call of `exclude_from_weight_decay` to repeat on a copy.
+        update_is_checked: Whether `update` has returned what it should once.
+        warned_of_end: Whether `fit` has warned that a schedule ends early.
+    """
+
+    fields: Any
+    groups: Any
+    sparse: Any
+    slot_dtype: Any
+    decay_mask: Any
+    skip_non_finite: Any
+    stop_after_skips: Any
+    learning_rate: Any
+    scalars: Any
+    rate: Any
+    updates: Any
+    plan: Plan
+    window: Window
+    skips: Skips
+    skip_watch: SkipWatch
+    recorder: Recorder
+    moves: Moves
+    models: weakref.WeakSet[keras.Model]
+    pending_state: Any
+    times_loaded: int
+    at_evaluation_weights: bool
+    exclude: functools.partial[None] | None
+    update_is_checked: bool
+    warned_of_end: bool
+    built: Any
+    name: Any
+    gradient_transforms: Any
+    update_transforms: Any
+    use_ema: Any
+    ema_momentum: Any
+    ema_overwrite_frequency: Any
+    gradient_accumulation_steps: Any
+    _values: Values
+
+    @property
+    def transforms(self) -> list[Transform]: ...
+    @property
+    def transform_scalars(self) -> list[HyperparameterStore]: ...
+    @property
+    def weights(self) -> list[Variable]: ...
+    @property
+    def averages(self) -> list[Variable]: ...
+    @property
+    def accumulators(self) -> list[Variable]: ...
+    @property
+    def accumulates(self) -> bool: ...
+    @property
+    def micro_steps(self) -> Variable: ...
+    @property
+    def base_learning_rate(self) -> Any: ...
+    def build(self, variables: Sequence[Variable]) -> None: ...
+    def apply(
+        self, grads: Sequence[Tensor], trainable_variables: Any = None
+    ) -> None: ...
+    def current(self, name: str) -> Any: ...
+    def values_of(self, group: int) -> Values: ...
+    def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]: ...
+    def decays(self, variable: Variable) -> bool: ...
+    def is_overwritten(self, variable: Variable) -> bool: ...
+    def is_complete(self, count: Tensor) -> Tensor: ...
+    def second_pass_done(self) -> AbstractContextManager[None]: ...
+    def add_slot(
+        self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
+    ) -> Variable: ...
+    def add_variable(self, *args: Any, **kwargs: Any) -> Variable: ...
