@@ -41,7 +41,7 @@ def steps(name: str, shapes: Shapes) -> dict[str, Callable[[], Step]]:
 
 def applied(optimizer: Any, shapes: Shapes) -> Step:
     """Return the step of a Keras optimizer; ours compiles at once, not when earned."""
-    on_torch.EARNED = 0
+    on_torch.COMPILE_AFTER = 0
     weights = [keras.Variable(w, name=f"w{i}") for i, w in enumerate(arrays(shapes, 0))]
     gradients = tensors(shapes, 1)
     optimizer.build(weights)

@@ -18,7 +18,7 @@ from keras_optlab.callbacks.base.arguments import (
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.base.atomic_files import write_beside
+from keras_optlab.callbacks.base.atomic_files import write_atomically
 from keras_optlab.callbacks.base.metric import MODES
 from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
 from keras_optlab.callbacks.base.serializable import Serializable
@@ -131,7 +131,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
                 *threshold, "(-inf, inf)", "value to be better than"
             ),
         )
-        self.take_optimizer(optimizer)
+        self.set_optimizer(optimizer)
         self.update_weights = flag("update_weights", update_weights)
         self._current_epoch = 0
 
@@ -183,7 +183,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
 
     def write(self, save: Callable[..., None], path: str) -> None:
         """Write a file that replaces the previous one only when it is complete."""
-        write_beside(save, path)
+        write_atomically(save, path)
 
 
 def _assign(values: Pairs) -> None:

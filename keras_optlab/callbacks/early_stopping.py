@@ -14,7 +14,7 @@ from keras_optlab.callbacks.base.arguments import (
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.metric import MetricCallback
 from keras_optlab.callbacks.base.patience import Deadline, Limits
 
@@ -189,20 +189,24 @@ class EarlyStopping(MetricCallback):
             return
         crossed = self._limits.crossed(value)
         if crossed == "check_finite":
-            self._stop(f"{self.place()}: {self.monitor} is {value}")
+            self._stop(f"{self.position_text()}: {self.monitor} is {value}")
             return
         improved = self.wait.update(value, self.now)
         if improved or (crossed == "target" and not self._reason):
             self._remember(value)
         if crossed == "target":
-            self._stop(f"{self.place()}: {self.monitor} has reached {self.target:.6g}")
+            self._stop(
+                f"{self.position_text()}: {self.monitor} has reached {self.target:.6g}"
+            )
         elif crossed == "divergence":
             limit = f"worse than {self.divergence:.6g}"
-            self._stop(f"{self.place()}: {self.monitor} is {value:.6g}, {limit}")
+            self._stop(
+                f"{self.position_text()}: {self.monitor} is {value:.6g}, {limit}"
+            )
 
     def on_patience_end(self) -> None:
         """Stop training."""
-        self._stop(f"{self.place()}: {self.waited()}")
+        self._stop(f"{self.position_text()}: {self.wait_text()}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Restore the best weights; Keras has written its average already."""
@@ -246,7 +250,7 @@ class EarlyStopping(MetricCallback):
                 self._best_weights = None
                 said.append(f"Restored the weights of the best {unit}, {had}")
         if self.verbose and said:
-            say(" ".join(["EarlyStopping:", *said]))
+            print_message(" ".join(["EarlyStopping:", *said]))
 
 
 def _limit(name: str, value: Any) -> float | None:

@@ -119,7 +119,7 @@ class GradientClipping(StatisticsCallback):
             self.required_optimizer.adjust(self.name, value)
         self._limit = value
 
-    def driven(self) -> dict[str, float]:
+    def driven_values(self) -> dict[str, float]:
         """Return the optimizer's limit."""
         return {self.name: self.limit}
 

@@ -11,7 +11,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.callbacks.base.adjustable_numbers import (
     AdjustableNumber,
-    OfRegularizer,
+    RegularizerNumber,
     find_number,
 )
 from keras_optlab.callbacks.base.arguments import choice
@@ -102,7 +102,7 @@ class HyperparameterScheduler(StepCallback):
         self._takes_value = _takes_value(schedule)
         self._target: AdjustableNumber | None = None
 
-    def driven(self) -> dict[str, float]:
+    def driven_values(self) -> dict[str, float]:
         """Return the hyperparameter and its value at the next step."""
         target = self._find()
         value = target.get()
@@ -111,7 +111,7 @@ class HyperparameterScheduler(StepCallback):
     def drives(self) -> set[tuple[int, str]]:
         """Return the hyperparameter, as (`id` of its owner, name)."""
         target = self._find()
-        if isinstance(target, OfRegularizer):
+        if isinstance(target, RegularizerNumber):
             return {(id(target.owner), target.label)}
         return super().drives()
 
@@ -157,7 +157,7 @@ class HyperparameterScheduler(StepCallback):
 
     def warn_of_no_step(self) -> None:
         """Warn if the driven optimizer takes no step."""
-        if not isinstance(self._target, OfRegularizer):
+        if not isinstance(self._target, RegularizerNumber):
             super().warn_of_no_step()
 
     def _find(self) -> AdjustableNumber:

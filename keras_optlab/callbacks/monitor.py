@@ -116,7 +116,7 @@ class Monitor(TrainingScalars):
         self._row(self.position).update(metric_tags("epoch", logs))
         for name, rate in self.learning_rates().items():
             logs[f"lr_{name}".removesuffix("_")] = rate
-        ours = self.shown_optimizer
+        ours = self.logged_optimizer
         statistics = None if ours is None else ours.statistics()
         if statistics is not None:
             logs["grad_norm"] = statistics.gradient_norm

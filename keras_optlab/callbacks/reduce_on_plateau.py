@@ -14,7 +14,7 @@ from keras_optlab.callbacks.base.adjustable_numbers import (
     find_rates,
 )
 from keras_optlab.callbacks.base.arguments import number, verbosity
-from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.metric import MetricCallback
 
 
@@ -140,7 +140,7 @@ class ReduceOnPlateau(MetricCallback):
             for k, x in rates.items()
         }
 
-    def driven(self) -> dict[str, float]:
+    def driven_values(self) -> dict[str, float]:
         """Return the scale of the rate; with a stock optimizer, the rate."""
         return {k: x.get() or 0.0 for k, x in self._rates().items()}
 
@@ -153,8 +153,8 @@ class ReduceOnPlateau(MetricCallback):
         if math.isnan(value) and not self._warned_of_nan:
             self._warned_of_nan = True
             warnings.warn(
-                f"ReduceOnPlateau: {self.monitor} is NaN {self.place()}, which counts "
-                "as no improvement. Look for bad rows in the data, or lower the "
+                f"ReduceOnPlateau: {self.monitor} is NaN {self.position_text()}, which "
+                "counts as no improvement. Look for bad rows in the data, or lower the "
                 "learning rate.",
                 stacklevel=2,
             )
@@ -172,8 +172,8 @@ class ReduceOnPlateau(MetricCallback):
         if not reduced:
             return
         if self.verbose:
-            why = f"{self.place()}, {self.waited()}"
-            say(f"ReduceOnPlateau: {why}: {', '.join(reduced)}.")
+            why = f"{self.position_text()}, {self.wait_text()}"
+            print_message(f"ReduceOnPlateau: {why}: {', '.join(reduced)}.")
         self.wait.restart(self.cooldown)
 
     def _rates(self) -> dict[str, RateScale | StockRate]:

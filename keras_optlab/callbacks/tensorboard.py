@@ -202,7 +202,7 @@ class TensorBoard(TrainingScalars):
         if self._described:
             return
         self._described = True
-        idle = self.position > self._began and self.is_idle
+        idle = self.position > self._began and self.model_optimizer_is_idle
         optimizer = None if idle else self.optimizer
         pages = configuration(self.model, optimizer, self._facts()).items()
         texts = [
@@ -218,7 +218,7 @@ class TensorBoard(TrainingScalars):
         if record is not None:
             values = recorded_histograms(record, self.model.name)
             self._log.write(TRAIN, values, self.position_of(record.step))
-        elif self.shown_optimizer is None and self._weights_due():
+        elif self.logged_optimizer is None and self._weights_due():
             self._log.write(TRAIN, weight_histograms(self.model), self.position)
 
     def _weights_due(self) -> bool:

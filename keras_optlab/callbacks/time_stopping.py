@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.callback import Callback
-from keras_optlab.callbacks.base.messages import say
+from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.patience import Deadline
 
 
@@ -93,7 +93,7 @@ class TimeStopping(Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Print a line if this callback stopped training and `verbose` is set."""
         if self.verbose and self.stopped_epoch is not None:
-            say(
+            print_message(
                 f"TimeStopping: Stopped in epoch {self.stopped_epoch + 1}: "
                 f"{self._deadline.elapsed:.6g} seconds have passed."
             )

@@ -118,7 +118,7 @@ class WeightClipping(StepCallback):
         self._before: list[tuple[keras.Variable, Any]] = []
         self._drift: Any = None
 
-    def driven(self) -> dict[str, float]:
+    def driven_values(self) -> dict[str, float]:
         """Return the limits at the next step."""
         factor = 1.0
         if self.schedule is not None:
@@ -132,7 +132,7 @@ class WeightClipping(StepCallback):
 
     def drives(self) -> set[tuple[int, str]]:
         """Return the limits; another callback must not set them on the same weights."""
-        return {(0, name) for name in self.driven()}
+        return {(0, name) for name in self.driven_values()}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the projections as constraints of the weights; retrace the step."""

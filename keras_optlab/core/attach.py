@@ -38,11 +38,15 @@ class Attached:
     saved: bool
 
     def __str__(self) -> str:
-        notes = [] if self.replaced is None else [f"replaces {_named(self.replaced)}"]
+        notes = (
+            []
+            if self.replaced is None
+            else [f"replaces {_display_name(self.replaced)}"]
+        )
         notes += [] if self.trainable else ["frozen now"]
         notes += [] if self.saved else ["not saved with the model"]
         also = f"  ({', '.join(notes)})" if notes else ""
-        return f"{self.path}  {_named(self.value)}{also}"
+        return f"{self.path}  {_display_name(self.value)}{also}"
 
 
 class Attachments(tuple[Attached, ...]):
@@ -55,7 +59,7 @@ class Attachments(tuple[Attached, ...]):
 
 
 @dataclass(frozen=True)
-class _Told:
+class _SetArgument:
     """A layer argument that was set to the value of the weights it covers."""
 
     layer: str
@@ -117,8 +121,8 @@ def select(
         if name not in names:
             raise ValueError(
                 "No weight has this name, or `match` and `skip` exclude all that do. "
-                f"Received: {name}={_named(value)}, match={match!r}, skip={skip!r}. "
-                f"{listed}"
+                f"Received: {name}={_display_name(value)}, match={match!r}, "
+                f"skip={skip!r}. {listed}"
             )
     return found
 
@@ -147,8 +151,9 @@ def check(
             raise type(error)(f"{path_of(variable)}: {error}") from error
         if not fits(tuple(result), tuple(variable.shape)):
             raise TypeError(
-                f"expected a {role}. Received: {_name(variable)}={_named(value)}, "
-                f"which returns shape {tuple(result)} for {path_of(variable)} of shape "
+                f"expected a {role}. "
+                f"Received: {_name(variable)}={_display_name(value)}, which returns "
+                f"shape {tuple(result)} for {path_of(variable)} of shape "
                 f"{tuple(variable.shape)}"
             )
 
@@ -166,7 +171,7 @@ def attach(
     before = [getattr(v, role) for v, _ in found]
     for variable, value in found:
         setattr(variable, role, value)
-    told = _tell_layers(model, {id(v): value for v, value in found}, role)
+    told = _set_layer_arguments(model, {id(v): value for v, value in found}, role)
     saved = _saved(model, told)
     _trace_anew(model)
     return Attachments(
@@ -181,7 +186,9 @@ def attach(
     )
 
 
-def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
+def _set_layer_arguments(
+    model: Any, given: dict[int, Any], role: Role
+) -> list[_SetArgument]:
     """Set the constructor arguments that layers keep, and return those that were set.
 
     A layer has one argument (such as `kernel_regularizer`) for all of its weights of a
@@ -198,11 +205,13 @@ def _tell_layers(model: Any, given: dict[int, Any], role: Role) -> list[_Told]:
             if attribute and told_all:
                 with contextlib.suppress(AttributeError):  # its cell's property
                     setattr(layer, attribute, value)
-                told.append(_Told(layer.name, attribute.lstrip("_"), value, weights))
+                told.append(
+                    _SetArgument(layer.name, attribute.lstrip("_"), value, weights)
+                )
     return told
 
 
-def _saved(model: Any, told: list[_Told]) -> set[int]:
+def _saved(model: Any, told: list[_SetArgument]) -> set[int]:
     """Return the ids of the weights whose values are in the model's config."""
     try:
         configs = list(_dicts(model.get_config()))
@@ -259,7 +268,7 @@ def _name(variable: Variable) -> str:
     return path_of(variable).rpartition("/")[2]
 
 
-def _named(x: Any) -> str:
+def _display_name(x: Any) -> str:
     if isinstance(x, Declared):
         return repr(x)
     return getattr(x, "__name__", None) or type(x).__name__

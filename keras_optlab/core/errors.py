@@ -134,7 +134,7 @@ def advise(name: str, value: Any, known: Iterable[str]) -> str:
     "Did you mean 'beta_1'? Known: 'beta_1'."
     """
     known = list(known)
-    pair = _taken_apart(name, value, known)
+    pair = _split_tuple(name, value, known)
     if pair:
         return f"Write {pair}."
     for other in OTHER_NAMES.get(name.lower(), ()):
@@ -157,7 +157,7 @@ def advise_name(name: Any, known: Iterable[str]) -> str:
     return suggest(str(name) if meant is None else meant, known)
 
 
-def _taken_apart(name: str, value: Any, known: Container[str]) -> str | None:
+def _split_tuple(name: str, value: Any, known: Container[str]) -> str | None:
     """Return a tuple argument of torch written as this package's arguments."""
     if not isinstance(value, list | tuple):
         return None

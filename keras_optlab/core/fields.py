@@ -18,8 +18,8 @@ from keras_optlab.core.errors import shown
 from keras_optlab.core.number_checks import (
     LARGEST_INTEGER,
     Interval,
-    as_a_step_sees,
     as_number,
+    in_step_precision,
 )
 from keras_optlab.core.schedule_checks import first_illegal
 
@@ -110,7 +110,7 @@ class HyperField(Field):
             return False
         if self.integer:
             return abs(number) <= LARGEST_INTEGER
-        return as_a_step_sees(number) in self.interval
+        return in_step_precision(number) in self.interval
 
     def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
         """Return the schedule, or raise if it leaves the range."""

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core.errors import advise, shown
-from keras_optlab.core.number_checks import Interval, as_a_step_sees, as_number
+from keras_optlab.core.number_checks import Interval, as_number, in_step_precision
 from keras_optlab.core.paths import (
     path_matches,
     path_of,
@@ -71,7 +71,7 @@ class Group:
     ) -> None:
         self._parts = check_match(match)
         factor = as_number(learning_rate)
-        if factor is None or as_a_step_sees(factor) not in FACTOR:
+        if factor is None or in_step_precision(factor) not in FACTOR:
             raise (TypeError if factor is None else ValueError)(
                 "`learning_rate` of a Group is a number >= 0, a factor on the "
                 f"optimizer's. Received: learning_rate={shown(learning_rate)}"

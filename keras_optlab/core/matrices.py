@@ -73,7 +73,7 @@ def newton_schulz(
     return ops.transpose(x) if tall else x
 
 
-def orthogonal_length(
+def update_scale(
     shape: Shape, scaling: str, rms_rate: Tensor | float | None = 0.2
 ) -> Tensor | float:
     r"""Return the factor by which Muon scales an orthogonalized update.
@@ -88,7 +88,7 @@ def orthogonal_length(
     return 1.0 if rms_rate is None else rms_rate * math.sqrt(max(rows, columns))
 
 
-def renewed(due: Tensor, make: Callable[[], Tensor], old: Tensor) -> Tensor:
+def recompute_if_due(due: Tensor, make: Callable[[], Tensor], old: Tensor) -> Tensor:
     """Return `make()` if it is due, else `old`, without computing `make()`."""
     return ops.cond(due, make, lambda: old)
 

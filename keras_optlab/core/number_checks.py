@@ -88,7 +88,7 @@ def as_number(value: Any) -> float | None:
         return None
 
 
-def as_a_step_sees(number: float) -> float:
+def in_step_precision(number: float) -> float:
     """Return a number as the dtype of scalars holds it: infinite or 0 out of range."""
     dtype = "float64" if keras.config.floatx() == "float64" else "float32"
     limits = np.finfo(dtype)

@@ -92,7 +92,7 @@ def norm(x: Tensor) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(x)))
 
 
-def root(beta: BetaTensor) -> BetaTensor:
+def sqrt_beta(beta: BetaTensor) -> BetaTensor:
     r"""Return the coefficient $\sqrt\beta$."""
     return BetaTensor(beta.complement / (1 + ops.sqrt(beta.value)))
 

@@ -11,7 +11,7 @@ from keras import ops
 from keras_optlab.core.types import Tensor
 
 
-def whole(x: Tensor | int, count: Tensor) -> Tensor | int:
+def as_integer_period(x: Tensor | int, count: Tensor) -> Tensor | int:
     """Return a number of updates as an integer >= 1; a schedule's value is rounded."""
     if not ops.is_tensor(x):
         return x
@@ -20,4 +20,4 @@ def whole(x: Tensor | int, count: Tensor) -> Tensor | int:
 
 def is_due(count: Tensor, period: Tensor | int) -> Tensor:
     """Return whether an update, counted from 1, is the first of a period."""
-    return (count - 1) % whole(period, count) == 0
+    return (count - 1) % as_integer_period(period, count) == 0

@@ -10,7 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import Field, as_number, check_schedule
-from keras_optlab.core.number_checks import Interval, as_a_step_sees
+from keras_optlab.core.number_checks import Interval, in_step_precision
 
 FloatOrSchedule = float | LearningRateSchedule
 LearningRateLike = float | LearningRateSchedule | Callable[..., Any]
@@ -26,7 +26,7 @@ def check_rate(value: Any) -> Any:
     """
     number = as_number(value)
     if number is not None:
-        if as_a_step_sees(number) not in LEGAL:
+        if in_step_precision(number) not in LEGAL:
             raise ValueError(
                 "expected a finite number >= 0, a schedule, or a callable. "
                 f"Received: learning_rate={shown(value)}"

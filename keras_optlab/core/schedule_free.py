@@ -36,7 +36,7 @@ def with_average_weight(
     return h.extend(learning_rate=rate, average_weight=share), z
 
 
-def moved(
+def apply_step(
     y: Tensor, u: Tensor, s: Values, h: Values, beta: BetaTensor
 ) -> tuple[Tensor, Values]:
     r"""Return the change of $y$ for a step $u$, and the slots with $z + u$.

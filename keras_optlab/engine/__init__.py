@@ -9,12 +9,12 @@ from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
 from keras_optlab.engine.model.first_weights import start_from_present_weights
-from keras_optlab.engine.model.hooks import around_fit_of, join, training
+from keras_optlab.engine.model.hooks import around_fit_of, install, training
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
-from keras_optlab.engine.saving.nested_optimizers import keep_whole
+from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
@@ -36,10 +36,10 @@ __all__ = [
 
 # Not when an optimizer is made that needs it: in `model.compile(SAM(...))` Python looks
 # the method up before it makes the optimizer.
-on_compile(join)
+on_compile(install)
 around_fit(around_fit_of)
 around_train_on_batch(training)
-keep_whole()
+patch_keras_wrappers()
 around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(warn_of_schedule_end)

@@ -16,7 +16,7 @@ from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.saving import entries
 from keras_optlab.engine.saving.matching import is_strict
-from keras_optlab.engine.saving.restoring import FORM, Saved, place, read_scalars
+from keras_optlab.engine.saving.restoring import FORM, Saved, read_scalars, restore
 
 WAITING = "slot|", "kept|", "shared|", "accumulated"  # until `build`
 
@@ -50,13 +50,13 @@ def load(optimizer: BuiltOptimizer, store: Any) -> None:
     arrays = {key: np.asarray(store[key]) for key in store.keys()}  # noqa: SIM118
     if not arrays:  # saved without an optimizer
         if optimizer.built and not int(to_numpy(optimizer.micro_steps)):
-            entries.begin_copies(optimizer)
+            entries.reset_weight_copies(optimizer)
         return
     # For files without this flag: compiled models save evaluation weights, loops do not
     form = optimizer.at_evaluation_weights or bool(optimizer.models)
     saved = Saved(arrays, is_strict(), form)
     if optimizer.built:
-        place(optimizer, saved)
+        restore(optimizer, saved)
     else:
         read_scalars(optimizer, saved)
     optimizer.pending_state = None if optimizer.built else saved
@@ -70,7 +70,7 @@ def load_pending(optimizer: BuiltOptimizer) -> None:
     saved, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if saved is None:
         return
-    place(optimizer, saved)
+    restore(optimizer, saved)
     optimizer.pending_state = None
     if optimizer.has_evaluation_weights:
         optimizer.at_evaluation_weights = saved.at_evaluation

@@ -18,7 +18,7 @@ from keras_optlab.engine.backend.keras_adapter import (
     KerasAdapter,
     concrete,
     constant,
-    unbuilt_by_errors,
+    unbuilt_if_it_fails,
 )
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, read
@@ -172,7 +172,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         if self.built:
             return
         variables = list(variables)
-        with unbuilt_by_errors(self):
+        with unbuilt_if_it_fails(self):
             super().build(variables)
             self.plan = make_plan(self, variables)
             if self.accumulates:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import number, optional_number
-from keras_optlab.callbacks.base.callback import telling
+from keras_optlab.callbacks.base.callback import interruption_hook
 from keras_optlab.full_batch.arguments import (
     as_callbacks,
     as_verbosity,
@@ -152,7 +152,7 @@ def fit_full_batch(
     if method == LEAST_SQUARES:
         check_least_squares(objective)
     model.stop_training = False
-    with telling(model, given):
+    with interruption_hook(model, given):
         told.on_train_begin()
         if method == LEAST_SQUARES:
             history.result = least_squares(objective, run, tol, options or {})

@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Paper,
     Slot,
 )
-from keras_optlab.core.matrices import matrix_shape, renewed
+from keras_optlab.core.matrices import matrix_shape, recompute_if_due
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.randomness import seed_at
@@ -109,7 +109,7 @@ class Apollo(Optimizer, family="memory-efficient"):
         matrix = ops.reshape(g, matrix_shape(w.shape))
         turned = matrix.shape[0] <= matrix.shape[1]
         long = ops.transpose(matrix) if turned else matrix
-        p = renewed(
+        p = recompute_if_due(
             is_due(h.count, h.period), lambda: self.basis(long, s.basis, h), s.basis
         )
         low = long @ p

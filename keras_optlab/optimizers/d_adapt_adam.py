@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Slot,
     Values,
 )
-from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, root
+from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, sqrt_beta
 from keras_optlab.engine import Optimizer
 
 
@@ -75,7 +75,7 @@ class DAdaptAdam(Optimizer, family="learning-rate-free"):
         if h.bias_correction:
             bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)
             rate = rate * ops.sqrt(bias_2) / bias_1
-        return h.extend(rate=rate, beta_3=root(h.beta_2)), z
+        return h.extend(rate=rate, beta_3=sqrt_beta(h.beta_2)), z
 
     def local_sums(self, w, g, s, h, t):
         adapted = s.s / (ops.sqrt(s.v) + h.epsilon)

@@ -11,7 +11,7 @@ from keras_optlab.core import (
     Paper,
     Slot,
 )
-from keras_optlab.core.matrices import matrix_shape, renewed
+from keras_optlab.core.matrices import matrix_shape, recompute_if_due
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
@@ -108,7 +108,9 @@ class GaLore(Optimizer, family="memory-efficient"):
         turned = matrix.shape[0] <= matrix.shape[1]
         long = ops.transpose(matrix) if turned else matrix
         due = is_due(h.count, h.period)
-        p = renewed(due, lambda: leading_vectors(long, s.basis.shape[1]), s.basis)
+        p = recompute_if_due(
+            due, lambda: leading_vectors(long, s.basis.shape[1]), s.basis
+        )
         s = self.averaged(long @ p, s.next(basis=p), h)
         back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ ops.transpose(p)
         back = ops.transpose(back) if turned else back

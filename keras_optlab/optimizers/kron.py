@@ -15,7 +15,7 @@ from keras_optlab.core import (
     Paper,
     Slot,
 )
-from keras_optlab.core.factors import along, solved, turned
+from keras_optlab.core.factors import multiply_along, solve_along, transposed
 from keras_optlab.core.matrices import spectral_norm, unfold
 from keras_optlab.core.numerics import (
     ema,
@@ -138,7 +138,7 @@ class Kron(Optimizer, family="matrix"):
         q = ops.cond(due, lambda: fitted(q, m, h), lambda: q)
         u = m
         for i, x in enumerate(q):
-            u = along(along(u, x, i), turned(x), i)
+            u = multiply_along(multiply_along(u, x, i), transposed(x), i)
         size = safe_rms(u)
         u = u * minimum(h.max_rms / ops.where(size > 0, size, 1.0), 1.0)
         return -h.learning_rate * u, s.next(**dict(zip(names, q, strict=True)))
@@ -172,7 +172,7 @@ def fitted(factors, m, h):
     v = ops.cast(drawn, m.dtype)
     a, b = m + DAMPING * mean(ops.abs(m)) * v, v
     for i, q in enumerate(factors):
-        a, b = along(a, q, i), solved(b, q, i)
+        a, b = multiply_along(a, q, i), solve_along(b, q, i)
     most = maximum(ops.max(ops.abs(a)), ops.max(ops.abs(b)))  # lest squares overflow
     a, b = a / most, b / most
     new = [step(q, unfold(a, i), unfold(b, i), h) for i, q in enumerate(factors)]

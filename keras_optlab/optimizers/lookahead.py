@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
-from keras_optlab.core.periods import whole
+from keras_optlab.core.periods import as_integer_period
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -45,6 +45,6 @@ class Lookahead(Wrapper, family="averaging"):
     def update(self, w, g, s, h, t):
         u, s = super().update(w, g, s, h, t)
         slow = s.lookahead_slow + h.slow_step_size * (w + u - s.lookahead_slow)
-        due = h.count % whole(h.sync_period, h.count) == 0
+        due = h.count % as_integer_period(h.sync_period, h.count) == 0
         s = s.next(lookahead_slow=ops.where(due, slow, s.lookahead_slow))
         return ops.where(due, slow - w, u), s

@@ -21,8 +21,8 @@ from keras_optlab.core.errors import shown
 from keras_optlab.core.matrices import (
     matrix_shape,
     newton_schulz,
-    orthogonal_length,
-    renewed,
+    recompute_if_due,
+    update_scale,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
@@ -207,11 +207,11 @@ class Muon(Optimizer, family="matrix"):
             return ops.reshape(made, w.shape)
 
         if "direction" in s:
-            o = renewed(is_due(h.count, h.period), orthogonal, s.direction)
+            o = recompute_if_due(is_due(h.count, h.period), orthogonal, s.direction)
             s = s.next(direction=o)
         else:
             o = orthogonal()
-        length = orthogonal_length(w.shape, h.scaling, h.rms_rate)
+        length = update_scale(w.shape, h.scaling, h.rms_rate)
         u = -h.learning_rate * length * o
         if h.weight_decay is not None:
             u = u - h.learning_rate * h.weight_decay * w

@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Slot,
     Values,
 )
-from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, root
+from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, sqrt_beta
 from keras_optlab.engine import Optimizer
 
 
@@ -89,7 +89,7 @@ class Prodigy(Optimizer, family="learning-rate-free"):
         return h.extend(
             d=z.d,
             rate=rate,
-            beta_3=root(h.beta_2),
+            beta_3=sqrt_beta(h.beta_2),
             scale_r=scale * rate,
             scale_s=scale * (z.d if h.safeguard_warmup else rate),
         ), z

@@ -53,7 +53,7 @@ class ScheduleFree(Wrapper, family="schedule-free"):
         u, s = super().update(w, g, s, h, t)
         if h.weight_decay is not None and not self.inner.decays_in_rule:
             u = u - h.learning_rate * h.weight_decay * w
-        return free.moved(w, u, s, h, h.interpolation)
+        return free.apply_step(w, u, s, h, h.interpolation)
 
     def to_evaluation(self, w, s, h):
         return free.average(w, s, h.interpolation), s

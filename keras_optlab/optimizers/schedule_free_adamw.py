@@ -66,7 +66,9 @@ class ScheduleFreeAdamW(Optimizer, family="schedule-free"):
         direction = g / (ops.sqrt(v / h.bias_2) + h.epsilon)
         decay = 0.0 if h.weight_decay is None else h.weight_decay * w
         s = s.next(v=v)
-        return free.moved(w, -h.learning_rate * (direction + decay), s, h, h.beta_1)
+        return free.apply_step(
+            w, -h.learning_rate * (direction + decay), s, h, h.beta_1
+        )
 
     def to_evaluation(self, w, s, h):
         return free.average(w, s, h.beta_1), s

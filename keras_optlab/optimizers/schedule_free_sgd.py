@@ -61,7 +61,7 @@ class ScheduleFreeSGD(Optimizer, family="schedule-free"):
 
     def update(self, w, g, s, h, t):
         decay = 0.0 if h.weight_decay is None else h.weight_decay * w
-        return free.moved(w, -h.learning_rate * (g + decay), s, h, h.beta_1)
+        return free.apply_step(w, -h.learning_rate * (g + decay), s, h, h.beta_1)
 
     def to_evaluation(self, w, s, h):
         return free.average(w, s, h.beta_1), s

@@ -12,7 +12,12 @@ from keras_optlab.core import (
     Paper,
     Slot,
 )
-from keras_optlab.core.matrices import inverse_root, renewed, times_along, unfold
+from keras_optlab.core.matrices import (
+    inverse_root,
+    recompute_if_due,
+    times_along,
+    unfold,
+)
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
@@ -115,5 +120,7 @@ class Shampoo(Optimizer, family="matrix"):
         if held not in s:
             return s.next(**{name: total}), inverse_root(matrix, order)
         due = is_due(h.count, h.period)
-        root = renewed(due, lambda: inverse_root(matrix, order), getattr(s, held))
+        root = recompute_if_due(
+            due, lambda: inverse_root(matrix, order), getattr(s, held)
+        )
         return s.next(**{name: total, held: root}), root

@@ -13,7 +13,7 @@ from keras_optlab.core import (
     Paper,
     Slot,
 )
-from keras_optlab.core.matrices import eigh, renewed, times_along, unfold
+from keras_optlab.core.matrices import eigh, recompute_if_due, times_along, unfold
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
@@ -143,6 +143,6 @@ class SOAP(Optimizer, family="matrix"):
         def first():
             return ops.flip(eigh(total)[1], 1)
 
-        q = renewed(t < 2, first, renewed(due, power_step, q))
+        q = recompute_if_due(t < 2, first, recompute_if_due(due, power_step, q))
         v = ops.take(s.v, order, axis=i)
         return s.next(**{f"l_{i}": total, f"q_{i}": q, "v": v})

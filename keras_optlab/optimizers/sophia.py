@@ -10,7 +10,7 @@ from keras_optlab.core import (
     Slot,
 )
 from keras_optlab.core.curvature import hessian_diagonal
-from keras_optlab.core.matrices import renewed
+from keras_optlab.core.matrices import recompute_if_due
 from keras_optlab.core.numerics import ema, maximum, minimum
 from keras_optlab.core.periods import is_due
 from keras_optlab.engine import Optimizer
@@ -79,7 +79,9 @@ class Sophia(Optimizer, family="curvature"):
                 ema(x.hessian, d, h.beta_2) for x, d in zip(s, diagonals, strict=True)
             ]
 
-        hessians = renewed(is_due(h.count, h.period), estimated, [x.hessian for x in s])
+        hessians = recompute_if_due(
+            is_due(h.count, h.period), estimated, [x.hessian for x in s]
+        )
         return gs, [x.next(hessian=d) for x, d in zip(s, hessians, strict=True)]
 
     def update(self, w, g, s, h, t):

@@ -14,7 +14,7 @@ from keras_optlab.core import (
     Slot,
 )
 from keras_optlab.core.numerics import cosine, ema, minimum, one_minus_power
-from keras_optlab.core.periods import whole
+from keras_optlab.core.periods import as_integer_period
 from keras_optlab.engine import Optimizer
 
 
@@ -74,7 +74,7 @@ class SPAM(Optimizer, family="adaptive"):
     )
 
     def prepare(self, h, t, z):
-        k = ops.cast(h.count % whole(h.reset_every, h.count), t.dtype)
+        k = ops.cast(h.count % as_integer_period(h.reset_every, h.count), t.dtype)
         warming = ops.logical_and(t >= h.reset_every, k < h.warmup_steps)
         wave = (1 + cosine(math.pi * k / (h.warmup_steps + 1))) / 2
         alpha_t = (

@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
-from keras_optlab.core.periods import whole
+from keras_optlab.core.periods import as_integer_period
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -45,8 +45,8 @@ class SWA(Wrapper, family="averaging"):
     )
 
     def after_step(self, w, s, h, t):
-        since = h.count - whole(h.average_from, h.count)
-        period = whole(h.average_period, h.count)
+        since = h.count - as_integer_period(h.average_from, h.count)
+        period = as_integer_period(h.average_period, h.count)
         n = ops.cast(since // period, w.dtype)
         mean = s.weight_average + (w - s.weight_average) / (n + 1)
         later = ops.where(since % period == 0, mean, s.weight_average)

@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import Choice, Flag, Hyper
-from keras_optlab.core.matrices import matrix_shape, newton_schulz, orthogonal_length
+from keras_optlab.core.matrices import matrix_shape, newton_schulz, update_scale
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -49,6 +49,6 @@ class Orthogonalize(TensorTransform):
         if axes < 2 or (axes > 2 and not h.flatten_kernels):
             return x, s
         direction = newton_schulz(ops.reshape(x, matrix_shape(x.shape)), h.ns_steps)
-        length = orthogonal_length(x.shape, h.scaling)
+        length = update_scale(x.shape, h.scaling)
         rate = ops.cast(seen.learning_rate, x.dtype)
         return rate * (length * ops.reshape(direction, x.shape)), s

@@ -146,7 +146,7 @@ def test_a_stock_optimizer_is_reduced_itself():
     plateau = ReduceOnPlateau(factor=0.5, patience=1, min_scale=0.3)
     fallen = steps_made(model, Script(PLATEAU), plateau, epochs=6)
     np.testing.assert_allclose(fallen, 0.1 * np.maximum(BY_EPOCH, 0.3), atol=1e-6)
-    assert plateau.driven() == {"learning_rate": pytest.approx(0.03)}
+    assert plateau.driven_values() == {"learning_rate": pytest.approx(0.03)}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_scale_stays_and_the_wait_starts_afresh():
     model = falling(optimizers.SGD(0.1))
     plateau = ReduceOnPlateau(factor=0.5, patience=2)
     steps_made(model, Script([1.0, 1.0, 1.0, 1.0]), plateau, epochs=4)
-    assert plateau.driven() == {"learning_rate_scale": 0.5}
+    assert plateau.driven_values() == {"learning_rate_scale": 0.5}
     fallen = steps_made(model, Script([5.0, 5.0, 5.0, 5.0]), plateau, epochs=4)
     np.testing.assert_allclose(fallen, 0.1 * np.repeat([0.5, 0.25], [12, 4]), atol=1e-6)
 

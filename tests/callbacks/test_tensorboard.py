@@ -105,7 +105,7 @@ def test_what_each_optimizer_shows(tmp_path, optimizer, tags):
 class Driver(Callback):
     """A callback that drives the scale of the rate, and sets `beta_2` by hand."""
 
-    def driven(self):
+    def driven_values(self):
         return {"learning_rate_scale": 0.25, "learning_rate": 7.0}
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -144,7 +144,7 @@ def test_every_hyperparameter_that_moves_is_shown(tmp_path):
 
 def test_what_callbacks_drive_is_shown_with_a_stock_optimizer(tmp_path):
     class Clipping(Callback):
-        def driven(self):
+        def driven_values(self):
             return {"WeightClipping.high": 1.0 / self.model.optimizer.iterations}
 
     fit(line("sgd"), [Clipping(), TensorBoard(tmp_path, every=4)], epochs=1)

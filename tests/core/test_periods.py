@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_optlab import optimizers, transforms
 from keras_optlab.core import curvature
-from keras_optlab.core.periods import is_due, whole
+from keras_optlab.core.periods import as_integer_period, is_due
 from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.registry import find, wrappers
 from keras_optlab.optimizers.kron import fits, recurrent
@@ -121,7 +121,10 @@ def test_periods_are_those_of_python():
 def test_a_period_that_a_schedule_drives_is_rounded_and_never_zero():
     count = ops.convert_to_tensor(np.int32(7))
     given = (2.6, 1.4, 0.2, 0.0)
-    found = [int(whole(ops.convert_to_tensor(x, "float32"), count)) for x in given]
+    found = [
+        int(as_integer_period(ops.convert_to_tensor(x, "float32"), count))
+        for x in given
+    ]
     assert found == [3, 1, 1, 1]
 
 

@@ -51,8 +51,8 @@ def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, full=NEVER, **how)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buckets, "SMALL", small)
         patch.setattr(buckets, "FULL", full)
-        patch.setattr(form, "WORTH_IT", worth_it)
-        patch.setattr(form, "FEW", few)
+        patch.setattr(form, "MIN_COMPILED_SIZE", worth_it)
+        patch.setattr(form, "FEW_SMALL_WEIGHTS", few)
         if worth_it == NEVER:
             patch.setattr(kernels, "KERNELS", {})
         optimizer.build(ws)
@@ -186,7 +186,7 @@ def test_weights_of_a_bucket_one_by_one(name, clipped, form):
         some = ws if clipped else ws[:-1]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(buckets, "SMALL", form["small"])
-            patch.setattr("keras_optlab.engine.fused.form.FEW", 1)
+            patch.setattr("keras_optlab.engine.fused.form.FEW_SMALL_WEIGHTS", 1)
             optimizer.build(ws)
         if clipped:
             optimizer.drive("clipnorm", 0.5)
@@ -222,7 +222,7 @@ def test_a_clipping_switched_on_later_looks_at_each_weight():
         ws, optimizer = variables(weights(SHAPES)), optimizers.SGD(0.1, momentum=0.9)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(buckets, "SMALL", small)
-            patch.setattr(form, "FEW", 1)
+            patch.setattr(form, "FEW_SMALL_WEIGHTS", 1)
             optimizer.build(ws)
             assert bool(optimizer.plan.buckets) == (small > 0 and BACKEND != "torch")
         optimizer.drive("clipnorm", 0.5)
@@ -257,7 +257,7 @@ def test_rules_of_whole_tensors_stay_plain(monkeypatch):
     monkeypatch.setattr(type(lion), "elementwise", False)
 
     class Never(form.Form):
-        def advance(self, p, g):
+        def update_weight(self, p, g):
             pytest.fail("fused")
 
     monkeypatch.setattr(pipeline, "fused_form", Never)
@@ -313,12 +313,12 @@ def test_weights_of_one_shape_share_a_compiled_step(monkeypatch):
 
 @pytest.mark.skipif(BACKEND != "torch", reason="TensorFlow compiles at once")
 class TestCompiledLater:
-    """On torch, a rule is compiled after it has updated `EARNED` entries."""
+    """On torch, a rule is compiled after it has updated `COMPILE_AFTER` entries."""
 
     def earned(self, monkeypatch, entries):
         compiled = []
         traced = engine.traced
-        monkeypatch.setattr(engine, "EARNED", entries)
+        monkeypatch.setattr(engine, "COMPILE_AFTER", entries)
         monkeypatch.setattr(
             engine, "traced", lambda *args: compiled.append(args) or traced(*args)
         )
@@ -373,7 +373,7 @@ def test_a_stateless_step_changes_nothing_in_place(missing):
         some = [ws[i] for i in given]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(buckets, "SMALL", small)
-            patch.setattr(form, "WORTH_IT", worth_it)
+            patch.setattr(form, "MIN_COMPILED_SIZE", worth_it)
             optimizer.build(ws)
             if not stateless:
                 optimizer.apply(grads, some)

@@ -7,7 +7,10 @@ from typing import Any, Protocol
 
 import keras
 
-from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess, parts_of
+from keras_optlab.callbacks.base.optimizer_access import (
+    OptimizerAccess,
+    named_optimizers,
+)
 from keras_optlab.core import Declared
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.fields import Field
@@ -68,16 +71,16 @@ def find_number(
         stock = ours is None and callback.optimizer is not None
         if stock and name == "learning_rate":
             return StockRate(callback.optimizer)
-        return OfOptimizer(callback.required_optimizer, name)
+        return OptimizerNumber(callback.required_optimizer, name)
     if name not in of.fields:
         raise AttributeError(
             f"{of!r} has no such hyperparameter. Received: name={name!r}. "
             + suggest(name, of.fields)
         )
     if ours is not None and any(of is x for x in ours.transforms):
-        return OfTransform(ours, of, of.fields[name])
+        return TransformNumber(ours, of, of.fields[name])
     if any(of is x for x in _regularizers(model)):
-        return OfRegularizer(model, of, name)
+        return RegularizerNumber(model, of, name)
     raise ValueError(
         f"{who} needs `of` to be a transform of the optimizer or a regularizer of the "
         f"model. Received: of={of!r}. An optimizer copies its transforms: pass its "
@@ -86,7 +89,7 @@ def find_number(
     )
 
 
-class OfOptimizer:
+class OptimizerNumber:
     """A hyperparameter of an optimizer of this package."""
 
     in_step = True
@@ -118,7 +121,7 @@ class OfOptimizer:
         return driven
 
 
-class OfTransform:
+class TransformNumber:
     """An argument of a transform that belongs to the optimizer."""
 
     in_step = True
@@ -151,7 +154,7 @@ class OfTransform:
         return driven
 
 
-class OfRegularizer:
+class RegularizerNumber:
     """The strength of a regularizer, which every step reads from a variable."""
 
     in_step = False
@@ -242,7 +245,7 @@ def find_rates(optimizer: Any) -> dict[str, RateScale | StockRate]:
         AttributeError: if one of them has no single rate that can be set.
     """
     rates: dict[str, RateScale | StockRate] = {}
-    for name, part in parts_of(optimizer).items():
+    for name, part in named_optimizers(optimizer).items():
         ours = find_optimizer(part)
         rate = StockRate(part) if ours is None else RateScale(ours)
         rates[f"{name}.{rate.label}" if name else rate.label] = rate

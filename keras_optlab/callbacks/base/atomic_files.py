@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 
 
-def write_beside(save: Callable[..., None], path: str) -> None:
+def write_atomically(save: Callable[..., None], path: str) -> None:
     """Write a file to a temporary directory beside the target, then rename it.
 
     If writing fails, for instance on a full disk, the previous file stays. If `save`

@@ -44,7 +44,7 @@ class Callback(Serializable, keras.callbacks.Callback):
                 )
         companions.append(self)
 
-    def driven(self) -> dict[str, float]:
+    def driven_values(self) -> dict[str, float]:
         """Return the current value of each number that this callback drives, by name.
 
         Called in `fit` only. Two callbacks of a `fit` must not drive the same number.
@@ -54,7 +54,7 @@ class Callback(Serializable, keras.callbacks.Callback):
 
     def drives(self) -> set[tuple[int, str]]:
         """Return (`id` of the owner or 0, name) of each number that is driven."""
-        return {(0, name) for name in self.driven()}
+        return {(0, name) for name in self.driven_values()}
 
     def on_train_interrupted(self) -> None:
         """Clean up after an exception in `fit`; called instead of `on_train_end`.
@@ -65,7 +65,7 @@ class Callback(Serializable, keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def telling(
+def interruption_hook(
     model: keras.Model,  # noqa: ARG001
     callbacks: list[keras.callbacks.Callback],  # noqa: ARG001
 ) -> Iterator[None]:
@@ -82,4 +82,4 @@ def telling(
         _in_this_fit.reset(token)
 
 
-around_fit(telling)
+around_fit(interruption_hook)

@@ -4,7 +4,7 @@ import keras
 from absl import logging
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """Print a message; log it after `keras.config.disable_interactive_logging()`.
 
     Keras' own callbacks choose between print and log in the same way.

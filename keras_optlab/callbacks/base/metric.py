@@ -110,29 +110,29 @@ class MetricCallback(StepCallback):
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Read the metric: its mean over the epoch so far."""
-        self._look(metrics)
+        self._read_metric(metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the metric of the epoch, and check a patience in epochs."""
         self.epoch = epoch
         super().on_epoch_end(epoch, logs)
         if self.every is None:
-            self._look(logs or {})
+            self._read_metric(logs or {})
         if self._reported and self.patience_unit == "epochs":
-            self._judge()
+            self._check_patience()
         self._reported = False
 
-    def place(self) -> str:
+    def position_text(self) -> str:
         """Return the current step or epoch, as words for a message."""
         return f"at step {self.step}" if self.every else f"after epoch {self.epoch + 1}"
 
-    def waited(self) -> str:
+    def wait_text(self) -> str:
         """Return the wait without improvement, as words for a message."""
         waited = self.wait.waited
         unit = self.patience_unit[:-1] if waited == 1 else self.patience_unit
         return f"{self.monitor} has not improved for {waited:.6g} {unit}"
 
-    def _look(self, metrics: Mapping[str, Any]) -> None:
+    def _read_metric(self, metrics: Mapping[str, Any]) -> None:
         if self.monitor not in metrics:
             self._warn_missing(metrics)
             return
@@ -148,9 +148,9 @@ class MetricCallback(StepCallback):
             self._epochs += 1
         self.on_value(float(value.item()))
         if self.patience_unit != "epochs":
-            self._judge()
+            self._check_patience()
 
-    def _judge(self) -> None:
+    def _check_patience(self) -> None:
         if self.wait.exhausted:
             self.on_patience_end()
 

@@ -33,7 +33,7 @@ class OptimizerAccess:
     model: Any
     params: dict[str, Any] | None
 
-    def take_optimizer(self, optimizer: Any) -> None:
+    def set_optimizer(self, optimizer: Any) -> None:
         """Store the argument `optimizer`; the constructor calls this."""
         self.given_optimizer = optional_optimizer(optimizer)
         self._at_first: Any = None
@@ -71,7 +71,7 @@ class OptimizerAccess:
         if ours is None:
             raise TypeError(
                 f"{type(self).__name__} needs an optimizer of keras_optlab. "
-                f"Received: optimizer={self.optimizer!r}.{_instead(self.optimizer)}"
+                f"Received: optimizer={self.optimizer!r}.{_advice(self.optimizer)}"
             )
         return ours
 
@@ -88,7 +88,7 @@ class OptimizerAccess:
         return not self._moved
 
     @property
-    def is_idle(self) -> bool:
+    def model_optimizer_is_idle(self) -> bool:
         """Whether no optimizer was given, and the model's takes no step."""
         return self.given_optimizer is None and self.takes_no_step
 
@@ -124,7 +124,7 @@ class OptimizerAccess:
         )
 
 
-def parts_of(optimizer: Any) -> dict[str, Any]:
+def named_optimizers(optimizer: Any) -> dict[str, Any]:
     """Return the optimizers of a `MultiOptimizer` by name, or one by the name `""`.
 
     >>> parts_of(None)
@@ -143,7 +143,7 @@ def parts_of(optimizer: Any) -> dict[str, Any]:
     }
 
 
-def _instead(optimizer: Any) -> str:
+def _advice(optimizer: Any) -> str:
     """Return advice on an optimizer that is not from keras_optlab."""
     several = getattr(optimizer, "optimizers", [])
     if any(find_optimizer(x) is not None for x in several):

@@ -27,7 +27,7 @@ def infer_mode(metric: str) -> str:
     Raises:
         ValueError: if the name does not determine the mode.
     """
-    mode = _told_by(metric)
+    mode = _mode_from_name(metric)
     if mode is None:
         raise ValueError(
             "Expected a metric whose name tells which way it improves, such as "
@@ -52,7 +52,7 @@ def check_mode(metric: str, mode: str) -> str:
         )
     if mode == "auto":
         return infer_mode(metric)
-    if _told_by(metric) not in (mode, None):
+    if _mode_from_name(metric) not in (mode, None):
         better = "lower" if mode == "max" else "higher"
         raise ValueError(
             f"`mode` must agree with the metric's name, which says that a {better} "
@@ -63,7 +63,7 @@ def check_mode(metric: str, mode: str) -> str:
     return mode
 
 
-def _told_by(metric: str) -> str | None:
+def _mode_from_name(metric: str) -> str | None:
     words = re.split(r"[^a-z0-9]+", metric.lower().replace("io_u", "iou"))
     falls, rises, negated = (
         any(re.fullmatch(group, word) for word in words)

@@ -58,16 +58,16 @@ class StatisticsCallback(StepCallback):
         if ours is not None:  # skip the records of earlier requests
             self._seen, _ = ours.recorder.statistics_since(0)
             self._seen_histograms, _ = ours.recorder.histograms_since(0)
-        if self._ask(self.statistics_every, self.histograms_every):
+        if self._request(self.statistics_every, self.histograms_every):
             self.model.make_train_function(force=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Withdraw the request."""
-        self._stop_asking()
+        self._withdraw()
 
     def on_train_interrupted(self) -> None:
         """Withdraw the request."""
-        self._stop_asking()
+        self._withdraw()
 
     def new_statistics(self) -> list[Statistics]:
         """Return the records since the last call, oldest first."""
@@ -84,15 +84,15 @@ class StatisticsCallback(StepCallback):
         self._seen_histograms, new = self.our_optimizer.recorder.histograms_since(seen)
         return new[-1] if new else None
 
-    def _ask(self, every: int | None, histograms_every: int | None) -> bool:
+    def _request(self, every: int | None, histograms_every: int | None) -> bool:
         """Replace the request; return whether the step must be retraced."""
         if self.our_optimizer is None:
             return False
         who = f"{type(self).__name__} {id(self)}"
         return self.our_optimizer.collect_statistics(every, histograms_every, who)
 
-    def _stop_asking(self) -> None:
-        if self._ask(None, None):
+    def _withdraw(self) -> None:
+        if self._request(None, None):
             _recorded.add(self.model)
 
 

@@ -42,7 +42,7 @@ class StepCallback(OptimizerAccess, Callback):
 
     def __init__(self, every: int | None, optimizer: Any = None) -> None:
         super().__init__()
-        self.take_optimizer(optimizer)
+        self.set_optimizer(optimizer)
         self.every = optional_steps("every", every, "steps between two points")
         self.step = 0
         self._window = 1
@@ -57,7 +57,9 @@ class StepCallback(OptimizerAccess, Callback):
 
     def drives(self) -> set[tuple[int, str]]:
         """Return the driven numbers, each as (`id` of the optimizer, name)."""
-        return {(id(inner_optimizer(self.optimizer)), name) for name in self.driven()}
+        return {
+            (id(inner_optimizer(self.optimizer)), name) for name in self.driven_values()
+        }
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Act after step `self.step`; a subclass implements this.
@@ -72,7 +74,7 @@ class StepCallback(OptimizerAccess, Callback):
         inner = inner_optimizer(self.optimizer)
         self._window = getattr(inner, "gradient_accumulation_steps", None) or 1
         self.watch_for_steps()
-        self._go_on()
+        self._sync_step()
 
     def on_epoch_begin(
         self,
@@ -80,7 +82,7 @@ class StepCallback(OptimizerAccess, Callback):
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
         """Read the optimizer's step count, and count batches from there."""
-        self._go_on()
+        self._sync_step()
 
     def on_train_batch_begin(
         self,
@@ -91,7 +93,7 @@ class StepCallback(OptimizerAccess, Callback):
         if self._begun is None:
             self._first = batch
         self._begun = batch
-        if self._reach(self._step_after(batch - self._first)):
+        if self._advance_to(self._step_after(batch - self._first)):
             self.on_steps(self._metrics())
 
     def on_train_batch_end(
@@ -112,7 +114,7 @@ class StepCallback(OptimizerAccess, Callback):
     ) -> None:
         """Call `on_steps` if the last batches passed a multiple of `every`."""
         batches = self._batches_of_epoch()
-        due = self._reach(self._step_after(batches))
+        due = self._advance_to(self._step_after(batches))
         self._gradients += batches
         self._received = _received(self.optimizer)
         self._begin_epoch()
@@ -122,7 +124,7 @@ class StepCallback(OptimizerAccess, Callback):
             metrics = logs or {}
             self.on_steps({k: v for k, v in metrics.items() if k[:4] != "val_"})
 
-    def _go_on(self) -> None:
+    def _sync_step(self) -> None:
         """Add the gradients that the optimizer has received since the last reading."""
         received = _received(self.optimizer)
         new = received - self._received
@@ -159,7 +161,7 @@ class StepCallback(OptimizerAccess, Callback):
     def _step_after(self, batches: int) -> int:
         return (self._gradients + batches) // self._window
 
-    def _reach(self, step: int) -> bool:
+    def _advance_to(self, step: int) -> bool:
         """Set the step count; return whether a call of `on_steps` is due."""
         before, self.step = self.step, step
         if self.every is None:

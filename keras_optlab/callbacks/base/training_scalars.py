@@ -9,7 +9,7 @@ import keras
 
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.changing_hyperparameters import ChangingHyperparameters
-from keras_optlab.callbacks.base.optimizer_access import parts_of
+from keras_optlab.callbacks.base.optimizer_access import named_optimizers
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
 from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
@@ -78,9 +78,9 @@ class TrainingScalars(StatisticsCallback):
         driven = {
             f"{self._whose(c)}{k}": v
             for c in self.companions
-            for k, v in c.driven().items()
+            for k, v in c.driven_values().items()
         }
-        ours = self.shown_optimizer
+        ours = self.logged_optimizer
         if ours is not None:
             driven |= self._moving.values(ours)
             tags |= self._skipped(ours)
@@ -92,7 +92,7 @@ class TrainingScalars(StatisticsCallback):
 
     def measured(self) -> dict[int, dict[str, float]]:
         """Return the new norms by tag, for each position that has any."""
-        ours = self.shown_optimizer
+        ours = self.logged_optimizer
         if ours is None:
             return {}
         self._move_point(*_counts(ours))
@@ -106,10 +106,10 @@ class TrainingScalars(StatisticsCallback):
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of the next step, by optimizer name (`""` if only one)."""
-        if self.is_idle:
+        if self.model_optimizer_is_idle:
             return {}
         rates = {}
-        for name, optimizer in parts_of(self.optimizer).items():
+        for name, optimizer in named_optimizers(self.optimizer).items():
             ours = find_optimizer(optimizer)
             rate = getattr(optimizer, "learning_rate", None)
             if ours is not None:
@@ -124,9 +124,9 @@ class TrainingScalars(StatisticsCallback):
         return "" if other in (None, self.optimizer) else f"{other.name}."
 
     @property
-    def shown_optimizer(self) -> Optimizer | None:
+    def logged_optimizer(self) -> Optimizer | None:
         """The optimizer, if it is from keras_optlab and takes steps."""
-        return None if self.is_idle else self.our_optimizer
+        return None if self.model_optimizer_is_idle else self.our_optimizer
 
     def _move_point(self, updates: int, skipped: int) -> None:
         before, skipped_before, position = self._point

@@ -54,7 +54,7 @@ def commit_first(cases: list[Case]) -> None:
         commit(forms[0]())
     elif keras.backend.backend() == "jax":
         yes, no = forms
-        commit(_chosen(cases[0][0], yes, no))
+        commit(_select_on_jax(cases[0][0], yes, no))
     elif not can_branch(cases[0][0]):
         yes, no = forms
         commit(_select(cases[0][0], yes(), no()))
@@ -139,7 +139,7 @@ def _done(_: None) -> int:
     return 0  # both branches of a condition must return the same structure
 
 
-def _chosen(
+def _select_on_jax(
     condition: Tensor, yes: Callable[[], Pairs], no: Callable[[], Pairs]
 ) -> Pairs:
     """Return the new values of one of two outcomes, on JAX."""

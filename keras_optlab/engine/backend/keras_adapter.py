@@ -184,20 +184,20 @@ class KerasAdapter(keras.optimizers.Optimizer):
         return self._distribution_strategy.extended.colocate_vars_with(raw)
 
 
-def wrapped(variable: Variable) -> keras.Variable:
+def as_keras_variable(variable: Variable) -> keras.Variable:
     """Return a Keras variable; a raw TensorFlow variable is wrapped, not copied."""
     if isinstance(variable, keras.Variable):
         return variable
     return keras.Variable(variable, name="weight")
 
 
-def hold(model: keras.Model, variable: Variable) -> None:
+def add_step_state(model: keras.Model, variable: Variable) -> None:
     """Add a variable to the state of a model's compiled step, not to its weights."""
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
 @contextlib.contextmanager
-def unbuilt_by_errors(optimizer: Any) -> Iterator[None]:
+def unbuilt_if_it_fails(optimizer: Any) -> Iterator[None]:
     """Undo a `build` that fails, so that the optimizer can be built later."""
     before = {id(v) for v in optimizer._variables}
     try:

@@ -58,7 +58,9 @@ def random_numbers() -> list[tuple[Callable[[Any], None], Any]]:
 
 
 @contextlib.contextmanager
-def drawn_again(numbers: list[tuple[Callable[[Any], None], Any]]) -> Iterator[None]:
+def replayed_random_numbers(
+    numbers: list[tuple[Callable[[Any], None], Any]],
+) -> Iterator[None]:
     """Replay random numbers from earlier states; restore the present ones at exit."""
     now = random_numbers()
     for move, where in numbers:

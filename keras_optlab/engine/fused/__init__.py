@@ -31,24 +31,31 @@ def fused_form(update: form.WeightUpdate) -> form.Form:
     return form.Form(update)
 
 
-def as_kernels_see(optimizer: BuiltOptimizer) -> Callable[[Values], Values] | None:
+def kernel_rounding(optimizer: BuiltOptimizer) -> Callable[[Values], Values] | None:
     """Return the rounding of hyperparameters in kernels, if the rule has a kernel."""
     if keras.backend.backend() != "tensorflow":
         return None
-    from keras_optlab.engine.fused.tensorflow_kernels import as_seen, has_kernel
+    from keras_optlab.engine.fused.tensorflow_kernels import (
+        has_kernel,
+        rounded_as_kernels,
+    )
 
     known = has_kernel(optimizer.registry_name, optimizer._values)
-    return as_seen if known else None
+    return rounded_as_kernels if known else None
 
 
-def one_by_one(optimizer: BuiltOptimizer) -> float:
+def separate_update_limit(optimizer: BuiltOptimizer) -> float:
     """Return the number of small weights up to which separate updates are faster."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        from keras_optlab.engine.fused.tensorflow_kernels import ALWAYS
+        from keras_optlab.engine.fused.tensorflow_kernels import PREFER_KERNEL
 
-        few = math.inf if optimizer.registry_name in ALWAYS else form.FEW
-        return few if as_kernels_see(optimizer) else 1
+        few = (
+            math.inf
+            if optimizer.registry_name in PREFER_KERNEL
+            else form.FEW_SMALL_WEIGHTS
+        )
+        return few if kernel_rounding(optimizer) else 1
     if backend == "torch":
         from keras_optlab.engine.fused.torch_kernels import has_kernel
 

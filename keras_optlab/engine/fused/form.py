@@ -13,8 +13,12 @@ from keras_optlab.engine.weights.parameter import Parameter, Slots
 if TYPE_CHECKING:
     from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 
-WORTH_IT = 2**14  # entries of a weight; below, the call of compiled code costs more
-FEW = 8  # weights of a rule with a kernel, up to which separate updates are faster
+MIN_COMPILED_SIZE = (
+    2**14
+)  # entries of a weight; below, the call of compiled code costs more
+FEW_SMALL_WEIGHTS = (
+    8  # weights of a rule with a kernel, up to which separate updates are faster
+)
 
 
 class WeightUpdate(Protocol):
@@ -71,7 +75,7 @@ class Form:
     def __init__(self, update: WeightUpdate) -> None:
         self.update = update
 
-    def advance(self, p: Parameter, g: Tensor) -> bool:  # noqa: ARG002
+    def update_weight(self, p: Parameter, g: Tensor) -> bool:  # noqa: ARG002
         """Update a weight and its slots, now or in `finish`, if that is faster.
 
         Returns:

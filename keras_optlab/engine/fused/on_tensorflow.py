@@ -32,7 +32,7 @@ class OnTensorFlow(form.Form):
         super().__init__(update)
         self.compiled: dict[Hashable, Step] = {}
 
-    def advance(self, p: Parameter, g: Tensor) -> bool:
+    def update_weight(self, p: Parameter, g: Tensor) -> bool:
         """Update a weight by a kernel if there is one, or by XLA if it is large.
 
         Only in a graph and on a CPU.
@@ -47,7 +47,7 @@ class OnTensorFlow(form.Form):
                 decayed = self.update.decayed(p, self.update.weight(p))
                 commit([(p.variable, decayed)])
             kernel(raw(p.variable).handle, handles, g)
-        elif p.size < form.WORTH_IT:
+        elif p.size < form.MIN_COMPILED_SIZE:
             return False
         elif p.members != [p]:
             self._advance_bucket(p, slots, g)

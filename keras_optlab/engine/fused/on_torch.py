@@ -24,7 +24,7 @@ from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 Step = Callable[..., None]
 
-EARNED = 2**29  # entries updated uncompiled before the rule is compiled
+COMPILE_AFTER = 2**29  # entries updated uncompiled before the rule is compiled
 
 
 class Compiled:
@@ -55,12 +55,12 @@ class OnTorch(form.Form):
         self.kernels: dict[Hashable, Any] = {}
         self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
 
-    def advance(self, p: Parameter, g: Tensor) -> bool:
+    def update_weight(self, p: Parameter, g: Tensor) -> bool:
         """Update a weight by a kernel if there is one, or compiled if it is large."""
         if torch.compiler.is_compiling():
             return False  # a user compiles the whole step
         known = self._kernel(p)
-        if known is None and p.size < form.WORTH_IT:
+        if known is None and p.size < form.MIN_COMPILED_SIZE:
             return False
         x = raw_value(p.members[0].variable)
         if x.device.type != "cpu" or not x.is_contiguous():
@@ -106,7 +106,7 @@ class OnTorch(form.Form):
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
         """Run the compiled step, or the uncompiled one."""
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
-        if compiled.fails or compiled.plain < EARNED:
+        if compiled.fails or compiled.plain < COMPILE_AFTER:
             compiled.plain += p.size
             write(self.update.next_values(p, w, slots, g))
             return

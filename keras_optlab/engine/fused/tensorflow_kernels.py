@@ -35,7 +35,7 @@ def has_kernel(name: str, values: Values) -> bool:
     )
 
 
-def as_seen(h: Values) -> Values:
+def rounded_as_kernels(h: Values) -> Values:
     """Return hyperparameters with betas as a kernel rounds them."""
     return Values(
         **{
@@ -159,4 +159,4 @@ KERNELS: dict[str, Callable[[Values, set[str]], Kernel]] = {
     "sgd": _sgd,
 }
 
-ALWAYS = {"ftrl"}  # faster for small weights too: XLA is slow at powers
+PREFER_KERNEL = {"ftrl"}  # faster for small weights too: XLA is slow at powers

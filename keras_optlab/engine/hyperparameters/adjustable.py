@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_optlab.core.declared import Declared
-from keras_optlab.engine.backend.keras_adapter import constant, hold
+from keras_optlab.engine.backend.keras_adapter import add_step_state, constant
 from keras_optlab.engine.hyperparameters.variables import (
     HyperparameterVariables,
     scalar_dtype,
@@ -30,7 +30,7 @@ def make_adjustable(model: keras.Model, declared: Declared) -> bool:
         variable = keras.Variable(
             constant(value), shape=(), dtype=scalar_dtype(), trainable=False, name=name
         )
-        hold(model, variable)
+        add_step_state(model, variable)
         return variable
 
     declared.scalars = HyperparameterVariables(

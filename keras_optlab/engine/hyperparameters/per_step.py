@@ -15,7 +15,7 @@ from keras import ops
 from keras_optlab.core import Values
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.fused import as_kernels_see
+from keras_optlab.engine.fused import kernel_rounding
 from keras_optlab.engine.hyperparameters.ranges import all_legal, as_scalar
 from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtype
 
@@ -55,7 +55,7 @@ class StepHyperparameters:
         self.h: dict[int, Values] = {}
         self.kernels: dict[int, Values] = {}
         self.z: dict[int, Values] = {}
-        change = as_kernels_see(optimizer)
+        change = kernel_rounding(optimizer)
         for group, shared in groups.items():
             z = Values(**{name: read(v) for name, v in shared.items()})
             own = self.own[group]

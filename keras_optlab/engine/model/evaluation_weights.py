@@ -17,7 +17,7 @@ from keras_optlab.engine.backend.commit import commit
 from keras_optlab.engine.backend.keras_adapter import is_purged
 from keras_optlab.engine.backend.variables import Pairs, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.saving.entries import begin_copies
+from keras_optlab.engine.saving.entries import reset_weight_copies
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def with_evaluation_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replaced(optimizer: BuiltOptimizer) -> Iterator[None]:
+def loading_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
     """Have the context replace evaluation weights, as `load_weights` does.
 
     If it loads no optimizer state, both sets of each changed weight start from the new
@@ -64,7 +64,7 @@ def replaced(optimizer: BuiltOptimizer) -> Iterator[None]:
         if optimizer.times_loaded == loaded:
             changed = _changed(before, _weights(optimizer))
             if changed:
-                begin_copies(optimizer, optimizer.other_set, changed)
+                reset_weight_copies(optimizer, optimizer.other_set, changed)
     finally:
         move_to(optimizer, evaluation=was)
 

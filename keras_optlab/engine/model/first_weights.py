@@ -13,7 +13,7 @@ import keras
 
 from keras_optlab.engine.backend.keras_adapter import concrete, optimizers_of
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.saving.entries import begin_copies
+from keras_optlab.engine.saving.entries import reset_weight_copies
 
 
 @contextlib.contextmanager
@@ -23,11 +23,11 @@ def start_from_present_weights(
 ) -> Iterator[None]:
     """Copy the weights again for a model's optimizers that have made no update."""
     for optimizer in optimizers_of(model):
-        begin_anew(optimizer)
+        refresh_copies(optimizer)
     yield
 
 
-def begin_anew(optimizer: BuiltOptimizer) -> None:
+def refresh_copies(optimizer: BuiltOptimizer) -> None:
     """Copy the weights again if the optimizer is built and has made no update."""
     if optimizer.built and concrete(optimizer.updates) == 0:
-        begin_copies(optimizer)
+        reset_weight_copies(optimizer)

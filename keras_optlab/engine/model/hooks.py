@@ -22,7 +22,7 @@ import keras
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, sublayers
 from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.model import evaluation_weights
-from keras_optlab.engine.model.first_weights import begin_anew
+from keras_optlab.engine.model.first_weights import refresh_copies
 from keras_optlab.engine.model.running_statistics import with_statistics_kept
 from keras_optlab.engine.model.second_pass_step import with_second_pass
 from keras_optlab.engine.model.train_function import TrainFunction, can_move
@@ -78,9 +78,9 @@ class ModelHooks:
         return list({id(o): o for o in found}.values())
 
 
-def join(model: Any) -> None:
+def install(model: Any) -> None:
     """Install the hooks of the optimizers that a model was compiled with."""
-    leave(model)
+    uninstall(model)
     optimizer = inner_optimizer(model.optimizer)
     several = getattr(optimizer, "optimizers", [optimizer])
     for one in [x for x in several if hasattr(x, "models")]:  # this package's
@@ -92,7 +92,7 @@ def join(model: Any) -> None:
             _hooks(model).compiled.append(one)
             evaluation_weights.move_to(one, evaluation=True)
     if "_optlab_hooks" in vars(model):
-        _put_before(model)
+        _wrap_methods(model)
 
 
 def attach(optimizer: Any, model: Any) -> None:
@@ -114,21 +114,21 @@ def attach(optimizer: Any, model: Any) -> None:
     optimizer.models.add(model)
     ATTACHED.add(model)
     evaluation_weights.move_to(optimizer, evaluation=True)
-    leave_methods(model)
-    _put_before(model)
+    unwrap_methods(model)
+    _wrap_methods(model)
 
 
-def leave(model: Any) -> None:
+def uninstall(model: Any) -> None:
     """Remove the hooks of the previous `compile` from a model."""
     if "_optlab_hooks" in vars(model):
         hooks = _hooks(model)
         for one in [x for x in hooks.ours if x not in hooks.attached]:
             one.models.discard(model)
         hooks.ours, hooks.compiled = [], []
-        leave_methods(model)
+        unwrap_methods(model)
 
 
-def leave_methods(model: Any) -> None:
+def unwrap_methods(model: Any) -> None:
     """Unwrap the methods of a model."""
     hooks = _hooks(model)
     for name in hooks.methods:
@@ -187,13 +187,13 @@ def _build(model: Any) -> None:
     """
     if "_optlab_hooks" not in vars(model) or model.optimizer is None:
         return
-    if model.optimizer.built or not model.built or _has_own_way(model):
+    if model.optimizer.built or not model.built or _overrides_training(model):
         return
     if _hooks(model).ours and not is_distributed(model):
         model.optimizer.build(model.trainable_variables)
 
 
-def _has_own_way(model: Any) -> bool:
+def _overrides_training(model: Any) -> bool:
     """Return whether a model overrides a method of Keras that trains."""
     own = (getattr(type(model), k) is not getattr(keras.Model, k) for k in TRAINERS)
     return any(own)
@@ -204,15 +204,15 @@ def _trains_attached(model: Any) -> bool:
 
     Keras' own `train_step` uses only the optimizer of `compile`.
     """
-    if not len(ATTACHED) or not _has_own_way(model):
+    if not len(ATTACHED) or not _overrides_training(model):
         return False
     hooks = _hooks(model)
     layers = {id(layer) for layer in sublayers(model)}
     within = [m for m in ATTACHED if id(m) in layers]
     hooks.inner = [o for m in within for o in _hooks(m).attached]
     if hooks.inner:
-        leave_methods(model)
-        _put_before(model)
+        unwrap_methods(model)
+        _wrap_methods(model)
     return bool(hooks.inner or hooks.attached)
 
 
@@ -224,7 +224,7 @@ def _training_of_attached(model: Any) -> Iterator[None]:
         yield
 
 
-def _put_before(model: Any) -> None:
+def _wrap_methods(model: Any) -> None:
     """Wrap the methods of a model for its optimizers."""
     hooks = _hooks(model)
     methods: dict[str, Callable[..., Any]] = {}
@@ -246,7 +246,7 @@ def _put_before(model: Any) -> None:
         methods["train_on_batch"] = partial(_counted, compiled, once)
     if "train_step" in methods:
         make = model.make_train_function
-        methods["make_train_function"] = partial(_made_anew, model, make)
+        methods["make_train_function"] = partial(_with_new_step_object, model, make)
     if hooks.compiled and keras.backend.backend() == "tensorflow":
         make = methods.get("make_train_function") or model.make_train_function
         methods["make_train_function"] = partial(_with_moves, hooks, make)
@@ -299,7 +299,9 @@ def _with_moves(
         model.train_function = TrainFunction(model, hooks.compiled[0], make)
 
 
-def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> None:
+def _with_new_step_object(
+    model: Any, make: Callable[..., None], force: bool = False
+) -> None:
     """Make the train function of a copied step, as JAX caches traces by object."""
     vars(model)["train_step"] = copy.copy(vars(model)["train_step"])
     make(force)
@@ -307,7 +309,7 @@ def _made_anew(model: Any, make: Callable[..., None], force: bool = False) -> No
 
 def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
     if not optimizer.skip_watch.calls:
-        begin_anew(optimizer)
+        refresh_copies(optimizer)
     result = method(*args, **kw)
     optimizer.skip_watch.count()
     return result
@@ -343,7 +345,7 @@ def _replacing(
     """Read evaluation weights, also while a model trains."""
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
-            stack.enter_context(evaluation_weights.replaced(optimizer))
+            stack.enter_context(evaluation_weights.loading_weights(optimizer))
         return method(*args, **kw)
 
 
@@ -353,6 +355,6 @@ def _setting_tree(
     """Write a tree as `get_state_tree` returns it, with or without optimizer state."""
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
-            stack.enter_context(evaluation_weights.replaced(optimizer))
+            stack.enter_context(evaluation_weights.loading_weights(optimizer))
             optimizer.times_loaded += "optimizer_variables" in state_tree
         method(state_tree)

@@ -50,7 +50,7 @@ class Moves:
         """
         form = _form(self.optimizer)
         before, call = self.calls.get((direction, keep), ([], None))
-        same = len(before) == len(form) and all(map(_is, before, form))
+        same = len(before) == len(form) and all(map(_same_object, before, form))
         if call is None or not same:
             make = _COMPILE[keras.backend.backend()]
             call = make(self, direction, keep)
@@ -79,7 +79,7 @@ class Moves:
             pairs = [(p.variable, new_w)]
             pairs += [(p.slots[k], x) for k, x in new_s.items() if was.get(k) is not x]
             for variable, x in pairs:
-                found += _apart(variable, x)
+                found += _split_bucket(variable, x)
         return [(v, ops.cast(x, v.dtype)) for v, x in found]
 
     def variables(self) -> list[Variable]:
@@ -137,11 +137,11 @@ def _form(optimizer: BuiltOptimizer) -> list[Any]:
     return [None if isinstance(x, float | int) else x for x in values]
 
 
-def _is(a: Any, b: Any) -> bool:
+def _same_object(a: Any, b: Any) -> bool:
     return a is b
 
 
-def _apart(variable: Variable, x: Tensor) -> Pairs:
+def _split_bucket(variable: Variable, x: Tensor) -> Pairs:
     """Return the variables of a bucket, or one variable, each with its value."""
     if not isinstance(variable, Joined):
         return [(variable, x)]

@@ -57,10 +57,10 @@ def record(roots: list[Any], leave_out: list[Any]) -> Recording:
         leave_out: Objects to ignore.
     """
     graph = default_graph()
-    return InMemory(roots, leave_out) if graph is None else InGraph(graph)
+    return EagerRecording(roots, leave_out) if graph is None else GraphRecording(graph)
 
 
-class InGraph:
+class GraphRecording:
     """A recording by the operations that are added to a TensorFlow graph.
 
     Args:
@@ -182,7 +182,7 @@ def _writes(operation: Any, handle: Handle) -> bool:
     return not any(operation.inputs[i] is handle for i in only_read)
 
 
-class InMemory:
+class EagerRecording:
     """A recording by copies of all variables, tensors and numbers that can be reached.
 
     Args:

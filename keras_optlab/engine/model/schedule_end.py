@@ -36,7 +36,7 @@ class ScheduleEndWarning(keras.callbacks.Callback):
         steps, epochs = params.get("steps"), params.get("epochs")
         batches = steps * (epochs - epoch) if steps and epochs else None
         for optimizer in optimizers_of(self.model):
-            message = _said(optimizer, batches)
+            message = _message(optimizer, batches)
             if message and not optimizer.warned_of_end:
                 optimizer.warned_of_end = True
                 warnings.warn(message, stacklevel=2)
@@ -52,7 +52,7 @@ def warn_of_schedule_end(
     yield
 
 
-def _said(optimizer: Any, batches: int | None) -> str | None:
+def _message(optimizer: Any, batches: int | None) -> str | None:
     schedule, begin = optimizer.rate.source, concrete(optimizer.updates)
     end = end_of(schedule)
     if end is None or begin is None:

@@ -100,7 +100,7 @@ def apply(
         optimizer.apply(gradients, weights)
 
 
-class Found(BaseException):  # no `Exception`, which a user's step may catch
+class StopAtApply(BaseException):  # no `Exception`, which a user's step may catch
     """Exception that ends a second pass at its call of `apply`, with the gradients."""
 
     def __init__(self, gradients: Tensors) -> None:
@@ -115,7 +115,7 @@ def trainable_rows(gradients: Tensors, parameters: list[Parameter]) -> list[int]
 
 
 @contextlib.contextmanager
-def replaced(owner: Any, **methods: Any) -> Iterator[None]:
+def patched(owner: Any, **methods: Any) -> Iterator[None]:
     """Replace methods of an object within the context."""
     own = vars(owner)
     before = {name: own[name] for name in methods if name in own}
@@ -128,7 +128,7 @@ def replaced(owner: Any, **methods: Any) -> Iterator[None]:
         own.update(before)
 
 
-def refusal(model: Any, what: str) -> RuntimeError:
+def unsupported_step_error(model: Any, what: str) -> RuntimeError:
     """Return an error for a train step that cannot be run again."""
     rule = inner_optimizer(model.optimizer)
     return RuntimeError(
@@ -140,14 +140,14 @@ def refusal(model: Any, what: str) -> RuntimeError:
     )
 
 
-def never(model: Any) -> RuntimeError:
+def no_apply_error(model: Any) -> RuntimeError:
     """Return an error for a train step that does not call `apply`."""
-    return refusal(model, "does not")
+    return unsupported_step_error(model, "does not")
 
 
-def twice(model: Any) -> RuntimeError:
+def second_apply_error(model: Any) -> RuntimeError:
     """Return an error for a train step that calls `apply` twice."""
-    return refusal(
+    return unsupported_step_error(
         model,
         "calls it again. Add up the losses and apply their gradients together, or "
         "create an optimizer for each part; only the optimizer that is compiled into "

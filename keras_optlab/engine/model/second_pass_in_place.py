@@ -16,8 +16,8 @@ from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
 from keras_optlab.engine.backend.modules import default_graph, torch_module
 from keras_optlab.engine.backend.repeatable import (
-    drawn_again,
     random_numbers,
+    replayed_random_numbers,
     twice_differentiable,
 )
 from keras_optlab.engine.backend.replicas import distributed
@@ -25,13 +25,13 @@ from keras_optlab.engine.backend.variables import raw, read
 from keras_optlab.engine.model.rewind import record
 from keras_optlab.engine.model.second_pass import (
     Batch,
-    Found,
-    never,
-    refusal,
-    replaced,
+    StopAtApply,
+    no_apply_error,
+    patched,
+    second_apply_error,
     second_pass,
     trainable_rows,
-    twice,
+    unsupported_step_error,
 )
 
 Tensors = list[Any]
@@ -51,7 +51,7 @@ def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
 
 def hand_out(gradients: Any, weights: Any = None) -> None:  # noqa: ARG001
     """End a second pass with these gradients; it runs in place of `apply`."""
-    raise Found(list(gradients))
+    raise StopAtApply(list(gradients))
 
 
 class _Step:
@@ -75,21 +75,21 @@ class _Step:
     def run(self) -> Any:
         """Return what the train step returns."""
         try:
-            with replaced(self.outer, apply=self.apply):
+            with patched(self.outer, apply=self.apply):
                 logs = self._run()
         finally:
             self._recording.stop()
         if not self._applied and self.model.trainable_variables:
-            raise never(self.model)
+            raise no_apply_error(self.model)
         return logs
 
     def apply(self, gradients: Any, weights: Any = None) -> None:
         """Run the second passes, and apply the resulting gradients."""
         if self._applied:
-            raise twice(self.model)
+            raise second_apply_error(self.model)
         if default_graph() is not self._graph:
             where = "calls it within a `tf.cond`, a `tf.while_loop` or a `tf.function`"
-            raise refusal(self.model, where)
+            raise unsupported_step_error(self.model, where)
         self._applied = True
         self._recording.stop()
         if not self.outer.built:
@@ -115,8 +115,8 @@ class _Step:
         """Restore the state at the start of the step; at exit, the state at `apply`."""
         with (
             self._recording.rewound(),
-            drawn_again(self._numbers),
-            replaced(self.outer, apply=hand_out),
+            replayed_random_numbers(self._numbers),
+            patched(self.outer, apply=hand_out),
             _fresh_gradients(self.model),
         ):
             yield
@@ -125,10 +125,10 @@ class _Step:
         """Run the step up to `apply`; return the gradients it passes there."""
         try:
             self._run()
-        except Found as found:
+        except StopAtApply as found:
             gradients = [found.gradients[i] for i in self._rows]
             return dense(gradients, self._variables)
-        raise never(self.model)
+        raise no_apply_error(self.model)
 
     def _gradients_at(self, ws: Tensors) -> Tensors:
         here = [ops.copy(read(v)) for v in self._variables]
@@ -178,12 +178,15 @@ class _Step:
             gs = grad(loss, ws, create_graph=True)
             pairs = zip(zs, gs, strict=True)
             products.extend(grad(gs, ws, [z.to(g.dtype) for z, g in pairs]))
-            raise Found([])
+            raise StopAtApply([])
 
-        with contextlib.suppress(Found), replaced(self.outer, scale_loss=differentiate):
+        with (
+            contextlib.suppress(StopAtApply),
+            patched(self.outer, scale_loss=differentiate),
+        ):
             self._run()
         if not products:
-            raise never(self.model)
+            raise no_apply_error(self.model)
         return products
 
 

@@ -11,16 +11,19 @@ from keras import ops
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
 from keras_optlab.engine.backend.modules import jax_module
-from keras_optlab.engine.backend.repeatable import drawn_again, random_numbers
+from keras_optlab.engine.backend.repeatable import (
+    random_numbers,
+    replayed_random_numbers,
+)
 from keras_optlab.engine.model.second_pass import (
     Batch,
-    Found,
-    never,
-    refusal,
-    replaced,
+    StopAtApply,
+    no_apply_error,
+    patched,
+    second_apply_error,
     second_pass,
     trainable_rows,
-    twice,
+    unsupported_step_error,
 )
 
 Tensors = list[Any]
@@ -53,16 +56,16 @@ class _Step:
 
     def run(self) -> Any:
         """Return what the train step returns."""
-        with replaced(self.outer, stateless_apply=self.apply):
+        with patched(self.outer, stateless_apply=self.apply):
             ended = self._train_step(self._state, self._data)
         if not self._applied:
-            raise never(self.model)
+            raise no_apply_error(self.model)
         return ended
 
     def apply(self, variables: Any, gradients: Any, weights: Any) -> Any:
         """Run the second passes, and apply the resulting gradients."""
         if self._applied:
-            raise twice(self.model)
+            raise second_apply_error(self.model)
         self._applied = True
         gradients, own = list(gradients), self.optimizer.weights
         self.optimizer.check_shapes(weights)
@@ -89,7 +92,9 @@ class _Step:
         known = {id(w): i for i, w in enumerate(self._state[0])}
         if all(id(w) in known for w in weights):
             return [known[id(w)] for w in weights]
-        raise refusal(self.model, "calls it with other weights than it received")
+        raise unsupported_step_error(
+            self.model, "calls it with other weights than it received"
+        )
 
     def _gradients_at(self, xs: Tensors) -> Tensors:
         """Run the step at other weights; return the gradients at `stateless_apply`."""
@@ -99,17 +104,17 @@ class _Step:
             weights[i] = ops.cast(x, weights[i].dtype)
 
         def hand_out(_: Any, gradients: Any, __: Any) -> None:
-            raise Found([gradients[i] for i in self._rows])
+            raise StopAtApply([gradients[i] for i in self._rows])
 
         try:
             with (
-                replaced(self.outer, stateless_apply=hand_out),
-                drawn_again(self._numbers),
+                patched(self.outer, stateless_apply=hand_out),
+                replayed_random_numbers(self._numbers),
             ):
                 self._train_step((weights, *rest), self._data)
-        except Found as found:
+        except StopAtApply as found:
             return dense(found.gradients, self._variables)
-        raise never(self.model)
+        raise no_apply_error(self.model)
 
     def _hessian_times(self, zs: Tensors) -> Tensors:
         here = [self._state[0][i] for i in self._at]

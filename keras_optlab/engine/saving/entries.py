@@ -51,7 +51,7 @@ class Entry:
         """Whether it is a slot of the rule, not of a transform or the engine."""
         return self.key.startswith("slot|") and "." not in self.key
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Reset the variable to its initial value."""
         if self.copies:
             value = ops.copy(read(self.weight))  # JAX' trainer donates the buffer
@@ -136,7 +136,7 @@ def slots(optimizer: BuiltOptimizer) -> Iterator[Entry]:
                 )
 
 
-def begin_copies(
+def reset_weight_copies(
     optimizer: BuiltOptimizer,
     names: Collection[str] | None = None,
     indices: Collection[int] | None = None,
@@ -151,7 +151,7 @@ def begin_copies(
     for e in slots(optimizer):
         named = names is None or (e.is_of_rule and e.key.partition("|")[2] in names)
         if e.copies and named and (indices is None or e.index in indices):
-            e.begin()
+            e.reset()
 
 
 def _start(owner: Any, slot: Slot) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 from keras_optlab.engine.backend.keras_adapter import (
     KerasAdapter,
     own_variables,
-    unbuilt_by_errors,
+    unbuilt_if_it_fails,
 )
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import to_numpy
@@ -31,7 +31,7 @@ SCALE = "step_counter", "dynamic_scale"  # created in `build`
 SMALLEST = 1.0  # loss scale; a smaller value is an inner variable
 
 
-def keep_whole() -> None:
+def patch_keras_wrappers() -> None:
     """Replace the methods of these classes that save, load and build, once."""
     found = [getattr(keras.optimizers, name, None) for name in HOLDERS]
     for cls in [c for c in found if c]:
@@ -69,7 +69,7 @@ def load_own_variables(optimizer: Any, store: Any) -> None:
 
 def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
     """Build the optimizer and restore pending state; undo a build that fails."""
-    with unbuilt_by_errors(optimizer):
+    with unbuilt_if_it_fails(optimizer):
         inside = getattr(optimizer, "inner_optimizer", None)
         if isinstance(
             inside, KerasAdapter
@@ -87,7 +87,7 @@ def _names(optimizer: Any) -> list[str]:
     return [v.name for v in own_variables(optimizer)[:2]]
 
 
-def _holds_ours(optimizer: Any) -> bool:
+def _has_inner_optimizer_of_ours(optimizer: Any) -> bool:
     inside = getattr(optimizer, "optimizers", [])
     several = [*inside, getattr(optimizer, "inner_optimizer", None)]
     return any(isinstance(x, KerasAdapter) for x in several)
@@ -100,7 +100,7 @@ def _replace(cls: type, form: Callable[..., None]) -> None:
 
     @functools.wraps(given)
     def method(self: Any, argument: Any) -> None:
-        if not _holds_ours(self):
+        if not _has_inner_optimizer_of_ours(self):
             given(self, argument)
         elif form is build:
             build(self, argument, given)

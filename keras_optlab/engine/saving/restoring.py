@@ -62,7 +62,7 @@ class Saved:
         return not kept and int(steps) == 0
 
 
-def place(optimizer: BuiltOptimizer, saved: Saved) -> None:
+def restore(optimizer: BuiltOptimizer, saved: Saved) -> None:
     """Restore the state; reset everything that the file lacks.
 
     Raises:
@@ -75,14 +75,14 @@ def place(optimizer: BuiltOptimizer, saved: Saved) -> None:
     misfits.tell(saved.strict)
     if misfits.wholly:
         found = {}
-        _begin_scalars(optimizer, saved)
+        _undo_scalars(optimizer, saved)
     elif saved.replaced is None:
         read_scalars(optimizer, saved)
     for i, entry in enumerate(kept):
         if i in found:
             entry.variable.assign(found[i])
         else:
-            entry.begin()
+            entry.reset()
 
 
 def read_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
@@ -99,7 +99,7 @@ def read_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
         own[k].assign(arrays[k])
 
 
-def _begin_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
+def _undo_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
     """Undo scalars restored from another optimizer's state, or reset the counters."""
     own = entries.scalars(optimizer)
     for k, x in (saved.replaced or dict.fromkeys(entries.COUNTERS, 0)).items():
@@ -115,7 +115,7 @@ def _by_name(
     theirs = _with_present_names(saved.shelf, {e.key for e in kept})
     rule = {e.key for e in kept if e.is_of_rule and not e.copies}
     if rule and rule.isdisjoint(theirs):
-        misfits.refuse("all", _of_another(rule, theirs))
+        misfits.refuse("all", _other_optimizer_message(rule, theirs))
         return {}
     own: dict[str, dict[str, int]] = {}
     for i, e in enumerate(kept):
@@ -123,7 +123,7 @@ def _by_name(
             own.setdefault(e.key, {})[e.path] = i
     names = _names_here(optimizer, saved)
     found: Found = {}
-    rest = _Rest()
+    rest = _Differences()
     for key, places in own.items():
         arrays: dict[str, np.ndarray] = theirs.get(key, {})
         values = {names.get(p, p): x for p, x in arrays.items()}
@@ -160,7 +160,7 @@ def _with_present_names(shelf: Any, own: set[str]) -> Any:
     return present
 
 
-def _of_another(own: Iterable[str], theirs: Iterable[str]) -> str:
+def _other_optimizer_message(own: Iterable[str], theirs: Iterable[str]) -> str:
     there = ", ".join(sorted(map(_slot_name, theirs))) or "none"
     here = ", ".join(sorted(map(_slot_name, own)))
     return f"the state of another optimizer, with slots {there}, not {here}; ignored"
@@ -170,7 +170,7 @@ def _slot_name(key: str) -> str:
     return key.partition("|")[2]
 
 
-class _Rest:
+class _Differences:
     """Slots that a file and an optimizer do not share, by weight."""
 
     def __init__(self) -> None:

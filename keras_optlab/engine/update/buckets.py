@@ -22,7 +22,7 @@ from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.replicas import distributed
 from keras_optlab.engine.backend.variables import cast, flatten, on_cpu, unflatten
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.fused import one_by_one
+from keras_optlab.engine.fused import separate_update_limit
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.views import Joined, Part
 
@@ -80,7 +80,7 @@ def make_buckets(
     optimizer: BuiltOptimizer, parameters: list[Parameter]
 ) -> list[Bucket]:
     """Return buckets for the small ones of these weights, where that is of use."""
-    enough = one_by_one(optimizer)
+    enough = separate_update_limit(optimizer)
     if enough >= len(parameters) or not (_suits(optimizer) and gathers(optimizer)):
         return []
     full = FULL if keras.backend.backend() == "tensorflow" else math.inf

@@ -119,7 +119,7 @@ class Update:
     def _advance(self, p: Parameter, g: Tensor) -> None:
         """Take one weight through all stages, in one pass over memory where it pays."""
         always = p.index not in self.changes_if
-        if always and self.may_fuse and p.owns_slots and self.fused.advance(p, g):
+        if always and self.may_fuse and p.owns_slots and self.fused.update_weight(p, g):
             return
         pairs = self.next_values(p, p.variable, p.slots, g)
         if always and writes_at_once(p.members[0].variable):

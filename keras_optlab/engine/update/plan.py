@@ -14,7 +14,7 @@ from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.core.types import Variable
-from keras_optlab.engine.backend.keras_adapter import constant, wrapped
+from keras_optlab.engine.backend.keras_adapter import as_keras_variable, constant
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
 from keras_optlab.engine.contract import BuiltOptimizer
@@ -129,7 +129,7 @@ def _parameter(
     dtype = keras.backend.standardize_dtype(variable.dtype)
     return Parameter(
         index=index,
-        variable=wrapped(variable),
+        variable=as_keras_variable(variable),
         path=path,
         dtype="float32" if dtype in ("float16", "bfloat16") else dtype,
         group=group,
