@@ -1,6 +1,7 @@
 """Callbacks for `fit`, one per file."""
 
 from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoint
+from keras_optlab.callbacks.base import Callback, MetricCallback, StepCallback
 from keras_optlab.callbacks.early_stopping import EarlyStopping
 from keras_optlab.callbacks.gradient_clipping import GradientClipping
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
@@ -12,11 +13,14 @@ from keras_optlab.callbacks.weight_clipping import WeightClipping
 
 __all__ = [
     "AverageModelCheckpoint",
+    "Callback",
     "EarlyStopping",
     "GradientClipping",
     "HyperparameterScheduler",
+    "MetricCallback",
     "Monitor",
     "ReduceOnPlateau",
+    "StepCallback",
     "TensorBoard",
     "TimeStopping",
     "WeightClipping",

@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.callbacks.base.arguments import number, optional_schedule
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
+from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import CLIPPINGS
 from keras_optlab.schedules import Scaled
 
@@ -138,7 +139,7 @@ class GradientClipping(StatisticsCallback):
         limit = Scaled(self.schedule, self._limit) if self.schedule else self._limit
         ours.drive(self.name, limit)
         self._running = True
-        self.model.make_train_function(force=True)
+        retrace(self.model, "train")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Reset the mean over the epoch."""
@@ -170,4 +171,4 @@ class GradientClipping(StatisticsCallback):
         if self._running:
             self._running = False
             self.required_optimizer.release(self.name)
-            self.model.train_function = None
+            retrace(self.model, "train")

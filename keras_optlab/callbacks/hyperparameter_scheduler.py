@@ -18,6 +18,7 @@ from keras_optlab.callbacks.base.arguments import choice
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
 from keras_optlab.core.fields import as_number
+from keras_optlab.core.retrace import retrace
 
 
 class HyperparameterScheduler(StepCallback):
@@ -125,7 +126,7 @@ class HyperparameterScheduler(StepCallback):
         if driver is None and target.get() is None:  # it is off: switch it on
             driver = self._value_at(0 if self.unit == "epoch" else self._updates, None)
         if target.begin(driver):
-            self.model.make_train_function(force=True)
+            retrace(self.model, "train")
         self._target = target
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -153,7 +154,7 @@ class HyperparameterScheduler(StepCallback):
     def _end(self) -> None:
         target, self._target = self._target, None
         if target is not None and target.end():
-            self.model.train_function = None
+            retrace(self.model, "train")
 
     def warn_of_no_step(self) -> None:
         """Warn if the driven optimizer takes no step."""

@@ -21,6 +21,7 @@ from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
 from keras_optlab.core.paths import path_matches, path_of
+from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
@@ -147,7 +148,7 @@ class WeightClipping(StepCallback):
         for variable in self._found():
             self._before.append((variable, variable.constraint))
             variable.constraint = self._constraint(variable.constraint)
-        self.model.make_train_function(force=True)
+        retrace(self.model, "train")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Update the step count of a stock optimizer."""
@@ -171,7 +172,7 @@ class WeightClipping(StepCallback):
         for variable, constraint in self._before:
             variable.constraint = constraint
         if self._before:
-            self.model.train_function = None
+            retrace(self.model, "train")
         self._before = []
 
     def _count(self) -> None:

@@ -12,6 +12,7 @@ import keras
 from keras_optlab.core.declared import Declared
 from keras_optlab.core.errors import shown
 from keras_optlab.core.paths import path_matches, path_of
+from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Variable
 
 Role = Literal["regularizer", "constraint"]
@@ -173,7 +174,7 @@ def attach(
         setattr(variable, role, value)
     told = _set_layer_arguments(model, {id(v): value for v, value in found}, role)
     saved = _saved(model, told)
-    _trace_anew(model)
+    retrace(model, "train", "test")
     return Attachments(
         Attached(
             path=path_of(v),
@@ -255,13 +256,6 @@ def _dicts(config: Any) -> Iterator[dict[str, Any]]:
     if isinstance(config, list | tuple):
         for part in config:
             yield from _dicts(part)
-
-
-def _trace_anew(model: Any) -> None:
-    """Rebuild compiled steps, which were traced without the attached values."""
-    for step in ("train", "test"):
-        if getattr(model, f"{step}_function", None) is not None:
-            getattr(model, f"make_{step}_function")(force=True)
 
 
 def _name(variable: Variable) -> str:

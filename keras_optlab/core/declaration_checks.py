@@ -1,4 +1,4 @@
-"""Checks of a class that declares arguments and slots, when the class is defined."""
+"""Checks of declared arguments and slots, made when a class is defined."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ from keras_optlab.core.fields import Field
 from keras_optlab.core.slots import SHAPES, Slot
 from keras_optlab.core.values import Values
 
-# A rule reads its arguments and slots as attributes of `Values`, and the number of the
-# update as `count` among them.
+# Names that no argument or slot may have. A rule reads both as attributes of `Values`,
+# together with `count`, the number of the update.
 OF_VALUES = {name for name in vars(Values) if not name.startswith("_")} | {"count"}
-OF_KERAS = {"built"}  # which Keras sets on an instance
+OF_KERAS = {"built"}  # attributes that Keras sets on an instance
 
 
 def check_field_names(
-    cls: type, own: Iterable[str], inherited: Collection[str]
+    cls: type,
+    own: Iterable[str],
+    inherited: Collection[str],
+    bases: Iterable[type],
+    reserved: Collection[str] = (),
 ) -> None:
-    """Raise if a declared argument has a name that a base class uses for another thing.
+    """Raise if an argument has a name that a base class uses for something else.
 
     Args:
         cls: The class.
         own: The names of the arguments that it declares.
-        inherited: The names of the arguments of its bases, which it may declare anew.
+        inherited: The arguments of its bases, which it may declare again.
+        bases: The classes whose attributes it must not hide.
+        reserved: Names that instances use.
     """
     for name in own:
         if name in inherited:
             continue
-        user = _user_of(name, cls.__mro__[1:])
+        user = "the engine" if name in reserved else _user_of(name, bases)
         if user is not None:
             raise TypeError(
                 f"{cls.__name__} cannot declare an argument `{name}`, since {user} "
-                "uses this name; write another one, such as "
+                "uses this name. Rename it, for example to "
                 f"`{cls.__name__.lower()}_{name}`."
             )
 
 
 def check_slots(cls: Any, fields: Mapping[str, Field]) -> None:
-    """Raise what is wrong with the `slots` and `shared` that a class declares.
+    """Raise if the `slots` or `shared` of a class are not valid.
 
     Args:
         cls: The class.
@@ -59,7 +65,7 @@ def check_slots(cls: Any, fields: Mapping[str, Field]) -> None:
                 raise TypeError(f"{what} is declared twice; give each its own name.")
             if slot.name in OF_VALUES:
                 raise TypeError(
-                    f"{what} has a name that `Values` uses; write another one, such as "
+                    f"{what} has a name that `Values` uses. Rename it, for example to "
                     f"`Slot({slot.name + '_'!r})`."
                 )
             _check_slot(slot, what, fields)
@@ -68,19 +74,19 @@ def check_slots(cls: Any, fields: Mapping[str, Field]) -> None:
 def check_no_overlap(
     what: str, outer: type, inner: type, outers: Iterable[str], inners: Iterable[str]
 ) -> None:
-    """Raise if a wrapper and what it wraps use the same name for two things.
+    """Raise if a wrapper and its inner optimizer declare the same name.
 
     Args:
-        what: What is named: `"argument"`, `"slots"` or `"shared"`.
-        outer: The wrapper.
-        inner: What it wraps.
+        what: What the names are of: `"argument"`, `"slots"` or `"shared"`.
+        outer: Class of the wrapper.
+        inner: Class of the inner optimizer.
         outers: The names that the wrapper declares.
-        inners: Those of what it wraps.
+        inners: The names that the inner optimizer declares.
     """
     for name in set(outers) & set(inners):
         raise TypeError(
             f"{outer.__name__} and {inner.__name__} both declare `{name}` ({what}); "
-            f"rename the one of {outer.__name__}, as in "
+            f"rename it in {outer.__name__}, for example to "
             f"`{outer.__name__.lower()}_{name}`."
         )
 
@@ -90,8 +96,8 @@ def _check_slot(slot: Slot, what: str, fields: Mapping[str, Field]) -> None:
     for key, name in named.items():
         if isinstance(name, str) and name not in fields and (key, name) != WEIGHT:
             raise TypeError(
-                f"{what} names no argument: {key}={name!r}; declare `{name}`, or write "
-                f"one of {', '.join(fields) or 'none, as there are none'}."
+                f"{what} refers to an unknown argument. Received: {key}={name!r}. "
+                f"Declare `{name}`. Known: {', '.join(fields) or 'none'}."
             )
     if not callable(slot.shape) and slot.shape not in SHAPES:
         raise TypeError(
@@ -100,15 +106,13 @@ def _check_slot(slot: Slot, what: str, fields: Mapping[str, Field]) -> None:
         )
 
 
-WEIGHT = "init", "weight"  # a copy of the weight
+WEIGHT = "init", "weight"  # the slot starts as a copy of the weight
 
 
 def _user_of(name: str, bases: Iterable[type]) -> str | None:
-    """Return who uses a name among the bases of a class, or `None`."""
+    """Return what uses a name, such as a base class, as text; `None` if nothing."""
     if name in OF_VALUES:
-        return "`Values`, in which a rule reads it,"
-    if name in OF_KERAS:
-        return "Keras"
+        return "`Values`, from which a rule reads it,"
     for base in bases:
         declared = isinstance(vars(base).get(name), Field)
         if not declared and name in {*vars(base), *inspect.get_annotations(base)}:

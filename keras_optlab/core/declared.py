@@ -1,4 +1,4 @@
-"""Classes whose constructor, validation and configuration come from declarations."""
+"""`Declared`: constructor, validation and configuration from declared arguments."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from keras_optlab.core.values import Values
 
 
 class HyperparameterStore(Protocol):
-    """Holds the values of an object whose numbers may move while a step runs."""
+    """Interface of a store for hyperparameters that can change during training."""
 
     variables: dict[str, Variable]
     values: dict[str, Any]
 
     def read(self, field: Field) -> Any:
-        """Return the present value."""
+        """Return the current value."""
 
     def write(self, field: Field, value: Any) -> None:
-        """Move it."""
+        """Change the value."""
 
     def tensors(self, step: Tensor) -> Values:
-        """Return all values as a step reads them."""
+        """Return all values as a rule reads them in a step."""
         ...
 
 
 @dataclass_transform(field_specifiers=(Hyper, Beta, Flag, Choice, Option, LearningRate))
 class Declared:
-    """Base of what is made from declared arguments and saved by Keras.
+    """Base of classes with declared arguments, which Keras can save.
 
     >>> class Point(Declared):
     ...     x: float = Hyper(default=1.0, doc="abscissa")
@@ -49,20 +49,22 @@ class Declared:
 
     fields: ClassVar[dict[str, Field]] = {}
     own_fields: ClassVar[tuple[str, ...]] = ()
+    reserved_names: ClassVar[frozenset[str]] = frozenset()
 
     scalars: HyperparameterStore | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {k: f for k, f in vars(cls).items() if isinstance(f, Field)}
-        check_field_names(cls, own, cls.fields)
+        bases = cls.__mro__[1:]
+        check_field_names(cls, own, cls.fields, bases, cls.reserved_names)
         cls.own_fields = tuple(own)
         cls.fields = cls.fields | own
         for name, field in own.items():
             if field.keras_owned:
-                delattr(cls, name)  # leaves Keras' own property or attribute in view
+                delattr(cls, name)  # or it would hide Keras' attribute
         cls.__signature__ = signature_of(cls.fields, cls.positional())
-        # With the room, since a regularizer and a constraint may share a name.
+        # With the module, since a regularizer and a constraint may share a name.
         room = ".".join(cls.__module__.split(".")[:2])
         keras.saving.register_keras_serializable(room)(cls)
 
@@ -71,12 +73,12 @@ class Declared:
 
     @classmethod
     def positional(cls) -> tuple[str, ...]:
-        """Return the arguments that need no name in a call, in order."""
+        """Return the names of the positional arguments, in order."""
         return tuple(name for name, field in cls.fields.items() if not field.kw_only)
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
-        """Return a checked value for every field from a call's arguments."""
+        """Return the validated values of all fields, given a call's arguments."""
         parameters = inspect.signature(cls).parameters
         for name in kwargs:
             if name not in parameters:
@@ -91,26 +93,26 @@ class Declared:
             known = [k for k, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
             raise TypeError(
                 f"{cls.__name__}: {error}. Received: {shown(args)}. "
-                f"In order, it takes {', '.join(known) or 'none'}; all others by name."
+                f"By position, it takes {', '.join(known) or 'none'}; all others by name."
             ) from None
         bound.apply_defaults()
         values = bound.arguments
         return Values(**{k: f.validate(values[k]) for k, f in cls.fields.items()})
 
     def read_field(self, field: Field) -> Any:
-        """Return a field's value; its default as long as construction goes on."""
+        """Return a field's value; during construction, its default."""
         if self.scalars is not None:
             return self.scalars.read(field)
         values = vars(self).get("_values")
         return field.default if values is None else getattr(values, field.name)
 
     def write_field(self, field: Field, value: Any) -> None:
-        """Move a number of a running object; everything else is fixed."""
+        """Change a number, if an optimizer or a callback has added a store; else raise."""
         if self.scalars is None:
             raise AttributeError(
-                f"`{field.name}` is fixed unless an optimizer or a callback has charge "
-                f"of the {type(self).__name__}. Received: {field.name}={value!r}. "
-                "Construct a new one."
+                f"`{field.name}` is fixed unless an optimizer or a callback controls "
+                f"this {type(self).__name__}. Received: {field.name}={value!r}. "
+                f"Construct a new {type(self).__name__}."
             )
         self.scalars.write(field, value)
 
@@ -128,9 +130,10 @@ class Declared:
         return f"{type(self).__name__}({', '.join(self._in_words(self.fields))})"
 
     def _in_words(self, names: Iterable[str]) -> list[str]:
-        """Return arguments as they would be written in a call.
+        """Return arguments as text, as written in a call.
 
-        Numbers and schedules are always among them, all else if it is not the default.
+        Numbers for which `_is_main` holds are always included. Other arguments are
+        included if they are not the default.
         """
         present = [(self.fields[name], self._present(name)) for name in names]
         return [
@@ -141,13 +144,13 @@ class Declared:
         ]
 
     def _present(self, name: str) -> Any:
-        """Return an argument's value, as it is now."""
+        """Return an argument's current value."""
         owner = self._values if self.fields[name].keras_owned else self
         return getattr(owner, name)
 
     @classmethod
     def _is_main(cls, field: Field) -> bool:  # noqa: ARG003
-        """Whether the argument says what the object does, even at its default."""
+        """Return whether `repr` shows a number even if it is the default."""
         return True
 
 
@@ -162,7 +165,7 @@ def signature_of(
 
     Args:
         fields: All arguments.
-        positional: Those that need no name in a call, in their order.
+        positional: Names of those that may be passed by position, in order.
     """
     others = [name for name in fields if name not in positional]
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -176,7 +179,7 @@ def signature_of(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; objects as Keras serializes them."""
+    """Return a value in a form for JSON; objects are serialized by Keras."""
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     if isinstance(value, bool | int | float | str | None):

@@ -1,8 +1,7 @@
-"""Declared arguments: each stated once, with its default, legal range and meaning.
+"""Declarations of arguments, each with its default, legal range and meaning.
 
-An algorithm or a transform lists its arguments as class attributes. The constructor's
-signature, the validation of what is passed, `get_config`, the documentation and the
-search space of a tuner are all read from these declarations.
+A class lists its arguments as class attributes. The constructor's signature, the
+validation of arguments, `get_config` and `optimizers.info` use these declarations.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from keras_optlab.core.schedule_checks import first_illegal
 
 
 class Field:
-    """One declared argument of a `Declared` class; also the attribute that holds it.
+    """A declared argument of a `Declared` class, and the descriptor of its attribute.
 
     Args:
-        default: What the argument is if left out.
-        doc: One line of meaning, with the paper's symbol where it has one.
-        kw_only: Whether it must be named in the call.
-        keras_owned: Whether `keras.optimizers.Optimizer` keeps the attribute itself.
+        default: Value of the argument if it is not passed.
+        doc: Meaning in a few words, with the paper's symbol if it has one.
+        kw_only: Whether it must be passed by name.
+        keras_owned: Whether `keras.optimizers.Optimizer` stores the value itself.
     """
 
     adjustable = False
-    by_group = False  # though it is fixed
+    by_group = False  # whether groups can set it although it is not adjustable
     domain = "any"
 
     def __init__(
@@ -55,11 +54,11 @@ class Field:
         instance.write_field(self, value)
 
     def validate(self, value: Any) -> Any:
-        """Return the value in its canonical type, or raise what is wrong with it."""
+        """Return the value in its canonical type, or raise if it is not legal."""
         return value
 
     def refuse(self, expected: str, value: Any, error: type[Exception]) -> Exception:
-        """Word the refusal of a value."""
+        """Return the error for an illegal value."""
         return error(
             f"`{self.name}` ({self.doc}) must be {expected}. "
             f"Received: {self.name}={shown(value)}"
@@ -67,7 +66,7 @@ class Field:
 
 
 class HyperField(Field):
-    """A number, which a schedule may drive if the declaration says so."""
+    """A number; a schedule may drive it if it is `adjustable`."""
 
     def __init__(
         self,
@@ -85,7 +84,7 @@ class HyperField(Field):
         self.integer = integer
 
     def validate(self, value: Any) -> Any:
-        """Return a Python number, a schedule, or `None` where that is the default."""
+        """Return a Python number, a schedule, or `None` if it is optional."""
         if value is None and self.optional:
             return None
         if self.adjustable and isinstance(value, LearningRateSchedule):
@@ -105,7 +104,7 @@ class HyperField(Field):
         return operator.index(value) if isinstance(value, int) else int(number)
 
     def holds(self, number: float) -> bool:
-        """Whether a number is legal, as it is and in the type a step computes in."""
+        """Return whether a number is in range, also in the dtype of a step's scalars."""
         if number not in self.interval:
             return False
         if self.integer:
@@ -113,22 +112,22 @@ class HyperField(Field):
         return in_step_precision(number) in self.interval
 
     def check_schedule(self, schedule: LearningRateSchedule) -> LearningRateSchedule:
-        """Return the schedule, or raise if it leaves the range."""
+        """Return the schedule, or raise if a value is out of range."""
         must = f"`{self.name}` ({self.doc}) must be"
         check_schedule(self.name, must, schedule, self.interval, self.integer)
         return schedule
 
 
 class BetaField(HyperField):
-    """A factor β that a moving average keeps of its past at every step."""
+    """The coefficient β of a moving average, which is multiplied by the old average."""
 
     def holds(self, number: float) -> bool:
-        """Whether a number is legal; what is kept of it is its complement."""
+        """Return whether β is in range; a step stores 1 - β, so β is not rounded."""
         return number in self.interval
 
 
 class FlagField(Field):
-    """Yes or no."""
+    """A boolean."""
 
     domain = "bool"
 
@@ -144,7 +143,7 @@ class FlagField(Field):
 
 
 class ChoiceField(Field):
-    """One of a few words."""
+    """One of several strings."""
 
     def __init__(self, choices: tuple[str, ...], **common: Any) -> None:
         super().__init__(**common)
@@ -152,7 +151,7 @@ class ChoiceField(Field):
         self.domain = " | ".join(map(repr, choices))
 
     def validate(self, value: Any) -> str:
-        """Return the word."""
+        """Return the string."""
         if not isinstance(value, str):
             raise self.refuse(f"one of {self.domain}", value, TypeError)
         if value not in self.choices:
@@ -161,7 +160,7 @@ class ChoiceField(Field):
 
 
 class OptionField(Field):
-    """Anything that a function of its own checks."""
+    """A value of any type, validated by a function."""
 
     def __init__(
         self, check: Callable[[Any], Any] | None, domain: str, **common: Any
@@ -171,7 +170,7 @@ class OptionField(Field):
         self.domain = domain
 
     def validate(self, value: Any) -> Any:
-        """Return what the check makes of the value."""
+        """Return the value as the function returns it."""
         if self.check is None:
             return value
         try:
@@ -187,14 +186,14 @@ def check_schedule(
     interval: Interval,
     integer: bool = False,
 ) -> None:
-    """Raise if a schedule is seen to leave a range.
+    """Raise if a schedule has a value out of range, at the steps that are checked.
 
     Args:
-        name: What it drives.
-        expected: What that must be, in words.
+        name: Name of the argument that it drives.
+        expected: Beginning of the message.
         schedule: The schedule.
         interval: The legal range.
-        integer: Whether its values are rounded.
+        integer: Whether its values are rounded to integers.
     """
     found = first_illegal(schedule, interval, integer)
     if found is None:
@@ -207,8 +206,8 @@ def check_schedule(
     )
 
 
-# The functions below are what a class body calls. They return `Any` so that a type
-# checker takes the annotation of the attribute, not the class of the declaration.
+# A class body calls the functions below. They return `Any` so that a type checker takes
+# the annotation of the attribute, not the class of the declaration.
 
 
 def Hyper(
@@ -222,7 +221,7 @@ def Hyper(
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
-    """Declare a number; `adjustable` ones may be driven and changed while running."""
+    """Declare a number; if `adjustable`, it can change or follow a schedule."""
     return HyperField(
         within,
         adjustable,
@@ -238,7 +237,7 @@ def Hyper(
 def Beta(
     *, default: float, doc: str, within: str = "[0, 1)", kw_only: bool = False
 ) -> Any:
-    """Declare the decay factor of a moving average; `1 - h.beta` is exact."""
+    """Declare the coefficient β of a moving average; in a rule, `1 - h.beta` is exact."""
     return BetaField(within, True, False, default=default, doc=doc, kw_only=kw_only)
 
 
@@ -250,7 +249,7 @@ def Flag(
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
-    """Declare a yes or no; `by_group` ones may be set for some of the weights."""
+    """Declare a boolean; if `by_group`, groups can set it."""
     return FlagField(
         by_group, default=default, doc=doc, kw_only=kw_only, keras_owned=keras_owned
     )
@@ -259,7 +258,7 @@ def Flag(
 def Choice(
     *, default: str, doc: str, choices: tuple[str, ...], kw_only: bool = False
 ) -> Any:
-    """Declare one of a few words."""
+    """Declare a choice between several strings."""
     return ChoiceField(choices, default=default, doc=doc, kw_only=kw_only)
 
 
@@ -272,7 +271,7 @@ def Option(
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
-    """Declare anything else, with the function that checks and normalises it."""
+    """Declare any other argument, with a function that checks and normalizes it."""
     return OptionField(
         check,
         domain,

@@ -18,6 +18,7 @@ from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.wrapper import Wrapper
 
 __all__ = [
     "CAPACITY",
@@ -26,6 +27,7 @@ __all__ = [
     "Histograms",
     "LayerStatistics",
     "Optimizer",
+    "Wrapper",
     "Statistics",
     "around_fit",
     "optimizer_of",

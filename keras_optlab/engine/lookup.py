@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.optimizer import Optimizer
 
 
 def find_optimizer(optimizer: Any) -> Optimizer | None:
     """Return our optimizer, also from inside a `LossScaleOptimizer`, or `None`."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = inner_optimizer(optimizer)
     return optimizer if isinstance(optimizer, Optimizer) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from keras_optlab.engine.backend.keras_adapter import (
 )
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, read
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
@@ -117,6 +119,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
     """
 
     registry_name: ClassVar[str] = ""
+    reserved_names: ClassVar[frozenset[str]] = frozenset(
+        inspect.get_annotations(BuiltOptimizer)
+    )
     update_is_checked = False
 
     def __init_subclass__(

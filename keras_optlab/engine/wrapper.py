@@ -67,8 +67,9 @@ class Wrapper(Base):
         cls.family = family or cls.family
         own = {k: v for k, v in vars(cls).items() if isinstance(v, Field)}
         if not issubclass(cls, Optimizer):
-            check_field_names(cls, own, ())
+            bases = (*cls.__mro__[1:], *Optimizer.__mro__)
             check_no_overlap("argument", cls, Optimizer, own, Optimizer.fields)
+            check_field_names(cls, own, (), bases, Optimizer.reserved_names)
             check_slots(cls, own | Optimizer.fields)
             cls.wrapper, cls.fields, cls.own_fields = cls, own, tuple(own)
             named = signature_of(own | {"groups": GROUPS}).parameters.values()

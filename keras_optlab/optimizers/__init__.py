@@ -1,7 +1,7 @@
 """Optimizers and wrappers, one algorithm per file."""
 
 from keras_optlab.core.registry import create, info, names, wrappers
-from keras_optlab.engine import Optimizer, strict_loading
+from keras_optlab.engine import Optimizer, Wrapper, strict_loading
 from keras_optlab.optimizers.adabelief import AdaBelief
 from keras_optlab.optimizers.adabound import AdaBound
 from keras_optlab.optimizers.adadelta import Adadelta
@@ -136,6 +136,7 @@ __all__ = [
     "Nadam",
     "NovoGrad",
     "Optimizer",
+    "Wrapper",
     "Prodigy",
     "ProximalAdagrad",
     "ProximalSGD",

@@ -11,6 +11,7 @@ from keras_optlab.regularizers.l1 import L1
 from keras_optlab.regularizers.l1_l2 import L1L2
 from keras_optlab.regularizers.l2 import L2
 from keras_optlab.regularizers.orthogonal import Orthogonal
+from keras_optlab.regularizers.penalty import Factor, Penalty
 from keras_optlab.regularizers.regularize import regularize
 from keras_optlab.regularizers.spectral_norm import SpectralNorm
 
@@ -18,8 +19,10 @@ __all__ = [
     "L1",
     "L1L2",
     "L2",
+    "Factor",
     "GroupLasso",
     "Orthogonal",
+    "Penalty",
     "SpectralNorm",
     "regularize",
 ]

@@ -17,6 +17,17 @@ class Penalty(Declared, keras.regularizers.Regularizer):
 
     A factor is a Python number, and so a constant of a compiled step, until a callback
     that changes it gives the penalty variables, in `scalars`.
+
+    >>> class LogPenalty(Penalty):
+    ...     "LogPenalty: factor * sum of log(1 + |w|)."
+    ...     factor: float = Factor(doc="strength", default=0.01)
+    ...     def __call__(self, x):
+    ...         return self.weighted("factor", self.measure, x)
+    ...     def measure(self, x):
+    ...         return ops.sum(ops.log1p(ops.abs(x)))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=LogPenalty(0.5))
+    >>> float(LogPenalty(0.5)(ops.zeros((2, 3))))
+    0.0
     """
 
     def weighted(self, factor: str, measure: Callable[[Any], Any], x: Any) -> Any:

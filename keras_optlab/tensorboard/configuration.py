@@ -21,6 +21,7 @@ import numpy as np
 from keras_optlab._version import __version__
 from keras_optlab.core import Declared
 from keras_optlab.engine import find_optimizer
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 
 LONGEST = 2000  # characters of a value that are shown
 
@@ -64,7 +65,7 @@ def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
         return {}
     facts = _optimizer(optimizer)
     name, _, _ = facts.pop("class"), facts.pop("inside"), facts.pop("name", None)
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner = inner_optimizer(optimizer)
     parameters = inspect.signature(type(inner)).parameters
     default = {k: describe(p.default) for k, p in parameters.items()}
     default["learning_rate"] = ""  # always shown
@@ -148,7 +149,7 @@ def _config(value: Any) -> dict[str, Any]:
 def _optimizer(optimizer: Any) -> dict[str, Any]:
     if optimizer is None:
         return {"class": "unknown: the model's optimizer takes no step"}
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner = inner_optimizer(optimizer)
     outer = None if inner is optimizer else type(optimizer).__name__
     facts = {"class": type(inner).__name__, "inside": outer}
     ours = find_optimizer(optimizer)

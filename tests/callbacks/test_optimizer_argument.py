@@ -10,6 +10,8 @@ from keras_optlab import callbacks, optimizers, schedules
 from tests.support.logs import read, read_text
 from tests.support.own_steps import by_another, fit, own, several
 
+PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
+
 pytestmark = pytest.mark.sampled
 
 GROWING = schedules.Linear(0.0, steps=10, final=0.1)
@@ -42,7 +44,7 @@ def made(name, tmp_path, **kwargs):
     }[name]()
 
 
-READERS = sorted(set(callbacks.__all__) - {"TimeStopping"})
+READERS = sorted(PUBLIC - {"TimeStopping"})
 
 
 @by_another

@@ -15,6 +15,7 @@ from keras_optlab.core import Declared
 from keras_optlab.core.errors import suggest
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import leaves
+from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import Optimizer, find_optimizer, make_adjustable
 
 
@@ -176,7 +177,7 @@ class RegularizerNumber:
         """Make the number a variable of the model."""
         news = make_adjustable(self.model, self.owner)
         if news:
-            self.model.test_function = None  # it computes the loss, too
+            retrace(self.model, "test")  # it computes the loss, too
         return news
 
     def end(self) -> bool:

@@ -25,6 +25,21 @@ class Callback(Serializable, keras.callbacks.Callback):
 
     Attributes:
         companions: The callbacks of this package in the running `fit`.
+
+    >>> class Announce(Callback):
+    ...     "Says that `fit` was ended by an exception."
+    ...     def on_train_interrupted(self):
+    ...         print("interrupted")
+    >>> class Broken(keras.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         raise RuntimeError
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x = keras.ops.ones((4, 1))
+    >>> model.fit(x, x, verbose=0, callbacks=[Announce(), Broken()])
+    Traceback (most recent call last):
+        ...
+    RuntimeError
     """
 
     companions: Sequence[Callback] = ()

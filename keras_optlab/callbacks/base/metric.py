@@ -40,6 +40,19 @@ class MetricCallback(StepCallback):
     Attributes:
         epoch: the running epoch, counted from 0.
         clock: returns the current time in seconds.
+
+    >>> class Alarm(MetricCallback):
+    ...     "Prints how long the loss has not fallen."
+    ...     def on_value(self, value):
+    ...         self.wait.update(value, self.now)
+    ...     def on_patience_end(self):
+    ...         print(self.wait_text())
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.0), "mse")
+    >>> alarm = Alarm("loss", 2, 0.0, "auto", every=None, patience_unit="epochs")
+    >>> x = keras.ops.ones((4, 1))
+    >>> history = model.fit(x, x, epochs=3, verbose=0, callbacks=[alarm])
+    loss has not improved for 2 epochs
     """
 
     clock = staticmethod(time.monotonic)

@@ -127,7 +127,7 @@ class OptimizerAccess:
 def named_optimizers(optimizer: Any) -> dict[str, Any]:
     """Return the optimizers of a `MultiOptimizer` by name, or one by the name `""`.
 
-    >>> parts_of(None)
+    >>> named_optimizers(None)
     {}
     """
     if optimizer is None:

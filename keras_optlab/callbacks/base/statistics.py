@@ -11,6 +11,7 @@ import keras
 
 from keras_optlab.callbacks.base.arguments import number, optional_steps
 from keras_optlab.callbacks.base.step import StepCallback
+from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
 
 
@@ -59,7 +60,7 @@ class StatisticsCallback(StepCallback):
             self._seen, _ = ours.recorder.statistics_since(0)
             self._seen_histograms, _ = ours.recorder.histograms_since(0)
         if self._request(self.statistics_every, self.histograms_every):
-            self.model.make_train_function(force=True)
+            retrace(self.model, "train")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Withdraw the request."""
@@ -111,7 +112,7 @@ def _without_old_records(
         isinstance(c, StatisticsCallback) for c in callbacks
     ):
         _recorded.discard(model)
-        model.train_function = None
+        retrace(model, "train")
     yield
 
 

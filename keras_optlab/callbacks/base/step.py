@@ -38,6 +38,19 @@ class StepCallback(OptimizerAccess, Callback):
 
     Attributes:
         step: steps trained, continuing the optimizer's count.
+
+    >>> class Printer(StepCallback):
+    ...     "Prints the names of the metrics."
+    ...     def on_steps(self, metrics):
+    ...         print(self.step, list(metrics))
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x = keras.ops.ones((4, 1))
+    >>> how = {"batch_size": 1, "verbose": 0}
+    >>> history = model.fit(x, x, callbacks=[Printer(every=2)], **how)
+    1 ['loss']
+    2 ['loss']
+    4 ['loss']
     """
 
     def __init__(self, every: int | None, optimizer: Any = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.commit import not_inlined
+from keras_optlab.engine.backend.commit import commit, not_inlined
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
 from keras_optlab.engine.backend.modules import default_graph, torch_module
@@ -21,7 +21,7 @@ from keras_optlab.engine.backend.repeatable import (
     twice_differentiable,
 )
 from keras_optlab.engine.backend.replicas import distributed
-from keras_optlab.engine.backend.variables import raw, read
+from keras_optlab.engine.backend.variables import Pairs, raw, read
 from keras_optlab.engine.model.rewind import record
 from keras_optlab.engine.model.second_pass import (
     Batch,
@@ -133,11 +133,16 @@ class _Step:
     def _gradients_at(self, ws: Tensors) -> Tensors:
         here = [ops.copy(read(v)) for v in self._variables]
         with self._again():
-            _assign(self._variables, ws)
+            commit(self._pairs(ws))
             try:
                 return self._gradients()
             finally:
-                _assign(self._variables, here)
+                commit(self._pairs(here))
+
+    def _pairs(self, values: Tensors) -> Pairs:
+        """Return the weights with these values in their types."""
+        rows = zip(self._variables, values, strict=True)
+        return [(v, ops.cast(x, v.dtype)) for v, x in rows]
 
     def _hessian_times(self, zs: Tensors) -> Tensors:
         on_torch = keras.backend.backend() == "torch"
@@ -196,11 +201,6 @@ def _no_second_derivative(model: Any, error: Exception) -> RuntimeError:
         f"{type(inner_optimizer(model.optimizer)).__name__} needs: {error} Use an "
         "optimizer without a Hessian, or another backend."
     )
-
-
-def _assign(variables: Sequence[Any], values: Tensors) -> None:
-    for variable, x in zip(variables, values, strict=True):
-        variable.assign(ops.cast(x, variable.dtype))
 
 
 def _no_grad() -> contextlib.AbstractContextManager[Any]:

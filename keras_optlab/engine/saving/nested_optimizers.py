@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_optlab.engine.backend.keras_adapter import (
     KerasAdapter,
+    inner_optimizer,
     own_variables,
     unbuilt_if_it_fails,
 )
@@ -70,7 +71,7 @@ def load_own_variables(optimizer: Any, store: Any) -> None:
 def build(optimizer: Any, variables: Any, given: Callable[..., None]) -> None:
     """Build the optimizer and restore pending state; undo a build that fails."""
     with unbuilt_if_it_fails(optimizer):
-        inside = getattr(optimizer, "inner_optimizer", None)
+        inside = inner_optimizer(optimizer)
         if isinstance(
             inside, KerasAdapter
         ):  # first: if it fails, no variable was created
@@ -89,7 +90,7 @@ def _names(optimizer: Any) -> list[str]:
 
 def _has_inner_optimizer_of_ours(optimizer: Any) -> bool:
     inside = getattr(optimizer, "optimizers", [])
-    several = [*inside, getattr(optimizer, "inner_optimizer", None)]
+    several = [*inside, inner_optimizer(optimizer)]
     return any(isinstance(x, KerasAdapter) for x in several)
 
 
