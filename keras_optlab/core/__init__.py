@@ -1,4 +1,4 @@
-"""The vocabulary every other room speaks: fields, slots, groups, errors, numerics."""
+"""What all other modules use: arguments, slots, groups, errors and formulas."""
 
 from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import Beta, Choice, Flag, Hyper, Option
@@ -10,19 +10,19 @@ from keras_optlab.core.slots import Slot
 from keras_optlab.core.values import Values
 
 __all__ = [
-    "Choice",
     "Beta",
+    "Choice",
     "Declared",
-    "FloatOrSchedule",
     "Flag",
+    "FloatOrSchedule",
     "Group",
     "Hyper",
+    "LearningRate",
+    "LearningRateLike",
     "Option",
     "Paper",
-    "LearningRateLike",
-    "Values",
     "Slot",
-    "LearningRate",
+    "Values",
     "layerwise_decay",
     "layerwise_decay",
 ]

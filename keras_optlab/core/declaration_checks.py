@@ -13,7 +13,6 @@ from keras_optlab.core.values import Values
 # Names that no argument or slot may have. A rule reads both as attributes of `Values`,
 # together with `count`, the number of the update.
 OF_VALUES = {name for name in vars(Values) if not name.startswith("_")} | {"count"}
-OF_KERAS = {"built"}  # attributes that Keras sets on an instance
 
 
 def check_field_names(
@@ -28,9 +27,9 @@ def check_field_names(
     Args:
         cls: The class.
         own: The names of the arguments that it declares.
-        inherited: The arguments of its bases, which it may declare again.
+        inherited: The names of its bases' arguments, which it may redeclare.
         bases: The classes whose attributes it must not hide.
-        reserved: Names that instances use.
+        reserved: Names that the engine uses on instances.
     """
     for name in own:
         if name in inherited:
@@ -49,7 +48,7 @@ def check_slots(cls: Any, fields: Mapping[str, Field]) -> None:
 
     Args:
         cls: The class.
-        fields: The arguments that a slot may name.
+        fields: The arguments that a slot may refer to.
     """
     for kind in ("slots", "shared"):
         slots = vars(cls).get(kind, ())

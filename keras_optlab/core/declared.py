@@ -93,7 +93,7 @@ class Declared:
             known = [k for k, p in parameters.items() if p.kind != p.KEYWORD_ONLY]
             raise TypeError(
                 f"{cls.__name__}: {error}. Received: {shown(args)}. "
-                f"By position, it takes {', '.join(known) or 'none'}; all others by name."
+                f"By position it takes {', '.join(known) or 'none'}; others by name."
             ) from None
         bound.apply_defaults()
         values = bound.arguments
@@ -107,7 +107,7 @@ class Declared:
         return field.default if values is None else getattr(values, field.name)
 
     def write_field(self, field: Field, value: Any) -> None:
-        """Change a number, if an optimizer or a callback has added a store; else raise."""
+        """Change a number if an optimizer or a callback stores it, else raise."""
         if self.scalars is None:
             raise AttributeError(
                 f"`{field.name}` is fixed unless an optimizer or a callback controls "

@@ -104,7 +104,7 @@ class HyperField(Field):
         return operator.index(value) if isinstance(value, int) else int(number)
 
     def holds(self, number: float) -> bool:
-        """Return whether a number is in range, also in the dtype of a step's scalars."""
+        """Return whether a number is in range, also in the dtype of a step."""
         if number not in self.interval:
             return False
         if self.integer:
@@ -237,7 +237,7 @@ def Hyper(
 def Beta(
     *, default: float, doc: str, within: str = "[0, 1)", kw_only: bool = False
 ) -> Any:
-    """Declare the coefficient β of a moving average; in a rule, `1 - h.beta` is exact."""
+    """Declare the coefficient β of a moving average; `1 - h.beta` is exact."""
     return BetaField(within, True, False, default=default, doc=doc, kw_only=kw_only)
 
 

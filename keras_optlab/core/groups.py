@@ -1,4 +1,4 @@
-"""Parameter groups: other hyperparameters for some of the weights."""
+"""Parameter groups: different hyperparameters for some of the weights."""
 
 from __future__ import annotations
 
@@ -30,27 +30,28 @@ FACTOR = Interval(">= 0")
 
 @keras.saving.register_keras_serializable(package="keras_optlab.core")
 class Group:
-    """Some of the weights, and what is different for them.
+    """A parameter group: some of the weights, with hyperparameters of their own.
 
     Args:
-        match: Which weights: a layer or a model, for all its weights; a variable; a
-            glob on the variable's path (`"embedding/*"`, `"*/bias"`); a list of these;
-            or a function from the variable to bool. A glob matches whole path
-            components anywhere in the path, or from its start if the glob begins with
-            `/`; the name of a layer matches all its weights. A nested model's name may
-            be missing in the paths of its weights, so pass the model itself.
+        match: Which weights: a layer or a model (all its weights); a variable; a glob
+            on the variable's path (`"embedding/*"`, `"*/bias"`); a list of these; or a
+            function from the variable to bool. A glob matches whole path components
+            anywhere in the path, or from its start if the glob begins with `/`. The
+            name of a layer matches all its weights. A nested model's name may be
+            missing in the paths of its weights, so pass the model itself.
         learning_rate: Factor on the optimizer's learning rate, >= 0.
-        frozen: If `True` the weights do not change at all, nor count in any norm.
+        frozen: If `True`, the weights are not updated, and their gradients count in no
+            norm.
         **hyperparameters: Values that replace the optimizer's own, such as
             `weight_decay=0.0` or `beta_1=0.95`; numbers or schedules.
 
-    A layer may be passed before it is built; its weights are looked up when the
-    optimizer is built. A configuration holds their paths instead, or of a layer that is
-    not built its name.
+    A layer may be passed before it is built: its weights are looked up when the
+    optimizer is built. A configuration contains the paths of the weights, or the name
+    of a layer that is not built.
 
     Raises:
-        TypeError: if `match` is of none of these kinds, another argument is of the
-            wrong kind, or no optimizer has such a hyperparameter.
+        TypeError: if an argument is of the wrong type, or no optimizer has a
+            hyperparameter of this name.
         ValueError: if a value is out of range.
 
     >>> Group("head", learning_rate=10.0).matches_path("model/head/kernel")
@@ -73,7 +74,7 @@ class Group:
         factor = as_number(learning_rate)
         if factor is None or in_step_precision(factor) not in FACTOR:
             raise (TypeError if factor is None else ValueError)(
-                "`learning_rate` of a Group is a number >= 0, a factor on the "
+                "`learning_rate` of a Group must be a number >= 0, a factor on the "
                 f"optimizer's. Received: learning_rate={shown(learning_rate)}"
             )
         if not isinstance(frozen, bool):
@@ -88,20 +89,20 @@ class Group:
             name: check_hyperparameter(name, value)
             for name, value in hyperparameters.items()
         }
-        self._paths: dict[int, str] = {}  # by the id of a weight, once known
-        self._found: dict[str, Any] | None = None  # which weights they were, if saved
-        self._restored = False
+        self._paths: dict[int, str] = {}  # by id of the weight, set by `find`
+        self._found: dict[str, Any] | None = None  # paths and positions, for the config
+        self.restored = False
 
     def matches(self, variable: Variable) -> bool:
-        """Say whether a variable belongs to the group."""
+        """Return whether a variable belongs to the group."""
         return self.finder()(variable, path_of(variable))
 
     def matches_path(self, path: str) -> bool:
-        """Say whether a path is found by one of the globs."""
+        """Return whether a path matches one of the globs."""
         return path_matches(path, [p for p in self._parts if isinstance(p, str)])
 
     def finder(self) -> Callable[[Variable, str], bool]:
-        """Return the function of a variable and its unique path that looks it up."""
+        """Return a function of a variable and its unique path: whether both match."""
         if not self._parts:
             return lambda variable, _: bool(self.match(variable))  # type: ignore[operator]
         ids = {id(v) for part in self._parts for v in weights_of(part)}
@@ -115,14 +116,14 @@ class Group:
         )
 
     def find(self, variables: Sequence[Variable]) -> list[bool]:
-        """Say of each weight of an optimizer whether it belongs to the group.
+        """Return for each weight of an optimizer whether it belongs to the group.
 
-        What the configuration of a group says is remembered.
+        The result is stored for `get_config`.
         """
         paths = unique_paths(variables)
         finds = self.finder()
         hits = [finds(v, path) for v, path in zip(variables, paths, strict=True)]
-        if self._restored and self._found is not None:
+        if self.restored and self._found is not None:
             hits = found_again(self._found, paths) or hits
         of_objects = any(not isinstance(part, str) for part in self._parts)
         if (of_objects or self._found) and any(hits):
@@ -133,14 +134,14 @@ class Group:
 
     @property
     def label(self) -> str | None:
-        """A short name, where `match` has one."""
+        """A short name: the glob, or the path or name of the object, if it is one."""
         if len(self._parts) != 1:
             return None
         (part,) = self._parts
         return part if isinstance(part, str) else getattr(part, "path", part.name)
 
     def copy(self) -> Group:
-        """Return a group that may be changed without this one."""
+        """Return a copy that can be changed independently."""
         new = copy.copy(self)
         new.hyperparameters = dict(self.hyperparameters)
         return new
@@ -158,7 +159,7 @@ class Group:
         arguments = keras.saving.deserialize_keras_object(config)
         found = arguments.pop("found", None)
         group = cls(**arguments)
-        group._found, group._restored = found, True
+        group._found, group.restored = found, True
         return group
 
     def __eq__(self, other: object) -> bool:
@@ -173,7 +174,7 @@ class Group:
         return f"Group({', '.join([self.match_in_words(), *words])})"
 
     def match_in_words(self) -> str:
-        """Return `match` for messages: objects by their names."""
+        """Return `match` as text for messages, with objects by name."""
         match: Any = self.match
         if isinstance(match, list | tuple):
             return shown_list([_in_words(part) for part in match])
@@ -183,7 +184,7 @@ class Group:
         return self.match, self.learning_rate, self.frozen, self.hyperparameters
 
     def _globs(self) -> Any:
-        """Return `match` with the paths of weights in place of objects."""
+        """Return `match` with objects replaced by the paths of their weights."""
         if all(isinstance(part, str) for part in self._parts):
             return self.match
         found: list[str] = []
@@ -199,7 +200,7 @@ class Group:
 
 
 def check_match(match: Any) -> tuple[Part, ...]:
-    """Return globs, layers and variables as a tuple, which is empty for a function."""
+    """Return globs, layers and variables as a tuple; an empty one for a function."""
     parts = match if isinstance(match, list | tuple) else [match]
     if parts and all(isinstance(p, str | keras.Layer | keras.Variable) for p in parts):
         return tuple(parts)
@@ -216,9 +217,9 @@ def check_match(match: Any) -> tuple[Part, ...]:
 
 
 def check_hyperparameter(name: str, value: Any) -> Any:
-    """Return a value unless no optimizer takes anything like it.
+    """Return a value, or raise if no optimizer has a hyperparameter of its kind.
 
-    Which names and which values are legal for an optimizer only that one knows.
+    The optimizer that receives the group checks the name and the range again.
     """
     fields = fields_named(name)
     if not fields:
@@ -239,14 +240,14 @@ def check_hyperparameter(name: str, value: Any) -> Any:
 
 
 def weights_of(part: Any) -> list[Variable]:
-    """Return all weights of a layer, or a variable alone; a glob has none."""
+    """Return all weights of a layer, or a variable, as a list; `[]` for a glob."""
     if isinstance(part, keras.Layer):
         return list(part.variables)
     return [part] if isinstance(part, keras.Variable) else []
 
 
 def check_groups(groups: Any) -> tuple[Group, ...]:
-    """Return groups as copies that no one else holds, or raise if one is no group."""
+    """Return copies of groups; raise if one is not a `Group`."""
     if groups is None:
         return ()
     found = _list(groups)
@@ -263,8 +264,8 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
     """Return for each variable the index of the first group it matches, or -1.
 
     Raises:
-        ValueError: if a group matches no variable. A group that was saved only warns:
-            its weights may have been frozen since.
+        ValueError: if a group matches no variable. For a group from a saved config this
+            is a warning, since its weights may have been frozen after saving.
     """
     placed = [-1] * len(variables)
     for i, group in enumerate(groups):
@@ -272,11 +273,11 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
         if variables and not any(hits):
             paths = "\n  ".join(unique_paths(variables))
             message = (
-                "A group matches no trainable weight (those of frozen layers are not "
-                f"seen by an optimizer). Received: match={group.match_in_words()}. "
+                "A group matches no trainable weight (an optimizer does not receive "
+                f"those of frozen layers). Received: match={group.match_in_words()}. "
                 f"The weights are:\n  {paths}"
             )
-            if not group._restored:
+            if not group.restored:
                 raise ValueError(message)
             warnings.warn(message, stacklevel=2)
         placed = [
@@ -286,13 +287,13 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
 
 
 def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | None:
-    """Return which weights a saved group is of, or `None` if they are not known.
+    """Return which weights belong to a saved group, or `None` if that is unknown.
 
-    A loaded model may have other paths than the one that was saved: layers that were
-    built by their parents are nested otherwise, and Keras numbers those of a subclassed
-    model anew. So weights are known by their places, if what stands there has the same
-    names apart from numbers; or else, where some have been frozen, by their paths, or
-    by the names of layer and weight.
+    Paths in a loaded model can differ from the saved ones: layers that were built by
+    their parents get other prefixes, and Keras renumbers layers of a subclassed model.
+    Weights are therefore matched by position, if their names agree apart from numbers.
+    Otherwise, as after freezing some layers, they are matched by path, or by the names
+    of layer and weight.
     """
     saved: list[str] = found["paths"]
     at: list[int] = found["at"]
@@ -306,7 +307,7 @@ def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | Non
 
 
 def leaves(layer: Any) -> Iterable[Any]:
-    """Return the layers that hold no others, in order."""
+    """Return the layers without inner layers, in order."""
     children = getattr(layer, "layers", None)
     if not children:
         return [layer]
@@ -314,7 +315,7 @@ def leaves(layer: Any) -> Iterable[Any]:
 
 
 def shown_list(words: list[str], most: int = 6) -> str:
-    """Return a list in words, with a count of those that are left out."""
+    """Return a list as text: the first `most` entries, and the number of the others."""
     more = [f"... {len(words) - most} more"] if len(words) > most else []
     return f"[{', '.join(words[:most] + more)}]"
 

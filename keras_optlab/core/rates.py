@@ -1,4 +1,4 @@
-"""Learning rates, and other values that a schedule may drive."""
+"""Learning rates: accepted types, validation and declaration."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LEGAL = Interval(">= 0")
 
 
 def check_rate(value: Any) -> Any:
-    """Return a float, or a schedule or callable as it is.
+    """Validate a learning rate; return a float, or the same schedule or callable.
 
-    A callable is not called: what it returns may depend on what is made later.
+    A callable is not called, since it may use objects that are created later.
     """
     number = as_number(value)
     if number is not None:
@@ -45,10 +45,10 @@ def check_rate(value: Any) -> Any:
 
 
 def takes_step(rate: Any) -> bool:
-    """Whether a callable rate wants the step; raise if it wants more than that."""
+    """Return whether a callable takes the step; raise if it needs more arguments."""
     try:
         parameters = inspect.signature(rate).parameters.values()
-    except ValueError:  # of what is written in C
+    except ValueError:  # a function written in C
         raise TypeError(
             "a callable learning rate must have a signature. "
             f"Received: learning_rate={shown(rate)}. Wrap it in a lambda."
@@ -68,7 +68,7 @@ def takes_step(rate: Any) -> bool:
 
 
 class LearningRateField(Field):
-    """The learning rate, which Keras keeps."""
+    """The learning rate, which Keras' base class stores."""
 
     adjustable = True
     integer = False
@@ -76,7 +76,7 @@ class LearningRateField(Field):
     interval = LEGAL
 
     def validate(self, value: Any) -> Any:
-        """Return a float, or a schedule or callable as it is."""
+        """Return a float, or the same schedule or callable."""
         try:
             return check_rate(value)
         except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Every optimizer by name. A class enters by being defined."""
+"""Registry of all optimizers by name. Defining a class registers it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_optlab.core.paper import Paper
 from keras_optlab.core.slots import Weight
 from keras_optlab.core.values import Values
 
-MATRIX = (256, 64)  # whose state is counted
+MATRIX = (256, 64)  # the weight for which `info` counts the state
 
 _classes: dict[str, type] = {}
 _wrappers: dict[str, type] = {}
@@ -20,13 +20,13 @@ _wrappers: dict[str, type] = {}
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """What `info` tells of one argument.
+    """One argument of an optimizer, in the result of `info`.
 
     Attributes:
-        default: The value if left out.
+        default: Default value.
         domain: Legal values, such as `"[0, 1)"`.
         doc: Meaning and symbol.
-        adjustable: Whether it may change, or follow a schedule, while training runs.
+        adjustable: Whether it can change, or follow a schedule, during training.
     """
 
     default: Any
@@ -37,22 +37,22 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class OptimizerInfo:
-    """What is known about an optimizer before it is made.
+    """Description of an optimizer class, returned by `info`.
 
     Attributes:
         name: The name that `create` takes.
         cls: The class.
-        summary: First line of its documentation.
+        summary: First line of its docstring.
         paper: Where it was published.
-        bytes_per_parameter: Optimizer state for each weight of a float32 matrix of 256
-            by 64 with the default arguments; of a wrapper, what it adds.
+        bytes_per_parameter: Bytes of state for each entry of a float32 matrix of 256 by
+            64, with the default arguments. For a wrapper, only its own slots count.
         family: What kind of algorithm it is, such as `"adaptive"`.
-        elementwise: Whether each entry of a weight is updated from its own gradient
-            alone.
-        learning_rate_free: Whether the step size is found while training, and the
-            learning rate is a factor on it.
-        hyperparameters: The arguments of its own, by name.
-        keras_twin: Name of the class in `keras.optimizers` with the same numbers.
+        elementwise: Whether the update of an entry of a weight depends on no other
+            entry.
+        learning_rate_free: Whether the rule estimates its step size, and the learning
+            rate is a factor on it.
+        hyperparameters: The arguments that the class itself declares, by name.
+        keras_twin: Name of the class in `keras.optimizers` with the same updates.
     """
 
     name: str
@@ -68,10 +68,11 @@ class OptimizerInfo:
 
 
 def register(cls: type) -> str:
-    """Enter a class under its lower-case name and return that name.
+    """Register a class under its lower-case name, and return this name.
 
-    A name that another package holds stays with it; the newcomer is entered as
-    `"package.name"`. Defining a class again, as notebooks do, replaces it.
+    If a class of another package has the name, the new one is registered as
+    `"package.name"`. A class that is defined again, as in notebooks, replaces the old
+    one.
     """
     name = cls.__name__.lower()
     holder = _classes.get(name)
@@ -82,14 +83,14 @@ def register(cls: type) -> str:
 
 
 def register_wrapper(cls: type) -> None:
-    """Enter a class that makes optimizers of others, under its lower-case name."""
+    """Register a subclass of `Wrapper` under its lower-case name."""
     _wrappers[cls.__name__.lower()] = cls
 
 
 def wrappers(pattern: str = "*") -> list[str]:
-    """Return the sorted names of all that is wrapped around an optimizer.
+    """Return the sorted names of all wrappers (EMA, SAM, ...) that match a glob.
 
-    `create` and `info` know these names too.
+    `create` and `info` take these names too.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.wrappers("look*")
@@ -101,7 +102,7 @@ def wrappers(pattern: str = "*") -> list[str]:
 
 
 def twin_of(keras_class: str) -> type | None:
-    """Return our class that has the numbers of one in `keras.optimizers`."""
+    """Return the class with the updates of one in `keras.optimizers`, or `None`."""
     twins = (
         c for c in _classes.values() if getattr(c, "keras_twin", None) == keras_class
     )
@@ -119,14 +120,14 @@ def names(pattern: str = "*") -> list[str]:
 
 
 def check_pattern(pattern: Any) -> str:
-    """Return a glob, or raise if it is none."""
+    """Return a glob, or raise if it is not a string."""
     if not isinstance(pattern, str):
         raise TypeError(f"expected a glob. Received: pattern={shown(pattern)}")
     return pattern
 
 
 def find(name: str) -> type:
-    """Return the class of a name, or raise with the nearest name."""
+    """Return the class with a name, or raise and suggest the nearest name."""
     known = _classes | _wrappers
     if not isinstance(name, str):
         raise TypeError(f"expected an optimizer's name. Received: name={shown(name)}")
@@ -138,7 +139,7 @@ def find(name: str) -> type:
 
 
 def known_fields() -> set[str]:
-    """Return the hyperparameters that weights of a group may have of their own."""
+    """Return the names of all hyperparameters that a group can set."""
     return {
         k
         for cls in (_classes | _wrappers).values()
@@ -148,22 +149,23 @@ def known_fields() -> set[str]:
 
 
 def fields_named(name: str) -> list[Any]:
-    """Return all declarations of one name, of whatever optimizer."""
+    """Return the declarations of a hyperparameter in all optimizers."""
     classes: Any = (_classes | _wrappers).values()
     found = {id(f): f for cls in classes if (f := cls.fields.get(name)) is not None}
     return list(found.values())
 
 
 def create(name: str, **kwargs: Any) -> Any:
-    """Make an optimizer by name.
+    """Create an optimizer by name.
 
     Args:
-        name: One of `names()` or `wrappers()`, in any case.
+        name: One of `names()` or `wrappers()`, in upper or lower case.
         **kwargs: The arguments of its class.
 
     Raises:
-        TypeError: if the name is no word, or an argument is of the wrong kind.
-        ValueError: if no optimizer has the name; the message names the nearest.
+        TypeError: if the name is not a string, or an argument is of the wrong type.
+        ValueError: if no optimizer has the name, with the nearest name in the message,
+            or if an argument is out of range.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.create("sgd", momentum=0.9)
@@ -177,7 +179,7 @@ def create(name: str, **kwargs: Any) -> Any:
 
 
 def info(name: str) -> OptimizerInfo:
-    """Return what is known about an optimizer.
+    """Return a description of an optimizer class.
 
     >>> from keras_optlab import optimizers
     >>> adam = optimizers.info("adam")

@@ -1,4 +1,4 @@
-"""What a rule remembers about each tensor between two steps."""
+"""`Slot`: a state variable of a rule or a transform, such as a first moment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ SHAPES = "weight", "scalar"
 
 @dataclass(frozen=True)
 class Weight:
-    """What the shape of a slot may depend on.
+    """The weight for which the shape of a slot is computed.
 
     Args:
         shape: The weight's shape.
@@ -24,39 +24,39 @@ class Weight:
 
 
 def rows(weight: Weight) -> Shape | None:
-    """Shape of what is kept for each row of a matrix; nothing for vectors."""
+    """Return the shape of one number per row; `None` for vectors and scalars."""
     return weight.shape[:-1] if len(weight.shape) > 1 else None
 
 
 def columns(weight: Weight) -> Shape | None:
-    """Shape of what is kept for each column of a matrix; nothing for vectors."""
+    """Return the shape of one number per column; `None` for vectors and scalars."""
     shape = weight.shape
     return (*shape[:-2], shape[-1]) if len(shape) > 1 else None
 
 
 def unfactored(weight: Weight) -> Shape | None:
-    """Shape of what is kept whole because it has no rows and columns."""
+    """Return the shape of a vector or scalar; `None` for matrices."""
     return weight.shape if len(weight.shape) < 2 else None
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One remembered value, declared by an algorithm or a transform.
+    """A declared state variable of a rule or a transform.
 
     Args:
-        name: What the rule calls it; `s.name` in `update`.
-        init: The value it starts from: a number, the name of a hyperparameter that
-            holds the number, or `"weight"` for a copy of the weight.
+        name: Name of the slot; `update` reads it as `s.name`.
+        init: Initial value: a number, the name of a hyperparameter with the number, or
+            `"weight"` for a copy of the weight.
         shape: `"weight"` for the weight's own shape, `"scalar"` for one number, or a
-            function from a `Weight` to the slot's shape, or to `None` where such a
-            weight has no such slot.
-        when: Name of the hyperparameter that switches the slot on; the slot exists
-            only if its value at construction is true. `None` is always.
-        constant: Whether it keeps what it starts from, which the engine then does not
-            write again.
-        stored_last: In stock Keras' positional checkpoints the slots of one weight lie
-            side by side; `True` says that this one is stored after all of those
-            instead, as Keras does for slots that it creates by a call of their own.
+            function from a `Weight` to the slot's shape, or to `None` if this weight
+            has no such slot.
+        when: Name of a hyperparameter that switches the slot on: the slot exists only
+            if the value at construction is not 0, `None` or `False`. By default, the
+            slot always exists.
+        constant: Whether the slot keeps its initial value; steps do not write it.
+        stored_last: Position in checkpoints of stock Keras, which store by position:
+            `False` if the slots of each weight are stored side by side; `True` if this
+            slot is stored after all of those, as one that Keras creates separately.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Slot:
         return self.when is None or bool(getattr(values, self.when))
 
     def shape_for(self, weight: Weight) -> Shape | None:
-        """Return its shape for a weight; `None` is no slot."""
+        """Return the slot's shape for a weight, or `None` if it has no such slot."""
         if not self.is_on(weight.values):
             return None
         if callable(self.shape):
@@ -79,7 +79,7 @@ class Slot:
         return weight.shape if self.shape == "weight" else ()
 
     def start(self, values: Any) -> float:
-        """Return the number the slot starts from; 0 for what becomes a weight."""
+        """Return the initial number; 0 if a copy of the weight replaces it later."""
         if self.init == "weight":
             return 0.0
         return getattr(values, self.init) if isinstance(self.init, str) else self.init

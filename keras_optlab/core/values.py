@@ -1,4 +1,4 @@
-"""Named values that travel together: a rule's hyperparameters, a tensor's slots."""
+"""`Values`: a record of named values, such as a weight's slots."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from keras_optlab.core.numerics import BetaTensor
 
 
 class Values:
-    """An immutable set of named values, read as attributes.
+    """An immutable record of named values, read as attributes.
 
     >>> s = Values(m=1.0, v=2.0)
     >>> s.next(m=3.0)
@@ -25,7 +25,7 @@ class Values:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(
-            f"A record does not change; use `.next({name}=...)`. "
+            f"`Values` cannot be changed; use `.next({name}=...)`. "
             f"Received: {name}={value!r}"
         )
 
@@ -39,17 +39,17 @@ class Values:
         return name in vars(self)
 
     def next(self, **values: Any) -> "Values":
-        """Return the record with some of its values replaced."""
+        """Return a copy with some values replaced."""
         for name in values:
             getattr(self, name)
         return self.extend(**values)
 
     def extend(self, **values: Any) -> "Values":
-        """Return the record with values replaced or added."""
+        """Return a copy with values replaced or added."""
         return Values(**(vars(self) | values))
 
     def cast(self, dtype: str) -> "Values":
-        """Return the record with its floats and decay factors in another type."""
+        """Return a copy with floating-point tensors and betas in another dtype."""
 
         def cast(x: Any) -> Any:
             if isinstance(x, BetaTensor):

@@ -1,4 +1,4 @@
-"""The engine: the only room that knows Keras' optimizer internals or a backend."""
+"""The engine: makes update rules Keras optimizers, on every backend."""
 
 from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
@@ -27,17 +27,17 @@ __all__ = [
     "Histograms",
     "LayerStatistics",
     "Optimizer",
-    "Wrapper",
     "Statistics",
+    "Wrapper",
     "around_fit",
-    "optimizer_of",
     "find_optimizer",
     "make_adjustable",
+    "optimizer_of",
     "strict_loading",
 ]
 
-# Not when an optimizer is made that needs it: in `model.compile(SAM(...))` Python looks
-# the method up before it makes the optimizer.
+# The constructor of an optimizer would be too late for these hooks: in
+# `model.compile(SAM(...))` Python looks up `compile` before it calls the constructor.
 on_compile(install)
 around_fit(around_fit_of)
 around_train_on_batch(training)

@@ -1,7 +1,7 @@
-"""`BuiltOptimizer`: what the rooms below may ask of an optimizer.
+"""`BuiltOptimizer`: the interface of an optimizer for the modules that it uses.
 
-`Optimizer` is on the top floor of the engine and uses all others. They know it by these
-names only, and import nothing from above.
+`Optimizer` imports most modules of the engine. They must not import it, and use only
+the names in this interface.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class RuleContract(Protocol):
-    """What an algorithm declares and implements; see `Rule`."""
+    """Interface of an algorithm; see `Rule`."""
 
     registry_name: Any
     slots: Any
@@ -74,25 +74,25 @@ class RuleContract(Protocol):
 
 
 class BuiltOptimizer(RuleContract, Protocol):
-    """An optimizer as the rooms below see it.
+    """An optimizer, as the engine's other modules use it.
 
     Attributes:
         fields: The declared arguments, by name.
-        scalars: The values of those that Keras does not keep.
-        rate: The learning rate, which Keras keeps.
+        scalars: Store of the arguments that Keras does not store.
+        rate: Store of the learning rate.
         updates: Variable; the number of updates applied.
-        plan: What was worked out for its weights in `build`.
+        plan: Its weights with groups, slots and buckets, made in `build`.
         window: Counters of gradient accumulation.
         skips: Counters of skipped steps.
         skip_watch: Warns of skipped steps.
         recorder: Statistics for callbacks.
-        moves: The compiled moves between training and evaluation weights.
-        models: The models that it was compiled into.
+        moves: Compiled functions that switch training and evaluation weights.
+        models: The models that it is compiled into or attached to.
         pending_state: State that was loaded before `build`.
         times_loaded: How often state was loaded.
         at_evaluation_weights: Whether the models have the evaluation weights now.
-        exclude: A call of `exclude_from_weight_decay` to repeat on a copy.
-        update_is_checked: Whether `update` has returned what it should once.
+        exclude: The call of `exclude_from_weight_decay`, to repeat on a wrapper.
+        update_is_checked: Whether the results of `update` have been checked once.
         warned_of_end: Whether `fit` has warned that a schedule ends early.
     """
 

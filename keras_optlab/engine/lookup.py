@@ -1,4 +1,4 @@
-"""Finding an optimizer of ours in what a model was compiled with."""
+"""Access to the optimizer of a compiled model, if it is one of this package."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from keras_optlab.engine.optimizer import Optimizer
 
 
 def find_optimizer(optimizer: Any) -> Optimizer | None:
-    """Return our optimizer, also from inside a `LossScaleOptimizer`, or `None`."""
+    """Return this package's optimizer, also in a `LossScaleOptimizer`, or `None`."""
     optimizer = inner_optimizer(optimizer)
     return optimizer if isinstance(optimizer, Optimizer) else None
 
 
 def optimizer_of(model_or_optimizer: Any, who: str) -> Optimizer:
-    """Return our optimizer of a compiled model, or raise what `who` needs.
+    """Return this package's optimizer of a model; if it has none, raise for `who`.
 
     Raises:
         TypeError: if the optimizer is not one of keras_optlab.
@@ -26,7 +26,7 @@ def optimizer_of(model_or_optimizer: Any, who: str) -> Optimizer:
         name = type(optimizer).__name__
         raise TypeError(
             f"{who} needs an optimizer of keras_optlab. Received: {optimizer!r}. "
-            f"Compile the model with one, such as keras_optlab.optimizers.{name}, "
-            "if it exists there; see keras_optlab.optimizers.names()."
+            f"Compile the model with one, such as keras_optlab.optimizers.{name} if it "
+            "exists. keras_optlab.optimizers.names() lists all."
         )
     return engine

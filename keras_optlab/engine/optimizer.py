@@ -157,7 +157,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         self.skip_watch = SkipWatch(self)
         self.warned_of_end = False
         self.recorder = Recorder()
-        self.pending_state = None  # read before there were weights
+        self.pending_state = None  # state loaded before `build`
         self.times_loaded = 0
         self.at_evaluation_weights = False
         self.models = weakref.WeakSet()
@@ -167,10 +167,10 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         self.exclude = None
 
     def __dir__(self) -> Iterable[str]:
-        """Return the names that are for users, and those of a class outside."""
+        """Return the names meant for users, and those that subclasses add."""
         return [name for name in super().__dir__() if is_public(name, Optimizer)]
 
-    # One step, as Keras asks for it.
+    # Methods that Keras calls.
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the state for these weights."""
@@ -217,7 +217,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
 
     @contextlib.contextmanager
     def second_pass_done(self) -> Iterator[None]:
-        """Let `apply` step by gradients that a second pass has seen."""
+        """Allow `apply` in this context, as the second pass has run."""
         self._second_pass_done = True
         try:
             yield
@@ -225,14 +225,14 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             self._second_pass_done = False
 
     def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]:
-        """Return what the engine keeps for these weights."""
+        """Return the `Parameter`s of these weights."""
         return [self.plan.parameters[i] for i in self.indices_of(weights)]
 
     def is_complete(self, count: Tensor) -> Tensor:
         """Return whether a micro-batch is the last before an update.
 
         Args:
-            count: The number of good ones since the last update, with this one.
+            count: Number of good micro-batches since the last update, with this one.
         """
         del count
         received = read(self.window.received) + 1
@@ -250,26 +250,26 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
 
     @property
     def transform_scalars(self) -> list[HyperparameterStore]:
-        """The values of the arguments of each transform."""
+        """The store of each transform's arguments."""
         return [x.scalars for x in self.transforms if x.scalars is not None]
 
-    # What callbacks ask for.
+    # Methods for callbacks.
 
     def collect_statistics(
         self, every: int | None, histograms_every: int | None = None, who: str = ""
     ) -> bool:
-        """Let the step record norms at its first and then at every so many updates.
+        """Request that the step records norms, at the first and every n-th update.
 
-        The step must be traced after the call. A callback asks in `on_train_begin` and,
-        if the answer is `True`, makes Keras build its train function anew.
+        A callback calls this in `on_train_begin`. If it returns `True`, the callback
+        makes Keras rebuild its train function, so that the step is retraced.
 
         Args:
-            every: Updates between two records, >= 1; `None` is never.
+            every: Updates between two records, >= 1; `None` for none.
             histograms_every: The same for histograms of all entries.
-            who: Whose request it is; a later one of the same name replaces it.
+            who: Name of the caller; its next request replaces this one.
 
         Returns:
-            Whether the step has to be traced anew.
+            Whether the step must be retraced.
 
         Raises:
             ValueError: if a number is not an integer >= 1.
@@ -285,30 +285,30 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         return self.recorder.histograms()
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """End training: write the average."""
+        """Write the moving average of `use_ema` into the weights, after training."""
         if concrete(self.updates) is None or not self.built:
-            return  # a failed step took the state with it, or another one has trained
+            return  # a failed step lost the state, or another optimizer has trained
         super().finalize_variable_values(var_list)
         if self.use_ema:
             copy_buffers(var_list)
 
-    # Keeping and restoring.
+    # Saving and loading.
 
     def exclude_from_weight_decay(
         self,
         var_list: Sequence[Variable] | None = None,
         var_names: Sequence[str] | None = None,
     ) -> None:
-        """Leave weights out of decay and penalties; call before `build`.
+        """Exclude weights from weight decay and penalties; call before `build`.
 
         Args:
-            var_list: Variables to leave out.
-            var_names: Regular expressions to look for in the variables' names.
+            var_list: Variables to exclude.
+            var_names: Regular expressions to search in the names of variables.
 
         Raises:
-            TypeError: if one is neither.
+            TypeError: if an argument is of the wrong type.
             ValueError: if the optimizer has been built, or a regular expression is
-                none.
+                invalid.
         """
         if self.built:
             raise ValueError(
@@ -317,7 +317,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             )
         variables, names = check_exclusion(var_list, var_names)
         super().exclude_from_weight_decay(var_list=variables, var_names=names or None)
-        self.exclude = functools.partial(  # for what is made of this one
+        self.exclude = functools.partial(  # for a wrapper around this optimizer
             Optimizer.exclude_from_weight_decay, var_list=variables, var_names=names
         )
 
@@ -334,11 +334,11 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         checkpoint.save(self, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """Read the state, as far as it fits; warn of the rest.
+        """Load the state as far as it fits; warn of the rest.
 
-        The state of an optimizer that was not built brings this one to its beginning,
-        and so does that of another rule. Before `build` the state waits for it, and is
-        saved again as it came.
+        If the saved optimizer had not been built, or has another rule, this one is
+        reset. If this one is not built, the state waits for `build`. If it is saved
+        before, the loaded state is saved unchanged.
 
         Raises:
             ValueError: within `strict_loading`, if not all of it fits.
@@ -346,11 +346,11 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         checkpoint.load(self, store)
 
     def values_of(self, group: int) -> Values:
-        """Return the arguments, as constructed, that weights of a group have."""
+        """Return the arguments, as constructed, for the weights of a group."""
         own = self.groups[group].hyperparameters if group >= 0 else {}
         return self._values.extend(**own)
 
-    # Small things the above is made of.
+    # Helpers.
 
     def _check_accumulation(self) -> None:
         owner = next(c for c in type(self).__mro__ if "second_pass" in vars(c))

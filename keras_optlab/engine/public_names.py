@@ -1,4 +1,4 @@
-"""Which names of an optimizer `dir` and completion show."""
+"""The names of an optimizer that `dir` and completion show."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import keras
 
 from keras_optlab.engine.contract import BuiltOptimizer
 
-# What users ask an optimizer for. All else of its bases is for the engine, and for
-# those who write a rule.
+# Names for users. Other names in the bases of an optimizer are for the engine and for
+# authors of rules.
 PUBLIC = {
     "adjust",
     "attach",
@@ -26,11 +26,11 @@ PUBLIC = {
 
 
 def is_public(name: str, base: type) -> bool:
-    """Return whether a name is for users: an argument, Keras', or a class' own.
+    """Return whether `dir` shows a name: an argument, or one of Keras or a subclass.
 
     Args:
         name: The name.
-        base: `Optimizer`, whose other names are for the engine.
+        base: `Optimizer`; its other names are for the engine.
     """
     return name not in _internal(base)
 

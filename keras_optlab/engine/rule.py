@@ -1,4 +1,4 @@
-"""`Rule`: what an algorithm declares and implements; pure functions of tensors."""
+"""`Rule`: the interface of an algorithm, pure functions of tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOOKS = {
 
 
 class Rule:
-    """The part of an `Optimizer` that its algorithm determines."""
+    """The part of an `Optimizer` that each algorithm declares and implements itself."""
 
     slots: ClassVar[tuple[Slot, ...]] = ()
     shared: ClassVar[tuple[Slot, ...]] = ()
@@ -42,17 +42,17 @@ class Rule:
             setattr(cls, flag, getattr(cls, hook) is not getattr(Rule, hook))
 
     def prepare(self, h: Values, t: Tensor, z: Values) -> tuple[Values, Values]:
-        """Derive, once a step, the scalars that all tensors share.
+        """Compute, once per update and group, the scalars that all weights share.
 
         Args:
-            h: The hyperparameters, as scalar tensors or `BetaTensor`s; and `count`, the
-                number of this update as an integer, for what happens every so many
-                updates: as a float it would not be exact beyond 2**24.
+            h: The hyperparameters, as scalar tensors or `BetaTensor`s, and `count`, the
+                number of this update as an integer. Use `count` for actions every n
+                updates, since float32 cannot count beyond 2**24.
             t: The number of this update, counted from 1, as a float.
             z: The `shared` state.
 
         Returns:
-            `h`, extended by what `update` wants to read from it, and the next `z`.
+            `h` with values added for `update`, by `h.extend(...)`, and the next `z`.
         """
         del t
         return h, z
@@ -60,10 +60,10 @@ class Rule:
     def local_sums(
         self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
     ) -> Values:
-        """Return what of one weight counts in sums over all weights. Pure.
+        """Return one weight's terms of sums over all weights. Pure.
 
-        A rule implements this together with `use_sums`, if its scalars follow from all
-        weights: distances, inner products. Arguments are those of `update`.
+        A rule implements this and `use_sums` if its scalars depend on all weights, as
+        norms and inner products do. Arguments are those of `update`.
         """
         del w, g, s, h, t
         return Values()
@@ -71,32 +71,32 @@ class Rule:
     def use_sums(
         self, h: Values, t: Tensor, z: Values, sums: Values
     ) -> tuple[Values, Values]:
-        """Derive, as `prepare` does, the scalars that need `sums` of what was measured.
+        """Compute, after `prepare`, the scalars that depend on sums over all weights.
 
         Args:
             h: The hyperparameters, as `prepare` returned them.
             t: The number of this update, counted from 1.
             z: The `shared` state, as `prepare` returned it.
-            sums: What `local_sums` returned, each added up over all weights.
+            sums: The values of `local_sums`, each summed over all weights.
         """
         del t, sums
         return h, z
 
     @functools.cached_property
     def constant_slots(self) -> set[str]:
-        """The names of slots that no step writes."""
+        """The names of the slots that steps do not write."""
         return {slot.name for slot in self.slots if slot.constant}
 
     def update(
         self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
     ) -> tuple[Tensor, Values]:
-        """Return what to add to one weight, and its next slots. Pure.
+        """Return the step, which is added to the weight, and the next slots. Pure.
 
         Args:
-            w: The weight, after decoupled decay.
-            g: Its gradient, of the same shape and type.
+            w: The weight, after decoupled weight decay.
+            g: Its gradient, of the same shape and dtype.
             s: Its slots.
-            h: The hyperparameters, as `prepare` returned them, in the type of `w`.
+            h: The hyperparameters, as `prepare` returned them, in the dtype of `w`.
             t: The number of this update, counted from 1.
         """
         raise NotImplementedError(
@@ -104,21 +104,21 @@ class Rule:
         )
 
     def is_too_large(self, shape: tuple[int, ...], values: Values) -> bool:
-        """Return whether a weight gets less than the rule gives to smaller ones.
+        """Return whether a weight exceeds `max_size`, and gets a simpler update.
 
-        Users are told once. A rule with matrices of a limited size implements it.
+        `build` warns of such weights. A rule with `max_size` implements it.
 
         Args:
             shape: The weight's shape.
-            values: The arguments that it has.
+            values: The arguments that apply to the weight.
         """
         del shape, values
         return False
 
     def after_step(self, w: Tensor, s: Values, h: Values, t: Tensor) -> Values:
-        """Return the slots, given what the weight has become in the end. Pure.
+        """Return the next slots, given the updated weight. Pure.
 
-        A rule implements it to remember weights, such as their average.
+        A rule implements it to store weights, such as their average.
         """
         raise NotImplementedError
 
@@ -131,25 +131,25 @@ class Rule:
         h: Values,
         t: Tensor,
     ) -> tuple[list[Tensor], list[Values]]:
-        """Return the gradients to step by, and all slots, after another look. Pure.
+        """Return the gradients for `update`, and all slots, after a second pass. Pure.
 
-        A rule that implements it trains in a compiled model only.
+        A rule that implements it can train only in a compiled model.
 
         Args:
-            batch: What may be asked about the loss of the present batch.
+            batch: Functions for derivatives of the current batch's loss.
             ws: All weights that have a gradient.
             gs: Their gradients.
-            s: Their slots; `update` sees those that are returned.
-            h: The hyperparameters that are not of a group.
+            s: Their slots; `update` receives those that are returned.
+            h: The hyperparameters, without those of groups.
             t: The number of this update, counted from 1.
         """
         raise NotImplementedError
 
     def to_evaluation(self, w: Tensor, s: Values, h: Values) -> tuple[Tensor, Values]:
-        """Return the weight to evaluate, and its slots while it takes the place. Pure.
+        """Return the evaluation weight for a training weight, and the slots. Pure.
 
-        A rule implements this together with `to_training`, if it trains at one point
-        and is meant to be used at another.
+        A rule implements this and `to_training` if its evaluation weights differ from
+        its training weights. A slot stores the set that the model does not have.
         """
         raise NotImplementedError
 
@@ -159,14 +159,14 @@ class Rule:
 
     @property
     def rests_without_gradient(self) -> bool:
-        """Whether an entry whose gradient is 0 keeps its weight and state.
+        """Whether a gradient of 0 leaves an entry of the weight and slots unchanged.
 
-        A rule that says so is spared the rows that a sparse gradient does not touch.
+        If so, rows that a sparse gradient does not touch are not computed.
         """
         return False
 
     @functools.cached_property
     def other_set(self) -> set[str]:
-        """The names of slots that hold the weights which the model does not have."""
+        """Names of the slots with the set of weights that the model does not hold."""
         owner = next(c for c in type(self).__mro__ if "to_evaluation" in vars(c))
         return {s.name for s in owner.slots if s.init == "weight"}  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`Wrapper`: an algorithm that changes another one's steps, whatever that is."""
+"""`Wrapper`: base of optimizers around another one, such as EMA, Lookahead, SAM."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from keras_optlab.engine.hyperparameters.documentation import with_shared_argume
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.rule import HOOKS
 
-# what it comes before in the classes made of it, whose methods `super()` reaches
+# The classes that `_around` makes derive from the wrapper and then from the inner
+# optimizer's class, so that `super()` in a wrapper reaches the inner optimizer.
 Base = Optimizer if TYPE_CHECKING else object
 
 OPTIMIZER = inspect.Parameter("optimizer", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -31,25 +32,48 @@ GROUPS = Optimizer.fields["groups"]
 
 
 class Wrapper(Base):
-    """Base of what is made of another optimizer, and is one with all that those can.
+    """Base of wrappers: optimizers that extend the rule of another optimizer.
 
-    A subclass declares its own arguments, slots and shared state, and implements
-    `update`, or any other method of a rule, in terms of `super()`'s: that of the
-    optimizer that is wrapped. What the engine does for that one it does for this.
-    Names of arguments and state have to differ from those of all optimizers.
+    A subclass declares arguments, slots and shared state, and implements `update` or
+    other methods of a rule, as listed in the help of `Optimizer`. There
+    `super().update(...)` runs the inner optimizer's rule. Defining the class registers
+    it, as for an `Optimizer`.
+
+    A wrapper around Adam is an optimizer with the arguments and state of both, and an
+    instance of Adam's class too. Groups, schedules, clipping, saving and statistics
+    work as for Adam. Names of arguments and slots must differ from the inner
+    optimizer's.
 
     Args:
-        optimizer: One of ours that has not trained yet, wrapped or not; it is not used
-            any more.
-        *args: The subclass' own arguments, in the order of its declaration.
-        groups: `Group`s of weights. They may set what the wrapper takes and what the
-            optimizer takes, which must have no groups of its own then.
+        optimizer: The inner optimizer: any keras_optlab optimizer, also a wrapper, that
+            has not been built. Its arguments are copied; it is not used afterwards.
+        *args: The subclass' own arguments, in the order of their declaration.
+        groups: `Group`s of weights. They can set arguments of the wrapper and of the
+            inner optimizer, which must then have no groups of its own.
         **kwargs: The subclass' own arguments, by name.
 
     Raises:
-        TypeError: if `optimizer` is none of ours, or an argument is unknown, given
-            twice or one too many.
-        ValueError: if it has been built, or is wrapped in the same way already.
+        TypeError: if `optimizer` is not a keras_optlab optimizer; if an argument is
+            unknown, passed twice or one too many; when a class is defined, for a
+            declaration that the engine cannot use.
+        ValueError: if `optimizer` has been built, contains the same wrapper, or cannot
+            be combined with this one.
+
+    >>> from keras_optlab import optimizers
+    >>> from keras_optlab.core import Beta
+    >>> class Smoothed(Wrapper, family="averaging"):
+    ...     "Smoothed: the moving average of another optimizer's steps."
+    ...     smoothing: float = Beta(default=0.9, doc="coefficient of the average")
+    ...     slots = (Slot("mean_step"),)
+    ...     def update(self, w, g, s, h, t):
+    ...         step, s = super().update(w, g, s, h, t)
+    ...         mean = h.smoothing * s.mean_step + (1 - h.smoothing) * step
+    ...         return mean, s.next(mean_step=mean)
+    >>> optimizer = Smoothed(optimizers.SGD(0.1), smoothing=0.5)
+    >>> w = keras.Variable([1.0, 1.0])
+    >>> optimizer.apply([keras.ops.convert_to_tensor([2.0, -4.0])], [w])
+    >>> w.numpy()
+    array([0.9, 1.2], dtype=float32)
     """
 
     slots: ClassVar[tuple[Slot, ...]] = ()
@@ -81,7 +105,7 @@ class Wrapper(Base):
                 setattr(cls, flag, hasattr(cls, hook))
 
     def __new__(cls, optimizer: Any = None, *args: Any, **kwargs: Any) -> Self:
-        """Make an object of a class derived from both."""
+        """Create an instance of the class made for this wrapper and inner optimizer."""
         cls.wrapper.check(optimizer, **cls._named(args, kwargs))
         made = _around(cls.wrapper, type(optimizer))  # pyright: ignore[reportArgumentType]
         return super().__new__(made)
@@ -100,16 +124,16 @@ class Wrapper(Base):
         if len(args) > len(known) or twice:
             what = f"`{twice[0]}` twice" if twice else "too many arguments"
             raise TypeError(
-                f"{name} was given {what}. Received: {args!r} after the optimizer. In "
-                f"order, it takes optimizer, {', '.join(known)}; groups by name."
+                f"{name} was given {what}. Received: {args!r} after the optimizer. By "
+                f"position it takes optimizer, {', '.join(known)}; groups by name."
             )
         return dict(zip(known, args, strict=False)) | kwargs
 
     @classmethod
     def check(cls, optimizer: Any, **kwargs: Any) -> None:
-        """Raise what is wrong with the arguments of the constructor.
+        """Raise if the constructor's arguments are not valid.
 
-        A subclass may extend this by what it cannot be made of.
+        A subclass may extend this to refuse inner optimizers that it cannot wrap.
         """
         name, kind = cls.__name__, type(optimizer).__name__
         if not isinstance(optimizer, Optimizer):
@@ -121,7 +145,7 @@ class Wrapper(Base):
         for key, value in kwargs.items():
             if key in optimizer.fields and key not in known:
                 raise TypeError(
-                    f"`{key}` is the inner optimizer's. "
+                    f"`{key}` is an argument of the inner optimizer. "
                     f"Received: {key}={shown(value)}. Give it to {kind}."
                 )
             if key not in known:
@@ -135,10 +159,10 @@ class Wrapper(Base):
                     f"Received: {key}={shown(value)}. {advice}"
                 )
         if isinstance(optimizer, cls):
-            raise ValueError(f"This is a {name} already. Received: {optimizer!r}")
+            raise ValueError(f"{name} wraps it already. Received: {optimizer!r}")
         for what, method in (
             ("looks at each batch more than once", "second_pass"),
-            ("trains at other weights than those to evaluate", "to_evaluation"),
+            ("has evaluation weights of its own", "to_evaluation"),
         ):
             inner = getattr(type(optimizer), method)
             if hasattr(cls, method) and inner is not getattr(Optimizer, method):
@@ -150,12 +174,12 @@ class Wrapper(Base):
             )
         if kwargs.get("groups") and optimizer.groups:
             raise ValueError(
-                f"Give groups to {name} alone. Received: groups={kwargs['groups']!r}, "
+                f"Give groups to {name} only. Received: groups={kwargs['groups']!r}, "
                 f"and {optimizer.groups!r} of {kind}."
             )
 
     def __dir__(self) -> Iterable[str]:
-        """Return the names that are for users."""
+        """Return the names meant for users."""
         own = ("check", "inner", "wrapper")
         return [name for name in super().__dir__() if name not in own]
 
@@ -178,7 +202,7 @@ def _room(cls: type) -> str:
 
 
 def _advice(given: Any) -> str:
-    """Return what to give instead of something that is no optimizer of ours."""
+    """Return what to pass instead of a value that is not a keras_optlab optimizer."""
     if isinstance(given, str):
         return f" Make one: keras_optlab.optimizers.create({given!r})."
     if isinstance(given, type) and issubclass(given, Optimizer):
@@ -190,11 +214,11 @@ def _advice(given: Any) -> str:
 
 
 def _nested(cls: type[Optimizer], config: dict[str, Any]) -> dict[str, Any]:
-    """Return all arguments of a class as its constructor takes them."""
+    """Return a flat config with the inner optimizer's part under `optimizer`."""
     if not issubclass(cls, Wrapper):
         return config
     own = {k: config.pop(k) for k in (*cls.own_fields, "groups") if k in config}
-    inside = {  # as Keras would write it, without what is in it being made anew
+    inside = {  # as Keras serializes an object, but without creating the object
         "module": None if cls.inner.__module__ == "__main__" else cls.inner.__module__,
         "class_name": cls.inner.__name__,
         "config": _nested(cls.inner, config),
@@ -204,7 +228,7 @@ def _nested(cls: type[Optimizer], config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(optimizer: Any, cls: type[Optimizer]) -> str:
-    """Return an optimizer, or what is inside of it, as it would be constructed."""
+    """Return the constructor call of an optimizer, or of one inside it, as text."""
     if not issubclass(cls, Wrapper):
         return f"{cls.__name__}({', '.join(optimizer._in_words(cls.fields))})"
     own = [_words(optimizer, cls.inner), *optimizer._in_words(cls.own_fields)]
@@ -213,7 +237,7 @@ def _words(optimizer: Any, cls: type[Optimizer]) -> str:
 
 @functools.cache
 def _around(wrapper: type[Wrapper], inner: type[Optimizer]) -> Any:
-    """Return the class of one kind of optimizers wrapped in one way."""
+    """Return the class of a wrapper around an inner optimizer's class."""
     check_no_overlap("argument", wrapper, inner, wrapper.own_fields, inner.fields)
     for kind in ("slots", "shared"):
         outers, inners = ([s.name for s in getattr(c, kind)] for c in (wrapper, inner))
@@ -222,13 +246,13 @@ def _around(wrapper: type[Wrapper], inner: type[Optimizer]) -> Any:
         "slots": (*inner.slots, *wrapper.slots),
         "shared": (*inner.shared, *wrapper.shared),
         "elementwise": inner.elementwise and wrapper.elementwise,
-        "fields": inner.fields,  # which those of the wrapper are added to
+        "fields": inner.fields,  # `Declared` adds those of the wrapper
         "inner": inner,
         "__module__": wrapper.__module__,
         "__doc__": wrapper.__doc__,
     }
     name = f"{wrapper.__name__}Of{inner.__name__}"
     made = type(name, (wrapper, inner), wrapper.fields | declared, registered=False)
-    # a file names the wrapper, since this class is made only when somebody needs it
+    # Saved files name the wrapper, since this class is made only when it is needed.
     keras.saving.register_keras_serializable(_room(wrapper), wrapper.__name__)(made)
     return made

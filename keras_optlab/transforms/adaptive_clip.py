@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
 from keras_optlab.core.numerics import maximum
 from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
@@ -60,5 +60,7 @@ class AdaptiveClip(TensorTransform):
         default=1e-3, doc="lower bound ε on the weight norm"
     )
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         return adaptive_clip(x, seen.w, h.clip_factor, h.epsilon), s

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, Slot, Values
 from keras_optlab.core.numerics import global_norm, maximum, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.core.types import Tensor
@@ -59,7 +59,14 @@ class AutoClip(Transform):
         default=1000, within=">= 1", integer=True, adjustable=False, doc="norms stored"
     )
 
-    def run(self, xs, seen, s, z, h):
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         since = seen[0].count - 1  # the same for all tensors
         here = ops.arange(h.length, dtype=since.dtype) == since % h.length
         total = global_norm(xs)

@@ -2,7 +2,9 @@
 
 from keras import ops
 
+from keras_optlab.core import Values
 from keras_optlab.core.numerics import maximum
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 from keras_optlab.transforms.means import mean
 
@@ -25,7 +27,9 @@ class Cautious(TensorTransform):
 
     sides = ("update",)
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         if 0 in x.shape:
             return x, s
         agrees = ops.cast(x * seen.g < 0, x.dtype)

@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -33,7 +34,9 @@ class CautiousWeightDecay(TensorTransform):
     sides = ("update",)
     weight_decay: FloatOrSchedule = Hyper(default=0.004, within=">= 0", doc="decay λ")
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         if not seen.decays:
             return x, s
         agrees = ops.cast(ops.sign(x) * seen.w <= 0, x.dtype)

@@ -1,5 +1,7 @@
 """Gradient centralization."""
 
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 from keras_optlab.transforms.means import mean
 
@@ -20,7 +22,9 @@ class Centralize(TensorTransform):
 
     sides = ("gradient",)
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         inputs = tuple(range(len(x.shape) - 1))
         if not inputs or 0 in x.shape:
             return x, s

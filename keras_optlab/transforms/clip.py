@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
 from keras_optlab.core.numerics import global_norm, maximum, minimum, norm
 from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform, Transform
@@ -52,7 +52,9 @@ class ClipByValue(TensorTransform):
     clips = True
     value: FloatOrSchedule = Hyper(default=1.0, doc="largest entry c")
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         return clip_by_value(x, h.value), s
 
 
@@ -72,7 +74,9 @@ class ClipByNorm(TensorTransform):
     clips = True
     norm: FloatOrSchedule = Hyper(default=1.0, doc="largest norm c")
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         return clip_by_norm(x, h.norm), s
 
 
@@ -93,5 +97,12 @@ class ClipByGlobalNorm(Transform):
     clips = True
     norm: FloatOrSchedule = Hyper(default=1.0, doc="largest norm c")
 
-    def run(self, xs, seen, s, z, h):
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         return clip_by_global_norm(xs, h.norm), s, z

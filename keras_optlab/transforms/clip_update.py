@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 from keras_optlab.transforms.means import mean
 
@@ -32,7 +33,9 @@ class ClipUpdate(TensorTransform):
     clips = True
     threshold: FloatOrSchedule = Hyper(default=1.0, doc="largest RMS d")
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         limit = h.threshold * ops.cast(seen.learning_rate, x.dtype)
         rms = ops.sqrt(mean(ops.square(x)))
         return x * ops.where(rms > limit, limit / rms, ops.ones_like(rms)), s

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper
+from keras_optlab.core import FloatOrSchedule, Hyper, Values
 from keras_optlab.core.randomness import standard_normal
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import Transform
 
 
@@ -43,7 +44,14 @@ class AddNoise(Transform):
         default=0, within=">= 0", integer=True, adjustable=False, doc="seed"
     )
 
-    def run(self, xs, seen, s, z, h):
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         t, count = seen[0].t, seen[0].count  # the same for all tensors
         sigma = ops.sqrt(h.eta / t**h.gamma)
         noise = standard_normal(xs, h.seed, count)

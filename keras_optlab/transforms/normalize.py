@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from keras_optlab.core import Choice, FloatOrSchedule, Hyper
+from keras_optlab.core import Choice, FloatOrSchedule, Hyper, Values
 from keras_optlab.core.numerics import global_norm, norm
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import Transform
 
 
@@ -33,10 +34,17 @@ class NormalizeGradient(Transform):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-7, doc="stabilizer ε")
 
-    def run(self, xs, seen, s, z, h):
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         total = global_norm(xs) if h.over == "all" else None
         return [self._unit(x, total, h.cast(x.dtype)) for x in xs], s, z
 
-    def _unit(self, x, total, h):
+    def _unit(self, x: Tensor, total: Tensor, h: Values) -> Tensor:
         length = norm(x) if total is None else ops.cast(total, x.dtype)
         return x / (length + h.epsilon)

@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from keras_optlab.core import Choice, Flag, Hyper
+from keras_optlab.core import Choice, Flag, Hyper, Values
 from keras_optlab.core.matrices import matrix_shape, newton_schulz, update_scale
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -44,7 +45,9 @@ class Orthogonalize(TensorTransform):
     )
     flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         axes = len(x.shape)
         if axes < 2 or (axes > 2 and not h.flatten_kernels):
             return x, s

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -25,5 +27,7 @@ class Sign(TensorTransform):
 
     sides = ("update",)
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         return ops.cast(seen.learning_rate, x.dtype) * ops.sign(x), s

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_optlab.core import FloatOrSchedule, Hyper, Values
 from keras_optlab.core.numerics import maximum, minimum, norm
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -55,7 +56,9 @@ class TrustRatio(TensorTransform):
             )
         return values
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         weight = maximum(norm(seen.w), h.low)
         if h.high is not None:
             weight = minimum(weight, h.high)

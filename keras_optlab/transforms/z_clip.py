@@ -1,9 +1,12 @@
 """Gradient clipping of outlier norms."""
 
+from typing import Any
+
 from keras import ops
 
-from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Slot
+from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Slot, Values
 from keras_optlab.core.numerics import ema, global_norm, minimum
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import Transform
 from keras_optlab.transforms.clip import clip_by_global_norm
 
@@ -56,7 +59,14 @@ class ZClip(Transform):
     max_norm: FloatOrSchedule | None = Hyper(default=None, doc="largest norm")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="stabilizer ε")
 
-    def run(self, xs, seen, s, z, h):
+    def run(
+        self,
+        xs: list[Tensor],
+        seen: list[Values],
+        s: list[Values],
+        z: Values,
+        h: Values,
+    ) -> tuple[list[Tensor], list[Values], Values]:
         total = global_norm(xs)
         norm, sigma = ops.cast(total, z.mean.dtype), ops.sqrt(z.variance)
         score = (norm - z.mean) / (sigma + h.epsilon)
@@ -67,7 +77,7 @@ class ZClip(Transform):
         limit = norm if h.max_norm is None else minimum(norm, h.max_norm)
         return clip_by_global_norm(xs, limit, total), s, self._with(norm, z, h)
 
-    def _with(self, norm, z, h):
+    def _with(self, norm: Tensor, z: Values, h: Values) -> Any:
         """Return the averages with one more norm: simple at first, moving later."""
         steps = z.steps + 1
         simple = steps <= h.warmup_steps

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
 
@@ -23,5 +25,7 @@ class ZeroNonFinite(TensorTransform):
 
     sides = ("gradient",)
 
-    def one(self, x, seen, s, h):
+    def one(
+        self, x: Tensor, seen: Values, s: Values, h: Values
+    ) -> tuple[Tensor, Values]:
         return ops.where(ops.isfinite(x), x, ops.zeros_like(x)), s

@@ -45,8 +45,8 @@ NUMBER = Hyper(default=0.5, doc="a number")
 MISTAKES = {
     "a hook": (
         lambda: rule(prepare=Hyper(default=0.5, doc="x")),
-        "cannot declare an argument `prepare`, since `Rule` uses this name; write "
-        "another one, such as `mine_prepare`",
+        "cannot declare an argument `prepare`, since `Rule` uses this name. "
+        "Rename it, for example to `mine_prepare`",
     ),
     "state of the engine": (
         lambda: rule(plan=Hyper(default=0.5, doc="x")),
@@ -66,7 +66,7 @@ MISTAKES = {
     ),
     "a method of Values": (
         lambda: rule(cast=Hyper(default=1.0, doc="x")),
-        "argument `cast`, since `Values`, in which a rule reads it, uses",
+        "argument `cast`, since `Values`, from which a rule reads it, uses",
     ),
     "the number of the update": (
         lambda: rule(count=Hyper(default=1.0, doc="x")),
@@ -88,15 +88,15 @@ MISTAKES = {
     ),
     "a slot named as a method": (
         lambda: rule(slots=(Slot("next"),)),
-        r"slot 'next' of Mine has a name that `Values` uses; .*`Slot\('next_'\)`",
+        r"slot 'next' of Mine has a name that `Values` uses. .*`Slot\('next_'\)`",
     ),
     "when= of no argument": (
         lambda: rule(slots=(Slot("m", when="momentum"),)),
-        "slot 'm' of Mine names no argument: when='momentum'; declare `momentum`, or",
+        "unknown argument. Received: when='momentum'. Declare `momentum`. Known: learn",
     ),
     "init= of no argument": (
         lambda: rule(slots=(Slot("m", init="first"),)),
-        "names no argument: init='first'",
+        "refers to an unknown argument. Received: init='first'",
     ),
     "shape= of no kind": (
         lambda: rule(slots=(Slot("m", shape="matrix"),)),
@@ -128,7 +128,7 @@ MISTAKES = {
     ),
     "a wrapper's slot": (
         lambda: wrapper(slots=(Slot("m"),))(optimizers.Adam()),
-        r"Around and Adam both declare `m` \(slots\); rename the one of Around",
+        r"Around and Adam both declare `m` \(slots\); rename it in Around, ",
     ),
     "a wrapper's shared state": (
         lambda: wrapper(shared=(Slot("d", init=1.0),))(optimizers.Prodigy()),
@@ -189,12 +189,12 @@ RESULTS = {
     "a number": (
         lambda: returning(lambda w, s: (0.0, s)),
         TypeError,
-        "must return the step like the weight, a tensor. Received: 0.0",
+        "must return a step like the weight, a tensor. Received: 0.0",
     ),
     "another shape": (
         lambda: returning(lambda w, s: (ops.sum(w), s), elementwise=False),
         ValueError,
-        r"the step like the weight, of shape \(2, 3\). Received: shape \(\)",
+        r"a step like the weight, of shape \(2, 3\). Received: shape \(\)",
     ),
     "another type": (
         lambda: returning(lambda w, s: (ops.cast(w, "int32"), s)),
@@ -204,7 +204,7 @@ RESULTS = {
     "slots as a dict": (
         lambda: returning(lambda w, s: (w, {"m": w}), **M),
         TypeError,
-        r"must return the slots as second, `s` or `s.next\(...\)`",
+        r"must return the slots as second value, `s` or `s.next\(...\)`",
     ),
     "a slot too many": (
         lambda: returning(lambda w, s: (w, s.extend(n=w)), **M),

@@ -1,1 +1,1 @@
-"""The arguments of an optimizer, and their values while a compiled step runs."""
+"""Arguments of every optimizer, and how their values reach a compiled step."""

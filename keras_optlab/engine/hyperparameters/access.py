@@ -1,4 +1,4 @@
-"""Reading, setting and driving an optimizer's hyperparameters while it trains."""
+"""Reading, changing and scheduling an optimizer's hyperparameters in training."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from keras_optlab.engine.hyperparameters.options import Options
 
 
 class HyperparameterAccess(Options, KerasAdapter):
-    """An optimizer's hyperparameters, as users and callbacks reach them.
+    """Methods of an optimizer to read, change and schedule its hyperparameters.
 
     Attributes:
-        scalars: All values but those that Keras owns. Of these, only the learning rate
-            moves.
+        scalars: Store of the hyperparameters that Keras does not store.
         updates: Variable; the number of updates applied.
+        rate: Store of the learning rate, which Keras stores.
+        keras_arguments: Store of the other arguments that Keras stores, all fixed.
     """
 
     scalars: Any = None
@@ -28,7 +29,7 @@ class HyperparameterAccess(Options, KerasAdapter):
 
         @property
         def learning_rate(self) -> Any:
-            """The rate as given: the variable, or the schedule's present value."""
+            """The learning rate: a variable, or the current value of a schedule."""
             return self.rate.read(self.fields["learning_rate"])
 
         @learning_rate.setter
@@ -37,11 +38,11 @@ class HyperparameterAccess(Options, KerasAdapter):
 
     @property
     def current_learning_rate(self) -> float:
-        """The rate that the next update uses: `learning_rate` times its scale."""
+        """The rate of the next update: `learning_rate` times `learning_rate_scale`."""
         return self.current("learning_rate") * self.current("learning_rate_scale")
 
     def current(self, name: str) -> Any:
-        """Return a hyperparameter's value at this update, as a Python number.
+        """Return a hyperparameter's value at the next update, as a Python number.
 
         Raises:
             AttributeError: if there is no such hyperparameter.
@@ -50,15 +51,16 @@ class HyperparameterAccess(Options, KerasAdapter):
         return self._store(field).current(field, self.updates)
 
     def adjust(self, name: str, value: float) -> None:
-        """Change a hyperparameter of a running optimizer; nothing is traced again.
+        """Change a hyperparameter, also during training; this needs no retrace.
 
         Args:
             name: A declared hyperparameter, or `"learning_rate"`.
             value: Its new value, in the declared range.
 
         Raises:
-            AttributeError: if it does not exist, was fixed or absent at construction,
-                or follows a schedule.
+            AttributeError: if it does not exist, cannot change after construction, was
+                `None` at construction, or follows a schedule.
+            TypeError: if it is the learning rate and follows a schedule.
             ValueError: if the value is out of range.
 
         >>> from keras_optlab import optimizers
@@ -70,21 +72,21 @@ class HyperparameterAccess(Options, KerasAdapter):
         setattr(self, self._field(name).name, value)
 
     def write_field(self, field: Field, value: Any) -> None:
-        """Move a number; Keras' own constructor may assign before there is one."""
+        """Change a number; ignore assignments in Keras' constructor."""
         if self.scalars is None:
             return
         self._check_gate(field, value)
         self.scalars.write(field, value)
 
     def drive(self, name: str, value: Any) -> None:
-        """Let a schedule drive a hyperparameter, or switch one on, until `release`.
+        """Drive a hyperparameter by a schedule or a number until `release`.
 
-        The step must be traced after the call. Meanwhile `get_config` tells the value
-        the optimizer was made with.
+        A hyperparameter that is `None` can be driven too. The step must be retraced
+        after the call. Until `release`, `get_config` returns the previous value.
 
         Args:
             name: A declared hyperparameter, or `"learning_rate"`.
-            value: A schedule, which counts updates, or a number.
+            value: A schedule, evaluated at the number of updates, or a number.
 
         Raises:
             AttributeError: if it does not exist, is fixed, or is driven already.
@@ -104,28 +106,28 @@ class HyperparameterAccess(Options, KerasAdapter):
         self._store(field).drive(field, value)
 
     def release(self, name: str, keep: bool = False) -> None:
-        """Undo `drive`; the step must be traced after the call.
+        """Undo `drive`; the step must be retraced after the call.
 
         Args:
-            name: What was driven.
-            keep: Whether what was a number before stays at its last value.
+            name: The hyperparameter that is driven.
+            keep: Whether it keeps the last driven value, if it was a number before.
         """
         field = self._field(name)
-        # After a step that failed on JAX there is no state to read, nor to write.
+        # After a failed step on JAX, state can be neither read nor written.
         keep = keep and not is_purged(self.updates)
         last = self.current(name) if keep else None
         self._store(field).release(field, last)
 
-    # Small things the above is made of.
+    # Helpers.
 
     def _store(self, field: Field) -> Any:
-        """Return what keeps the values of a field."""
+        """Return the store of a field."""
         if not field.keras_owned:
             return self.scalars
         return self.rate if field.adjustable else self.keras_arguments
 
     def _present(self, name: str) -> Any:
-        """Return an argument's value, as it is now."""
+        """Return an argument's current value, or its schedule."""
         field = self.fields[name]
         return self._store(field).present(field)
 
@@ -138,7 +140,7 @@ class HyperparameterAccess(Options, KerasAdapter):
         return self.fields[name]
 
     def _own(self, name: str) -> Any:
-        """Return an argument's value without what a callback drives meanwhile."""
+        """Return an argument's value, or the value before `drive`."""
         field = self.fields[name]
         return self._store(field).own(field)
 
@@ -148,5 +150,5 @@ class HyperparameterAccess(Options, KerasAdapter):
             raise AttributeError(
                 f"`{field.name}` was 0 at construction, so there is no slot "
                 f"{gated[0]!r}. Received: {field.name}={value!r}. Construct with a "
-                "number > 0, and move that."
+                "number > 0, and change that."
             )

@@ -1,4 +1,4 @@
-"""Making the numbers of something in a model's loss adjustable while it trains."""
+"""Making the numbers of regularizers and constraints adjustable in training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from keras_optlab.engine.hyperparameters.variables import (
 
 
 def make_adjustable(model: keras.Model, declared: Declared) -> bool:
-    """Keep an object's numbers in variables of the model; return whether it is news.
+    """Store an object's numbers in variables; return `False` if they were already.
 
-    A Python number in a loss is a constant of the compiled step. Afterwards
-    `declared.l2 = 0.1` moves the number, once the step has been traced anew. The
-    variables are no weights: `get_weights` and saved files do not have them.
+    A Python number is a constant of the compiled step. With variables, and after a
+    retrace, `declared.l2 = 0.1` changes the number in the step. The variables are not
+    weights, and are not in `get_weights` and saved files.
 
     Args:
-        model: The model in whose loss the object takes part.
+        model: The model whose step uses the object.
         declared: The object, such as a regularizer.
     """
     if declared.scalars is not None:

@@ -11,7 +11,7 @@ from keras_optlab.transforms import Transform
 
 CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm", "adaptive_clipnorm")
 
-# What a group cannot have of its own, since it is about all gradients together.
+# Arguments that a group cannot set: one value applies to all weights.
 UNGROUPED = {*CLIPPINGS, "learning_rate_scale"}
 
 
@@ -28,10 +28,10 @@ def check_mask(value: Any) -> Any:
 
 
 def check_name(value: Any) -> str | None:
-    """Return `None` or a word."""
+    """Return `None` or a non-empty string."""
     if value is None or (isinstance(value, str) and value):
         return value
-    raise TypeError(f"expected None or a word. Received: name={shown(value)}")
+    raise TypeError(f"expected None or a name. Received: name={shown(value)}")
 
 
 def check_slot_dtype(value: Any) -> Any:
@@ -41,14 +41,14 @@ def check_slot_dtype(value: Any) -> Any:
     error = ValueError if isinstance(value, str) else TypeError
     raise error(
         f'expected None or "bfloat16". Received: slot_dtype={shown(value)}. '
-        "float16 is too narrow for squares of gradients."
+        "Squares of gradients can underflow in float16."
     )
 
 
 def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
-    """Return transforms of one side as copies that no one else holds.
+    """Return copies of the transforms of one side, `"gradient"` or `"update"`.
 
-    An optimizer keeps a transform's numbers, so two optimizers cannot share one.
+    A transform's numbers are variables of one optimizer, so others cannot share it.
     """
     if value is None:
         return ()
@@ -67,14 +67,14 @@ def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:
             )
         if side not in transform.sides:
             raise ValueError(
-                f"{transform!r} belongs among the {transform.sides[0]}_transforms. "
+                f"{transform!r} can only be one of {transform.sides[0]}_transforms. "
                 f"{received}"
             )
     return tuple(type(x)(**{k: getattr(x, k) for k in x.fields}) for x in transforms)
 
 
 def check_exclusion(var_list: Any, var_names: Any) -> tuple[list[Any], list[str]]:
-    """Return variables and regular expressions as lists, or raise if one is none."""
+    """Return variables and regular expressions as lists; raise if one is invalid."""
     variables, names = _listed(var_list), _listed(var_names)
     for variable in variables:
         if isinstance(variable, str) or not hasattr(variable, "shape"):
@@ -93,7 +93,7 @@ def check_exclusion(var_list: Any, var_names: Any) -> tuple[list[Any], list[str]
         except re.error as error:
             raise ValueError(
                 "`var_names` must be a list of regular expressions. "
-                f"Received: var_names={shown(var_names)}, of which {name!r} is none: "
+                f"Received: var_names={shown(var_names)}, with an error in {name!r}: "
                 f"{error}"
             ) from None
     return variables, names
@@ -125,7 +125,7 @@ NOT_LAZY = (
 
 
 def check_lazy(values: Any) -> None:
-    """Raise if something that was asked for must see all rows of a weight."""
+    """Raise if an argument is set that needs all rows of a weight."""
     given = {k: getattr(values, k) for k in NOT_LAZY}
     wrong = {k: v for k, v in given.items() if v not in (None, False, ())}
     if wrong:
@@ -133,7 +133,7 @@ def check_lazy(values: Any) -> None:
 
 
 def not_lazy(what: str) -> ValueError:
-    """Return an error that tells what cannot do with the touched rows alone."""
+    """Return the error for something that needs more than the touched rows."""
     return ValueError(
         'sparse="lazy" updates only the rows of a weight that have a gradient, and '
         f'this must see all of it. Received: {what}. Use sparse="dense".'
@@ -141,7 +141,7 @@ def not_lazy(what: str) -> ValueError:
 
 
 def check_group_fields(optimizer: BuiltOptimizer) -> None:
-    """Check the values that groups set, and replace each by its canonical form."""
+    """Validate the values that groups set; replace each by its canonical type."""
     of_the_whole = {s.when for s in optimizer.slots} | UNGROUPED
     fields = {
         k: f
@@ -152,7 +152,7 @@ def check_group_fields(optimizer: BuiltOptimizer) -> None:
         for name, value in group.hyperparameters.items():
             if name not in fields:
                 raise TypeError(
-                    f"A Group of {type(optimizer).__name__} cannot set this. Received: "
-                    f"{name}={shown(value)}. {advise(name, value, fields)}"
+                    f"A Group of {type(optimizer).__name__} cannot set this argument. "
+                    f"Received: {name}={shown(value)}. {advise(name, value, fields)}"
                 )
             group.hyperparameters[name] = fields[name].validate(value)

@@ -1,4 +1,4 @@
-"""The documentation of the arguments that every optimizer has, for each class."""
+"""Adds the arguments of every optimizer to the docstring of each class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ HEADING = "Arguments of every optimizer:"
 
 
 def with_shared_arguments(doc: str | None) -> str | None:
-    """Return the documentation of a class with the arguments of `Options` at its end.
+    """Return the docstring of a class with the arguments of `Options` appended.
 
     Args:
-        doc: The class' own; `None`, or what has them already, stays as it is.
+        doc: The class' docstring. `None`, or one with these arguments, is returned
+            unchanged.
     """
     if doc is None or HEADING in doc:
         return doc

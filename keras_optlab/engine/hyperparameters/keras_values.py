@@ -1,7 +1,7 @@
-"""Hyperparameters that Keras' base class keeps: the learning rate, and fixed ones.
+"""Stores of what Keras' base class keeps: the learning rate, and fixed arguments.
 
-They have the methods of `HyperparameterVariables`, so that an optimizer reads, writes,
-drives and releases each hyperparameter in the same way.
+They have the methods of `HyperparameterVariables`, so that an optimizer reads, changes
+and drives each hyperparameter in the same way.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class KerasLearningRate:
-    """The learning rate: Keras' variable or schedule, or what drives it for a while.
+    """Store of the learning rate: Keras' variable or schedule, or a temporary driver.
 
     Args:
-        optimizer: The optimizer, constructed by Keras.
+        optimizer: The optimizer, after Keras' constructor.
     """
 
     def __init__(self, optimizer: HyperparameterAccess) -> None:
@@ -34,11 +34,11 @@ class KerasLearningRate:
 
     @property
     def source(self) -> Any:
-        """What gives the rate now: a variable, a schedule or a function."""
+        """The current source of the rate: a variable, a schedule or a function."""
         return self.driven_by or self.optimizer.base_learning_rate
 
     def read(self, field: Field) -> Any:  # noqa: ARG002
-        """Return the variable, or the present value of a schedule or function."""
+        """Return the variable, or the current value of a schedule or function."""
         rate = self.source
         if isinstance(rate, keras.Variable):
             return rate
@@ -47,59 +47,59 @@ class KerasLearningRate:
         return rate()
 
     def write(self, field: Field, value: Any) -> None:  # noqa: ARG002
-        """Set the variable, or put a schedule or function in its place."""
+        """Set the variable, or replace it by a schedule or function."""
         value, rate = check_rate(value), self.source
         if isinstance(value, float) and not isinstance(rate, keras.Variable):
             raise TypeError(
                 f"The learning rate is driven by {rate!r}. "
-                f"Received: learning_rate={value}. Set `learning_rate_scale` to move "
-                "it, or construct the optimizer with a number. The callback "
-                "ReduceOnPlateau of keras_optlab moves the scale, where Keras' "
-                "ReduceLROnPlateau and LearningRateScheduler set the rate itself."
+                f"Received: learning_rate={value}. Set `learning_rate_scale`, a factor "
+                "on it, or construct the optimizer with a number. Keras' callbacks "
+                "ReduceLROnPlateau and LearningRateScheduler set the learning rate; "
+                "keras_optlab's ReduceOnPlateau sets the scale instead."
             )
         KerasAdapter.learning_rate.fset(self.optimizer, value)
 
     def current(self, field: Field, step: Variable) -> float:
         """Return the rate of the next update as a Python number."""
         rate = self.source
-        if isinstance(rate, LearningRateSchedule):  # a number costs no device work
+        if isinstance(rate, LearningRateSchedule):  # an integer step needs no device
             return float(to_numpy(rate(int(to_numpy(step)))))
         return float(to_numpy(self.read(field)))
 
     def drive(self, field: Field, value: Any) -> None:
-        """Let a schedule or a number take the place of the variable."""
+        """Replace the variable by a schedule or a number until `release`."""
         if not isinstance(self.source, keras.Variable):
             raise AttributeError(
                 f"`{field.name}` is driven by {self.source!r} already. "
-                f"Received: {field.name}={value!r}. Let only one drive it; "
-                "`learning_rate_scale` is a factor on it."
+                f"Received: {field.name}={value!r}. Let only one schedule or callback "
+                "drive it. Set `learning_rate_scale` to multiply it by a factor."
             )
         self.driven_by = check_rate(value)
 
     def release(self, field: Field, last: float | None = None) -> None:
-        """Undo `drive`; the variable is set to `last`, if that is given."""
+        """Undo `drive`; set the variable to `last` if it is given."""
         self.driven_by = None
         if last is not None:
             self.write(field, last)
 
     def own(self, field: Field) -> Any:
-        """Return the rate as constructed, or as it has been set since."""
+        """Return the rate without a driver: a number, a schedule or a function."""
         rate = self.optimizer.base_learning_rate
         if not isinstance(rate, keras.Variable):
             return rate
         given, now = getattr(self.optimizer._values, field.name), concrete(rate)
         if now is None or (isinstance(given, float) and now == now.dtype.type(given)):
             return given
-        return float(str(now))  # as short as it can be said in its type
+        return float(str(now))  # the shortest decimal number for it in its dtype
 
     present = own
 
 
 class KerasArguments:
-    """What Keras keeps and nothing changes later, such as `use_ema` and `name`.
+    """Store of the fixed arguments that Keras keeps, such as `use_ema` and `name`.
 
     Args:
-        optimizer: The optimizer, constructed by Keras.
+        optimizer: The optimizer, after Keras' constructor.
     """
 
     def __init__(self, optimizer: HyperparameterAccess) -> None:

@@ -30,64 +30,78 @@ from keras_optlab.transforms import Transform
 
 
 class Options(Declared):
-    r"""What every optimizer can be told, whatever its algorithm.
+    r"""The arguments of every optimizer.
 
-    Where Keras has a class of the same name, positional arguments are Keras' own, in
-    its order; all others are given by name.
+    If Keras has a class of the same name, positional arguments are those of Keras, in
+    the same order. All other arguments are passed by name.
 
     Args:
-        learning_rate: Step size $\eta$ >= 0: any number, a schedule, or a callable of
-            no argument or of the step. Schedules count updates, from 0.
-        weight_decay: Decoupled decay >= 0: $w \leftarrow w - \eta \lambda w$ before the
-            step. `None` is none.
-        clipnorm: Shorten each gradient to this norm, > 0.
-        clipvalue: Clip each entry of the gradients to this size, > 0.
-        global_clipnorm: Shorten all gradients together to this norm, > 0.
-        adaptive_clipnorm: Shorten the gradient of each unit to this share of the norm
-            of its weights, > 0; see `transforms.AdaptiveClip`.
-        use_ema: Keep a moving average of the weights, and end training with it.
-        ema_momentum: Its decay factor, [0, 1].
-        ema_overwrite_frequency: Write the average into the weights every so many
-            updates; `None` is only at the end.
-        loss_scale_factor: Constant factor on the loss, divided out of the gradients.
-        gradient_accumulation_steps: Micro-batches >= 2 for each update.
-        name: Name of the optimizer; by default made from its class.
-        l1: Penalty $l_1 \sum |w|$, added to the gradient before clipping; >= 0.
-        l2: Penalty $l_2 \sum w^2$, added to the gradient before clipping; >= 0.
-        l1_proximal: Soft-threshold by $\eta l_1$ after the step, which makes exact
-            zeros; >= 0.
-        decay_mask: Which weights `weight_decay`, `l1`, `l2` and `l1_proximal` apply to:
-            `None` for all, `"matrices"` for those of more than one axis, or a function
-            of the variable. `exclude_from_weight_decay` takes out more.
-        groups: `Group`s of layers or weights with hyperparameters of their own.
-        gradient_transforms: From `keras_optlab.transforms`; they follow the clipping.
-        update_transforms: From `keras_optlab.transforms`; they precede the decay.
-        skip_non_finite: Skip a step whose gradients hold a NaN or an infinity, or have
-            a norm above 1e15 (float64: 1e150), whose squares would soon overflow.
-            Nothing changes but `skipped_steps`. In `fit` and `train_on_batch` the
-            running statistics of normalization stay as before, too. Under accumulation
-            such a micro-batch is left out of the average.
-        stop_after_skips: Steps >= 1 skipped one after the other at which `fit` stops,
-            and a loop of one's own is warned; `None` is never.
-        sparse: What a gradient with rows, as an embedding has it, leads to. `"dense"`
-            is what the algorithm says: all rows are updated, also those without a
-            gradient. Where these stay as they are (SGD without momentum, SignSGD and
-            Adagrad, without decay, transforms or averages), only the touched rows are
-            looked at. `"lazy"` updates the touched rows alone, with their state and
-            decay, and costs as much as they do; for rules that are elementwise. Of
-            Keras' backends, only TensorFlow gives an `Embedding` such a gradient. The
-            parts of a row that occurs twice are added up first; Keras' Adam, RMSprop
-            and others square each part, so their results differ from those of the same
-            gradient in full.
-        slot_dtype: `"bfloat16"` halves the memory of a rule's state. It is rounded
-            stochastically, so that slow means still move, and the same way in each
-            run. `None` is the type that the rule computes in, float32 or wider.
+        learning_rate: Step size $\eta$ >= 0: a number, a schedule, or a callable of no
+            argument or of the step. Steps are updates, counted from 0.
+        weight_decay: Decoupled weight decay $\lambda$ >= 0, applied before the step:
+            $w \leftarrow w - \eta \lambda w$. `None`: no weight decay.
+        clipnorm: Scale each gradient down to this norm if it is larger; > 0. At most
+            one of the four clipping arguments can be set.
+        clipvalue: Clip each entry of the gradients to [-`clipvalue`, `clipvalue`]; > 0.
+        global_clipnorm: Scale all gradients down if their joint norm is larger; > 0.
+        adaptive_clipnorm: Scale the gradient of each unit down to this fraction of the
+            norm of the unit's weights; > 0. See `transforms.AdaptiveClip`.
+        use_ema: Compute a moving average of the weights, and write it into the weights
+            at the end of training.
+        ema_momentum: Coefficient of this average, in [0, 1].
+        ema_overwrite_frequency: Also write the average into the weights every n
+            updates, n >= 1. `None`: only at the end of training.
+        loss_scale_factor: Constant factor > 0 on the loss, against underflow. The
+            gradients are divided by it.
+        gradient_accumulation_steps: Number of micro-batches >= 2 whose mean gradient
+            makes one update.
+        name: Name of the optimizer; the default derives from its class.
+        l1: Coefficient >= 0 of the penalty $l_1 \sum |w|$. Its gradient is added before
+            clipping.
+        l2: Coefficient >= 0 of the penalty $l_2 \sum w^2$. Its gradient is added before
+            clipping.
+        l1_proximal: Coefficient >= 0 of an L1 penalty by a proximal step: after the
+            step, weights are soft-thresholded by $\eta$ times this, which gives exact
+            zeros.
+        decay_mask: Weights to which `weight_decay`, `l1`, `l2` and `l1_proximal` apply:
+            `None` for all, `"matrices"` for those with two or more axes, or a function
+            from the variable to bool. `exclude_from_weight_decay` excludes more.
+        groups: `Group`s: layers or weights with their own hyperparameters.
+        gradient_transforms: Transforms from `keras_optlab.transforms`, applied to the
+            gradients after clipping.
+        update_transforms: Transforms from `keras_optlab.transforms`, applied to the
+            updates before they are added to the weights.
+        skip_non_finite: Skip a step whose gradients contain a NaN or an infinity, or
+            have a global norm above 1e15 (float64: 1e150), whose square could overflow
+            later. Weights and state stay unchanged, and `skipped_steps` counts the
+            step. In `fit` and `train_on_batch`, the running statistics of normalization
+            layers stay unchanged, too. With gradient accumulation, such a micro-batch
+            is left out of the mean.
+        stop_after_skips: Number of consecutive skipped steps >= 1 after which `fit`
+            stops; a custom loop gets a warning. `None`: never.
+        sparse: How to apply a sparse gradient, which contains only some rows of an
+            embedding. `"dense"` updates all rows, as the algorithm defines: rows
+            without a gradient can change by momentum or weight decay. If they cannot
+            (SGD without momentum, SignSGD and Adagrad, without weight decay, transforms
+            or averages), only the touched rows are computed. `"lazy"` updates only the
+            touched rows and their state, which is faster for large tables; the rule
+            must be elementwise. Of Keras' backends, only TensorFlow computes sparse
+            gradients of an `Embedding`. Repeated rows are summed first. Keras' Adam,
+            RMSprop and others square each part instead, so their results differ from
+            those of the same gradient in dense form.
+        slot_dtype: `"bfloat16"` halves the memory of the rule's state. Values are
+            rounded stochastically, so that small changes of an average are not lost;
+            the rounding is the same in each run. `None`: the dtype that the rule
+            computes in, float32 or wider.
+        learning_rate_scale: Factor >= 0 on the learning rate, which callbacks such as
+            `ReduceOnPlateau` change.
 
     Raises:
-        TypeError: for an argument of the wrong kind or an unknown name.
-        ValueError: for one out of range; for a schedule that leaves the range, looked
-            up at its ends, its boundaries and up to 1,000 steps between; for more than
-            one of `clipnorm`, `clipvalue`, `global_clipnorm` and `adaptive_clipnorm`.
+        TypeError: for an argument of the wrong type or an unknown name.
+        ValueError: for an argument out of range; for a schedule with a value out of
+            range, checked at its ends, its boundaries and up to 1,000 steps between;
+            for more than one of `clipnorm`, `clipvalue`, `global_clipnorm` and
+            `adaptive_clipnorm`.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.SGD(clipnorm=1.0, clipvalue=0.5)
@@ -98,7 +112,7 @@ class Options(Declared):
 
     learning_rate: LearningRateLike = LearningRate(default=0.01)
     weight_decay: FloatOrSchedule | None = Hyper(
-        default=None, within=">= 0", doc="decoupled decay λ", kw_only=True
+        default=None, within=">= 0", doc="decoupled weight decay λ", kw_only=True
     )
     clipnorm: FloatOrSchedule | None = Hyper(
         default=None, doc="largest norm of a gradient", kw_only=True
@@ -110,15 +124,15 @@ class Options(Declared):
         default=None, doc="largest norm of all gradients", kw_only=True
     )
     adaptive_clipnorm: FloatOrSchedule | None = Hyper(
-        default=None, doc="largest norm of a gradient over its weights'", kw_only=True
+        default=None, doc="largest ratio of gradient norm to weight norm", kw_only=True
     )
     use_ema: bool = Flag(
-        default=False, doc="average the weights", kw_only=True, keras_owned=True
+        default=False, doc="moving average of weights", kw_only=True, keras_owned=True
     )
     ema_momentum: float = Hyper(
         default=0.99,
         within="[0, 1]",
-        doc="decay factor of the average",
+        doc="coefficient of the average",
         adjustable=False,
         kw_only=True,
         keras_owned=True,
@@ -126,7 +140,7 @@ class Options(Declared):
     ema_overwrite_frequency: int | None = Hyper(
         default=None,
         within=">= 1",
-        doc="updates between two overwritings",
+        doc="updates between two overwrites",
         adjustable=False,
         integer=True,
         kw_only=True,
@@ -166,7 +180,7 @@ class Options(Declared):
     )
     decay_mask: Any = Option(
         default=None,
-        doc="weights that decay",
+        doc="weights with weight decay and penalties",
         check=checks.check_mask,
         kw_only=True,
     )
@@ -175,13 +189,13 @@ class Options(Declared):
     )
     gradient_transforms: Sequence[Transform] = Option(
         default=(),
-        doc="changes to gradients",
+        doc="transforms of gradients",
         check=checks.check_gradient_transforms,
         kw_only=True,
     )
     update_transforms: Sequence[Transform] = Option(
         default=(),
-        doc="changes to updates",
+        doc="transforms of updates",
         check=checks.check_update_transforms,
         kw_only=True,
     )
@@ -191,7 +205,7 @@ class Options(Declared):
     stop_after_skips: int | None = Hyper(
         default=100,
         within=">= 1",
-        doc="skipped steps at which to stop",
+        doc="consecutive skipped steps at which to stop",
         adjustable=False,
         integer=True,
         optional=True,
@@ -200,24 +214,24 @@ class Options(Declared):
     sparse: str = Choice(
         default="dense",
         choices=("dense", "lazy"),
-        doc="update by a sparse gradient",
+        doc="how to apply sparse gradients",
         kw_only=True,
     )
     slot_dtype: str | None = Option(
         default=None,
-        doc="type of a rule's state",
+        doc="dtype of the rule's state",
         check=checks.check_slot_dtype,
         kw_only=True,
     )
     learning_rate_scale: float = Hyper(
-        default=1.0, within=">= 0", doc="factor on the rate", kw_only=True
+        default=1.0, within=">= 0", doc="factor on the learning rate", kw_only=True
     )
 
     @classmethod
     def positional(cls) -> tuple[str, ...]:
-        """Return the arguments that need no name in a call, in order.
+        """Return the names of the positional arguments, in order.
 
-        Where Keras has a class of the same name they are Keras' own.
+        If Keras has a class of the same name, they are those of Keras.
         """
         theirs = getattr(keras.optimizers, cls.__name__, None)
         if not isinstance(theirs, type):
@@ -228,13 +242,13 @@ class Options(Declared):
 
     @classmethod
     def _is_main(cls, field: Field) -> bool:
-        """Whether it is of the rule, or the learning rate."""
+        """Return whether the argument is the rule's own, or the learning rate."""
         common = Options.fields.get(field.name)
         return field is not common or isinstance(field, LearningRateField)
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
-        """Return a checked value for every argument."""
+        """Return the validated values of all arguments."""
         values = super().bind(*args, **kwargs)
         given = [k for k in CLIPPINGS if getattr(values, k) is not None]
         if len(given) > 1:

@@ -1,7 +1,7 @@
-"""The hyperparameters of one update, and what the rule derives from them.
+"""The hyperparameters of one update, and the scalars that `prepare` computes from them.
 
-They need no gradient. Made before the guard, they are ready when it is, where within
-the guarded branch they would begin only then.
+They do not depend on gradients. A step computes them outside of the branch that the
+check for NaN gradients decides on, so that they do not wait for this check.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtyp
 
 
 class StepHyperparameters:
-    """Every hyperparameter of the update that comes next: a few scalars for each group.
+    """All hyperparameters of the next update: a few scalars for each group.
 
     Args:
         optimizer: The optimizer, built.
 
     Attributes:
         done: Number of updates before this one.
-        t: Number of this one, counted from 1.
-        rate: The learning rate before its scale and the factors of groups.
-        base: What is in no group has these.
-        own: The values of each group; -1 is everything in no group.
+        t: Number of this update, counted from 1.
+        rate: The learning rate without its scale and the factors of groups.
+        base: The values for weights in no group.
+        own: The values for each group, by its position; -1 for weights in no group.
         transforms: The arguments of each transform.
-        legal: Whether all that schedules and functions gave is in range; `None` if
-            they give nothing.
-        h: What the rule derived, by group.
-        cast: The same in the types of the weights, by group and type.
+        legal: Whether all values of schedules and functions are in range; `None` if
+            there are no schedules and functions.
+        h: The values that the rule's `prepare` returned, by group.
+        kernels: The same, from betas as a fused kernel rounds them.
+        cast: The values for `update`, by group and dtype of the weights.
         z: The next values of the rule's shared state, by group.
     """
 
@@ -66,7 +67,7 @@ class StepHyperparameters:
         self.cast = self._cast(optimizer)
 
     def with_sums(self, optimizer: BuiltOptimizer, sums: Values) -> StepHyperparameters:
-        """Return the same with what the rule makes of sums over all weights."""
+        """Return a copy with the results of the rule's `use_sums`."""
         new, sums = copy.copy(self), sums.cast(scalar_dtype())
         both = {
             group: optimizer.use_sums(h, self.t, self.z[group], sums)
@@ -78,7 +79,7 @@ class StepHyperparameters:
         return new
 
     def pairs(self, optimizer: BuiltOptimizer) -> Pairs:
-        """Return the shared state with its next values."""
+        """Return the variables of the shared state with their next values."""
         return [
             (shared[name], x)
             for group, shared in optimizer.plan.shared.items()
@@ -86,10 +87,10 @@ class StepHyperparameters:
         ]
 
     def _cast(self, optimizer: BuiltOptimizer) -> dict[tuple[int, str], Values]:
-        """Return what the rule derived in the types of the weights.
+        """Return `h` in the dtypes of the weights.
 
-        Where kernels round decay factors, every form of the update rounds them alike,
-        so that state goes from one form to another.
+        If the rule has a fused kernel, which rounds betas, all float32 updates use the
+        rounded betas, so that fused and other updates have the same results.
         """
         keys = {(p.group, p.dtype) for p in optimizer.plan.trainable}
         rounded = self.kernels
@@ -101,7 +102,7 @@ class StepHyperparameters:
         }
 
     def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:
-        """Return the values of a group, or else those of what is in none."""
+        """Return the values of a group; for -1, those of weights in no group."""
         if group < 0:
             return self.base
         chosen, fields = optimizer.groups[group], optimizer.fields
@@ -114,7 +115,7 @@ class StepHyperparameters:
 
 
 def read_rate(optimizer: BuiltOptimizer) -> Any:
-    """Return the rate of the update that comes next, before its scale, as a scalar."""
+    """Return the learning rate of the next update, without its scale, as a scalar."""
     rate, driver = optimizer.learning_rate, optimizer.rate.source
     if not isinstance(rate, keras.Variable):
         rate = as_scalar("learning_rate", rate, driver)

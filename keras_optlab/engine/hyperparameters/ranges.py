@@ -1,8 +1,8 @@
-"""Whether the values that schedules and functions give a hyperparameter are legal.
+"""Range checks of the values that schedules and functions return in a step.
 
-A number is checked when it is set. What a schedule gives is known in the step only,
-where nothing can be raised: an illegal value makes it a skipped step, and the
-hyperparameter is named when the host next looks.
+A number is checked when it is set. The value of a schedule is computed in the compiled
+step, which cannot raise. A value out of range therefore makes the step a skipped step,
+and the warning about skipped steps names the hyperparameter.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class ScheduledValue:
     """A hyperparameter that a schedule or a function drives.
 
     Attributes:
-        label: Its name, with that of the group or transform it belongs to.
+        label: Its name, after that of its group or transform.
         interval: Its legal range.
-        value_at: From the number of updates so far to its value.
-        in_step: From the hyperparameters of a step to its value.
+        value_at: Returns its value, given the number of updates so far.
+        in_step: Returns its value, given the `StepHyperparameters`.
     """
 
     label: str
@@ -39,7 +39,7 @@ class ScheduledValue:
 
 
 def scheduled_values(optimizer: BuiltOptimizer) -> Iterator[ScheduledValue]:
-    """Return all that schedules and functions drive in an optimizer now."""
+    """Yield all hyperparameters that schedules and functions drive now."""
     if not isinstance(optimizer.rate.source, keras.Variable):
         yield ScheduledValue(
             "learning_rate",
@@ -80,7 +80,7 @@ def _scheduled(
 
 
 def all_legal(optimizer: BuiltOptimizer, scalars: Any) -> Tensor | None:
-    """Return whether every driven value of a step is legal; `None` if none is driven.
+    """Return whether all driven values of a step are legal; `None` if none is driven.
 
     Args:
         optimizer: The optimizer, built.
@@ -93,7 +93,7 @@ def all_legal(optimizer: BuiltOptimizer, scalars: Any) -> Tensor | None:
 
 
 def illegal_now(optimizer: BuiltOptimizer) -> list[str]:
-    """Return the driven values that are illegal at the next update, in words."""
+    """Return the driven values that are illegal at the next update, as text."""
     step = int(ops.convert_to_numpy(optimizer.updates))
     values = [
         (d, float(ops.convert_to_numpy(d.value_at(step))))
@@ -107,11 +107,11 @@ def illegal_now(optimizer: BuiltOptimizer) -> list[str]:
 
 
 def as_scalar(name: str, value: Any, driver: Any) -> Tensor:
-    """Return what a schedule or a function gave as a scalar tensor.
+    """Return the result of a schedule or function as a scalar tensor.
 
     Raises:
-        TypeError: if it is no number.
-        ValueError: if it is several.
+        TypeError: if it is not a number.
+        ValueError: if it has more than one entry.
     """
     try:
         x = ops.convert_to_tensor(value)
@@ -119,19 +119,19 @@ def as_scalar(name: str, value: Any, driver: Any) -> Tensor:
         x = None
     if x is None or "str" in keras.backend.standardize_dtype(x.dtype):
         raise TypeError(
-            f"What drives `{name}` must return a number. "
-            f"Received: {value!r} of {driver!r}"
+            f"The schedule or function for `{name}` must return a number. "
+            f"Received: {value!r} from {driver!r}"
         )
     if tuple(x.shape) != ():
         raise ValueError(
-            f"What drives `{name}` must return one number. "
-            f"Received: a tensor of shape {tuple(x.shape)} of {driver!r}"
+            f"The schedule or function for `{name}` must return one number. "
+            f"Received: a tensor of shape {tuple(x.shape)} from {driver!r}"
         )
     return x
 
 
 def _within(interval: Interval, value: Any) -> Tensor:
-    """Return whether a value, a tensor or a decay factor, is in a range."""
+    """Return whether a scalar tensor or a `BetaTensor` is in a range."""
     x = value.value if isinstance(value, BetaTensor) else value
     above = x >= interval.low if interval.closed[0] else x > interval.low
     below = x <= interval.high if interval.closed[1] else x < interval.high

@@ -1,4 +1,4 @@
-"""Hyperparameters that may change while a compiled step runs."""
+"""Hyperparameters in variables, so that they can change without a retrace."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from keras_optlab.engine.hyperparameters.ranges import as_scalar
 
 
 def scalar_dtype() -> str:
-    """Return the type in which scalars are kept: floatx, but never below float32."""
+    """Return the dtype of scalars: float64 if floatx is float64, else float32."""
     return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
 class HyperparameterVariables:
-    """The numbers of one optimizer or transform, each a variable of its own.
+    """Store of the hyperparameters of one optimizer, transform or regularizer.
 
-    A Python number would be a constant of the compiled step. A number that the
-    declaration calls adjustable is therefore kept in a scalar variable, a decay factor
-    as its exact complement; a schedule needs none; what is not adjustable, or was left
-    at `None`, stays as it is. A callback may put something else in place of a value,
-    and take it away again: `drive` and `release`.
+    A Python number would be a constant of the compiled step. Each adjustable number is
+    therefore stored in a scalar variable; for a beta, the variable holds 1 - beta.
+    Schedules, `None` and values that are not adjustable need no variable. A callback
+    can replace a value for a while, by `drive` and `release`.
 
     Args:
-        owner: Whose declared fields these are.
-        values: Its checked values.
+        owner: The class that declares the hyperparameters.
+        values: The validated values.
         add_variable: Creates a scalar variable from a name and a number.
     """
 
@@ -49,17 +48,18 @@ class HyperparameterVariables:
         self.fields = {k: f for k, f in owner.fields.items() if not f.keras_owned}
         self.add_variable = add_variable
         self.values = {k: getattr(values, k) for k in self.fields}
-        self.released: dict[str, Any] = {}  # what a driven value returns to
+        self.released: dict[str, Any] = {}  # by name: the value before `drive`
         self.variables: dict[str, Variable] = {}
         for field in self.fields.values():
             if field.adjustable and isinstance(self.values[field.name], float | int):
                 self._store(field, self.values[field.name])
 
     def read(self, field: Field) -> Any:
-        """Return the present value: number, schedule, or whatever was declared.
+        """Return the current value: a number, a schedule or another object.
 
-        The variable is the truth, since a checkpoint may have moved it; the Python
-        number is returned as long as it still agrees, so that 0.9 reads as 0.9.
+        The variable has the current number, since loading a checkpoint changes only the
+        variable. If both agree, the Python number is returned: 0.9 reads as 0.9, not as
+        its float32 value.
         """
         value, variable = self.values[field.name], self._variable(field)
         stored = None if variable is None else concrete(variable)
@@ -68,7 +68,7 @@ class HyperparameterVariables:
         return 1.0 - float(stored) if isinstance(field, BetaField) else float(stored)
 
     def write(self, field: Field, value: Any) -> None:
-        """Move a value; the next step uses it, compiled or not."""
+        """Change a value; the next step uses it without a retrace."""
         new, old = field.validate(value), self.values[field.name]
         variable = self._variable(field)
         received = f"Received: {field.name}={value!r}"
@@ -85,12 +85,12 @@ class HyperparameterVariables:
         if variable is None or not isinstance(new, float | int):
             raise AttributeError(
                 f"`{field.name}` was {old!r} at construction, so the step was built "
-                f"without it. {received}. Construct with a number, and move that."
+                f"without it. {received}. Construct with a number, and change that."
             )
         if is_purged(variable):
             raise RuntimeError(
-                "Between two batches JAX' trainer holds the optimizer's state. "
-                f"{received}. Reach the optimizer through `callback.model.optimizer`."
+                "JAX' trainer holds the optimizer's state between two batches. "
+                f"{received}. Access the optimizer as `callback.model.optimizer`."
             )
         self.values[field.name] = new
         self._store(field, new)
@@ -103,10 +103,10 @@ class HyperparameterVariables:
         return value
 
     def drive(self, field: Field, value: Any) -> None:
-        """Put a number or a schedule in place of a value; a step traced later sees it.
+        """Replace a value by a number or a schedule; the step must be retraced.
 
         Raises:
-            AttributeError: if something drives the value already, or nothing may.
+            AttributeError: if the value is driven already, or is not adjustable.
             ValueError: if the value is out of range.
         """
         old, received = self.values[field.name], f"Received: {field.name}={value!r}"
@@ -127,7 +127,7 @@ class HyperparameterVariables:
             self._store(field, new)
 
     def release(self, field: Field, last: float | None = None) -> None:
-        """Undo `drive`; what was a number before becomes `last`, if that is given."""
+        """Undo `drive`; a value that was a number becomes `last`, if given."""
         before = self.released.pop(field.name)
         if before is not None and last is not None:
             before = last
@@ -137,7 +137,7 @@ class HyperparameterVariables:
             variable.assign(_stored(field, before))
 
     def tensors(self, step: Tensor) -> Values:
-        """Return every value as a rule reads it, at the 0-based update `step`."""
+        """Return all values as a rule reads them, at the 0-based update `step`."""
         return Values(**{k: self.tensor(f, step) for k, f in self.fields.items()})
 
     def tensor(self, field: Field, step: Tensor) -> Any:
@@ -148,7 +148,7 @@ class HyperparameterVariables:
         return as_tensor(field, self.values[field.name], step)
 
     def own(self, field: Field) -> Any:
-        """Return the value that is not of a callback for the time of a `fit`."""
+        """Return the value, or the value before `drive`."""
         if field.name in self.released:
             return self.released[field.name]
         return self.read(field)
@@ -156,7 +156,7 @@ class HyperparameterVariables:
     present = read
 
     def _variable(self, field: Field) -> Variable | None:
-        """Return the variable that holds the value, if a number does it now."""
+        """Return the variable of the value, if the value is a number now."""
         number = isinstance(self.values[field.name], float | int)
         return self.variables.get(field.name) if number else None
 
@@ -169,7 +169,7 @@ class HyperparameterVariables:
 
 
 def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
-    """Return what a rule reads of a value that no variable holds."""
+    """Return a value without a variable as a rule reads it."""
     if isinstance(value, LearningRateSchedule):
         given = as_scalar(field.name, value(step), value)
         value = ops.cast(given, scalar_dtype())

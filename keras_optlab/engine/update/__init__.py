@@ -1,1 +1,1 @@
-"""One update of all weights: gradients in, new values out, written once."""
+"""One update: from the gradients to the new values of weights and slots."""

@@ -1,12 +1,12 @@
-"""Small weights of an elementwise rule, updated together as one long vector.
+"""Buckets: small weights of an elementwise rule, updated together as one vector.
 
-To start an operation costs as much as some thousand entries, and a rule starts many for
-each weight. In a bucket they are started once. Slots are stored as the vectors that the
-rule reads; each weight keeps a view of its own part, by which state is saved, loaded
-and, where not all of a bucket's weights have a gradient, updated.
+Launching an operation costs as much time as computing some thousand entries, and a rule
+launches many for each weight. A bucket launches them once for all of its weights. Slots
+are stored as vectors of the bucket. Each weight has views of its parts, to save and
+load its state, and to update it alone if other weights of the bucket have no gradient.
 
-TensorFlow works on a bucket while other weights wait for their gradients, and on two at
-a time, so that there each is kept to a size.
+On TensorFlow, buckets have a limited size, so that they run in parallel with each other
+and with the computation of other gradients.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from keras_optlab.engine.fused import separate_update_limit
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.views import Joined, Part
 
-SMALL = 2**15  # entries of a weight below which it is put into a bucket
-FULL = 2**15  # entries of a bucket on TensorFlow, where several take less time than one
+SMALL = 2**15  # weights with fewer entries go into buckets
+FULL = 2**15  # entries of a bucket on TensorFlow, where several run in parallel
 
 
 @dataclass
 class Bucket(Parameter):
-    """Weights that go through an update as if they were one; its index means nothing.
+    """Several weights, updated as one vector; `index` has no meaning.
 
     Attributes:
-        parameters: The weights, alike in group, types, and whether decay applies.
+        parameters: The weights, with the same group, dtypes and `regularized`.
     """
 
     parameters: list[Parameter] = field(kw_only=True)
@@ -61,11 +61,11 @@ class Bucket(Parameter):
         return self.parameters
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """Return a vector's parts in the shapes of the weights."""
+        """Split a vector into tensors with the shapes of the weights."""
         return unflatten(x, self.variable.variables)
 
     def share_out(self, slots: Slots) -> None:
-        """Take slots, and give each weight its view of them."""
+        """Set the slots, and give each weight views of its parts."""
         self.slots = slots
         sizes = [p.size for p in self.members]
         for p, start in zip(self.members, accumulate(sizes, initial=0), strict=False):
@@ -79,7 +79,7 @@ class Bucket(Parameter):
 def make_buckets(
     optimizer: BuiltOptimizer, parameters: list[Parameter]
 ) -> list[Bucket]:
-    """Return buckets for the small ones of these weights, where that is of use."""
+    """Return buckets of the small weights, if buckets are possible and faster."""
     enough = separate_update_limit(optimizer)
     if enough >= len(parameters) or not (_suits(optimizer) and gathers(optimizer)):
         return []
@@ -96,7 +96,7 @@ def make_buckets(
 
 
 def _suits(optimizer: BuiltOptimizer) -> bool:
-    """Whether nothing that was fixed at construction looks at each weight's tensors."""
+    """Return whether no fixed argument or slot needs each weight's own tensors."""
     return (
         not distributed()
         and not optimizer.transforms
@@ -106,7 +106,7 @@ def _suits(optimizer: BuiltOptimizer) -> bool:
 
 
 def gathers(optimizer: BuiltOptimizer) -> bool:
-    """Return whether no clipping looks at each gradient, in the step now traced."""
+    """Return whether no clipping needs each weight's gradient, in this trace."""
     values = optimizer.scalars.values
     return values["clipnorm"] is None and values["adaptive_clipnorm"] is None
 
@@ -114,7 +114,7 @@ def gathers(optimizer: BuiltOptimizer) -> bool:
 def gather(
     optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
-    """Put buckets, and their gradients, in place of weights that fill one."""
+    """Replace weights by their bucket, if all its weights have a gradient."""
     given = {p.index: (p, g) for p, g in zip(parameters, gradients, strict=True)}
     rows: list[tuple[Parameter, Tensor]] = []
     for bucket in optimizer.plan.buckets if gathers(optimizer) else []:

@@ -1,4 +1,4 @@
-"""Whether a rule treats each entry of a weight by itself, as it is declared to."""
+"""A test whether a rule is elementwise, as it declares."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from keras_optlab.engine.backend.variables import flatten
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 
-SHAPES = (2, 3), (4,)  # of two weights, tried together and each by itself
+SHAPES = (2, 3), (4,)  # of two weights, updated one by one and as one vector
 
 
 def treats_entries_alone(optimizer: BuiltOptimizer) -> bool:
-    """Return whether weights may be taken apart and put together for this rule.
+    """Return whether the rule is elementwise, so that weights can be split and joined.
 
-    Who writes a rule that looks at a whole tensor may forget to say so. It is therefore
-    tried on an example, unless nothing depends on it.
+    An author may forget to declare `elementwise = False`. The rule is therefore tested
+    on an example, unless nothing depends on it.
     """
     if not optimizer.elementwise:
         return False
@@ -30,12 +30,12 @@ def treats_entries_alone(optimizer: BuiltOptimizer) -> bool:
     with eager_scope():
         try:
             return _agrees(optimizer)
-        except Exception:  # noqa: BLE001  # a rule for matrices, of whatever kind
+        except Exception:  # noqa: BLE001  # the rule does not take vectors
             return False
 
 
 def _agrees(optimizer: BuiltOptimizer) -> bool:
-    """Try the rule on two weights, and on all of their entries as one."""
+    """Return whether two weights get the same update alone and as one vector."""
     names = [slot.name for slot in optimizer.slots if slot.is_on(optimizer._values)]
     draw = np.random.default_rng(0).uniform
     count = 2 + len(names)  # weight, gradient, slots

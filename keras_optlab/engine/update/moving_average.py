@@ -1,4 +1,4 @@
-"""The moving average of the weights that Keras' `use_ema` asks for."""
+"""The moving average of the weights, for Keras' `use_ema`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def with_averages(
     Args:
         optimizer: The optimizer, built.
         done: Number of updates before this one.
-        values: The new weights of this update, by index. A weight without a gradient
-            is averaged as it is.
+        values: The new weights of this update, by index. For a weight without a
+            gradient, its current value is averaged.
     """
     pairs, values = [], dict(values)
     for i, average in enumerate(optimizer.averages):

@@ -1,10 +1,12 @@
-"""One update: from gradients to the list of new values, without writing any.
+"""One update: from gradients to the new values of weights and slots.
 
 gradient -> penalties -> clipping -> gradient transforms -> rule -> update transforms
-         -> decoupled decay and proximal step -> moving average
+         -> added to the weight -> proximal step -> moving average
 
-Where nothing asks for all updates together, each weight is taken from its gradient to
-its new value by itself, which can be compiled and is then written at once.
+Decoupled weight decay changes the weight before the rule reads it.
+
+If no stage needs the updates of all weights together, each weight runs through all
+stages on its own. This can be one fused kernel, which also writes the new values.
 """
 
 from __future__ import annotations
@@ -43,12 +45,12 @@ class Update:
 
     Args:
         optimizer: The optimizer, built.
-        parameters: The weights that have a gradient, none of them frozen, and buckets.
+        parameters: The weights and buckets that have a gradient and are not frozen.
         gradients: Dense gradients of these weights, summed over replicas.
         scalars: The hyperparameters of this update.
-        record: Whether to write the records that are due.
-        norm: The norm of these gradients together, if it is known.
-        changes_if: By the index of a weight, where it and its slots change at all.
+        record: Whether to record statistics.
+        norm: The global norm of these gradients, if it is known.
+        changes_if: By index of a weight: whether it and its slots change.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Update:
         self.fused = fused_form(self)
 
     def compute(self) -> Pairs:
-        """Return (variable, new value) for everything that has yet to change."""
+        """Run the update; return the (variable, new value) pairs not yet written."""
         optimizer = self.optimizer
         g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
         penalties = any(
@@ -99,7 +101,7 @@ class Update:
         return self.pairs
 
     def _advance_together(self, g: list[Tensor]) -> None:
-        """Take all weights through each stage together."""
+        """Run each stage for all weights before the next stage."""
         w, u, s = self._changes(g)
         new = self._each(self._stepped, w, u)
         s = self._each(self._after_step, new, s)
@@ -110,14 +112,14 @@ class Update:
     def _changes(
         self, g: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor], list[Values]]:
-        """Return the decayed weights, what is added to them, and the next slots."""
+        """Return the weights after weight decay, the updates, and the next slots."""
         w = self._each(self.decayed, self.w)
         slots = [p.slots for p in self.parameters]
         u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
         return w, self._transform("update", u, g), s
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
-        """Take one weight through all stages, in one pass over memory where it pays."""
+        """Run all stages for one weight, as a fused update if that is faster."""
         always = p.index not in self.changes_if
         if always and self.may_fuse and p.owns_slots and self.fused.update_weight(p, g):
             return
@@ -132,7 +134,7 @@ class Update:
     ) -> Pairs:
         """Return the next values of a weight and of its slots.
 
-        Of `p` no more is read than what weights in one compiled step agree in.
+        It reads only attributes of `p` that weights with the same compiled step share.
         """
         w = self.decayed(p, ops.cast(read(variable), p.dtype))
         u, s = self.rule(p, w, g, slots)
@@ -142,16 +144,16 @@ class Update:
 
     @cached_property
     def may_fuse(self) -> bool:
-        """Whether weights may be written at once, each entry by itself."""
+        """Whether updates may be fused: elementwise, and written in place."""
         return self.optimizer.plan.elementwise and in_place(self.optimizer.updates)
 
     @cached_property
     def w(self) -> list[Tensor]:
-        """The weights before the update, in the type that the rule computes in."""
+        """The weights before the update, in the dtype that the rule computes in."""
         return self._each(self.weight)
 
     def weight(self, p: Parameter) -> Tensor:
-        """Return a weight in the type that the rule computes in."""
+        """Return a weight in the dtype that the rule computes in."""
         return ops.cast(read(p.variable), p.dtype)
 
     def _each(self, stage: Callable[..., Tensor], *tensors: list[Tensor]) -> list[Any]:
@@ -159,17 +161,17 @@ class Update:
         return [stage(*row) for row in zip(self.parameters, *tensors, strict=True)]
 
     def _members(self) -> list[Parameter]:
-        """Return the single weights, those of buckets too."""
+        """Return all weights, with each bucket split into its weights."""
         return [p for one in self.parameters for p in one.members]
 
     def _apart(self, xs: list[Tensor]) -> list[Tensor]:
-        """Return the tensors of the single weights."""
+        """Return the tensors of all weights, with those of buckets split."""
         return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
 
     def _h(self, p: Parameter) -> Values:
         return self.cast[p.group, p.dtype]
 
-    # The stages, in their order.
+    # The stages, in order.
 
     def _penalized(self, p: Parameter, g: Tensor) -> Tensor:
         """Add the gradient of the penalties l1 |w| and l2 w²."""
@@ -201,7 +203,7 @@ class Update:
         return g
 
     def _global_norm(self, g: list[Tensor]) -> Tensor:
-        """Return the norm of all gradients, as the guard found it if they are those."""
+        """Return the global norm; reuse `norm` if the gradients are unchanged."""
         same = all(x is y for x, y in zip(g, self.gradients, strict=True))
         return global_norm(g) if self.norm is None or not same else self.norm
 
@@ -211,7 +213,7 @@ class Update:
         xs: list[Tensor],
         g: list[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Apply the transforms of one side in turn; gradients see themselves as g."""
+        """Apply the transforms of one side in order; `g` is `xs` if not given."""
         gradient_side = self.optimizer.gradient_transforms
         update_side = self.optimizer.update_transforms
         chosen, start = (
@@ -235,7 +237,7 @@ class Update:
         return xs
 
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Values:
-        """Return what a transform may know of a tensor beside its own state."""
+        """Return the values that a transform can read besides its own state."""
         rate = self._h(p).learning_rate
         return Values(
             w=w,
@@ -247,27 +249,27 @@ class Update:
         )
 
     def decayed(self, p: Parameter, w: Tensor) -> Tensor:
-        """Decoupled weight decay, before the step as Keras has it."""
+        """Apply decoupled weight decay to a weight, before the step as in Keras."""
         if not self.decays(p):
             return w
         h = self._h(p)
         return w - w * (h.weight_decay * h.learning_rate)
 
     def decays(self, p: Parameter) -> bool:
-        """Return whether decoupled decay applies to a weight."""
+        """Return whether the engine applies decoupled weight decay to a weight."""
         of_the_engine = p.regularized and not self.optimizer.decays_in_rule
         return of_the_engine and self._h(p).weight_decay is not None
 
     def rule(
         self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
     ) -> tuple[Tensor, Values]:
-        """Run the algorithm on one tensor."""
+        """Run the rule on one weight."""
         t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
         u, new = checked_update(self.optimizer, w, g, s, self._seen_h(p), t)
         return unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
 
     def _seen_h(self, p: Parameter) -> Values:
-        """Return what the rule may know of a weight's hyperparameters."""
+        """Return the hyperparameters for the rule, without weight decay if masked."""
         h = self._h(p)
         if p.regularized or not self.optimizer.decays_in_rule:
             return h
@@ -275,7 +277,7 @@ class Update:
         return h.extend(**dict.fromkeys(decays))
 
     def _sums(self, g: list[Tensor]) -> Values:
-        """Return what the rule measures, each added up over all weights."""
+        """Return the values of the rule's `local_sums`, summed over all weights."""
 
         def measured(p: Parameter, w: Tensor, g: Tensor) -> Values:
             t, s = ops.cast(self.t, p.dtype), _slots(p.slots, p.dtype)
@@ -288,7 +290,7 @@ class Update:
         )
 
     def _stored(self, slots: Slots, values: Values) -> Pairs:
-        """Return slots with their values, in the type in which they are kept."""
+        """Return slots with their values, rounded to bfloat16 for `slot_dtype`."""
         constant = self.optimizer.constant_slots
         pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
         if self.optimizer.slot_dtype is None:
@@ -300,7 +302,7 @@ class Update:
         ]
 
     def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
-        """Take the step, then soft-threshold if asked: exact zeros."""
+        """Add the step to the weight, then apply the proximal step if it is set."""
         new = w + u
         if self.shrinks(p):
             h = self._h(p)
@@ -310,7 +312,7 @@ class Update:
         return new
 
     def _after_step(self, p: Parameter, new: Tensor, s: Values) -> Values:
-        """Let the slots follow what the weight has become, if the rule wants that."""
+        """Return the slots after the rule's `after_step`, if it has one."""
         if not self.optimizer.has_after_step:
             return s
         return self.optimizer.after_step(new, s, self._h(p), ops.cast(self.t, p.dtype))
@@ -320,7 +322,7 @@ class Update:
         return p.regularized and self._h(p).l1_proximal is not None
 
     def _unchanged_unless(self, pairs: Pairs) -> Pairs:
-        """Return values that are the present ones of weights that do not change."""
+        """Replace the new slots of weights that must not change by the current ones."""
         if not self.changes_if:
             return pairs
         owners = {
@@ -335,7 +337,7 @@ class Update:
             for v, x in pairs
         ]
 
-    # Values that follow from the new weights.
+    # New values, with their variables.
 
     def _write_weights(self, new: list[Tensor]) -> None:
         if self.optimizer.averages:
@@ -348,10 +350,10 @@ class Update:
     def _write_slots(self, variables: Slots, values: Values) -> None:
         self.pairs += [(variables[name], x) for name, x in values.items()]
 
-    # Records: only if a callback asked, and then only on the updates it asked for.
+    # Statistics: only at the updates for which a callback requests them.
 
     def _record(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
-        """Queue the records, computed beside the update, which stays as it is."""
+        """Queue statistics, computed separately so that the update is not affected."""
         optimizer, variables = self.optimizer, []
         live = [p.index for p in optimizer.plan.trainable]
 

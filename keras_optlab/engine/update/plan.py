@@ -1,4 +1,4 @@
-"""What the engine works out once, when the weights are known."""
+"""`Plan`: the weights of an optimizer with groups, slots and buckets."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 @dataclass
 class Plan:
-    """All parameters, and the state that is kept once.
+    """The weights of an optimizer, with their state; made in `build`.
 
     Attributes:
         parameters: One for each weight, in the order of `build`.
-        buckets: Those of them that are updated together.
-        elementwise: Whether the rule treats each entry by itself.
-        shared: The rule's shared state, by group; -1 is everything in no group.
+        buckets: Sets of small weights that are updated together.
+        elementwise: Whether the rule is elementwise.
+        shared: The rule's shared state, by group; -1 for weights in no group.
         transform_shared: The shared state of each transform.
-        waiting: Slots that start at their weight, before that has a value.
+        waiting: Slots that start as a copy of a weight that has no value yet.
     """
 
     parameters: list[Parameter]
@@ -50,10 +50,10 @@ class Plan:
         return [p for p in self.parameters if not p.frozen]
 
     def fill_slots(self) -> None:
-        """Fill the slots that start at their weight, as soon as it has a value.
+        """Fill the slots that start as a copy of their weight, once it has a value.
 
-        What a function of TensorFlow creates has none while it is traced for the first
-        time, and has it when it is traced again, before it runs.
+        A weight that a `tf.function` creates has no value in the first trace. It has
+        one in the second trace, which comes before the function runs.
         """
         if not self.waiting:
             return
@@ -62,14 +62,14 @@ class Plan:
             for slot, p in self.waiting:
                 if all(has_value(one.variable) for one in p.members):
                     start = keras.ops.cast(read(p.variable), p.dtype)
-                    slot.assign(keras.ops.copy(start))  # JAX gives each value away
+                    slot.assign(keras.ops.copy(start))  # JAX donates buffers
                 else:
                     still.append((slot, p))
         self.waiting = still
 
 
 def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
-    """Assign groups and create every slot."""
+    """Assign groups, and create all buckets and slots."""
     placed = assign_groups(optimizer.groups, variables)
     paths = unique_paths(variables)
     parameters = [
@@ -85,7 +85,7 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
         raise not_lazy(type(optimizer).__name__)
     buckets = make_buckets(optimizer, live) if elementwise else []
     for bucket in buckets:
-        with eager_scope():  # to be written through a view, a slot must have a value
+        with eager_scope():  # a write through a view needs a slot with a value
             slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
             bucket.share_out(slots)
     bundled = {p.index for bucket in buckets for p in bucket.members}
@@ -152,7 +152,7 @@ def _slots(
     prefix: str,
 ) -> Slots:
     def create(slot: Slot, shape: tuple[int, ...]) -> Variable:
-        path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # all that TensorFlow takes
+        path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # TensorFlow allows no others
         name = f"{path}_{prefix}{slot.name}"
         beside = p.members[0].variable
         dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
@@ -171,7 +171,7 @@ def _shared(
 ) -> Slots:
     from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 
-    whole = Weight((), "", owner._values)  # all weights together have no shape
+    whole = Weight((), "", owner._values)  # not of one weight
     return {
         s.name: optimizer.add_variable(
             shape=s.shape_for(whole),
@@ -184,7 +184,7 @@ def _shared(
 
 
 def _is_short(owner: Any, slot: Slot) -> bool:
-    """Whether `slot_dtype` is for this slot: of a rule, and no copy of a weight."""
+    """Return whether `slot_dtype` applies: not to scalars or copies of weights."""
     whole = slot.shape == "weight" and slot.init != "weight"
     return whole and getattr(owner, "slot_dtype", None) is not None
 

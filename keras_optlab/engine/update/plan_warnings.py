@@ -9,7 +9,7 @@ from keras_optlab.engine.contract import BuiltOptimizer
 
 
 def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
-    """Warn of weights for which a rule keeps less than whole matrices."""
+    """Warn of weights that exceed a rule's `max_size` and get a simpler update."""
     found = [
         f"{p.path!r} {tuple(p.variable.shape)}"
         for p in optimizer.plan.trainable
@@ -17,9 +17,9 @@ def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
     ]
     if found:
         warnings.warn(
-            f"{type(optimizer).__name__} keeps less than whole matrices for weights "
-            f"beyond `max_size`: {', '.join(found)}. See its documentation; raise "
-            "`max_size` if there are memory and time for it.",
+            f"{type(optimizer).__name__} uses a simpler update for weights that exceed "
+            f"`max_size`: {', '.join(found)}. See its documentation. Raise `max_size` "
+            "if you have the memory and time.",
             stacklevel=3,
         )
 

@@ -1,4 +1,4 @@
-"""What the `update` of a rule returns: its form, checked once, and failures."""
+"""Checks of what a rule's `update` returns: shapes, dtypes and finite values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_optlab.engine.contract import BuiltOptimizer
 def checked_update(
     optimizer: BuiltOptimizer, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
 ) -> tuple[Tensor, Values]:
-    """Return what the rule's `update` does, which is checked until its first step."""
+    """Call the rule's `update`; check its result until one step has been computed."""
     result = optimizer.update(w, g, s, h, t)
     if not optimizer.update_is_checked:
         _check(f"`update` of {type(optimizer).__name__}", w, s, result)
@@ -23,9 +23,9 @@ def checked_update(
 
 
 def unless_failed(u: Tensor, new: Values, old: Values) -> tuple[Tensor, Values]:
-    """Return an update and slots, or no update and the old ones if some is no number.
+    """Return a step and slots; if one is not finite, a zero step and the old slots.
 
-    The gradients are finite; but their squares may not be, or a decomposition fails.
+    Squares of finite gradients can overflow, and a matrix decomposition can fail.
     """
     made = [u, *(x for _, x in new.items())]
     held = ops.all(ops.stack([ops.all(ops.isfinite(x)) for x in made]))
@@ -34,10 +34,10 @@ def unless_failed(u: Tensor, new: Values, old: Values) -> tuple[Tensor, Values]:
 
 
 def _check(who: str, w: Tensor, s: Values, result: Any) -> None:
-    """Raise unless a result is a step in the form of the weight, and all its slots.
+    """Raise unless a result is a step like the weight, and all its slots.
 
     Raises:
-        TypeError: if a part is missing, or of another kind or type.
+        TypeError: if a part is missing, or of another type or dtype.
         ValueError: if a shape or the names of the slots differ.
     """
     if not isinstance(result, tuple) or len(result) != 2:
@@ -46,10 +46,10 @@ def _check(who: str, w: Tensor, s: Values, result: Any) -> None:
             f"`return step, s.next(m=m)`. Received: {_shown(result)}"
         )
     step, slots = result
-    _check_form(f"{who} must return the step like the weight", w, step)
+    _check_form(f"{who} must return a step like the weight", w, step)
     if not isinstance(slots, Values):
         raise TypeError(
-            f"{who} must return the slots as second, `s` or `s.next(...)`. "
+            f"{who} must return the slots as second value, `s` or `s.next(...)`. "
             f"Received: {_shown(slots)}"
         )
     names, returned = ([name for name, _ in x.items()] for x in (s, slots))
@@ -63,7 +63,7 @@ def _check(who: str, w: Tensor, s: Values, result: Any) -> None:
 
 
 def _check_form(expected: str, like: Tensor, x: Any) -> None:
-    """Raise unless a tensor has the shape and the type of another."""
+    """Raise unless `x` is a tensor with the shape and dtype of `like`."""
     if not keras.ops.is_tensor(x):
         raise TypeError(f"{expected}, a tensor. Received: {_shown(x)}")
     shape, wanted = tuple(x.shape), tuple(like.shape)

@@ -1,4 +1,4 @@
-"""Counters of skipped steps, which the step itself writes."""
+"""Counters of skipped steps, written inside the compiled step."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from keras_optlab.engine.backend.variables import Pairs, read
 
 
 class Skips:
-    """The counters of skipped steps; a good step writes none of them.
+    """The counters of skipped steps.
 
     Args:
         add_counter: Creates a counter from its name.
 
     Attributes:
-        total: Steps skipped in all.
-        run: Steps skipped one after the other, the last time that any was.
-        updates: Updates before that run.
+        total: Number of all skipped steps.
+        run: Length of the last run of consecutive skipped steps.
+        updates: Number of updates before this run.
     """
 
     def __init__(self, add_counter: Callable[[str], Variable]) -> None:
@@ -49,7 +49,7 @@ class Skips:
         ]
 
     def skip_unless(self, good: Tensor | int, done: Tensor) -> Pairs:
-        """Return the next values after a step that was good, 1, or skipped, 0."""
+        """Return the next values after a step; `good` is 1, or 0 if it was skipped."""
         total, run, updates = self.skip(done)
         return [
             (self.total, total[1] - good),
@@ -60,12 +60,12 @@ class Skips:
 
 @dataclass(frozen=True)
 class Skipped:
-    """How many steps an optimizer has skipped by now.
+    """The number of steps that an optimizer has skipped so far.
 
     Attributes:
-        steps: Steps, or micro-batches, that came.
-        total: Those of them that were skipped.
-        run: How many of the last ones were skipped without a good one between.
+        steps: Number of all steps (micro-batches).
+        total: Number of skipped steps.
+        run: Number of skipped steps since the last good one.
     """
 
     steps: int
@@ -74,7 +74,7 @@ class Skipped:
 
     @classmethod
     def of(cls, optimizer: Any) -> Skipped | None:
-        """Read the counters; `None` where a trace or a trainer hides them."""
+        """Read the counters; `None` in a trace, or while JAX' trainer holds them."""
         skips = optimizer.skips
         read = [
             concrete(v)

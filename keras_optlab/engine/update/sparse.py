@@ -1,7 +1,7 @@
-"""Of a weight, the rows that a sparse gradient touches.
+"""Updates of only those rows of a weight that a sparse gradient touches.
 
-Lazy updates leave the others as they are. So does a rule that moves nothing where the
-gradient is 0; then the touched rows are all that has to be looked at, by default too.
+`sparse="lazy"` requests this. With `sparse="dense"` it is done too, as a faster way to
+the same result, for rules that leave entries without a gradient unchanged.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.rows import touched_rows
 from keras_optlab.engine.weights.views import Rows
 
-RULE = "update", "after_step", "second_pass", "use_sums"  # what may move a weight
+RULE = "update", "after_step", "second_pass", "use_sums"  # can change weights
 MOVE_ALL_ROWS = "weight_decay", "l1", "l2", "l1_proximal"
 
 
 @dataclass
 class Touched(Parameter):
-    """Some rows of a weight, which go through an update as if they were all of it.
+    """The touched rows of a weight, updated as if they were a weight.
 
     Attributes:
         whole: The weight.
@@ -44,7 +44,7 @@ class Touched(Parameter):
 
     @cached_property
     def size(self) -> int:
-        """Nothing: how many rows there are is not known before."""
+        """0, since the number of rows is not known when a step is traced."""
         return 0
 
     @property
@@ -53,7 +53,7 @@ class Touched(Parameter):
         return [self.whole]
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """Return a tensor of its shape as one of the weight's, zero elsewhere."""
+        """Return a tensor of the rows as one of the whole weight, zero elsewhere."""
         shape = tuple(self.whole.variable.shape)
         return [ops.scatter(self.variable.at[:, None], x, shape)]
 
@@ -61,7 +61,7 @@ class Touched(Parameter):
 def with_gradients(
     optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
-    """Return what is updated for these gradients, and the gradients of just that."""
+    """Return what to update, weights or touched rows, and the dense gradients of it."""
     gradients = as_gradients(gradients, [p.variable for p in parameters])
     lazy = optimizer.sparse == "lazy"
     rows = [
@@ -70,7 +70,8 @@ def with_gradients(
     ]
     if in_replica() and any(rows):
         raise NotImplementedError(
-            "Under a `tf.distribute` strategy replicas touch different rows. "
+            "Lazy updates are not possible under a `tf.distribute` strategy, since "
+            "replicas touch different rows. "
             'Received: sparse="lazy". Use sparse="dense".'
         )
     found = zip(parameters, rows, strict=True)
@@ -81,7 +82,7 @@ def with_gradients(
 
 
 def _leaves_others(optimizer: BuiltOptimizer, p: Parameter) -> bool:
-    """Return whether nothing moves the rows of a big weight without a gradient."""
+    """Return whether rows of a large weight stay unchanged without a gradient."""
     own = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
     values = optimizer.scalars.values | own
     decays = p.regularized and any(values[k] is not None for k in MOVE_ALL_ROWS)
@@ -101,7 +102,7 @@ def _leaves_others(optimizer: BuiltOptimizer, p: Parameter) -> bool:
 
 
 def rests_without_gradient(optimizer: BuiltOptimizer) -> bool:
-    """Return whether a rule says so, and none that is derived from it does more."""
+    """Return whether the rule declares it, and no subclass overrides the rule."""
     classes = type(optimizer).__mro__
 
     def owner(name: str) -> int:

@@ -55,7 +55,7 @@ def take_step(
 def _check(
     optimizer: BuiltOptimizer, gradients: list[Tensor], scalars: StepHyperparameters
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return whether to take the step, `None` for always, and the gradients' norm."""
+    """Return whether the step is good (`None`: always) and the global norm."""
     if not optimizer.skip_non_finite:
         return scalars.legal, None
     good, norm = check_gradients(gradients)
@@ -67,10 +67,10 @@ def _check(
 def _updates(
     optimizer: BuiltOptimizer, condition: Tensor | bool, update: Callable[[bool], Pairs]
 ) -> list[Case]:
-    """Return when to update and how: with records, where these are due.
+    """Return the cases of an update: with statistics if they are due, and without.
 
-    Where branching costs nothing, the update that records nothing is one of its own,
-    since to keep gradients and changes until they are measured slows the rest down.
+    If the step can branch, an update without statistics is a separate case. It is
+    faster, since it need not keep gradients and updates in memory for statistics.
     """
     due = optimizer.recorder.due(read(optimizer.updates) + 1)
     if isinstance(due, bool) or not can_branch(due):
@@ -84,12 +84,12 @@ def _accumulate(
     parameters: list[Parameter],
     gradients: list[Tensor],
 ) -> None:
-    """Add the micro-batch; at the end of a window update by the average.
+    """Add a micro-batch to the sums; at the end of a window, update by the mean.
 
-    A bad micro-batch adds nothing and is not counted, so the average is over the
-    others; a window of bad ones updates nothing. A weight without a gradient in this
-    micro-batch is updated by what it got from the others of the window, unless it has
-    been frozen since.
+    A bad micro-batch is neither added nor counted, so the mean is over the others. A
+    window with only bad ones makes no update. A weight without a gradient in the last
+    micro-batch is updated by the sum of the others in the window, divided by the same
+    count, unless it has been frozen since.
     """
     window, skips = optimizer.window, optimizer.skips
     scalars = StepHyperparameters(optimizer)

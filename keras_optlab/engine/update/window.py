@@ -1,4 +1,4 @@
-"""What an optimizer counts between two updates that several gradients make."""
+"""Counters of gradient accumulation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from keras_optlab.engine.backend.variables import Pairs, read
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts with the present micro-batch.
+    """The counts, including the current micro-batch.
 
     Attributes:
-        received: Micro-batches received in all, bad ones too. Keras' own count is one
-            too many for each epoch of data whose length is unknown (TensorFlow).
-        good: Good ones since the last update.
+        received: Number of all micro-batches, bad ones too. On TensorFlow, Keras' own
+            count is too large by one for each epoch of data of unknown length.
+        good: Number of good micro-batches since the last update.
         gradients: For each weight, how many of these had a gradient for it.
     """
 
@@ -28,7 +28,7 @@ class Counts:
 
 
 class Window:
-    """The counters of a window of micro-batches.
+    """The counters of a window: the micro-batches of one update.
 
     Args:
         add_variable: Creates a variable from its name, shape and type.
@@ -50,7 +50,7 @@ class Window:
         }
 
     def next(self, good: Tensor | int, present: set[int]) -> Counts:
-        """Return the counts with a micro-batch.
+        """Return the counts after a micro-batch.
 
         Args:
             good: 1 if it is good, else 0.
@@ -65,7 +65,7 @@ class Window:
         )
 
     def kept(self, counts: Counts) -> Pairs:
-        """Return the counters' next values where the window goes on."""
+        """Return the counters' next values if the window continues."""
         return [
             (self.received, counts.received),
             (self.good, counts.good),
