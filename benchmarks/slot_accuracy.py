@@ -20,7 +20,7 @@ import rich.table
 from keras import ops
 
 import keras_optlab as kol
-from keras_optlab.engine.update import pipeline
+from keras_optlab.engine.weights import weight_update
 
 
 def nearest(x, salt):  # noqa: ARG001
@@ -60,11 +60,11 @@ def main():
     table = rich.table.Table("optimizer", "state", "loss", "test accuracy", box=None)
     for name in args.optimizers:
         for label, dtype, rounding in (
-            ("float32", None, pipeline.round_to_bfloat16),
-            ("bfloat16", "bfloat16", pipeline.round_to_bfloat16),
+            ("float32", None, weight_update.round_to_bfloat16),
+            ("bfloat16", "bfloat16", weight_update.round_to_bfloat16),
             ("bfloat16, nearest", "bfloat16", nearest),
         ):
-            with unittest.mock.patch.object(pipeline, "round_to_bfloat16", rounding):
+            with unittest.mock.patch.object(weight_update, "round_to_bfloat16", rounding):
                 runs = [trained(name, i, dtype, args.epochs) for i in range(args.seeds)]
             loss, accuracy = np.transpose(runs)
             table.add_row(

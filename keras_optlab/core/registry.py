@@ -51,7 +51,8 @@ class OptimizerInfo:
             entry.
         learning_rate_free: Whether the rule estimates its step size, and the learning
             rate is a factor on it.
-        hyperparameters: The arguments that the class itself declares, by name.
+        hyperparameters: The arguments that the class and the rules it derives from
+            declare, by name.
         keras_twin: Name of the class in `keras.optimizers` with the same updates.
     """
 
@@ -187,7 +188,10 @@ def info(name: str) -> OptimizerInfo:
     (2014, 8.0, '[0, 1)')
     """
     cls: Any = find(name)
-    own = {k: f for k, f in cls.fields.items() if k in cls.own_fields}
+    declared = {*cls.own_fields}
+    for base in cls.__mro__:  # of rules that it derives from, not of all optimizers
+        declared |= {*base.own_fields} if vars(base).get("registry_name") else set()
+    own = {k: f for k, f in cls.fields.items() if k in declared}
     defaults = {k: f.validate(f.default) for k, f in cls.fields.items()}
     weight = Weight(MATRIX, "", Values(**defaults))
     shapes = [slot.shape_for(weight) for slot in cls.slots]

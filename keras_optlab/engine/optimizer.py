@@ -22,7 +22,7 @@ from keras_optlab.engine.backend.keras_adapter import (
     unbuilt_if_it_fails,
 )
 from keras_optlab.engine.backend.modules import eager_scope
-from keras_optlab.engine.backend.variables import copy_buffers, read
+from keras_optlab.engine.backend.variables import copy_buffers
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
@@ -55,7 +55,7 @@ from keras_optlab.engine.update.plan_warnings import (
 )
 from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
-from keras_optlab.engine.update.window import Window
+from keras_optlab.engine.update.window import Counts, Window
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
@@ -108,7 +108,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
 
     >>> import keras
     >>> from keras import ops
-    >>> class Bounded(Optimizer):
+    >>> class Bounded(Optimizer, family="momentum"):
     ...     "Bounded: large entries of the gradient count as one."
     ...     def update(self, w, g, s, h, t):
     ...         return -h.learning_rate * g / (1 + ops.abs(g)), s
@@ -228,15 +228,13 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         """Return the `Parameter`s of these weights."""
         return [self.plan.parameters[i] for i in self.indices_of(weights)]
 
-    def is_complete(self, count: Tensor) -> Tensor:
+    def is_complete(self, counts: Counts) -> Tensor:
         """Return whether a micro-batch is the last before an update.
 
         Args:
-            count: Number of good micro-batches since the last update, with this one.
+            counts: The counts with this micro-batch.
         """
-        del count
-        received = read(self.window.received) + 1
-        return received % self.gradient_accumulation_steps == 0
+        return counts.received % self.gradient_accumulation_steps == 0
 
     @property
     def skipped_steps(self) -> Variable:

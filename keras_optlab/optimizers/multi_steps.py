@@ -61,6 +61,6 @@ class MultiSteps(Wrapper, family="accumulation"):
                     f"Received: {name}={value!r}"
                 )
 
-    def is_complete(self, count):
+    def is_complete(self, counts):
         steps = self.scalars.tensor(self.fields["accumulation_steps"], self.updates)
-        return ops.cast(count, steps.dtype) >= ops.round(steps)
+        return ops.cast(counts.good, steps.dtype) >= ops.round(steps)

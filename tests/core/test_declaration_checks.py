@@ -286,6 +286,8 @@ def test_info_tells_what_an_optimizer_is():
     assert (adam.elementwise, adam.learning_rate_free) == (True, False)
     assert (prodigy.elementwise, prodigy.learning_rate_free) == (False, True)
     assert not optimizers.info("mechanic").elementwise
+    assert "beta_1" in optimizers.info("adamw").hyperparameters
+    assert "clipnorm" not in optimizers.info("adamw").hyperparameters
     assert adam.bytes_per_parameter == 8.0
     for name in [*optimizers.names(), *optimizers.wrappers()]:
         about = optimizers.info(name)

@@ -175,7 +175,7 @@ def test_norms_are_kept_in_turn():
 
 
 def test_what_is_rounded_is_rounded_anew(monkeypatch):
-    module, salts = importlib.import_module("keras_optlab.engine.update.pipeline"), []
+    module, salts = importlib.import_module("keras_optlab.engine.update.weight_update"), []
 
     def rounded(x, salt):
         salts.append(int(salt))

@@ -316,3 +316,24 @@ def test_the_seam_of_keras_is_where_it_was():
     sgd = optimizers.SGD()
     with pytest.raises(RuntimeError, match="engine was bypassed"):
         sgd.update_step(None, None, None)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.0])
+def test_a_number_may_drive_the_learning_rate_for_a_while(rate):
+    optimizer, ws = optimizers.SGD(0.1), variables([np.ones(2)])
+    optimizer.drive("learning_rate", rate)
+    assert optimizer.current("learning_rate") == rate
+    apply(optimizer, [np.ones(2)], ws)
+    np.testing.assert_allclose(values(ws)[0], 1 - rate)
+    with pytest.raises(AttributeError, match="driven by .* already"):
+        optimizer.drive("learning_rate", 0.3)
+    optimizer.release("learning_rate")
+    assert optimizer.current_learning_rate == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("change", ["adjust", "drive"])
+def test_what_keras_keeps_is_fixed(change):
+    optimizer = optimizers.SGD(use_ema=True)
+    with pytest.raises(AttributeError, match="fixed at construction.*ema_momentum=0.5"):
+        getattr(optimizer, change)("ema_momentum", 0.5)
+    assert optimizer.ema_momentum == 0.99

@@ -15,9 +15,10 @@ import keras
 from keras_optlab.core import Values
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import form
+from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 
-def fused_form(update: form.WeightUpdate) -> form.Form:
+def fused_form(update: WeightUpdate) -> form.Form:
     """Return the fused updates of this backend."""
     backend = keras.backend.backend()
     if backend == "tensorflow":

@@ -21,6 +21,7 @@ from keras_optlab.engine.backend.variables import on_cpu, raw
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 Step = Callable[..., Any]
 
@@ -28,7 +29,7 @@ Step = Callable[..., Any]
 class OnTensorFlow(form.Form):
     """The fused updates of one trace."""
 
-    def __init__(self, update: form.WeightUpdate) -> None:
+    def __init__(self, update: WeightUpdate) -> None:
         super().__init__(update)
         self.compiled: dict[Hashable, Step] = {}
 

@@ -21,6 +21,7 @@ from keras_optlab.engine.backend.keras_adapter import raw_value
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 Step = Callable[..., None]
 
@@ -48,7 +49,7 @@ of_optimizers: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
 class OnTorch(form.Form):
     """The fused updates of one step."""
 
-    def __init__(self, update: form.WeightUpdate) -> None:
+    def __init__(self, update: WeightUpdate) -> None:
         super().__init__(update)
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
@@ -79,7 +80,7 @@ class OnTorch(form.Form):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Run the kernels on the weights that `advance` deferred."""
+        """Run the kernels on the weights that `update_weight` deferred."""
         for key, rows in self.lists.items():
             w = [raw_value(p.variable) for p, _ in rows]
             names = rows[0][0].slots
@@ -99,7 +100,7 @@ class OnTorch(form.Form):
         update = self.update
         if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.scalars.h[p.group]
+        h = update.cast[p.group, p.dtype]
         decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
         return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 
@@ -136,7 +137,7 @@ class TracedScalars:
         kinds: The type of every hyperparameter; those that are no tensors are constant.
     """
 
-    def __init__(self, update: form.WeightUpdate, p: Parameter) -> None:
+    def __init__(self, update: WeightUpdate, p: Parameter) -> None:
         self.h = update.cast[p.group, p.dtype]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
@@ -158,7 +159,7 @@ class TracedScalars:
 
 
 def traced(
-    update: form.WeightUpdate, p: Parameter, scalars: TracedScalars, *inputs: Any
+    update: WeightUpdate, p: Parameter, scalars: TracedScalars, *inputs: Any
 ) -> Step:
     """Return a weight's step as a graph of torch operations, for any sizes."""
     from torch.fx.experimental.proxy_tensor import make_fx

@@ -2,7 +2,7 @@
 
 A kernel is listed here if it computes exactly the rule of that name. It saves the
 passes that compiled code still makes, one for each slot. Kernels compute 1 - beta in
-float32, so scalars must be prepared from betas rounded by `as_seen`.
+float32, so scalars must be prepared from betas rounded by `rounded_as_kernels`.
 """
 
 from __future__ import annotations

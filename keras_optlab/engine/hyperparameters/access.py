@@ -69,7 +69,9 @@ class HyperparameterAccess(Options, KerasAdapter):
         >>> optimizer.beta_1
         0.95
         """
-        setattr(self, self._field(name).name, value)
+        field = self._field(name)
+        self._check_gate(field, value)
+        self._store(field).write(field, value)
 
     def write_field(self, field: Field, value: Any) -> None:
         """Change a number; ignore assignments in Keras' constructor."""

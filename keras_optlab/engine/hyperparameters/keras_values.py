@@ -35,12 +35,13 @@ class KerasLearningRate:
     @property
     def source(self) -> Any:
         """The current source of the rate: a variable, a schedule or a function."""
-        return self.driven_by or self.optimizer.base_learning_rate
+        driver = self.driven_by
+        return self.optimizer.base_learning_rate if driver is None else driver
 
     def read(self, field: Field) -> Any:  # noqa: ARG002
         """Return the variable, or the current value of a schedule or function."""
         rate = self.source
-        if isinstance(rate, keras.Variable):
+        if isinstance(rate, keras.Variable | float):
             return rate
         if isinstance(rate, LearningRateSchedule) or takes_step(rate):
             return rate(self.optimizer.updates)
@@ -113,13 +114,14 @@ class KerasArguments:
         """Return the value."""
         return self.read(field)
 
-    def drive(self, field: Field, value: Any) -> None:
+    def write(self, field: Field, value: Any) -> None:
         """Raise, since the value is fixed."""
         raise AttributeError(
             f"`{field.name}` ({field.doc}) is fixed at construction. "
             f"Received: {field.name}={value!r}. Make a new object."
         )
 
+    drive = write
     own = read
 
     def present(self, field: Field) -> Any:

@@ -16,22 +16,20 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_optlab.core import Values
-from keras_optlab.core.numerics import soft_threshold, wide_sum
-from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.core.numerics import wide_sum
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.commit import commit, not_inlined, writes_at_once
 from keras_optlab.engine.backend.norms import global_norm
-from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.engine.backend.variables import Pairs, cast, in_place, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import fused_form
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.moving_average import with_averages
-from keras_optlab.engine.update.result_check import checked_update, unless_failed
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.weight_update import WeightUpdate, slot_values
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
     clip_by_global_norm,
@@ -70,23 +68,26 @@ class Update:
         self.norm = norm
         self.changes_if = changes_if or {}
         self.scalars = scalars
-        self.done, self.t, self.cast = scalars.done, scalars.t, scalars.cast
+        self.done, self.t = scalars.done, scalars.t
+        self.one = WeightUpdate(
+            optimizer, scalars.cast, self.done, self.t, self.changes_if
+        )
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
         self.pairs: Pairs = []
-        self.fused = fused_form(self)
+        self.fused = fused_form(self.one)
 
     def compute(self) -> Pairs:
         """Run the update; return the (variable, new value) pairs not yet written."""
         optimizer = self.optimizer
         g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
         penalties = any(
-            h.l1 is not None or h.l2 is not None for h in self.cast.values()
+            h.l1 is not None or h.l2 is not None for h in self.scalars.cast.values()
         )
         unclipped = self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
         if optimizer.needs_sums:
             self.scalars = self.scalars.with_sums(optimizer, self._sums(g))
-            self.cast = self.scalars.cast
+            self.one.cast = self.scalars.cast
         if self.record:
             self._record(unclipped, g)
         if optimizer.update_transforms or optimizer.averages:
@@ -103,19 +104,19 @@ class Update:
     def _advance_together(self, g: list[Tensor]) -> None:
         """Run each stage for all weights before the next stage."""
         w, u, s = self._changes(g)
-        new = self._each(self._stepped, w, u)
-        s = self._each(self._after_step, new, s)
+        new = self._each(self.one.stepped, w, u)
+        s = self._each(self.one.after_step, new, s)
         for p, values in zip(self.parameters, s, strict=True):
-            self.pairs += self._stored(p.slots, values)
+            self.pairs += self.one.stored(p.slots, values)
         self._write_weights(new)
 
     def _changes(
         self, g: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor], list[Values]]:
         """Return the weights after weight decay, the updates, and the next slots."""
-        w = self._each(self.decayed, self.w)
+        w = self._each(self.one.decayed, self.w)
         slots = [p.slots for p in self.parameters]
-        u, s = map(list, zip(*self._each(self.rule, w, g, slots), strict=True))
+        u, s = map(list, zip(*self._each(self.one.rule, w, g, slots), strict=True))
         return w, self._transform("update", u, g), s
 
     def _advance(self, p: Parameter, g: Tensor) -> None:
@@ -123,24 +124,11 @@ class Update:
         always = p.index not in self.changes_if
         if always and self.may_fuse and p.owns_slots and self.fused.update_weight(p, g):
             return
-        pairs = self.next_values(p, p.variable, p.slots, g)
+        pairs = self.one.next_values(p, p.variable, p.slots, g)
         if always and writes_at_once(p.members[0].variable):
             commit(pairs)
         else:
             self.pairs += pairs
-
-    def next_values(
-        self, p: Parameter, variable: Variable, slots: Slots, g: Tensor
-    ) -> Pairs:
-        """Return the next values of a weight and of its slots.
-
-        It reads only attributes of `p` that weights with the same compiled step share.
-        """
-        w = self.decayed(p, ops.cast(read(variable), p.dtype))
-        u, s = self.rule(p, w, g, slots)
-        new = self._stepped(p, w, u)
-        s = self._after_step(p, new, s)
-        return [(variable, ops.cast(new, variable.dtype)), *self._stored(slots, s)]
 
     @cached_property
     def may_fuse(self) -> bool:
@@ -150,11 +138,7 @@ class Update:
     @cached_property
     def w(self) -> list[Tensor]:
         """The weights before the update, in the dtype that the rule computes in."""
-        return self._each(self.weight)
-
-    def weight(self, p: Parameter) -> Tensor:
-        """Return a weight in the dtype that the rule computes in."""
-        return ops.cast(read(p.variable), p.dtype)
+        return self._each(self.one.weight)
 
     def _each(self, stage: Callable[..., Tensor], *tensors: list[Tensor]) -> list[Any]:
         """Apply a stage to each parameter and its tensors."""
@@ -168,18 +152,15 @@ class Update:
         """Return the tensors of all weights, with those of buckets split."""
         return [y for ys in self._each(lambda p, x: p.split(x), xs) for y in ys]
 
-    def _h(self, p: Parameter) -> Values:
-        return self.cast[p.group, p.dtype]
-
     # The stages, in order.
 
     def _penalized(self, p: Parameter, g: Tensor) -> Tensor:
         """Add the gradient of the penalties l1 |w| and l2 w²."""
-        h = self._h(p)
+        h = self.one.h(p)
         if p.regularized and h.l2 is not None:
-            g = g + 2 * h.l2 * self.weight(p)
+            g = g + 2 * h.l2 * self.one.weight(p)
         if p.regularized and h.l1 is not None:
-            g = g + h.l1 * ops.sign(self.weight(p))
+            g = g + h.l1 * ops.sign(self.one.weight(p))
         return g
 
     def _clip(self, g: list[Tensor]) -> list[Tensor]:
@@ -238,7 +219,7 @@ class Update:
 
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Values:
         """Return the values that a transform can read besides its own state."""
-        rate = self._h(p).learning_rate
+        rate = self.one.h(p).learning_rate
         return Values(
             w=w,
             g=g,
@@ -248,78 +229,20 @@ class Update:
             decays=p.regularized,
         )
 
-    def decayed(self, p: Parameter, w: Tensor) -> Tensor:
-        """Apply decoupled weight decay to a weight, before the step as in Keras."""
-        if not self.decays(p):
-            return w
-        h = self._h(p)
-        return w - w * (h.weight_decay * h.learning_rate)
-
-    def decays(self, p: Parameter) -> bool:
-        """Return whether the engine applies decoupled weight decay to a weight."""
-        of_the_engine = p.regularized and not self.optimizer.decays_in_rule
-        return of_the_engine and self._h(p).weight_decay is not None
-
-    def rule(
-        self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
-    ) -> tuple[Tensor, Values]:
-        """Run the rule on one weight."""
-        t, s = ops.cast(self.t, p.dtype), _slots(slots, p.dtype)
-        u, new = checked_update(self.optimizer, w, g, s, self._seen_h(p), t)
-        return unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
-
-    def _seen_h(self, p: Parameter) -> Values:
-        """Return the hyperparameters for the rule, without weight decay if masked."""
-        h = self._h(p)
-        if p.regularized or not self.optimizer.decays_in_rule:
-            return h
-        decays = [name for name, _ in h.items() if name.endswith("weight_decay")]
-        return h.extend(**dict.fromkeys(decays))
-
     def _sums(self, g: list[Tensor]) -> Values:
         """Return the values of the rule's `local_sums`, summed over all weights."""
 
         def measured(p: Parameter, w: Tensor, g: Tensor) -> Values:
-            t, s = ops.cast(self.t, p.dtype), _slots(p.slots, p.dtype)
-            return self.optimizer.local_sums(w, g, s, self._seen_h(p), t)
+            t, s = ops.cast(self.t, p.dtype), slot_values(p.slots, p.dtype)
+            return self.optimizer.local_sums(
+                w, g, s, self.one.rule_hyperparameters(p), t
+            )
 
-        rows = self._each(measured, self._each(self.decayed, self.w), g)
+        rows = self._each(measured, self._each(self.one.decayed, self.w), g)
         names = [name for name, _ in rows[0].items()]
         return Values(
             **{name: wide_sum([getattr(row, name) for row in rows]) for name in names}
         )
-
-    def _stored(self, slots: Slots, values: Values) -> Pairs:
-        """Return slots with their values, rounded to bfloat16 for `slot_dtype`."""
-        constant = self.optimizer.constant_slots
-        pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
-        if self.optimizer.slot_dtype is None:
-            return pairs
-        count, several = ops.cast(self.done + 1, "int32"), len(slots)
-        return [
-            (slot, _rounded(x, slot.dtype, count * several + i))
-            for i, (slot, x) in enumerate(pairs)
-        ]
-
-    def _stepped(self, p: Parameter, w: Tensor, u: Tensor) -> Tensor:
-        """Add the step to the weight, then apply the proximal step if it is set."""
-        new = w + u
-        if self.shrinks(p):
-            h = self._h(p)
-            new = soft_threshold(new, h.learning_rate * h.l1_proximal)
-        if p.index in self.changes_if:
-            return ops.where(self.changes_if[p.index], new, self.weight(p))
-        return new
-
-    def _after_step(self, p: Parameter, new: Tensor, s: Values) -> Values:
-        """Return the slots after the rule's `after_step`, if it has one."""
-        if not self.optimizer.has_after_step:
-            return s
-        return self.optimizer.after_step(new, s, self._h(p), ops.cast(self.t, p.dtype))
-
-    def shrinks(self, p: Parameter) -> bool:
-        """Return whether the proximal step applies to a weight."""
-        return p.regularized and self._h(p).l1_proximal is not None
 
     def _unchanged_unless(self, pairs: Pairs) -> Pairs:
         """Replace the new slots of weights that must not change by the current ones."""
@@ -367,7 +290,7 @@ class Update:
                 gradient=self._apart(unclipped),
                 transformed=self._apart(g),
                 update=self._apart(u),
-                weight=[self.weight(p) for p in self._members()],
+                weight=[self.one.weight(p) for p in self._members()],
                 clippings=[
                     (self._apart(a), self._apart(b)) for a, b in beside.clippings
                 ],
@@ -377,15 +300,6 @@ class Update:
 
         values = not_inlined(compute)
         self.pairs += zip(variables, values, strict=True)
-
-
-def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
-    short = keras.backend.standardize_dtype(dtype) == "bfloat16"
-    return round_to_bfloat16(x, salt) if short else x
-
-
-def _slots(variables: Slots, dtype: str) -> Values:
-    return Values(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
 
 
 def _values(variables: Slots) -> Values:

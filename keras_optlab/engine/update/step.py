@@ -105,7 +105,7 @@ def _accumulate(
     total += [read(a) for a in sums[len(total) :]]
     one = 1 if good is None else ops.cast(good, read(optimizer.updates).dtype)
     counts = window.next(one, present)
-    last = optimizer.is_complete(counts.good)
+    last = optimizer.is_complete(counts)
     skipped = skips.skip_unless(one, scalars.done)
 
     def update(record: bool) -> Pairs:
