@@ -64,7 +64,8 @@ def main():
             ("bfloat16", "bfloat16", weight_update.round_to_bfloat16),
             ("bfloat16, nearest", "bfloat16", nearest),
         ):
-            with unittest.mock.patch.object(weight_update, "round_to_bfloat16", rounding):
+            patch = unittest.mock.patch.object
+            with patch(weight_update, "round_to_bfloat16", rounding):
                 runs = [trained(name, i, dtype, args.epochs) for i in range(args.seeds)]
             loss, accuracy = np.transpose(runs)
             table.add_row(

@@ -1,7 +1,5 @@
 """Periodic work of rules beyond 2**24 updates, where float32 cannot count."""
 
-import importlib
-
 import keras
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from keras_optlab.core import curvature
 from keras_optlab.core.periods import as_integer_period, is_due
 from keras_optlab.core.randomness import seed_at
 from keras_optlab.core.registry import find, wrappers
+from keras_optlab.engine.weights import weight_update
 from keras_optlab.optimizers.kron import fits, recurrent
 from keras_optlab.verify.comparisons import precision
 from keras_optlab.verify.problems import (
@@ -175,7 +174,7 @@ def test_norms_are_kept_in_turn():
 
 
 def test_what_is_rounded_is_rounded_anew(monkeypatch):
-    module, salts = importlib.import_module("keras_optlab.engine.update.weight_update"), []
+    module, salts = weight_update, []
 
     def rounded(x, salt):
         salts.append(int(salt))
