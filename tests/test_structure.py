@@ -230,3 +230,26 @@ def test_what_the_readme_points_to_exists():
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_what_the_map_of_the_code_names_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w/.]+\.py)", text))
+    missing = [n for n in named if not any((d / n).exists() for d in (PACKAGE, ROOT))]
+    assert named
+    assert not missing
+    for room in ROOMS.keys() | FLOORS.keys():
+        assert re.search(rf"`(\w+/)*{room}[/.`]", text), room
+
+
+def test_contributing_tells_where_each_module_is_tested():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `([\w/.]+)` \| (.*) \|$", text, flags=re.MULTILINE)
+    tested = {module: re.findall(r"`(tests/[\w/.]+)`", tests) for module, tests in rows}
+    for path in FILES:
+        name = str(path.relative_to(PACKAGE))
+        if path.stem != "__init__" and name.split("/")[0] in ("core", "engine"):
+            assert tested.get(name), name
+    for module, tests in tested.items():
+        assert (PACKAGE / module).exists(), module
+        assert all((ROOT / test).exists() for test in tests), module
