@@ -65,8 +65,8 @@ class Declared:
                 delattr(cls, name)  # or it would hide Keras' attribute
         cls.__signature__ = signature_of(cls.fields, cls.positional())
         # With the module, since a regularizer and a constraint may share a name.
-        room = ".".join(cls.__module__.split(".")[:2])
-        keras.saving.register_keras_serializable(room)(cls)
+        package = ".".join(cls.__module__.split(".")[:2])
+        keras.saving.register_keras_serializable(package)(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._values = self.bind(*args, **kwargs)

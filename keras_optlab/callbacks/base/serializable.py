@@ -39,8 +39,8 @@ class Serializable:
         signature = inspect.signature(cls.__init__)
         own = list(signature.parameters.values())[1:]
         cls.__signature__ = signature.replace(parameters=own)
-        room = ".".join(cls.__module__.split(".")[:2])
-        keras.saving.register_keras_serializable(room)(cls)
+        package = ".".join(cls.__module__.split(".")[:2])
+        keras.saving.register_keras_serializable(package)(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Store the arguments before the constructor changes them."""

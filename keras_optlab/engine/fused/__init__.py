@@ -3,6 +3,9 @@
 A rule is several operations, and each passes over memory once. TensorFlow and torch
 have kernels that do some rules in one pass; the other rules are compiled. JAX compiles
 the whole step anyway.
+
+Kernels are found by the registry name of a rule. A subclass inherits what a class
+declares, but computes something else: it must not inherit its kernel.
 """
 
 from __future__ import annotations

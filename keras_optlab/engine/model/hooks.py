@@ -21,6 +21,7 @@ import keras
 
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, sublayers
 from keras_optlab.engine.backend.replicas import is_distributed
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.model.first_weights import refresh_copies
 from keras_optlab.engine.model.running_statistics import with_statistics_kept
@@ -60,19 +61,19 @@ class ModelHooks:
     def __init__(self, model: Any) -> None:
         self.model = weakref.ref(model)
         self.checked: Any = None
-        self.ours: list[Any] = []
-        self.compiled: list[Any] = []
-        self.attached: list[Any] = []
-        self.inner: list[Any] = []
+        self.ours: list[BuiltOptimizer] = []
+        self.compiled: list[BuiltOptimizer] = []
+        self.attached: list[BuiltOptimizer] = []
+        self.inner: list[BuiltOptimizer] = []
         self.methods: list[str] = []
 
     @property
-    def trained_within(self) -> list[Any]:
+    def trained_within(self) -> list[BuiltOptimizer]:
         """Optimizers that a `train_step` of the model's own may use, each once."""
         return list({id(o): o for o in (*self.attached, *self.inner)}.values())
 
     @property
-    def optimizers(self) -> list[Any]:
+    def optimizers(self) -> list[BuiltOptimizer]:
         """All optimizers with evaluation weights, each once."""
         found = (*self.compiled, *self.trained_within)
         return list({id(o): o for o in found}.values())
@@ -95,7 +96,7 @@ def install(model: Any) -> None:
         _wrap_methods(model)
 
 
-def attach(optimizer: Any, model: Any) -> None:
+def attach(optimizer: BuiltOptimizer, model: Any) -> None:
     """Install the hooks of an optimizer on a model that another model trains."""
     name = type(optimizer).__name__
     if not isinstance(model, keras.Model):
@@ -157,7 +158,7 @@ def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
 _fits: list[bool] = []  # one for each `fit` that runs now
 
 
-def warn_of_averages(optimizer: Any) -> None:
+def warn_of_averages(optimizer: BuiltOptimizer) -> None:
     """Warn, once, of an optimizer in `fit` whose evaluation weights no model gets."""
     if not _fits or vars(optimizer).get("_warned_of_averages"):
         return
@@ -228,7 +229,7 @@ def _wrap_methods(model: Any) -> None:
     """Wrap the methods of a model for its optimizers."""
     hooks = _hooks(model)
     methods: dict[str, Callable[..., Any]] = {}
-    compiled = inner_optimizer(model.optimizer) if model.compiled else None
+    compiled: Any = inner_optimizer(model.optimizer) if model.compiled else None
     if getattr(compiled, "needs_second_pass", False):
         methods["train_step"] = with_second_pass(model, model.train_step)
     forms = []
@@ -307,7 +308,9 @@ def _with_new_step_object(
     make(force)
 
 
-def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+def _counted(
+    optimizer: BuiltOptimizer, method: Callable[..., Any], *args: Any, **kw: Any
+) -> Any:
     if not optimizer.skip_watch.calls:
         refresh_copies(optimizer)
     result = method(*args, **kw)
@@ -315,7 +318,7 @@ def _counted(optimizer: Any, method: Callable[..., Any], *args: Any, **kw: Any) 
     return result
 
 
-def _check_weights(hooks: ModelHooks, optimizer: Any) -> None:
+def _check_weights(hooks: ModelHooks, optimizer: BuiltOptimizer) -> None:
     """Raise if an optimizer was built for another model, whose weights would switch."""
     if not optimizer.built or hooks.checked is optimizer.plan:
         return

@@ -102,5 +102,7 @@ def _is_own(one: Any) -> bool:
     """Return whether a class or function is a user's, not from a known library."""
     if not isinstance(one, type | types.FunctionType):
         return False
-    room = str(one.__module__).partition(".")[0]
-    return room not in LIBRARIES and room not in sys.stdlib_module_names | {"builtins"}
+    package = str(one.__module__).partition(".")[0]
+    return package not in LIBRARIES and package not in sys.stdlib_module_names | {
+        "builtins"
+    }

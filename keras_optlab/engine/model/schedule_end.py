@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_optlab.core.ends import end_of
 from keras_optlab.engine.backend.keras_adapter import concrete, optimizers_of
+from keras_optlab.engine.contract import BuiltOptimizer
 
 LATE = 0.1  # share of the updates of `fit` allowed after the end without a warning
 
@@ -52,7 +53,7 @@ def warn_of_schedule_end(
     yield
 
 
-def _message(optimizer: Any, batches: int | None) -> str | None:
+def _message(optimizer: BuiltOptimizer, batches: int | None) -> str | None:
     schedule, begin = optimizer.rate.source, concrete(optimizer.updates)
     end = end_of(schedule)
     if end is None or begin is None:

@@ -18,6 +18,7 @@ from keras_optlab.engine.backend.keras_adapter import (
     inner_optimizer,
     optimizers_of,
 )
+from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.ranges import illegal_now
 from keras_optlab.engine.update.skips import Skipped
 
@@ -40,7 +41,7 @@ class SkipWatch:
             with a NaN or an infinity, which count as skipped too.
     """
 
-    def __init__(self, optimizer: Any, outer: Any = None) -> None:
+    def __init__(self, optimizer: BuiltOptimizer, outer: Any = None) -> None:
         self.optimizer, self.outer = optimizer, outer
         self.start = self.last = Skipped.of(optimizer) or Skipped(0, 0, 0)
         self.calls = self.idle_since = 0
@@ -156,7 +157,7 @@ def watch_skips(
             optimizer.skip_watch.suspended = False
 
 
-def _in_words(optimizer: Any, skipped: Skipped) -> str:
+def _in_words(optimizer: BuiltOptimizer, skipped: Skipped) -> str:
     illegal = illegal_now(optimizer) if skipped.run else []
     if illegal:
         reason = f"a schedule or a function has given {'; '.join(illegal)}"

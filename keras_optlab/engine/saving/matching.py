@@ -7,7 +7,8 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any
+
+from keras_optlab.engine.contract import BuiltOptimizer
 
 SHOWN = 12  # names of weights in one line of a message
 
@@ -139,7 +140,7 @@ class Misfits:
         wholly: Whether it is another optimizer's state, of which nothing is restored.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: BuiltOptimizer) -> None:
         self.optimizer = f"{type(optimizer).__name__} ({optimizer.name!r})"
         self.reasons: dict[str, list[str]] = {}
         self.wholly = False
