@@ -136,7 +136,8 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
                 "optimizers that do."
             )
         cls.family = family or cls.family
-        cls.__doc__ = with_shared_arguments(vars(cls).get("__doc__"))
+        if registered:
+            cls.__doc__ = with_shared_arguments(vars(cls).get("__doc__"))
         cls.registry_name = register(cls) if registered else cls.__name__
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

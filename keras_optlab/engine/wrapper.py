@@ -19,7 +19,6 @@ from keras_optlab.core.declared import signature_of
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.registry import register_wrapper, twin_of
-from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.rule import HOOKS
 
@@ -100,7 +99,6 @@ class Wrapper(Base):
             cls.__signature__ = inspect.Signature([OPTIMIZER, *named])
             keras.saving.register_keras_serializable(_room(cls))(cls)
             register_wrapper(cls)
-            cls.__doc__ = with_shared_arguments(cls.__doc__)
             for flag, hook in HOOKS.items():
                 setattr(cls, flag, hasattr(cls, hook))
 
