@@ -24,5 +24,4 @@ __all__ = [
     "Slot",
     "Values",
     "layerwise_decay",
-    "layerwise_decay",
 ]

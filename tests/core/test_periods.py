@@ -37,7 +37,6 @@ def settings_of(name):
 
 EVERY = [(name, settings_of(name)) for name in optimizers.names()]
 FEW = [case for case in EVERY if PERIODS & case[1].keys()]
-REST = [case for case in EVERY if case not in FEW]
 REST = [
     pytest.param(case, marks=pytest.mark.every) for case in EVERY if case not in FEW
 ]

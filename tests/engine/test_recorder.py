@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import Group, callbacks, optimizers
+from keras_optlab.callbacks.base.statistics import StatisticsCallback
 from keras_optlab.engine import CAPACITY
 from keras_optlab.verify.problems import (
     apply,
@@ -15,7 +16,7 @@ from keras_optlab.verify.problems import (
     variables,
     weights,
 )
-from tests.support.problems import compiled_model, fit
+from tests.support.problems import compiled_model, fit, mlp, regression
 
 
 class TestStatistics:
@@ -264,3 +265,21 @@ def test_eager_and_compiled_agree(name):
         scale = max(np.abs(a).max(), 1e-30)
         np.testing.assert_allclose(a / scale, b / scale, atol=1e-6)
         np.testing.assert_allclose(a / scale, c / scale, atol=1e-6)
+
+
+def test_histograms_of_one_callback_are_those_that_it_asked_for():
+    class Reader(StatisticsCallback):
+        def __init__(self, histograms_every):
+            super().__init__(1, histograms_every=histograms_every)
+            self.steps = []
+
+        def on_steps(self, metrics):
+            found = self.new_histograms()
+            self.steps += [found.step] if found else []
+
+    readers = [Reader(2), Reader(3)]
+    x, y = regression(7)
+    model = compiled_model(mlp(), optimizers.SGD(0.01))
+    model.fit(x, y, batch_size=1, verbose=0, callbacks=readers)
+    assert readers[0].steps == [1, 2, 4, 6]
+    assert readers[1].steps == [1, 3, 6]

@@ -111,7 +111,6 @@ class Quartic(keras.layers.Layer):
 
 def test_products_with_the_hessian_are_exact():
     """The Hessian of (a w)^4 is 12 (a w)^2 a a^T."""
-    seen = []
 
     class Looking(optimizers.SGD, registered=False):
         def second_pass(self, batch, ws, gs, s, h, t):

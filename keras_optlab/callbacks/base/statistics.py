@@ -83,7 +83,8 @@ class StatisticsCallback(StepCallback):
             return None
         seen = self._seen_histograms
         self._seen_histograms, new = self.our_optimizer.recorder.histograms_since(seen)
-        return new[-1] if new else None
+        own = [x for x in new if _due(x.step, self.histograms_every)]
+        return own[-1] if own else None
 
     def _request(self, every: int | None, histograms_every: int | None) -> bool:
         """Replace the request; return whether the step must be retraced."""
