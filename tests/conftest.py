@@ -9,6 +9,7 @@ os.environ.setdefault(  # two CPU devices; fast compilation, the main cost on JA
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
 )
+os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")  # on a GPU
 
 import keras
 import pytest

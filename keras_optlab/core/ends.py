@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras.optimizers import schedules
+from keras.optimizers.schedules import CosineDecay, PolynomialDecay
 
 
 def end_of(schedule: Any) -> int | None:
@@ -14,15 +14,15 @@ def end_of(schedule: Any) -> int | None:
     have a property `end`. Two of Keras' schedules have a known end: `CosineDecay`, and
     `PolynomialDecay` without `cycle`.
 
-    >>> end_of(schedules.CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10))
+    >>> end_of(CosineDecay(0.1, 100, warmup_target=0.2, warmup_steps=10))
     110
-    >>> end_of(schedules.ExponentialDecay(0.1, 100, 0.5)) is None
+    >>> end_of(PolynomialDecay(0.1, 100, cycle=True)) is None
     True
     """
-    if isinstance(schedule, schedules.CosineDecay):
+    if isinstance(schedule, CosineDecay):
         rise = 0 if schedule.warmup_target is None else schedule.warmup_steps
         return int(schedule.decay_steps + rise)
-    if isinstance(schedule, schedules.PolynomialDecay):
+    if isinstance(schedule, PolynomialDecay):
         return None if schedule.cycle else int(schedule.decay_steps)
     end = getattr(schedule, "end", None)
     return end if isinstance(end, int) else None

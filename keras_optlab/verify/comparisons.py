@@ -199,6 +199,6 @@ def shapes_for(cls):
     return WITH_BIAS | square if cls.registry_name in FULL_RANK else WITH_BIAS
 
 
-def papers(dtype="float64"):
-    """Return the comparisons with the papers, for all settings."""
-    return [with_paper(name, settings, dtype) for name, settings in all_settings()]
+def papers(names):
+    """Return the comparisons with the papers, for all settings of these optimizers."""
+    return [with_paper(name, kw) for name, kw in all_settings() if name in names]

@@ -67,13 +67,13 @@ def rows(names=()) -> Iterator[Agreement | Disagreement]:
 
 def with_papers():
     """Return the comparisons of all settings in float64, and of defaults in float32."""
-    simple = [
-        comparisons.with_paper(name, {}, "float32")
+    known = {
+        name
         for name in optimizers.names()
         if optimizers.info(name).cls.__module__.startswith("keras_optlab.optimizers.")
-    ]
-    known = {it.name for it in simple}
-    return [it for it in comparisons.papers() if it.name in known] + simple
+    }
+    simple = [comparisons.with_paper(name, {}, "float32") for name in sorted(known)]
+    return comparisons.papers(known) + simple
 
 
 def agreement(it):

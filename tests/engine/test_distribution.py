@@ -8,6 +8,7 @@ import pytest
 
 from keras_optlab import Group, optimizers, schedules, transforms
 from keras_optlab.verify.problems import values
+from tests.support.devices import on_two_devices
 from tests.support.problems import mirrored_strategy, regression
 
 BACKEND = keras.backend.backend()
@@ -94,6 +95,7 @@ def test_a_step_without_records_under_a_strategy():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")
+@on_two_devices
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS.keys())
 def test_data_parallel_equals_one_device(options):
     import jax

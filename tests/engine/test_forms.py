@@ -17,6 +17,7 @@ from keras_optlab.engine.update import buckets, pipeline
 from keras_optlab.transforms import ClipUpdate
 from keras_optlab.verify.comparisons import TOLERANCE
 from keras_optlab.verify.problems import compiled, gradients, values, variables, weights
+from tests.support.devices import ON_ACCELERATOR
 from tests.support.problems import ALL, REPRESENTATIVES, label
 
 BACKEND = keras.backend.backend()
@@ -312,6 +313,7 @@ def test_weights_of_one_shape_share_a_compiled_step(monkeypatch):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="TensorFlow compiles at once")
+@pytest.mark.skipif(ON_ACCELERATOR, reason="kernels for CPUs")
 class TestCompiledLater:
     """On torch, a rule is compiled after it has updated `COMPILE_AFTER` entries."""
 

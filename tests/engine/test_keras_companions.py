@@ -6,6 +6,7 @@ import pytest
 
 from keras_optlab import optimizers
 from keras_optlab.verify.problems import values
+from tests.support.devices import on_two_devices
 from tests.support.problems import TAMED, mirrored_strategy, mlp, regression
 
 BACKEND = keras.backend.backend()
@@ -122,6 +123,7 @@ def test_averages_are_swapped_and_saved_under_a_strategy_as_those_of_keras(tmp_p
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="a distribution of JAX")
+@on_two_devices
 @pytest.mark.parametrize("name", ["adamw", "muon", "ema", "schedulefreeadamw"])
 def test_slots_are_sharded_as_their_weights(name):
     devices = keras.distribution.list_devices()[:2]

@@ -107,9 +107,7 @@ class Remembering(keras.layers.Layer):
 
             self.own = tf.Variable(0.0, trainable=False)
         if BACKEND == "torch":
-            import torch
-
-            self.register_buffer("own", torch.zeros(()))
+            self.register_buffer("own", ops.zeros(()))
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], 1), initializer="ones")
@@ -181,9 +179,7 @@ def native(value):
 
         return tf.Variable(value)
     if BACKEND == "torch":
-        import torch
-
-        return torch.tensor(value)
+        return ops.convert_to_tensor(value, "float32")
     return keras.Variable(value)
 
 

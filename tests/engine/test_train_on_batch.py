@@ -8,6 +8,7 @@ from keras_optlab import callbacks, optimizers
 from keras_optlab.verify.problems import values
 from tests.engine.test_evaluation_weights import MOVERS, mover
 from tests.engine.test_two_sets import assert_close, assert_same_run, small
+from tests.support.devices import ON_ACCELERATOR
 from tests.support.problems import regression
 
 pytestmark = pytest.mark.sampled
@@ -92,8 +93,9 @@ def test_a_batch_that_fails_leaves_the_weights_to_evaluate(name):
         for _ in range(2):
             model.train_on_batch(good, y)
     before = values(b.weights)
-    with pytest.raises(Exception, match=r"indices|index out of range"):
-        b.train_on_batch(good + 9, y)
+    if not ON_ACCELERATOR:  # it zeroes such rows, or ends the process' use of it
+        with pytest.raises(Exception, match=r"indices|index out of range"):
+            b.train_on_batch(good + 9, y)
     with pytest.raises(Exception, match="shape|size|dim"):
         b.train_on_batch(good, np.ones((2, 7, 3)))
     assert_close(before, values(b.weights))
