@@ -12,7 +12,8 @@ from keras_optlab.core.declaration_checks import check_field_names
 from keras_optlab.core.errors import advise, in_words, shown
 from keras_optlab.core.fields import Beta, Choice, Field, Flag, Hyper, Option
 from keras_optlab.core.rates import LearningRate
-from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.core.spans import Moment
+from keras_optlab.core.types import Variable
 from keras_optlab.core.values import Values
 
 
@@ -28,7 +29,7 @@ class HyperparameterStore(Protocol):
     def write(self, field: Field, value: Any) -> None:
         """Change the value."""
 
-    def tensors(self, step: Tensor) -> Values:
+    def tensors(self, moment: Moment) -> Values:
         """Return all values as a rule reads them in a step."""
         ...
 

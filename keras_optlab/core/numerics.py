@@ -11,6 +11,11 @@ from keras import ops
 from keras_optlab.core.types import Tensor
 
 
+def scalar_dtype() -> str:
+    """Return the dtype of scalars: float64 if floatx is float64, else float32."""
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
 class BetaTensor:
     r"""A moving-average coefficient $\beta$ together with an exact $1 - \beta$.
 

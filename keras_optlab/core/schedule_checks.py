@@ -18,8 +18,11 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.number_checks import Interval, as_number
+from keras_optlab.core.spans import Span, needs_span, over
+from keras_optlab.core.with_inner import arguments_of, with_inner
 
 MANY = 1000  # points, if NumPy or Python computes the values
+EPOCHS = 100  # of MANY updates, for a schedule without a length
 FEW = 8  # points, if a backend does, which may compile for each
 UNKNOWN_HORIZON = 100
 FAILED = object()
@@ -38,6 +41,9 @@ def first_illegal(
         interval: The legal range.
         integer: Whether values are rounded to integers.
     """
+    if needs_span(schedule):
+        span = Span(0, MANY, EPOCHS)
+        schedule = over(schedule, span, span.last)
     if _is_surely_legal(schedule, interval):
         return None
     steps, numbers = [], []
@@ -62,7 +68,7 @@ def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
     keras_optlab multiply the values of those they wrap, which may exceed an upper end
     of the range. Evaluation may take long.
     """
-    foreign = [part for part in _with_inner(schedule) if _is_foreign(part)]
+    foreign = [part for part in with_inner(schedule) if _is_foreign(part)]
     alone = foreign == [schedule] or (foreign and interval.text == ">= 0")
     return bool(alone) and all(
         _is_of_keras(part) and all(x in interval for x in _numbers(part))
@@ -72,7 +78,7 @@ def _is_surely_legal(schedule: Any, interval: Interval) -> bool:
 
 def _samples(schedule: Any) -> Iterator[tuple[int, Any]]:
     """Yield steps and values: fewer steps where evaluation is expensive."""
-    if not any(map(_is_foreign, _with_inner(schedule))):
+    if not any(map(_is_foreign, with_inner(schedule))):
         steps = _steps(schedule, MANY)
         values = _evaluated(schedule, np.array(steps, "float64"))
         if isinstance(values, np.ndarray) and values.shape == (len(steps),):
@@ -116,7 +122,7 @@ def _evaluated(schedule: Any, step: Any) -> Any:
 
 def _steps(schedule: Any, most: int) -> list[int]:
     """Return the steps to evaluate: evenly spaced and by argument, `most` of each."""
-    marks = {n for part in _with_inner(schedule) for n in _lengths(part)}
+    marks = {n for part in with_inner(schedule) for n in _lengths(part)}
     last = max(marks, default=UNKNOWN_HORIZON)
     horizon = int(getattr(schedule, "horizon", last + _is_of_keras(schedule)))
     if most >= MANY or _is_of_keras(schedule):
@@ -129,7 +135,7 @@ def _steps(schedule: Any, most: int) -> list[int]:
 
 def _lengths(schedule: Any) -> Iterator[int]:
     """Yield the numbers of steps among the arguments of one schedule."""
-    for name, value in _arguments(schedule).items():
+    for name, value in arguments_of(schedule).items():
         if _counts_steps(name):
             for n in value if isinstance(value, list | tuple) else [value]:
                 number = as_number(n)
@@ -141,26 +147,11 @@ def _numbers(schedule: Any) -> list[float]:
     """Return the other numbers among the arguments of a schedule."""
     given = [
         entry
-        for name, value in _arguments(schedule).items()
+        for name, value in arguments_of(schedule).items()
         if not _counts_steps(name)
         for entry in (value if isinstance(value, list | tuple) else [value])
     ]
     return [x for x in map(as_number, given) if x is not None]
-
-
-def _arguments(schedule: Any) -> dict[str, Any]:
-    """Return a schedule's arguments, as far as its attributes show them."""
-    values = vars(schedule)
-    return vars(values["_values"]) if "_values" in values else values
-
-
-def _with_inner(schedule: Any) -> Iterator[Any]:
-    """Yield a schedule and all schedules that it wraps, at any depth."""
-    yield schedule
-    for value in _arguments(schedule).values():
-        for inner in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(inner, LearningRateSchedule):
-                yield from _with_inner(inner)
 
 
 def _counts_steps(name: str) -> bool:

@@ -9,6 +9,7 @@ from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
 from keras_optlab.engine.model.first_weights import start_from_present_weights
+from keras_optlab.engine.model.fit_span import check_span, span_fit
 from keras_optlab.engine.model.hooks import around_fit_of, install, training
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
@@ -41,7 +42,9 @@ __all__ = [
 on_compile(install)
 around_fit(around_fit_of)
 around_train_on_batch(training)
+around_train_on_batch(check_span)
 patch_keras_wrappers()
 around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(warn_of_schedule_end)
+around_fit(span_fit)

@@ -60,6 +60,7 @@ def load(optimizer: BuiltOptimizer, store: Any) -> None:
     else:
         read_scalars(optimizer, saved)
     optimizer.pending_state = None if optimizer.built else saved
+    optimizer.training_span.note_loaded()
     optimizer.times_loaded += 1
     if optimizer.has_evaluation_weights:
         optimizer.at_evaluation_weights = saved.at_evaluation

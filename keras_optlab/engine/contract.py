@@ -16,10 +16,12 @@ import keras
 
 from keras_optlab.core import Values
 from keras_optlab.core.declared import HyperparameterStore
+from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.transforms import Transform
 
 if TYPE_CHECKING:
+    from keras_optlab.engine.hyperparameters.training_span import TrainingSpan
     from keras_optlab.engine.model.moves import Moves
     from keras_optlab.engine.model.second_pass import Batch
     from keras_optlab.engine.model.skip_warnings import SkipWatch
@@ -93,6 +95,7 @@ class BuiltOptimizer(RuleContract, Protocol):
         at_evaluation_weights: Whether the models have the evaluation weights now.
         exclude: The call of `exclude_from_weight_decay`, to repeat on a wrapper.
         update_is_checked: Whether the results of `update` have been checked once.
+        training_span: The updates that schedules without a length run over.
         warned_of_end: Whether `fit` has warned that a schedule ends early.
     """
 
@@ -119,6 +122,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     at_evaluation_weights: bool
     exclude: functools.partial[None] | None
     update_is_checked: bool
+    training_span: TrainingSpan
     warned_of_end: bool
     built: Any
     name: Any
@@ -151,6 +155,8 @@ class BuiltOptimizer(RuleContract, Protocol):
         self, grads: Sequence[Tensor], trainable_variables: Any = None
     ) -> None: ...
     def current(self, name: str) -> Any: ...
+    def moment(self, step: Any) -> Moment: ...
+    def updates_in(self, batches: int) -> int: ...
     def values_of(self, group: int) -> Values: ...
     def parameters_of(self, weights: Sequence[Variable]) -> list[Parameter]: ...
     def decays(self, variable: Variable) -> bool: ...

@@ -22,7 +22,7 @@ from keras_optlab.engine.backend.keras_adapter import (
     unbuilt_if_it_fails,
 )
 from keras_optlab.engine.backend.modules import eager_scope
-from keras_optlab.engine.backend.variables import copy_buffers
+from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
@@ -35,6 +35,7 @@ from keras_optlab.engine.hyperparameters.keras_values import (
     KerasLearningRate,
 )
 from keras_optlab.engine.hyperparameters.options import KERAS_OWNED
+from keras_optlab.engine.hyperparameters.training_span import TrainingSpan
 from keras_optlab.engine.hyperparameters.variables import (
     HyperparameterVariables,
     scalar_dtype,
@@ -166,6 +167,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
         self.exclude = None
+        self.training_span = TrainingSpan(self._add_record, self._schedules)
 
     def __dir__(self) -> Iterable[str]:
         """Return the names meant for users, and those that subclasses add."""
@@ -213,6 +215,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             )
         if self.has_evaluation_weights and not self.models:
             hooks.warn_of_averages(self)
+        self.training_span.check()
         self.plan.fill_slots()
         take_step(self, gradients, indices)
 
@@ -236,6 +239,14 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             counts: The counts with this micro-batch.
         """
         return counts.received % self.gradient_accumulation_steps == 0
+
+    def updates_in(self, batches: int) -> int:
+        """Return the number of updates that the next batches make."""
+        if not self.accumulates:
+            return batches
+        steps = self.gradient_accumulation_steps
+        pending = int(to_numpy(self.window.received)) % steps if self.built else 0
+        return (pending + batches) // steps
 
     @property
     def skipped_steps(self) -> Variable:

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_optlab.core import FloatOrSchedule, Hyper, Paper
+from keras_optlab.core.spans import needs_span
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -61,6 +62,21 @@ class MultiSteps(Wrapper, family="accumulation"):
                     f"Received: {name}={value!r}"
                 )
 
+    def updates_in(self, batches):
+        field = self.fields["accumulation_steps"]
+        if needs_span(self.scalars.values[field.name]):
+            raise ValueError(
+                "The number of updates of a `fit` depends on `accumulation_steps`. "
+                f"Received: {self!r}. Give its schedule a length, `steps` in updates."
+            )
+        batches += int(ops.convert_to_numpy(self.window.good)) if self.built else 0
+        first = update = int(ops.convert_to_numpy(self.updates))
+        while (k := round(self.scalars.current(field, self.moment(update)))) <= batches:
+            batches, update = batches - k, update + 1
+        return update - first
+
     def is_complete(self, counts):
-        steps = self.scalars.tensor(self.fields["accumulation_steps"], self.updates)
+        steps = self.scalars.tensor(
+            self.fields["accumulation_steps"], self.moment(self.updates)
+        )
         return ops.cast(counts.good, steps.dtype) >= ops.round(steps)

@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Hyper
 from keras_optlab.core.fields import Field, HyperField
+from keras_optlab.core.number_checks import as_number
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -25,8 +26,10 @@ def factor(doc: str, default: float = REQUIRED, within: str = "> 0") -> Any:
 
 
 def steps(doc: str) -> Any:
-    """Declare the length of a `Timed` schedule in updates: an integer > 0."""
-    return Hyper(default=None, doc=f"{doc}, in updates", integer=True, adjustable=False)
+    """Declare the length of a `Timed` schedule: updates, a share, or `None`."""
+    return LengthField(
+        "> 0", False, True, default=None, doc=f"{doc}, in updates or as a share"
+    )
 
 
 def share(doc: str, default: float = REQUIRED, within: str = "[0, 1]") -> Any:
@@ -36,12 +39,15 @@ def share(doc: str, default: float = REQUIRED, within: str = "[0, 1]") -> Any:
 
 def rates(doc: str, or_schedule: bool = False) -> Any:
     """Declare a list of values, each checked like a `rate`."""
-    return ListField(doc, ">= 0", or_schedule=or_schedule)
+    entry = RateField(
+        ">= 0", or_schedule, False, default=REQUIRED, doc=f"one of: {doc}"
+    )
+    return ListField(doc, entry)
 
 
 def boundaries(doc: str) -> Any:
-    """Declare a list of steps in increasing order: integers > 0."""
-    return BoundariesField(f"{doc}, in updates", "> 0", integer=True)
+    """Declare a list of steps in increasing order: all updates, or all shares."""
+    return BoundariesField(f"{doc}, in updates or as shares")
 
 
 class RateField(HyperField):
@@ -56,16 +62,33 @@ class RateField(HyperField):
         return schedule
 
 
-class ListField(Field):
-    """A list of numbers, or also schedules with `or_schedule`; stored as a tuple."""
+class LengthField(HyperField):
+    """A length: an integer is updates, a float in (0, 1) a share of the span."""
 
-    def __init__(
-        self, doc: str, within: str, integer: bool = False, or_schedule: bool = False
-    ) -> None:
+    def validate(self, value: Any) -> Any:
+        """Return an integer > 0, a float in (0, 1), or `None`."""
+        share = None if isinstance(value, int | np.integer) else as_number(value)
+        if share is not None and 0 < share < 1:
+            return share
+        if share == 1:
+            raise ValueError(
+                f"`{self.name}` ({self.doc}) must be an integer > 0 or a share below "
+                f"1. Received: {self.name}={value!r}. Leave it out for all of the "
+                "`fit`; write 1 for one update."
+            )
+        try:
+            return super().validate(value)
+        except (TypeError, ValueError) as error:
+            expected = "an integer > 0, for updates, or in (0, 1), for a share"
+            raise self.refuse(expected, value, type(error)) from None
+
+
+class ListField(Field):
+    """A list of values, each checked by the same field; stored as a tuple."""
+
+    def __init__(self, doc: str, entry: Field) -> None:
         super().__init__(default=REQUIRED, doc=doc)
-        self.entry = RateField(
-            within, or_schedule, integer, default=REQUIRED, doc=f"one of: {doc}"
-        )
+        self.entry = entry
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
@@ -79,17 +102,23 @@ class ListField(Field):
 
 
 class BoundariesField(ListField):
-    """A list of steps in increasing order."""
+    """A list of steps in increasing order: all updates, or all shares."""
 
-    def validate(self, value: Any) -> tuple[int, ...]:
+    def __init__(self, doc: str) -> None:
+        entry = LengthField("> 0", False, True, default=REQUIRED, doc=f"one of: {doc}")
+        super().__init__(doc, entry)
+
+    def validate(self, value: Any) -> tuple[float, ...]:
         """Return the checked steps."""
         numbers = super().validate(value)
+        if len({type(x) for x in numbers}) > 1:
+            raise self.refuse("all updates, or all shares", value, TypeError)
         if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
             raise self.refuse("in increasing order", value, ValueError)
         return numbers
 
 
-def check_pieces(name: str, pieces: tuple[Any, ...], boundaries: tuple[int, ...]):
+def check_pieces(name: str, pieces: tuple[Any, ...], boundaries: tuple[float, ...]):
     """Raise unless there is one piece more than boundaries."""
     if len(pieces) != len(boundaries) + 1:
         raise ValueError(

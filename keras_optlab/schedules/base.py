@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 import keras
@@ -11,11 +12,13 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import count, factor, rate
 from keras_optlab.schedules.curves import as_float
 from keras_optlab.schedules.plot import draw
 
+POINTS = 1001  # to plot of a schedule whose length is left to the training
 ENDLESS = 100  # updates to plot of a schedule without an end or a unit of time
 
 
@@ -23,7 +26,7 @@ class Schedule(Declared, LearningRateSchedule):
     """A value as a pure function of the step, defined by its arguments and one formula.
 
     A subclass declares its arguments in the order of its constructor and defines
-    `formula`. A schedule with a length in steps derives from `Timed`. Subclasses are
+    `formula`. A schedule with a length derives from `Timed`. Subclasses are
     registered with `keras.saving` under the first two parts of their module's name. A
     schedule is immutable, so it always agrees with a training step compiled with it.
 
@@ -31,6 +34,8 @@ class Schedule(Declared, LearningRateSchedule):
 
     Attributes:
         integer_steps: Whether `formula` gets integer steps without a cast to float.
+        takes_span: Whether a length is left to the training, as in `Cosine(1e-3)` or
+            `Warmup(0.1, steps=0.05)`.
 
     Example:
         >>> from keras_optlab.schedules.arguments import rate
@@ -66,7 +71,17 @@ class Schedule(Declared, LearningRateSchedule):
                 computed in float64. Or a Keras variable or a tensor, inside a compiled
                 function or not: returns a tensor (float32, or float64 if that is
                 `floatx`).
+
+        Raises:
+            ValueError: if the step is negative, or the length is left to the training.
         """
+        if needs_span(self):
+            raise ValueError(
+                "A schedule whose length is left to the training works in the "
+                "optimizers and callbacks of keras_optlab only, which know the length. "
+                f"Received: a call of {self!r}. Give it a length, `steps` in updates; "
+                "or call `values(n)` for its values in a training of `n` updates."
+            )
         if isinstance(step, int | float | np.generic | np.ndarray):
             steps = np.asarray(step, "float64")
             if not np.all(steps >= 0):
@@ -82,11 +97,33 @@ class Schedule(Declared, LearningRateSchedule):
     __rmul__ = __mul__
 
     @property
+    def takes_span(self) -> bool:
+        """Whether a length is left to the training; without inner schedules."""
+        return False
+
+    def over(self, span: Span, rest: Any) -> Any:
+        """Return a copy with all lengths, as they are in a training.
+
+        Args:
+            span: The updates of the training.
+            rest: Steps from the beginning of this schedule to the last update.
+        """
+        new = copy.copy(self)
+        new._values = self._values.next(**self.lengths(span, rest))
+        return new
+
+    def lengths(self, span: Span, rest: Any) -> dict[str, Any]:
+        """Return the arguments that depend on the training, with their values in it."""
+        arguments = dict(self._values.items())
+        return {k: over(v, span, rest) for k, v in arguments.items() if needs_span(v)}
+
+    @property
     def end(self) -> int | None:
         """First step of the constant final value, or `None`.
 
-        An endless schedule has no end. A constant level to train at is no end either:
-        the number after a warm-up, the last level of `Piecewise`.
+        An endless schedule has no end, and the end of a schedule without a length is
+        not known. A constant level to train at is no end either: the number after a
+        warm-up, the last level of `Piecewise`.
         """
         return None
 
@@ -96,11 +133,28 @@ class Schedule(Declared, LearningRateSchedule):
         return ENDLESS
 
     def values(self, n: int) -> np.ndarray:
-        """Return the values of the first `n` steps as a float64 array."""
-        return self(np.arange(count("n", n)))
+        """Return the values of the first `n` steps as a float64 array.
+
+        If the length is left to the training, they are those of a training of `n`
+        updates.
+
+        Raises:
+            ValueError: if a length is in epochs of the training.
+        """
+        n = count("n", n)
+        if needs_epochs(self):
+            raise ValueError(
+                "The number of updates in an epoch is not known. "
+                f"Received: {self!r}. Give it `steps_per_epoch`."
+            )
+        span = Span(0, n, 0)
+        return over(self, span, span.last)(np.arange(n))
 
     def plot(self, n: int | None = None, ax: Any = None) -> Any:
         """Draw the values over the steps; needs matplotlib.
+
+        If the length is left to the training, the axis shows shares of it, from 0 to 1,
+        or the steps of a training of `n` updates.
 
         Args:
             n: Last step to draw; integer > 0. Defaults to the end of the schedule, or
@@ -113,15 +167,25 @@ class Schedule(Declared, LearningRateSchedule):
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        return draw(self, self.horizon if n is None else count("n", n, "> 0"), ax)
+        if n is not None:
+            n = count("n", n, "> 0")
+        if not needs_span(self):
+            return draw(self, self.values((n or self.horizon) + 1), ax)
+        if n is None:
+            shares = np.linspace(0.0, 1.0, POINTS)
+            return draw(self, self.values(POINTS), ax, shares, "share of the training")
+        return draw(self, self.values(n), ax)
 
 
 class Timed(Schedule):
-    """A schedule with a length, which the constructor takes in updates or in epochs.
+    """A schedule with a length in updates, in epochs or as a share of the training.
 
     A subclass declares `steps`. Its constructor takes `steps`, or the keywords `epochs`
-    and `steps_per_epoch`, whose product is rounded to whole updates. Only the length in
-    updates is stored and saved.
+    and `steps_per_epoch`, whose product is rounded to whole updates. Without
+    `steps_per_epoch`, `epochs` are those of the `fit` that the schedule runs in.
+
+    Without any of them the schedule spans the training: from the first update of the
+    `fit` it runs in to the last one, whose value is the final value.
 
     Args:
         epochs: Length in epochs; > 0.
@@ -132,13 +196,13 @@ class Timed(Schedule):
         ends: Whether the value is constant from step `steps` on.
 
     Raises:
-        TypeError: if the length is given in both ways or not at all.
+        TypeError: if the length is given in both ways, or `steps_per_epoch` alone.
 
     Example:
         >>> from keras_optlab.schedules.arguments import rate, steps
         >>> class Fall(Timed):
         ...     initial: float = rate("value at step 0")
-        ...     steps: int = steps("time until 0")
+        ...     steps: float = steps("time until 0")
         ...
         ...     def formula(self, step, ops):
         ...         return self.initial * ops.maximum(1 - step / self.steps, 0)
@@ -146,6 +210,8 @@ class Timed(Schedule):
         array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
         >>> Fall(0.1, epochs=2, steps_per_epoch=469)
         Fall(initial=0.1, steps=938)
+        >>> Fall(0.1).values(3), Fall(0.1, 0.5).values(4)  # all, and half of a training
+        (array([0.1 , 0.05, 0.  ]), array([0.1 , 0.05, 0.  , 0.  ]))
     """
 
     ends: ClassVar[bool] = False
@@ -162,35 +228,46 @@ class Timed(Schedule):
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # The constructor takes these two fields, but the schedule does not store them.
+        # The constructor takes `steps_per_epoch`, but the schedule does not store it.
         cls.fields = cls.fields | Timed.fields
         super().__init_subclass__(**kwargs)
-        cls.fields = {k: f for k, f in cls.fields.items() if k not in Timed.fields}
+        own = {k: f for k, f in cls.fields.items() if k not in Timed.fields}
+        cls.fields = own | {"epochs": Timed.fields["epochs"]}
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
-        """Return a checked value for every field, the length in updates."""
-        epochs, steps_per_epoch = (
-            field.validate(kwargs.pop(name, None))
-            for name, field in Timed.fields.items()
-        )
+        """Return a checked value for every field."""
+        field = Timed.fields["steps_per_epoch"]
+        steps_per_epoch = field.validate(kwargs.pop("steps_per_epoch", None))
         values = super().bind(*args, **kwargs)
-        given = [x is not None for x in (values.steps, epochs, steps_per_epoch)]
-        if given == [True, False, False]:
-            return values
-        if given == [False, True, True]:
+        steps, epochs = values.steps, values.epochs
+        if steps is None and epochs is not None and steps_per_epoch is not None:
             steps = cls.fields["steps"].validate(round(epochs * steps_per_epoch))
-            return values.next(steps=steps)
+            return values.next(steps=steps, epochs=None)
+        if steps_per_epoch is None and None in (steps, epochs):
+            return values
         raise TypeError(
-            f"The length of {cls.__name__} must be given either as `steps` or as "
-            f"`epochs` with `steps_per_epoch`. Received: steps={values.steps!r}, "
-            f"epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}"
+            f"The length of {cls.__name__} must be given either as `steps`, or as "
+            "`epochs` with or without `steps_per_epoch`, or not at all. "
+            f"Received: steps={steps!r}, epochs={epochs!r}, "
+            f"steps_per_epoch={steps_per_epoch!r}"
         )
+
+    @property
+    def takes_span(self) -> bool:
+        """Whether a length is left to the training; without inner schedules."""
+        steps = self._values.steps
+        return steps is None or type(steps) is float
+
+    def lengths(self, span: Span, rest: Any) -> dict[str, Any]:
+        """Return the arguments that depend on the training, with their values in it."""
+        steps = span.length(self._values.steps, self._values.epochs, rest)
+        return {**super().lengths(span, rest), "steps": steps, "epochs": None}
 
     @property
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
-        return self._values.steps if self.ends else None
+        return self._values.steps if self.ends and not needs_span(self) else None
 
     @property
     def horizon(self) -> int:
@@ -281,7 +358,7 @@ class Scaled(Schedule):
     @property
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
-        return end_of(self.schedule)
+        return None if needs_span(self) else end_of(self.schedule)
 
     @property
     def horizon(self) -> int:

@@ -13,6 +13,7 @@ from keras_optlab.schedules.curves import (
     COUNTS,
     as_float,
     cosine_ramp,
+    is_number,
     last_of,
     number_begun,
     parts,
@@ -65,7 +66,7 @@ class CosineRestarts(Timed):
     integer_steps = True
 
     initial: float = rate("largest value of the first cycle")
-    steps: int = steps("length of the first cycle")
+    steps: float = steps("length of the first cycle")
     t_mul: float = factor("growth of the length", default=2.0, within=">= 1")
     m_mul: float = factor("growth of the height", default=1.0)
     final: float = rate("value at the end of a cycle", default=0.0)
@@ -83,8 +84,12 @@ class CosineRestarts(Timed):
             index, position = periods(self.steps, step, ops)
             return self.height(index, ops), *shares(0, self.steps, position, ops)
         number = np.arange(self.number_of_cycles(last_of(step)) + 1)
-        lengths = self.steps * self.t_mul**number
-        begins = self.steps * (self.t_mul**number - 1) / (self.t_mul - 1)
+        lengths = self.t_mul**number
+        begins = (self.t_mul**number - 1) / (self.t_mul - 1)
+        if not is_number(self.steps):  # a share of the training
+            lengths = ops.array(lengths, dtype=step.dtype)
+            begins = ops.array(begins, dtype=step.dtype)
+        lengths, begins = self.steps * lengths, self.steps * begins
 
         # A table is exact; a quotient or a logarithm may round to below an integer.
         index = number_begun(begins[1:-1], step, ops)
@@ -100,7 +105,8 @@ class CosineRestarts(Timed):
 
     def number_of_cycles(self, last: float) -> int:
         """Return an upper bound on the number of cycles that begin by step `last`."""
-        grown = math.log1p((self.t_mul - 1) * min(last, COUNTS) / self.steps)
+        shortest = self.steps if is_number(self.steps) else 1
+        grown = math.log1p((self.t_mul - 1) * min(last, COUNTS) / shortest)
         return 1 + math.ceil(grown / math.log(self.t_mul))
 
     @property

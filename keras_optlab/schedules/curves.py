@@ -3,7 +3,8 @@
 Each takes `ops`, which is `numpy` or `keras.ops`; the formulas are the same for both.
 With `numpy` all is float64. With `keras.ops` a step is an integer tensor, since float32
 cannot count beyond 2**24: steps are subtracted, compared and divided into periods as
-integers, and only the result is cast to float.
+integers, and only the result is cast to float. If lengths are tensors too, as those of
+a span are, all are floats.
 
 A compiler may replace division by a constant with multiplication by its reciprocal, so
 x / x is not always 1. Values that must be exact are computed without a division.
@@ -17,17 +18,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optlab.core.numerics import scalar_dtype
+
 COUNTS = 2**53  # float64 counts exactly up to here
-
-
-def value_dtype() -> str:
-    """Return the dtype of a schedule's value: floatx, but never below float32."""
-    return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
 def as_float(x: Any, ops: Any) -> Any:
     """Cast `x` to the dtype of a schedule's value; NumPy's is float64 already."""
-    return x if ops is np else ops.cast(x, value_dtype())
+    return x if ops is np else ops.cast(x, scalar_dtype())
 
 
 def last_of(step: Any) -> float:
@@ -36,15 +34,23 @@ def last_of(step: Any) -> float:
     return min(np.iinfo(dtype).max, COUNTS) if "int" in dtype else math.inf
 
 
+def is_number(x: Any) -> bool:
+    """Return whether `x` is a Python or NumPy number, and not a tensor."""
+    return isinstance(x, int | float | np.number)
+
+
 def since(begin: float, step: Any, ops: Any) -> Any:
     """Return the steps since `begin`, 0 before it; an integer if `step` is one."""
-    begin = min(begin, last_of(step))
+    if is_number(begin):
+        begin = min(begin, last_of(step))
     # `ops.maximum` would be shorter, but computes in float32 on torch.
     return ops.where(step > begin, step - begin, ops.zeros_like(step))
 
 
 def until(moment: float, step: Any, ops: Any) -> Any:
     """Return the time from `step` to `moment`, an integer or not; negative later."""
+    if not is_number(moment):
+        return moment - step
     whole = min(math.floor(moment), last_of(step))
     return as_float(whole - step, ops) + float(moment - whole)
 
@@ -61,7 +67,8 @@ def shares(begin: float, end: float, step: Any, ops: Any) -> tuple[Any, Any]:
     near the end of a million steps, 1 - elapsed would be mostly rounding error.
     """
     ahead, over = until(end, step, ops), -until(begin, step, ops)
-    return parts(ahead, over, float(end - begin), ops)
+    length = end - begin
+    return parts(ahead, over, float(length) if is_number(length) else length, ops)
 
 
 def parts(ahead: Any, over: Any, length: Any, ops: Any) -> tuple[Any, Any]:
@@ -72,20 +79,23 @@ def parts(ahead: Any, over: Any, length: Any, ops: Any) -> tuple[Any, Any]:
     return remaining, elapsed
 
 
-def number_begun(moments: np.ndarray, step: Any, ops: Any) -> Any:
+def number_begun(moments: Any, step: Any, ops: Any) -> Any:
     """Return how many of the moments, in increasing order, are not after `step`."""
-    if last_of(step) < math.inf:
-        moments = np.ceil(moments[moments <= last_of(step)])
-    table = ops.array(_typed(moments, step))
+    if isinstance(moments, np.ndarray):
+        if last_of(step) < math.inf:
+            moments = np.ceil(moments[moments <= last_of(step)])
+        moments = ops.array(_typed(moments, step))
     # TensorFlow's searchsorted takes vectors only.
-    found = ops.searchsorted(table, ops.reshape(step, (-1,)), side="right")
+    found = ops.searchsorted(moments, ops.reshape(step, (-1,)), side="right")
     return ops.reshape(found, ops.shape(step))
 
 
-def until_each(moments: np.ndarray, index: Any, step: Any, ops: Any) -> Any:
+def until_each(moments: Any, index: Any, step: Any, ops: Any) -> Any:
     """Return the time from `step` to the moments at `index`, as `until` does."""
+    if not isinstance(moments, np.ndarray):
+        return ops.take(moments, index) - step
     whole = np.minimum(np.floor(moments), last_of(step))
-    rest = ops.array(moments - whole, dtype=value_dtype() if ops is not np else None)
+    rest = ops.array(moments - whole, dtype=scalar_dtype() if ops is not np else None)
     whole = ops.array(_typed(whole, step))
     return as_float(ops.take(whole, index) - step, ops) + ops.take(rest, index)
 
@@ -96,7 +106,7 @@ def _typed(x: np.ndarray, step: Any) -> np.ndarray:
 
 def periods(period: int, step: Any, ops: Any) -> tuple[Any, Any]:
     """Return the number of elapsed periods, a float, and the step within a period."""
-    if period > last_of(step):
+    if is_number(period) and period > last_of(step):
         return as_float(ops.zeros_like(step), ops), step
     position = step % period
     if last_of(step) < math.inf:
@@ -108,7 +118,8 @@ def in_periods(period: int, staircase: bool, step: Any, ops: Any) -> Any:
     """Return the time in units of `period`, rounded down for a staircase."""
     if staircase:
         return periods(period, step, ops)[0]
-    return as_float(step, ops) / float(period)  # JAX integers have 32 bits
+    period = float(period) if is_number(period) else period  # JAX integers: 32 bits
+    return as_float(step, ops) / period
 
 
 def power(base: float, exponent: Any, ops: Any) -> Any:

@@ -55,7 +55,7 @@ class Cyclical(Timed):
 
     initial: float = rate("value at the start of a cycle")
     peak: float = rate("value in the middle of the first cycle")
-    steps: int = steps("length of a cycle")
+    steps: float = steps("length of a cycle")
     mode: str = Choice(
         default="triangular",
         doc="how the height changes",

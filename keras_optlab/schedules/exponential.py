@@ -46,7 +46,7 @@ class Exponential(Timed):
     integer_steps = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("time in which the value changes by the factor")
+    steps: float = steps("time in which the value changes by the factor")
     decay_rate: float = factor("factor", default=0.1)
     staircase: bool = Flag(default=False, doc="whether to round t / steps down")
 

@@ -40,7 +40,7 @@ class InverseSqrt(Timed):
     integer_steps = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("unit of time")
+    steps: float = steps("unit of time")
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

@@ -47,7 +47,7 @@ class InverseTime(Timed):
     integer_steps = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("unit of time")
+    steps: float = steps("unit of time")
     decay_rate: float = factor("growth of the divisor per `steps`", default=1.0)
     staircase: bool = Flag(default=False, doc="whether to round t / steps down")
 

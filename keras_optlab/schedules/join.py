@@ -8,6 +8,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.spans import Span, at_least_one, needs_span, over
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import boundaries, check_pieces, rates
 from keras_optlab.schedules.base import Schedule, horizon_of, value_of
@@ -47,7 +48,7 @@ class Join(Schedule):
     schedules: tuple[float | LearningRateSchedule, ...] = rates(
         "parts", or_schedule=True
     )
-    boundaries: tuple[int, ...] = boundaries("steps at which the next part begins")
+    boundaries: tuple[float, ...] = boundaries("steps at which the next part begins")
 
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
@@ -56,6 +57,23 @@ class Join(Schedule):
         check_pieces("schedules", values.schedules, values.boundaries)
         return values
 
+    @property
+    def takes_span(self) -> bool:
+        """Whether a boundary is left to the training; without inner schedules."""
+        return has_shares(self._values.boundaries)
+
+    def lengths(self, span: Span, rest: Any) -> dict[str, Any]:
+        """Return the arguments that depend on the training, with their values in it."""
+        boundaries = [span.moment(b) for b in self._values.boundaries]
+        begins, ends = [0, *boundaries], [*boundaries, rest]
+        schedules = [
+            over(schedule, span, at_least_one(end - begin))
+            for schedule, begin, end in zip(
+                self._values.schedules, begins, ends, strict=True
+            )
+        ]
+        return {"schedules": schedules, "boundaries": boundaries}
+
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""
         return in_turn(self.schedules, self.boundaries, step, ops)
@@ -63,7 +81,7 @@ class Join(Schedule):
     @property
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
-        end = end_of(self.schedules[-1])
+        end = None if needs_span(self) else end_of(self.schedules[-1])
         return None if end is None else max(self.boundaries, default=0) + end
 
     @property
@@ -72,8 +90,13 @@ class Join(Schedule):
         return max(self.boundaries, default=0) + horizon_of(self.schedules[-1])
 
 
+def has_shares(boundaries: Sequence[float]) -> bool:
+    """Return whether boundaries are shares of the training."""
+    return any(type(b) is float for b in boundaries)
+
+
 def in_turn(
-    pieces: Sequence[Any], boundaries: Sequence[int], step: Any, ops: Any
+    pieces: Sequence[Any], boundaries: Sequence[float], step: Any, ops: Any
 ) -> Any:
     """Return the value at `step` of the active piece, which counts from its start."""
     value = value_of(pieces[0], step, ops)

@@ -46,7 +46,7 @@ class Linear(Timed):
     ends = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("length")
+    steps: float = steps("length")
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:

@@ -51,7 +51,7 @@ class OneCycle(Timed):
     ends = True
 
     peak: float = rate("largest value")
-    steps: int = steps("length of the cycle")
+    steps: float = steps("length of the cycle")
     warmup: float = share("fraction of the steps before the peak", 0.3, within="(0, 1)")
     initial_factor: float = share("value at step 0 in units of the peak", 1 / 25)
     final_factor: float = share("value at the end in units of the first", 1e-4)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_optlab.core.spans import Span
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import boundaries, check_pieces, rates
 from keras_optlab.schedules.base import Schedule
-from keras_optlab.schedules.join import in_turn
+from keras_optlab.schedules.join import has_shares, in_turn
 
 
 class Piecewise(Schedule):
@@ -42,7 +43,7 @@ class Piecewise(Schedule):
 
     integer_steps = True
 
-    boundaries: tuple[int, ...] = boundaries("steps at which the value changes")
+    boundaries: tuple[float, ...] = boundaries("steps at which the value changes")
     levels: tuple[float, ...] = rates("values between the boundaries")
 
     @classmethod
@@ -51,6 +52,15 @@ class Piecewise(Schedule):
         values = super().bind(*args, **kwargs)
         check_pieces("levels", values.levels, values.boundaries)
         return values
+
+    @property
+    def takes_span(self) -> bool:
+        """Whether a boundary is left to the training."""
+        return has_shares(self._values.boundaries)
+
+    def lengths(self, span: Span, rest: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Return the arguments that depend on the training, with their values in it."""
+        return {"boundaries": [span.moment(b) for b in self._values.boundaries]}
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 
-def draw(schedule: Any, last: int, ax: Any = None) -> Any:
-    """Draw the values from step 0 to step `last`; return the matplotlib axes."""
+
+def draw(
+    schedule: Any,
+    values: np.ndarray,
+    ax: Any = None,
+    times: np.ndarray | None = None,
+    unit: str = "step",
+) -> Any:
+    """Draw the values of a schedule over time; return the matplotlib axes.
+
+    Args:
+        schedule: The schedule, for the legend.
+        values: Its values.
+        ax: matplotlib axes to draw into. Defaults to the axes of a new figure.
+        times: Their times. Defaults to steps from 0 on.
+        unit: What the times count.
+    """
     if ax is None:
         try:
             from matplotlib import pyplot
@@ -16,8 +32,9 @@ def draw(schedule: Any, last: int, ax: Any = None) -> Any:
                 "take the numbers from `schedule.values(n)`."
             ) from error
         _, ax = pyplot.subplots()
-    ax.plot(schedule.values(last + 1), label=repr(schedule))
-    ax.set_xlabel("step")
+    times = np.arange(len(values)) if times is None else times
+    ax.plot(times, values, label=repr(schedule))
+    ax.set_xlabel(unit)
     ax.set_ylabel("value")
     ax.set_ylim(bottom=0, auto=None)  # the top adapts to later curves
     return ax

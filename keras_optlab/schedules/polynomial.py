@@ -48,7 +48,7 @@ class Polynomial(Timed):
     ends = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("length")
+    steps: float = steps("length")
     power: float = factor("power of the remaining time", default=2.0)
     final: float = rate("value at the end", default=0.0)
 

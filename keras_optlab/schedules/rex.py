@@ -43,7 +43,7 @@ class Rex(Timed):
     ends = True
 
     initial: float = rate("value at step 0")
-    steps: int = steps("length")
+    steps: float = steps("length")
     final: float = rate("value at the end", default=0.0)
 
     def formula(self, step: Any, ops: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.spans import Span, at_least_one, needs_span, over
+from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed, horizon_of, value_of
 from keras_optlab.schedules.curves import shares, since
@@ -54,8 +56,27 @@ class Warmup(Timed):
     integer_steps = True
 
     schedule: float | LearningRateSchedule = rate("after the warm-up", or_schedule=True)
-    steps: int = steps("length of the warm-up")
+    steps: float = steps("length of the warm-up")
     initial: float = rate("value at step 0", default=0.0)
+
+    @classmethod
+    def bind(cls, *args: Any, **kwargs: Any) -> Values:
+        """Return a checked value for every field."""
+        values = super().bind(*args, **kwargs)
+        alone = isinstance(values.schedule, float)
+        if values.steps is None and values.epochs is None and not alone:
+            raise TypeError(
+                "A warm-up with a schedule after it must have a length. "
+                f"Received: schedule={values.schedule!r} alone. Pass `steps`, such as "
+                "`steps=0.05` for 5% of the training."
+            )
+        return values
+
+    def lengths(self, span: Span, rest: Any) -> dict[str, Any]:
+        """Return the arguments that depend on the training, with their values in it."""
+        steps = span.length(self._values.steps, self._values.epochs, rest)
+        after = over(self._values.schedule, span, at_least_one(rest - steps))
+        return {"schedule": after, "steps": steps, "epochs": None}
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""
@@ -66,7 +87,7 @@ class Warmup(Timed):
     @property
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
-        end = end_of(self.schedule)
+        end = None if needs_span(self) else end_of(self.schedule)
         return None if end is None else self.steps + end
 
     @property

@@ -58,7 +58,7 @@ class WarmupStableDecay(Timed):
     ends = True
 
     peak: float = rate("value of the plateau")
-    steps: int = steps("length of all three parts")
+    steps: float = steps("length of all three parts")
     warmup: float = share("fraction of the steps for the rise", 0.05, within="(0, 1)")
     decay: float = share("fraction of the steps for the decay", 0.2, within="(0, 1)")
     shape: str = Choice(

@@ -134,7 +134,9 @@ class TransformNumber:
 
     def get(self) -> float | None:
         """Return the current value."""
-        return self.owner.scalars.current(self.field, self.optimizer.updates)
+        step = keras.ops.convert_to_numpy(self.optimizer.updates)
+        moment = self.optimizer.moment(int(step))
+        return self.owner.scalars.current(self.field, moment)
 
     def set(self, value: float) -> None:
         """Write a new value."""
@@ -144,6 +146,7 @@ class TransformNumber:
         """Let a schedule drive the number, or switch it on."""
         if driver is not None:
             self.owner.scalars.drive(self.field, driver)
+            self.optimizer.training_span.prepare()
             self._driven = True
         return self._driven
 

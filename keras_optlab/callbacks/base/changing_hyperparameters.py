@@ -45,7 +45,8 @@ class ChangingHyperparameters:
         values = {}
         for name, value in sorted(now.items()):
             if isinstance(value, LearningRateSchedule):
-                values[name] = float(keras.ops.convert_to_numpy(value(step)))
+                now = optimizer.moment(step).value(value)
+                values[name] = float(keras.ops.convert_to_numpy(now))
             elif name in self._moved and value is not None:
                 values[name] = value
         return values

@@ -39,6 +39,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.trainers.epoch_iterator import EpochIterator as EpochIterator
 
 from keras_optlab.core.types import Tensor, Variable
 
@@ -241,6 +242,18 @@ def optimizers_of(model: keras.Model) -> list[Any]:
         elif isinstance(x, keras.optimizers.Optimizer):
             waiting.extend(getattr(x, "optimizers", []))
     return list(found.values())
+
+
+def schedule_of(optimizer: Any) -> Any:
+    """Return the schedule that drives an optimizer's rate, or `None`."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    return rate if is_schedule else None
+
+
+def first_epoch(model: Any, arguments: dict[str, Any]) -> int:
+    """Return the first epoch of a `fit`, which a callback may have set."""
+    return model._initial_epoch or arguments.get("initial_epoch", 0)
 
 
 def loss_scale(optimizer: Any, dtype: str) -> Tensor:

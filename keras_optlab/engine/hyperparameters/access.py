@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from keras.optimizers.schedules import LearningRateSchedule
+
 from keras_optlab.core.errors import advise_name, shown
-from keras_optlab.core.fields import Field
+from keras_optlab.core.fields import Field, HyperField
+from keras_optlab.core.spans import Moment
 from keras_optlab.engine.backend.keras_adapter import KerasAdapter, is_purged
+from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.hyperparameters.options import Options
+
+UPDATES = HyperField("> 0", False, True, default=1, doc="number of updates")
+UPDATES.name = "updates"
+EPOCHS = HyperField(">= 0", False, True, default=0, doc="number of epochs")
+EPOCHS.name = "epochs"
 
 
 class HyperparameterAccess(Options, KerasAdapter):
@@ -18,12 +28,14 @@ class HyperparameterAccess(Options, KerasAdapter):
         updates: Variable; the number of updates applied.
         rate: Store of the learning rate, which Keras stores.
         keras_arguments: Store of the other arguments that Keras stores, all fixed.
+        training_span: The updates that schedules without a length run over.
     """
 
     scalars: Any = None
     updates: Any = None
     rate: Any = None
     keras_arguments: Any = None
+    training_span: Any = None
 
     if not TYPE_CHECKING:  # to a type checker it is the field that subclasses declare
 
@@ -48,7 +60,8 @@ class HyperparameterAccess(Options, KerasAdapter):
             AttributeError: if there is no such hyperparameter.
         """
         field = self._field(name)
-        return self._store(field).current(field, self.updates)
+        moment = self.moment(int(to_numpy(self.updates)))
+        return self._store(field).current(field, moment)
 
     def adjust(self, name: str, value: float) -> None:
         """Change a hyperparameter, also during training; this needs no retrace.
@@ -106,6 +119,7 @@ class HyperparameterAccess(Options, KerasAdapter):
         field = self._field(name)
         self._check_gate(field, value)
         self._store(field).drive(field, value)
+        self.training_span.prepare()
 
     def release(self, name: str, keep: bool = False) -> None:
         """Undo `drive`; the step must be retraced after the call.
@@ -120,7 +134,48 @@ class HyperparameterAccess(Options, KerasAdapter):
         last = self.current(name) if keep else None
         self._store(field).release(field, last)
 
+    def span(self, updates: int, epochs: int = 0) -> None:
+        """Begin a span: schedules without a length run over the next updates.
+
+        `fit` does this by itself, for its own updates. Call it before a loop of
+        `train_on_batch` or of your own, before a series of short calls of `fit` that
+        are one training, or in `fit` if an optimizer takes more or fewer updates than
+        batches. `fit` leaves a span that was begun here until its last update. After
+        that the schedules keep their final values.
+
+        Args:
+            updates: Number of updates; integer > 0.
+            epochs: Their number of epochs, for schedules with a length in epochs.
+
+        Raises:
+            ValueError: if a number is out of range, or `epochs` is needed.
+            TypeError: if a number is not an integer.
+
+        >>> from keras_optlab import optimizers, schedules
+        >>> optimizer = optimizers.Adam(schedules.Cosine(1e-3))
+        >>> optimizer.span(updates=100)
+        >>> optimizer.current("learning_rate")
+        0.001
+        """
+        updates, epochs = UPDATES.validate(updates), EPOCHS.validate(epochs)
+        step = int(to_numpy(self.updates))
+        self.training_span.begin(step, updates, epochs, by_hand=True)
+
+    def moment(self, step: Any) -> Moment:
+        """Return an update as the moment at which schedules are evaluated."""
+        span = self.training_span
+        return Moment(step, None) if span is None else span.at(step)
+
     # Helpers.
+
+    def _schedules(self) -> Iterator[Any]:
+        """Yield all schedules that drive a hyperparameter now."""
+        values = [self.rate.source, *self.scalars.values.values()]
+        for group in self.groups:
+            values += group.hyperparameters.values()
+        for store in self.transform_scalars:
+            values += store.values.values()
+        yield from (x for x in values if isinstance(x, LearningRateSchedule))
 
     def _store(self, field: Field) -> Any:
         """Return the store of a field."""

@@ -13,7 +13,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.fields import Field
 from keras_optlab.core.rates import check_rate, takes_step
-from keras_optlab.core.types import Variable
+from keras_optlab.core.spans import Moment
 from keras_optlab.engine.backend.keras_adapter import KerasAdapter, concrete
 from keras_optlab.engine.backend.variables import to_numpy
 
@@ -43,9 +43,9 @@ class KerasLearningRate:
         rate = self.source
         if isinstance(rate, keras.Variable | float):
             return rate
-        if isinstance(rate, LearningRateSchedule) or takes_step(rate):
-            return rate(self.optimizer.updates)
-        return rate()
+        if isinstance(rate, LearningRateSchedule):
+            return self.optimizer.moment(self.optimizer.updates).value(rate)
+        return rate(self.optimizer.updates) if takes_step(rate) else rate()
 
     def write(self, field: Field, value: Any) -> None:  # noqa: ARG002
         """Set the variable, or replace it by a schedule or function."""
@@ -60,11 +60,11 @@ class KerasLearningRate:
             )
         KerasAdapter.learning_rate.fset(self.optimizer, value)
 
-    def current(self, field: Field, step: Variable) -> float:
-        """Return the rate of the next update as a Python number."""
+    def current(self, field: Field, moment: Moment) -> float:
+        """Return the rate at a moment with an integer step, as a Python number."""
         rate = self.source
         if isinstance(rate, LearningRateSchedule):  # an integer step needs no device
-            return float(to_numpy(rate(int(to_numpy(step)))))
+            return float(to_numpy(moment.value(rate)))
         return float(to_numpy(self.read(field)))
 
     def drive(self, field: Field, value: Any) -> None:
@@ -110,7 +110,7 @@ class KerasArguments:
         """Return the value."""
         return getattr(self.optimizer, field.name)
 
-    def current(self, field: Field, step: Variable) -> Any:  # noqa: ARG002
+    def current(self, field: Field, moment: Moment) -> Any:  # noqa: ARG002
         """Return the value."""
         return self.read(field)
 

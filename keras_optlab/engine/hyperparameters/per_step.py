@@ -45,11 +45,12 @@ class StepHyperparameters:
         self.done = read(optimizer.updates)
         self.t = ops.cast(self.done + 1, scalar_dtype())
         self.rate = read_rate(optimizer)
-        base = optimizer.scalars.tensors(self.done)
+        self._moment = optimizer.moment(self.done)
+        base = optimizer.scalars.tensors(self._moment)
         self.base = base.extend(
             learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
         )
-        self.transforms = [x.tensors(self.done) for x in optimizer.transform_scalars]
+        self.transforms = [x.tensors(self._moment) for x in optimizer.transform_scalars]
         groups = optimizer.plan.shared
         self.own = {group: self._own(optimizer, group) for group in groups}
         self.legal = all_legal(optimizer, self)
@@ -107,7 +108,7 @@ class StepHyperparameters:
             return self.base
         chosen, fields = optimizer.groups[group], optimizer.fields
         own = {
-            name: as_tensor(fields[name], value, self.done)
+            name: as_tensor(fields[name], value, self._moment)
             for name, value in chosen.hyperparameters.items()
         }
         rate = self.base.learning_rate * chosen.learning_rate

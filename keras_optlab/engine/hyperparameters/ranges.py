@@ -47,34 +47,41 @@ def scheduled_values(optimizer: BuiltOptimizer) -> Iterator[ScheduledValue]:
             lambda step: optimizer.current("learning_rate"),  # noqa: ARG005
             lambda scalars: scalars.rate,
         )
-    yield from _scheduled("", optimizer.scalars.values, optimizer, lambda s: s.base)
+    values = optimizer.scalars.values
+    yield from _scheduled(optimizer, "", values, optimizer.fields, lambda s: s.base)
     for i, group in enumerate(optimizer.groups):
         if i in optimizer.plan.shared:
             yield from _scheduled(
+                optimizer,
                 f"{group.match!r}: ",
                 group.hyperparameters,
-                optimizer,
+                optimizer.fields,
                 lambda s, i=i: s.own[i],
             )
     stores = zip(optimizer.transforms, optimizer.transform_scalars, strict=True)
     for i, (transform, scalars) in enumerate(stores):
         yield from _scheduled(
+            optimizer,
             f"{type(transform).__name__}.",
             scalars.values,
-            transform,
+            transform.fields,
             lambda s, i=i: s.transforms[i],
         )
 
 
 def _scheduled(
-    prefix: str, values: dict[str, Any], owner: Any, record: Callable[[Any], Any]
+    optimizer: BuiltOptimizer,
+    prefix: str,
+    values: dict[str, Any],
+    fields: dict[str, Any],
+    record: Callable[[Any], Any],
 ) -> Iterator[ScheduledValue]:
     for name, value in values.items():
         if isinstance(value, LearningRateSchedule):
             yield ScheduledValue(
                 prefix + name,
-                owner.fields[name].interval,
-                value,
+                fields[name].interval,
+                lambda step, value=value: optimizer.moment(step).value(value),
                 lambda s, name=name: getattr(record(s), name),
             )
 

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import BetaField, Field
-from keras_optlab.core.numerics import BetaTensor
+from keras_optlab.core.numerics import BetaTensor, scalar_dtype
+from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.core.values import Values
 from keras_optlab.engine.backend.keras_adapter import concrete, is_purged
-from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.hyperparameters.ranges import as_scalar
-
-
-def scalar_dtype() -> str:
-    """Return the dtype of scalars: float64 if floatx is float64, else float32."""
-    return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
 class HyperparameterVariables:
@@ -95,11 +89,11 @@ class HyperparameterVariables:
         self.values[field.name] = new
         self._store(field, new)
 
-    def current(self, field: Field, step: Variable) -> Any:
-        """Return the value at the 0-based update `step`, as a Python number."""
+    def current(self, field: Field, moment: Moment) -> Any:
+        """Return the value at a moment with an integer step, as a Python number."""
         value = self.read(field)
         if isinstance(value, LearningRateSchedule):
-            return float(ops.convert_to_numpy(value(int(to_numpy(step)))))
+            return float(ops.convert_to_numpy(moment.value(value)))
         return value
 
     def drive(self, field: Field, value: Any) -> None:
@@ -136,16 +130,16 @@ class HyperparameterVariables:
         if variable is not None and not is_purged(variable):
             variable.assign(_stored(field, before))
 
-    def tensors(self, step: Tensor) -> Values:
-        """Return all values as a rule reads them, at the 0-based update `step`."""
-        return Values(**{k: self.tensor(f, step) for k, f in self.fields.items()})
+    def tensors(self, moment: Moment) -> Values:
+        """Return all values as a rule reads them, at a moment."""
+        return Values(**{k: self.tensor(f, moment) for k, f in self.fields.items()})
 
-    def tensor(self, field: Field, step: Tensor) -> Any:
+    def tensor(self, field: Field, moment: Moment) -> Any:
         """Return one value: a scalar tensor, a `BetaTensor`, or a Python object."""
         variable = self._variable(field)
         if variable is not None:
             return _wrapped(field, ops.convert_to_tensor(variable))
-        return as_tensor(field, self.values[field.name], step)
+        return as_tensor(field, self.values[field.name], moment)
 
     def own(self, field: Field) -> Any:
         """Return the value, or the value before `drive`."""
@@ -168,10 +162,10 @@ class HyperparameterVariables:
             self.variables[field.name] = variable
 
 
-def as_tensor(field: Field, value: Any, step: Tensor) -> Any:
+def as_tensor(field: Field, value: Any, moment: Moment) -> Any:
     """Return a value without a variable as a rule reads it."""
     if isinstance(value, LearningRateSchedule):
-        given = as_scalar(field.name, value(step), value)
+        given = as_scalar(field.name, moment.value(value), value)
         value = ops.cast(given, scalar_dtype())
         return BetaTensor(1.0 - value) if isinstance(field, BetaField) else value
     if field.adjustable and value is not None:

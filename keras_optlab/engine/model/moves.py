@@ -120,14 +120,15 @@ class _Values:
 
     def __getattr__(self, name: str) -> Any:
         optimizer, p = self._optimizer, self._p
-        field, step = optimizer.fields.get(name), read(optimizer.updates)
+        field = optimizer.fields.get(name)
         if field is None or field.keras_owned:  # also what `prepare` derives
             return getattr(StepHyperparameters(optimizer).cast[p.group, p.dtype], name)
+        moment = optimizer.moment(read(optimizer.updates))
         group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
         if name in group:
-            value = as_tensor(field, group[name], step)
+            value = as_tensor(field, group[name], moment)
         else:
-            value = optimizer.scalars.tensor(field, step)
+            value = optimizer.scalars.tensor(field, moment)
         return Values(value=value).cast(p.dtype).value
 
 

@@ -70,6 +70,8 @@ def scalars(optimizer: BuiltOptimizer) -> dict[str, Variable]:
     }
     if hasattr(optimizer.base_learning_rate, "assign"):
         found["learning_rate"] = optimizer.base_learning_rate
+    if optimizer.training_span.variable is not None:
+        found["training_span"] = optimizer.training_span.variable
     stores = {"": optimizer.scalars}
     stores |= {f"{i}.": x for i, x in enumerate(optimizer.transform_scalars)}
     for prefix, store in stores.items():

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_optlab.core import Values
 from keras_optlab.core.slots import Weight
+from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import flatten
@@ -63,7 +64,7 @@ def _example_scalars(
     optimizer: BuiltOptimizer, names: list[str], examples: list[list[Tensor]]
 ) -> tuple[Values, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
-    h = optimizer.scalars.tensors(ops.convert_to_tensor(2))
+    h = optimizer.scalars.tensors(Moment(2, None))
     h = h.extend(
         learning_rate=ops.convert_to_tensor(0.01, scalar_dtype()),
         count=ops.convert_to_tensor(3),
