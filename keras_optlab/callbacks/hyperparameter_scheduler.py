@@ -19,6 +19,8 @@ from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
 from keras_optlab.core.fields import as_number
 from keras_optlab.core.retrace import retrace
+from keras_optlab.core.spans import Moment, Span, needs_span
+from keras_optlab.engine.backend.keras_hooks import fit_arguments
 
 
 class HyperparameterScheduler(StepCallback):
@@ -121,10 +123,13 @@ class HyperparameterScheduler(StepCallback):
         super().on_train_begin(logs)
         target = self._find()
         scheduled = isinstance(self.schedule, LearningRateSchedule)
-        self._compiled = scheduled and self.unit == "step" and target.in_step
+        in_steps = self.unit == "step"
+        self._compiled = scheduled and in_steps and target.in_step
         driver = self.schedule if self._compiled else None
+        if scheduled and in_steps and not self._compiled:
+            self.announce(self.schedule)
         if driver is None and target.get() is None:  # it is off: switch it on
-            driver = self._value_at(0 if self.unit == "epoch" else self._updates, None)
+            driver = self._value_at(self.updates if in_steps else 0, None)
         if target.begin(driver):
             retrace(self.model, "train")
         self._target = target
@@ -141,7 +146,7 @@ class HyperparameterScheduler(StepCallback):
         """Set the value of the step, unless the compiled step does."""
         super().on_train_batch_begin(batch, logs)
         if self.unit == "step" and not self._compiled:
-            self._set(self._updates)
+            self._set(self.updates)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Stop driving the hyperparameter."""
@@ -164,20 +169,17 @@ class HyperparameterScheduler(StepCallback):
     def _find(self) -> AdjustableNumber:
         return find_number(self, self.name, self.of)
 
-    @property
-    def _updates(self) -> int:
-        """The optimizer's number of updates, without skipped steps."""
-        ours = self.our_optimizer
-        if ours is None:
-            return self.step
-        return int(keras.ops.convert_to_numpy(ours.updates))
-
     def _set(self, t: int) -> None:
         target = self._find()
         target.set(self._value_at(t, target.get()))
 
     def _value_at(self, t: int, present: float | None) -> float:
-        value = self.schedule(t, present) if self._takes_value else self.schedule(t)
+        if self._takes_value:
+            value = self.schedule(t, present)
+        elif self.unit == "epoch":
+            value = in_epochs(self.schedule, t)
+        else:
+            value = self.scheduled(self.schedule, t)
         number = as_number(value)
         if number is None:
             raise TypeError(
@@ -185,6 +187,16 @@ class HyperparameterScheduler(StepCallback):
                 f"{t}."
             )
         return number
+
+
+def in_epochs(schedule: Any, epoch: int) -> Any:
+    """Return the value at an epoch; a schedule without a length spans the `fit`."""
+    if not needs_span(schedule):
+        return schedule(epoch)
+    told = fit_arguments()
+    first = told.get("initial_epoch", 0)
+    epochs = max(told.get("epochs", 1) - first, 1)
+    return Moment(epoch, Span(first, epochs, epochs)).value(schedule)
 
 
 def _owner(of: Any) -> Declared | None:

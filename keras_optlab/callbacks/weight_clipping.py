@@ -123,9 +123,8 @@ class WeightClipping(StepCallback):
         """Return the limits at the next step."""
         factor = 1.0
         if self.schedule is not None:
-            ours = self.our_optimizer
-            step = self.step if ours is None else ops.convert_to_numpy(ours.updates)
-            factor = float(ops.convert_to_numpy(self.schedule(int(step))))
+            value = self.scheduled(self.schedule, self.updates)
+            factor = float(ops.convert_to_numpy(value))
         globs = [self.match] if isinstance(self.match, str) else self.match
         which = "" if self.match == "*" else f" of {', '.join(globs)}"
         limits = self.limits.items()
@@ -144,6 +143,8 @@ class WeightClipping(StepCallback):
                 "training without one. Pass the optimizer that trains by `optimizer=`, "
                 "or leave the callback out."
             )
+        if self.schedule is not None:
+            self.announce(self.schedule)
         self._count()
         for variable in self._found():
             self._before.append((variable, variable.constraint))
@@ -222,7 +223,8 @@ class WeightClipping(StepCallback):
                 limits = {k: ops.cast(v, w.dtype) for k, v in self.limits.items()}
                 return _project(w, limits)
             step = self._step(optimizer)
-            factor = 1.0 if self.schedule is None else self.schedule(step)
+            given = self.schedule
+            factor = 1.0 if given is None else self.scheduled(given, step)
             limits = {k: ops.cast(v * factor, w.dtype) for k, v in self.limits.items()}
             clipped = step >= self.start
             if self.stop is not None:

@@ -242,9 +242,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
 
     def updates_in(self, batches: int) -> int:
         """Return the number of updates that the next batches make."""
-        if not self.accumulates:
-            return batches
         steps = self.gradient_accumulation_steps
+        if steps is None:
+            return batches
         pending = int(to_numpy(self.window.received)) % steps if self.built else 0
         return (pending + batches) // steps
 

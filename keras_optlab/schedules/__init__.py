@@ -3,8 +3,12 @@
 Every schedule is a `keras.optimizers.schedules.LearningRateSchedule` and works in the
 optimizers of Keras and of this package. Optimizers of this package take a schedule for
 every adjustable hyperparameter, such as a weight decay, a momentum or a threshold. The
-rate is the first argument. Then comes the length: `steps`, in updates, or the keywords
-`epochs` and `steps_per_epoch`. The first update is step 0.
+rate is the first argument. Then comes the length: `steps`, in updates or as a share of
+the training, or the keywords `epochs` and `steps_per_epoch`. The first update is step
+0.
+
+Without a length, a schedule spans the training: `Cosine(1e-3)` falls from the first
+update of the running `fit` to its last one. This needs an optimizer of this package.
 """
 
 from keras_optlab.schedules.base import Scaled, Schedule, Timed

@@ -42,8 +42,9 @@ class CosineRestarts(Timed):
 
     Args:
         initial: Largest value of the first cycle, at step 0; finite, >= 0.
-        steps: Length of the first cycle in updates; integer > 0. Or use the keywords
-            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Length of the first cycle in updates; integer > 0, or a share of the
+            training in (0, 1). Or use the keyword `epochs`, > 0, alone or with
+            `steps_per_epoch`, integer > 0. Defaults to the whole training.
         t_mul: Ratio of the lengths of successive cycles; finite, >= 1. Defaults to 2.
             If not an integer, a cycle may begin between two steps.
         m_mul: Ratio of the heights above `final` at which successive cycles start;

@@ -104,7 +104,7 @@ def _typed(x: np.ndarray, step: Any) -> np.ndarray:
     return x.astype(keras.backend.standardize_dtype(step.dtype))
 
 
-def periods(period: int, step: Any, ops: Any) -> tuple[Any, Any]:
+def periods(period: float, step: Any, ops: Any) -> tuple[Any, Any]:
     """Return the number of elapsed periods, a float, and the step within a period."""
     if is_number(period) and period > last_of(step):
         return as_float(ops.zeros_like(step), ops), step
@@ -114,12 +114,12 @@ def periods(period: int, step: Any, ops: Any) -> tuple[Any, Any]:
     return as_float(ops.round((step - position) / period), ops), position
 
 
-def in_periods(period: int, staircase: bool, step: Any, ops: Any) -> Any:
+def in_periods(period: float, staircase: bool, step: Any, ops: Any) -> Any:
     """Return the time in units of `period`, rounded down for a staircase."""
     if staircase:
         return periods(period, step, ops)[0]
-    period = float(period) if is_number(period) else period  # JAX integers: 32 bits
-    return as_float(step, ops) / period
+    length = float(period) if is_number(period) else period  # JAX integers: 32 bits
+    return as_float(step, ops) / length
 
 
 def power(base: float, exponent: Any, ops: Any) -> Any:

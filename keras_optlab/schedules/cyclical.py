@@ -28,9 +28,10 @@ class Cyclical(Timed):
     Args:
         initial: Value at the start of a cycle; finite, >= 0.
         peak: Value in the middle of the first cycle; finite, >= 0.
-        steps: Length of a cycle in updates; integer > 0. If it is odd, the peak lies
-            between two steps. Or use the keywords `epochs`, > 0, and
-            `steps_per_epoch`, integer > 0.
+        steps: Length of a cycle in updates; integer > 0, or a share of the training in
+            (0, 1). If it is odd, the peak lies between two steps. Or use the keyword
+            `epochs`, > 0, alone or with `steps_per_epoch`, integer > 0. Defaults to the
+            whole training.
         mode: "triangular", "triangular2" or "exp_range". Defaults to "triangular".
         gamma: Factor on the height per update, in (0, 1]; required by mode "exp_range"
             and refused by the others.
@@ -97,4 +98,4 @@ class Cyclical(Timed):
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return 4 * self.steps
+        return int(4 * self.steps)

@@ -26,8 +26,9 @@ class Exponential(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Updates in which the value changes by the factor; integer > 0. Or use
-            the keywords `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Updates in which the value changes by the factor; integer > 0, or a share
+            of the training in (0, 1). Or use the keyword `epochs`, > 0, alone or with
+            `steps_per_epoch`, integer > 0. Defaults to the whole training.
         decay_rate: The factor; finite, > 0. Defaults to 0.1; Keras has no default.
         staircase: Whether the value changes only at multiples of `steps`. Defaults to
             False.
@@ -58,4 +59,4 @@ class Exponential(Timed):
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return 5 * self.steps
+        return int(5 * self.steps)

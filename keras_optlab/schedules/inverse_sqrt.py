@@ -22,8 +22,9 @@ class InverseSqrt(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Unit of time in updates; integer > 0. Or use the keywords `epochs`,
-            > 0, and `steps_per_epoch`, integer > 0.
+        steps: Unit of time in updates; integer > 0, or a share of the training in (0,
+            1). Or use the keyword `epochs`, > 0, alone or with `steps_per_epoch`,
+            integer > 0. Defaults to the whole training.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -50,4 +51,4 @@ class InverseSqrt(Timed):
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return 5 * self.steps
+        return int(5 * self.steps)

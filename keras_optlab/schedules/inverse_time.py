@@ -24,8 +24,9 @@ class InverseTime(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Unit of time in updates; integer > 0. Or use the keywords `epochs`,
-            > 0, and `steps_per_epoch`, integer > 0.
+        steps: Unit of time in updates; integer > 0, or a share of the training in (0,
+            1). Or use the keyword `epochs`, > 0, alone or with `steps_per_epoch`,
+            integer > 0. Defaults to the whole training.
         decay_rate: Growth of the divisor per `steps` updates; finite, > 0. Defaults to
             1; Keras has no default.
         staircase: Whether to round t / steps down. Defaults to False.
@@ -59,4 +60,4 @@ class InverseTime(Timed):
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return 5 * self.steps
+        return int(5 * self.steps)

@@ -30,7 +30,8 @@ class Join(Schedule):
         schedules: The parts: schedules of this package or of Keras, or numbers, finite
             and >= 0, for constant parts.
         boundaries: The steps, counted in updates, at which the next part begins;
-            integers > 0 in increasing order, one fewer than `schedules`.
+            integers > 0, or shares of the training in (0, 1), in increasing order; one
+            fewer than `schedules`. A part without a length fills its time.
 
     Raises:
         ValueError: if a number is out of range, `boundaries` does not increase, or the
@@ -82,12 +83,12 @@ class Join(Schedule):
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
         end = None if needs_span(self) else end_of(self.schedules[-1])
-        return None if end is None else max(self.boundaries, default=0) + end
+        return None if end is None else int(max(self.boundaries, default=0)) + end
 
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return max(self.boundaries, default=0) + horizon_of(self.schedules[-1])
+        return int(max(self.boundaries, default=0)) + horizon_of(self.schedules[-1])
 
 
 def has_shares(boundaries: Sequence[float]) -> bool:

@@ -23,8 +23,9 @@ class Linear(Timed):
 
     Args:
         initial: Value at step 0; finite, >= 0.
-        steps: Length in updates; integer > 0. Or use the keywords `epochs`, > 0, and
-            `steps_per_epoch`, integer > 0.
+        steps: Length in updates; integer > 0, or a share of the training in (0, 1). Or
+            use the keyword `epochs`, > 0, alone or with `steps_per_epoch`, integer > 0.
+            Defaults to the whole training.
         final: Value at step `steps` and later; finite, >= 0. Defaults to 0; Keras'
             default is 0.0001.
 

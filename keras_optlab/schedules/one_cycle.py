@@ -25,8 +25,9 @@ class OneCycle(Timed):
 
     Args:
         peak: Largest value; finite, >= 0.
-        steps: Length of the cycle in updates; integer > 0. Or use the keywords
-            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Length of the cycle in updates; integer > 0, or a share of the training
+            in (0, 1). Or use the keyword `epochs`, > 0, alone or with
+            `steps_per_epoch`, integer > 0. Defaults to the whole training.
         warmup: Fraction of `steps` before the peak, in (0, 1). Defaults to 0.3. If
             warmup · steps is not an integer, the peak lies between two steps.
         initial_factor: Value at step 0 in units of `peak`, in [0, 1]. Defaults to 1/25.

@@ -24,7 +24,7 @@ class Piecewise(Schedule):
 
     Args:
         boundaries: The steps, counted in updates, at which the value changes; integers
-            > 0 in increasing order.
+            > 0, or shares of the training in (0, 1), in increasing order.
         levels: The values, one entry more than `boundaries`; finite, >= 0.
 
     Raises:
@@ -69,4 +69,4 @@ class Piecewise(Schedule):
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return 5 * max(self.boundaries, default=80) // 4
+        return int(5 * max(self.boundaries, default=80) // 4)

@@ -32,8 +32,10 @@ class Warmup(Timed):
     Args:
         schedule: Schedule after the warm-up, of this package or of Keras, or a constant
             value, finite and >= 0.
-        steps: Length of the warm-up in updates; integer > 0. Or use the keywords
-            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Length of the warm-up in updates; integer > 0, or a share of the training
+            in (0, 1). Or use the keyword `epochs`, > 0, alone or with
+            `steps_per_epoch`, integer > 0. Defaults to the whole training if `schedule`
+            is a number; required otherwise.
         initial: Value at step 0; finite, >= 0. Defaults to 0, so the first update
             changes no weight.
 
@@ -88,9 +90,9 @@ class Warmup(Timed):
     def end(self) -> int | None:
         """First step of the constant final value, or `None`."""
         end = None if needs_span(self) else end_of(self.schedule)
-        return None if end is None else self.steps + end
+        return None if end is None else int(self.steps) + end
 
     @property
     def horizon(self) -> int:
         """Number of updates that show the shape of the curve."""
-        return self.steps + horizon_of(self.schedule)
+        return int(self.steps) + horizon_of(self.schedule)

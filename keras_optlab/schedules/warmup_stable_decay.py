@@ -28,8 +28,9 @@ class WarmupStableDecay(Timed):
 
     Args:
         peak: Value of the plateau; finite, >= 0.
-        steps: Length of all three parts in updates; integer > 0. Or use the keywords
-            `epochs`, > 0, and `steps_per_epoch`, integer > 0.
+        steps: Length of all three parts in updates; integer > 0, or a share of the
+            training in (0, 1). Or use the keyword `epochs`, > 0, alone or with
+            `steps_per_epoch`, integer > 0. Defaults to the whole training.
         warmup: Fraction of `steps` for the rise, in (0, 1). Defaults to 0.05. The value
             at step 0 is 0, so the first update changes no weight.
         decay: Fraction of `steps` for the decay, in (0, 1). Defaults to 0.2.

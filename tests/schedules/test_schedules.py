@@ -397,7 +397,7 @@ def test_a_saved_model_keeps_its_schedule(tmp_path):
 
 def test_numpy_numbers_become_plain_ones():
     config = Cosine(np.float32(0.5), np.int64(10), final=0).get_config()
-    assert config == {"initial": 0.5, "steps": 10, "final": 0.0}
+    assert config == {"initial": 0.5, "steps": 10, "final": 0.0, "epochs": None}
     config = Piecewise(np.array([3, 5]), np.array([0.5, 0.25, 0.0])).get_config()
     assert config == {"boundaries": [3, 5], "levels": [0.5, 0.25, 0.0]}
     assert json.dumps(config)

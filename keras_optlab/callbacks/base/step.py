@@ -10,6 +10,7 @@ import keras
 from keras_optlab.callbacks.base.arguments import optional_steps
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
+from keras_optlab.core.spans import needs_span
 from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import (
     gradients_received,
@@ -136,6 +137,34 @@ class StepCallback(OptimizerAccess, Callback):
         if due:
             metrics = logs or {}
             self.on_steps({k: v for k, v in metrics.items() if k[:4] != "val_"})
+
+    @property
+    def updates(self) -> int:
+        """The optimizer's number of updates, without skipped steps."""
+        ours = self.our_optimizer
+        return self.step if ours is None else int(_number(ours.updates))
+
+    def announce(self, schedule: Any) -> None:
+        """Announce a schedule over updates, in `on_train_begin`.
+
+        Raises:
+            ValueError: if it has no length of its own, and the optimizer is not of this
+                package.
+        """
+        ours = self.our_optimizer
+        if ours is not None:
+            ours.training_span.serve(schedule)
+        elif needs_span(schedule):
+            raise ValueError(
+                "A schedule without a length of its own needs an optimizer of "
+                f"keras_optlab, which counts updates. Received: {schedule!r} with "
+                f"{self.optimizer!r}. Pass `steps` to the schedule."
+            )
+
+    def scheduled(self, schedule: Any, update: Any) -> Any:
+        """Return the value of an announced schedule at an update."""
+        ours = self.our_optimizer
+        return schedule(update) if ours is None else ours.moment(update).value(schedule)
 
     def _sync_step(self) -> None:
         """Add the gradients that the optimizer has received since the last reading."""

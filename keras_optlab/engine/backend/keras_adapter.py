@@ -39,9 +39,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.trainers.epoch_iterator import EpochIterator as EpochIterator
+from keras.src.trainers import epoch_iterator
 
 from keras_optlab.core.types import Tensor, Variable
+
+EpochIterator: Any = epoch_iterator.EpochIterator  # makes the batches of `fit`
 
 
 def constant(value: float) -> Callable[..., Tensor]:

@@ -29,6 +29,7 @@ class TrainingSpan:
     Attributes:
         variable: Begin, updates, epochs and whether set by `optimizer.span`; zeros
             before the first training, `None` if no schedule needs it.
+        others: Schedules of callbacks that count the optimizer's updates.
         by_hand: Whether `optimizer.span` has begun it, and not a `fit`.
         in_fit: Whether a `fit` trains in it now.
     """
@@ -40,18 +41,24 @@ class TrainingSpan:
     ) -> None:
         self._add_variable, self._schedules = add_variable, schedules
         self.variable: Variable | None = None
+        self.others: list[Any] = []
         self.in_fit = self.by_hand = False
         self.prepare()
 
     @property
     def needing(self) -> list[Any]:
         """The schedules that need the span now."""
-        return [x for x in self._schedules() if needs_span(x)]
+        return [x for x in (*self._schedules(), *self.others) if needs_span(x)]
 
     def prepare(self) -> None:
         """Make the variable if a schedule needs it."""
         if self.variable is None and self.needing:
             self.variable = self._add_variable("training_span", (4,), "int")
+
+    def serve(self, schedule: Any) -> None:
+        """Take a schedule of a callback into account, until `fit` ends."""
+        self.others.append(schedule)
+        self.prepare()
 
     def begin(self, step: int, updates: int, epochs: int, by_hand: bool) -> None:
         """Begin a span at an update.

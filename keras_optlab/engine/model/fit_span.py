@@ -45,6 +45,7 @@ def span_fit(
     finally:
         for optimizer in optimizers:
             optimizer.training_span.in_fit = False
+            optimizer.training_span.others.clear()
 
 
 class FitSpans(keras.callbacks.Callback):

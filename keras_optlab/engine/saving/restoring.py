@@ -93,7 +93,8 @@ def read_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
         arrays = {k: arrays[str(i)] for i, k in enumerate(names) if str(i) in arrays}
         steps = optimizer.gradient_accumulation_steps or 1
         arrays["updates"] = arrays["iteration"] // steps
-    both = [k for k in own if k in arrays and arrays[k].shape == ()]
+    shapes = {k: tuple(v.shape) for k, v in own.items()}
+    both = [k for k in own if k in arrays and arrays[k].shape == shapes[k]]
     saved.replaced = {k: to_numpy(own[k]) for k in both}
     for k in both:
         own[k].assign(arrays[k])
