@@ -187,6 +187,7 @@ def test_a_new_schedule_is_its_arguments_and_a_formula():
     assert Again(0.2, epochs=2, steps_per_epoch=3).get_config() == {
         "initial": 0.2,
         "steps": 6,
+        "epochs": None,
     }
     schedule = Warmup(InverseRoot(0.2, 6), 2)
     np.testing.assert_allclose(schedule.values(3), [0.0, 0.1, 0.2])
