@@ -36,13 +36,13 @@ def network():
     )
 
 
-def companions(steps, log_dir):
-    """Return the callbacks for a training of `steps` updates."""
+def companions(log_dir):
+    """Return the callbacks; their schedules span the training."""
     cb, schedules = kol.callbacks, kol.schedules
     clipping = cb.GradientClipping(
-        global_norm=0.3, schedule=schedules.Exponential(5.0, steps, decay_rate=0.2)
+        global_norm=0.3, schedule=schedules.Exponential(5.0, decay_rate=0.2)
     )
-    decay = schedules.Linear(0.0, steps, final=0.1)
+    decay = schedules.Linear(0.0, final=0.1)
     return [
         cb.ReduceOnPlateau("val_loss", factor=0.5, patience=1, min_delta=0.01),
         clipping,
@@ -74,11 +74,10 @@ def main():
     x, x_test = x[..., None] / 255.0, x_test[..., None] / 255.0
     train = slice(args.examples)
     validation = slice(-5000, None)
-    steps = args.epochs * -(-args.examples // BATCH)
 
     model = network()
     model.compile(
-        kol.optimizers.AdamW(kol.schedules.OneCycle(4e-3, steps), weight_decay=0.0),
+        kol.optimizers.AdamW(kol.schedules.OneCycle(4e-3), weight_decay=0.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
@@ -88,7 +87,7 @@ def main():
         batch_size=BATCH,
         epochs=args.epochs,
         validation_data=(x[validation], y[validation]),
-        callbacks=companions(steps, args.log_dir),
+        callbacks=companions(args.log_dir),
         verbose=2,
     )
     accuracy = model.evaluate(x_test, y_test, verbose=0)[1]

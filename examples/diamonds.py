@@ -7,7 +7,6 @@ backend: set KERAS_BACKEND to tensorflow (the default), jax or torch.
 """
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -61,16 +60,13 @@ def main():
 
     data = kol.datasets.diamonds()
     x, y = data.x_train[: args.examples], data.y_train[: args.examples]
-    steps = args.epochs * math.ceil(len(x) / BATCH_SIZE)
 
     model = network(features=x.shape[1])
     model.compile(
         # Lion moves every weight by ± the learning rate. So its rate is smaller than
         # Adam's, and its weight decay, which is multiplied by the rate, is larger.
         optimizer=kol.optimizers.Lion(
-            learning_rate=kol.schedules.Warmup(
-                kol.schedules.Cosine(1e-3, steps=steps), steps=100
-            ),
+            learning_rate=kol.schedules.Warmup(kol.schedules.Cosine(1e-3), steps=100),
             weight_decay=0.1,
             decay_mask="matrices",  # leaves out the biases
         ),

@@ -7,7 +7,6 @@ runs on each backend: set KERAS_BACKEND to tensorflow (the default), jax or torc
 """
 
 import argparse
-import math
 import shlex
 import sys
 import time
@@ -52,14 +51,13 @@ def main():
     x, y = x[: args.examples], y[: args.examples]
     x_test, y_test = x_test[: args.examples], y_test[: args.examples]
     split = len(x) * 9 // 10
-    steps = args.epochs * math.ceil(split / BATCH_SIZE)
 
     model = network()
     model.summary()
     model.compile(
         optimizer=kol.optimizers.AdamW(
             # The learning rate rises to its peak, then falls to almost 0.
-            learning_rate=kol.schedules.OneCycle(peak=5e-3, steps=steps),
+            learning_rate=kol.schedules.OneCycle(peak=5e-3),
             weight_decay=0.02,
             decay_mask="matrices",  # leaves out biases and normalization
             global_clipnorm=1.0,

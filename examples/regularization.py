@@ -19,7 +19,6 @@ order, so this run does not rank them.
 """
 
 import argparse
-import math
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -83,14 +82,13 @@ def train(data, args, regularizer=None, weight_decay=0.0, callback=None):
     keras.utils.set_random_seed(args.seed)
     x, y = data.x_train[: args.rows], data.y_train[: args.rows]
     x_val, y_val = data.x_val[:2000], data.y_val[:2000]
-    steps = args.epochs * math.ceil(len(x) / BATCH_SIZE)
 
     model = network(features=x.shape[1])
     if regularizer:
         kol.regularizers.regularize(model, kernel=regularizer)
     model.compile(
         optimizer=kol.optimizers.AdamW(  # without weight decay, it is Adam
-            learning_rate=kol.schedules.Cosine(2e-3, steps=steps),
+            learning_rate=kol.schedules.Cosine(2e-3),
             weight_decay=weight_decay,
             decay_mask="matrices",  # leaves out the biases, like the others
         ),
