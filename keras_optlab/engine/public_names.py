@@ -20,6 +20,7 @@ PUBLIC = {
     "evaluation_weights",
     "release",
     "skipped_steps",
+    "span",
     "training_weights",
     "updates",
 }
