@@ -34,7 +34,7 @@ def model(**options):
     net = keras.Sequential(
         [keras.Input((8,)), dense(16, "tanh", name="hidden"), dense(1, name="head")]
     )
-    net.compile(optimizers.Adam(schedules.Cosine(0.05, 16), **options), "mse")
+    net.compile(optimizers.Adam(schedules.Cosine(0.05), **options), "mse")
     return net
 
 
