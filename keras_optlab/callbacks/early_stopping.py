@@ -16,7 +16,8 @@ from keras_optlab.callbacks.base.arguments import (
 )
 from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.metric import MetricCallback
-from keras_optlab.callbacks.base.patience import Deadline, Limits
+from keras_optlab.stopping.deadline import Deadline
+from keras_optlab.stopping.limits import Limits
 
 
 class EarlyStopping(MetricCallback):

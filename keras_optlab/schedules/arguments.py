@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Hyper
-from keras_optlab.core.fields import Field, HyperField
-
-REQUIRED: Any = inspect.Parameter.empty
+from keras_optlab.core.fields import REQUIRED, Field, HyperField
 
 
 def rate(doc: str, default: float = REQUIRED, or_schedule: bool = False) -> Any:

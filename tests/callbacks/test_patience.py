@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from keras_optlab.callbacks.base.patience import (
     Deadline,
     Limits,

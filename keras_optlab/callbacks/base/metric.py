@@ -10,10 +10,11 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import choice, metric_name, number
-from keras_optlab.callbacks.base.patience import Patience, check_mode
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.core.errors import suggest
+from keras_optlab.stopping.direction import check_mode
+from keras_optlab.stopping.wait import Wait
 
 MODES = ("auto", "min", "max")
 UNITS = ("epochs", "steps", "seconds")
@@ -100,7 +101,7 @@ class MetricCallback(StepCallback):
 
     def start_waiting(self) -> None:
         """Forget the best value and restart the wait."""
-        self.wait = Patience(self.mode, self.patience, self.min_delta, self.now)
+        self.wait = Wait(self.mode, self.patience, self.min_delta, self.now)
 
     @property
     def now(self) -> float:
