@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_optlab.core import Hyper, Option
+from keras_optlab.core.errors import LONGEST
 from keras_optlab.engine.backend.gradient_noise import GradientNoise
 from keras_optlab.stopping.base import MeasuredCriterion
 
@@ -135,6 +136,7 @@ class Evidence(MeasuredCriterion):
                 "examples or a smaller `micro_batch`."
             )
         self._values = self._values.next(**arrays)
+        self._noise = None
 
     def decide(
         self, value: float, train_value: float | None, position: float
@@ -159,22 +161,19 @@ class Evidence(MeasuredCriterion):
                 "Evidence needs the loss of the model. Received: a model compiled "
                 "without `loss`. Pass `loss` to `compile`, or implement `compute_loss`."
             )
-        self._noise = None
         if model.built:
-            self._check_data(model)
+            self._noise = self._fitting(model)
 
     def measure(self, model: keras.Model) -> float:
         """Return the criterion at the present weights."""
-        if self._noise is None:
-            self._check_data(model)
-            self._noise = GradientNoise(model)
+        self._noise = noise = self._fitting(model)
         size = len(tree.flatten(self.x)[0])
         n = min(self.examples, size) // self.micro_batch
         chosen = np.random.default_rng([2017, self.count]).permutation(size)
         chosen = chosen[: n * self.micro_batch].reshape(n, self.micro_batch)
         x, y = tree.map_structure(lambda a: a[chosen], (self.x, self.y))
         unbiased = (n - 3) / (n - 1) * (chosen.size - 1) / (chosen.size - 3)
-        return 1 - unbiased * n * self._noise.mean_ratio(x, y)
+        return 1 - unbiased * n * noise.mean_ratio(x, y)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments without the data."""
@@ -188,26 +187,22 @@ class Evidence(MeasuredCriterion):
         shown = self._in_words(k for k in self.fields if k not in ("x", "y"))
         return f"Evidence({', '.join(['x', 'y', *shown])})"
 
-    def _check_data(self, model: Any) -> None:
-        """Run a micro-batch through the model and its loss, or raise."""
-        x, y = tree.map_structure(
-            lambda a: ops.convert_to_tensor(
-                a[: self.micro_batch],
-                keras.config.floatx() if a.dtype.kind == "f" else None,
-            ),
-            (self.x, self.y),
-        )
+    def _fitting(self, model: Any) -> GradientNoise:
+        """Return the measurement for a model; raise if the data do not fit it."""
+        if self._noise is not None and self._noise.fits(model):
+            return self._noise
+        noise = GradientNoise(model)
+        x, y = tree.map_structure(lambda a: a[: self.micro_batch], (self.x, self.y))
         try:
-            with keras.StatelessScope(state_mapping=[]):
-                y_pred = model(x, training=False)
-                model.compute_loss(x, y, y_pred, None, training=False)
+            noise.loss(x, y)
         except Exception as error:
-            shapes = {"x": x, "y": y}
-            shapes = tree.map_structure(lambda a: tuple(a.shape), shapes)
+            shapes = tree.map_structure(np.shape, {"x": x, "y": y})
             raise ValueError(
                 "The data of Evidence must fit the model, as in `fit(x, y)`. Received: "
-                f"micro-batches of shapes {shapes}. The model says: {error}"
+                f"micro-batches of shapes {shapes}. The model says: "
+                f"{str(error)[:LONGEST]}"
             ) from error
+        return noise
 
 
 def _arrays(name: str, data: Any) -> Any:

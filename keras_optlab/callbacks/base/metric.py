@@ -40,6 +40,7 @@ class MetricCallback(StepCallback):
 
     Attributes:
         epoch: the running epoch, counted from 0.
+        reported: the metrics that were reported last, by name.
         clock: returns the current time in seconds.
 
     >>> class Alarm(MetricCallback):
@@ -85,6 +86,7 @@ class MetricCallback(StepCallback):
         )
         self.epoch = self._epochs = 0
         self._warned = self._reported = False
+        self.reported: Mapping[str, Any] = {}
 
     def in_unit(self, name: str, value: Any) -> float:
         """Check a duration >= 0, in the unit of the patience."""
@@ -147,6 +149,7 @@ class MetricCallback(StepCallback):
         return f"{self.monitor} has not improved for {waited:.6g} {unit}"
 
     def _read_metric(self, metrics: Mapping[str, Any]) -> None:
+        self.reported = metrics
         if self.monitor not in metrics:
             self._warn_missing(metrics)
             return

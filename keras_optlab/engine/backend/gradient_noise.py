@@ -33,13 +33,25 @@ class GradientNoise:
         model: built and compiled.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: Any) -> None:
+        self.made_for = _identity(model)
         self.trained: list[Variable] = list(model.trainable_variables)
         everything = [*model.variables, *model.metrics_variables]
         trained = {id(v) for v in self.trained}
         self.others = [v for v in everything if id(v) not in trained]
         self.optimizer: Any = getattr(model, "optimizer", None)
-        self._pass = _compiled(self._moments(model))
+        self._loss = self._loss_of(model)
+        self._pass = _compiled(self._moments())
+
+    def fits(self, model: Any) -> bool:
+        """Return whether the compiled pass is still that of this model."""
+        return self.made_for == _identity(model)
+
+    def loss(self, x: Any, y: Any) -> float:
+        """Return the loss of one micro-batch, without compiling."""
+        values, others = self._present()
+        x, y = tree.map_structure(_tensor, (x, y))
+        return float(ops.convert_to_numpy(self._loss(values, others, x, y)))
 
     def mean_ratio(self, x: Any, y: Any) -> float:
         """Return the mean over all weights of (mean gradient)² / variance.
@@ -52,18 +64,25 @@ class GradientNoise:
             x: the inputs, arrays of shape (micro-batches, examples in each, ...).
             y: the targets, like `x`.
         """
-        # The ratio does not depend on the scale, which keeps float16 from underflow.
-        scale = loss_scale(self.optimizer, "float32") if self.optimizer else 1.0
-        values = [ops.convert_to_tensor(v.value) for v in self.trained]
-        others = [ops.convert_to_tensor(v.value) for v in self.others]
+        values, others = self._present()
         x, y = tree.map_structure(_tensor, (x, y))
-        scale = ops.convert_to_tensor(scale, "float32")
-        total, count = self._pass(values, [*others, scale], x, y)
+        total, count = self._pass(values, others, x, y)
         total, count = map(float, map(ops.convert_to_numpy, (total, count)))
         return total / count if count else float("nan")
 
-    def _moments(self, model: keras.Model) -> Callable[..., Any]:
-        gradient = _gradient(self._loss(model))
+    def _present(self) -> tuple[Tensors, Tensors]:
+        """Return the values of the trained and of the other variables, with a scale.
+
+        The ratio does not depend on the scale of the loss, which keeps gradients in
+        float16 from underflow.
+        """
+        scale = loss_scale(self.optimizer, "float32") if self.optimizer else 1.0
+        values = [ops.convert_to_tensor(v.value) for v in self.trained]
+        others = [ops.convert_to_tensor(v.value) for v in self.others]
+        return values, [*others, ops.convert_to_tensor(scale, "float32")]
+
+    def _moments(self) -> Callable[..., Any]:
+        gradient = _gradient(self._loss)
 
         def run(values: Tensors, others: Tensors, x: Any, y: Any) -> tuple[Any, Any]:
             size = tree.flatten(x)[0].shape[0]
@@ -90,7 +109,7 @@ class GradientNoise:
 
         return run
 
-    def _loss(self, model: keras.Model) -> Loss:
+    def _loss_of(self, model: Any) -> Loss:
         def loss(values: Tensors, others: Tensors, x: Any, y: Any) -> Tensor:
             *others, scale = others
             held = itertools.chain(
@@ -103,6 +122,12 @@ class GradientNoise:
             return value * ops.cast(scale, value.dtype)
 
         return loss
+
+
+def _identity(model: Any) -> list[Any]:
+    """Return what changes if a model gets other weights, or is compiled again."""
+    parts = [model, model.loss, getattr(model, "optimizer", None)]
+    return [id(x) for x in (*parts, *model.variables, *model.metrics_variables)]
 
 
 def _sum_of_ratios(means: Tensors, variances: Tensors) -> tuple[Tensor, Tensor]:
