@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import keras
@@ -88,7 +89,7 @@ class Evidence(MeasuredCriterion):
         (None, 'the gradient is noise: the evidence criterion is 0.25 > 0')
     """
 
-    not_state = (*MeasuredCriterion.not_state, "_noise")
+    not_state = (*MeasuredCriterion.not_state, "_noise", "_warned")
 
     x: Any = Option(default=None, doc="inputs of training examples")
     y: Any = Option(default=None, doc="targets of training examples")
@@ -110,6 +111,7 @@ class Evidence(MeasuredCriterion):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._noise: GradientNoise | None = None
+        self._warned = False
         if self.examples % self.micro_batch or self.examples < LEAST * self.micro_batch:
             raise ValueError(
                 "`examples` must be a multiple of `micro_batch`, and at least "
@@ -161,6 +163,8 @@ class Evidence(MeasuredCriterion):
                 "Evidence needs the loss of the model. Received: a model compiled "
                 "without `loss`. Pass `loss` to `compile`, or implement `compute_loss`."
             )
+        if type(model).train_step is not keras.Model.train_step and not own_loss:
+            self._warn_of_train_step()
         if model.built:
             self._noise = self._fitting(model)
 
@@ -184,8 +188,18 @@ class Evidence(MeasuredCriterion):
         return vars(self) | {"_noise": None}
 
     def __repr__(self) -> str:
-        shown = self._in_words(k for k in self.fields if k not in ("x", "y"))
+        shown = self._in_words(["examples", "micro_batch", "every"])
         return f"Evidence({', '.join(['x', 'y', *shown])})"
+
+    def _warn_of_train_step(self) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                "Evidence measures the loss that `compile` was given. Received: a "
+                "model with a custom `train_step`, which may minimize another one. If it "
+                "does, implement `compute_loss`.",
+                stacklevel=2,
+            )
 
     def _fitting(self, model: Any) -> GradientNoise:
         """Return the measurement for a model; raise if the data do not fit it."""

@@ -129,10 +129,15 @@ def _lowest(
     c: float, most: float, ages: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> float:
     """Return the lowest exponent below c whose squared error is at most `most`."""
-    grid = np.geomspace(EXPONENTS[0], c, 200)
-    errors, *_ = _regress(grid, ages, y, weights)
-    outside = np.flatnonzero(errors > most)
-    return float(grid[outside[-1] + 1] if len(outside) else grid[0])
+    low, high = float(EXPONENTS[0]), c
+    for _ in range(3):
+        grid = np.geomspace(low, high, 100)
+        errors, *_ = _regress(grid, ages, y, weights)
+        outside = np.flatnonzero(errors[:-1] > most)
+        if not len(outside):
+            return low
+        low, high = float(grid[outside[-1]]), float(grid[outside[-1] + 1])
+    return low
 
 
 def _drift(t: np.ndarray, residuals: np.ndarray, fall: float) -> float:
