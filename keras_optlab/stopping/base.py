@@ -55,11 +55,6 @@ class Criterion(Declared):
     counts_in: Any = "values"
     not_state: ClassVar[tuple[str, ...]] = ("_values",)
 
-    figure: float | None
-    mode: str
-    metric: str
-    count: int
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.start(self.modes[0])
@@ -85,7 +80,8 @@ class Criterion(Declared):
                 "use Patience, Rising or Plateau."
             )
         self.mode, self.metric = mode, metric
-        self.count, self.figure, self.begin = 0, None, position
+        self.count, self.begin = 0, position
+        self.figure: float | None = None
         self.reset()
 
     def reset(self) -> None:

@@ -196,8 +196,8 @@ class Evidence(MeasuredCriterion):
             self._warned = True
             warnings.warn(
                 "Evidence measures the loss that `compile` was given. Received: a "
-                "model with a custom `train_step`, which may minimize another one. If it "
-                "does, implement `compute_loss`.",
+                "model with a custom `train_step`, which may minimize another one. If "
+                "it does, implement `compute_loss`.",
                 stacklevel=2,
             )
 

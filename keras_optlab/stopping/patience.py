@@ -94,5 +94,5 @@ class Patience(Criterion):
         """Continue from the result of `get_state`."""
         wait = self._wait
         super().set_state(state)
-        vars(wait).update(self._wait)  # pyright: ignore[reportArgumentType]
+        vars(wait).update(state["_wait"])
         self._wait = wait

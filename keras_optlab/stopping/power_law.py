@@ -115,7 +115,7 @@ def _search(
     ages: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[float, float]:
     """Return the best exponent and its squared error, on grids that get finer."""
-    grid = EXPONENTS
+    grid, found = EXPONENTS, (1.0, math.inf)
     for _ in range(8):
         errors, *_ = _regress(grid, ages, y, weights)
         best = int(np.argmin(errors))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -59,7 +59,7 @@ class JudgingCallback(MetricCallback):
             monitor, given, min_delta, mode, every, patience_unit, optimizer
         )
         self.judged = Criteria(criteria, self.monitor, self.mode)
-        self.recorded: list[tuple[int, dict[str, float]]] = []
+        self._points: list[tuple[int, Mapping[str, float]]] = []
         self._train_value_missing = False
         if patience is not None or not criteria:
             return
@@ -91,7 +91,8 @@ class JudgingCallback(MetricCallback):
             ValueError: if a criterion will not get what it needs.
         """
         super().on_train_begin(logs)
-        self.recorded, self._train_value_missing = [], False
+        self.recorded = self._points = []
+        self._train_value_missing = False
         if self.judged.by_name:
             self._check_criteria()
 
@@ -156,7 +157,7 @@ class JudgingCallback(MetricCallback):
             return
         train = self._train_value() if self.judged.needs_training else None
         reasons = self.judged.judge(value, train, self._position)
-        self.recorded.append((self.step, self.judged.figures()))
+        self._points.append((self.step, self.judged.figures()))
         for name, why in reasons.items():
             self.stop(name, f"{self.position_text()}: {why}")
 
@@ -167,7 +168,7 @@ class JudgingCallback(MetricCallback):
         for name, criterion in self.judged.due(self.step).items():
             value = criterion.measure(self.model)
             why = criterion.update(value, position=self.step)
-            self.recorded.append((self.step, {f"stopping/{name}": value}))
+            self._points.append((self.step, {f"stopping/{name}": value}))
             if why:
                 self.stop(name, f"at step {self.step}: {why}")
 
