@@ -7,6 +7,7 @@ from keras_optlab import (
     optimizers,
     regularizers,
     schedules,
+    stopping,
     transforms,
 )
 from keras_optlab._version import __version__
@@ -24,5 +25,6 @@ __all__ = [
     "optimizers",
     "regularizers",
     "schedules",
+    "stopping",
     "transforms",
 ]

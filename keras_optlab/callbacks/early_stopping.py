@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,12 +15,15 @@ from keras_optlab.callbacks.base.arguments import (
     optional_number,
     verbosity,
 )
+from keras_optlab.callbacks.base.judging import JudgingCallback
 from keras_optlab.callbacks.base.messages import print_message
-from keras_optlab.callbacks.base.metric import MetricCallback
-from keras_optlab.callbacks.base.patience import Deadline, Limits
+from keras_optlab.engine.backend.keras_hooks import fit_arguments
+from keras_optlab.stopping.base import Criterion
+from keras_optlab.stopping.deadline import Deadline
+from keras_optlab.stopping.limits import Limits
 
 
-class EarlyStopping(MetricCallback):
+class EarlyStopping(JudgingCallback):
     """Early stopping when a metric no longer improves, with the best weights restored.
 
     With mode `"min"`, value k improves if
@@ -31,12 +35,19 @@ class EarlyStopping(MetricCallback):
 
         value_k <= target,    value_k > divergence    or    value_k is NaN or infinite
 
-    (with mode `"max"` the comparisons are reversed), and after `max_seconds`.
+    (with mode `"max"` the comparisons are reversed), after `max_seconds`, and as soon
+    as one of the `criteria` from `keras_optlab.stopping` says so. With `criteria` there
+    is no patience unless it is given.
+
+    What stopped the training is in `stopped_by` and `reason`, in the printed line, in
+    `stopped_by` and `reason` of the `History` that `fit` returns, and in `TensorBoard`,
+    which also logs the figures of the criteria, as `Monitor` does.
 
     The best weights are those of the best value, or of the value that reached `target`.
     `restore_best` restores them however training ends: by this callback, the last
     epoch, another callback, Ctrl-C or an exception in `fit`, before the exception
-    reaches the caller. The optimizer's state is not restored.
+    reaches the caller. The optimizer's state is not restored. Without validation data
+    and with `Evidence` alone nothing is monitored, and the last weights stay.
 
     With `every`, a value is the mean over the epoch so far, as Keras reports it: early
     in an epoch it averages few batches. Training stops one execution after the deciding
@@ -53,13 +64,16 @@ class EarlyStopping(MetricCallback):
         monitor: name of the metric as `fit` reports it.
         patience: wait without improvement after which training stops, in the unit of
             `patience_unit`; >= 0 (0 stops at the next value without improvement), an
-            integer unless in seconds.
+            integer unless in seconds. `None` is 5 without `criteria`, and no patience
+            with them.
         min_delta: an improvement by this much or less does not count; >= 0, in units of
             the metric.
         mode: `"min"` if lower is better, `"max"` if higher is better, or `"auto"` to
             infer it from words in the metric's name (loss, error: min; accuracy, AUC:
             max).
         restore_best: whether to restore the best weights when training ends.
+        criteria: a list of criteria of `keras_optlab.stopping` or of your own; any of
+            them stops the training.
         target: stop at a value at least this good; in units of the metric.
         divergence: stop at a value worse than this; in units of the metric.
         check_finite: whether to stop at a value that is NaN or infinite.
@@ -81,11 +95,17 @@ class EarlyStopping(MetricCallback):
         best_epoch: epoch of the best value, counted from 0 as in Keras, or `None`.
         best_step: step of the best value, by the optimizer's count, or `None`.
         stopped_epoch: epoch in which this callback stopped training, or `None`.
+        stopped_by: what stopped it, or `None`: the class of the criterion (a second one
+            of a class is `"Patience_2"`), or the argument: `"patience"`, `"target"`,
+            `"divergence"`, `"check_finite"` or `"max_seconds"`.
+        reason: why it stopped training, in one line, or `""`.
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
             name, or is `"auto"` and the name does not determine it; if `every` is set
-            for a validation metric; if `target` is not better than `divergence`.
+            for a validation metric; if `target` is not better than `divergence`; if a
+            criterion cannot judge the metric; in `fit`, before training, if a criterion
+            needs validation and none will run, or cannot measure the model.
         TypeError: if an argument has a wrong type.
 
     Warns:
@@ -93,7 +113,9 @@ class EarlyStopping(MetricCallback):
             Not while a validation is still to come that may report the metric.
 
     Source:
-        Prechelt, "Early Stopping - But When?", 1998, criterion UP.
+        Common practice; for the `criteria` see there. Prechelt, "Early Stopping - But
+        When?", 1998, compares three kinds of criteria: `GeneralizationLoss`,
+        `ProgressQuotient` and `Rising`. A patience is none of these.
 
     Differs from Keras: the best weights are restored however training ends, a `mode`
     that contradicts the name is refused, `restore_best` is on by default, and `target`
@@ -108,6 +130,8 @@ class EarlyStopping(MetricCallback):
         >>> history = model.fit(x, y, epochs=9, callbacks=[stopping], verbose=0)
         >>> len(history.epoch), stopping.best_epoch, stopping.stopped_epoch
         (3, 0, 2)
+        >>> history.reason
+        'Stopped after epoch 3: loss has not improved for 2 epochs.'
     """
 
     hints = {
@@ -122,11 +146,12 @@ class EarlyStopping(MetricCallback):
     def __init__(
         self,
         monitor: str = "val_loss",
-        patience: float = 5,
+        patience: float | None = None,
         min_delta: float = 0.0,
         mode: str = "auto",
         restore_best: bool = True,
         *,
+        criteria: Sequence[Criterion] = (),
         target: float | None = None,
         divergence: float | None = None,
         check_finite: bool = True,
@@ -138,7 +163,14 @@ class EarlyStopping(MetricCallback):
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         super().__init__(
-            monitor, patience, min_delta, mode, every, patience_unit, optimizer
+            monitor,
+            patience,
+            min_delta,
+            mode,
+            every,
+            patience_unit,
+            criteria,
+            optimizer,
         )
         self.restore_best = flag("restore_best", restore_best)
         self.target = _limit("target", target)
@@ -150,6 +182,7 @@ class EarlyStopping(MetricCallback):
         self.max_seconds = optional_number(
             "max_seconds", max_seconds, "> 0", "time to stop"
         )
+        self.first_epoch = self.start_from_epoch
         self.verbose = verbosity(verbose)
         self._limits = Limits(
             self.mode, self.target, self.divergence, self.check_finite
@@ -158,7 +191,8 @@ class EarlyStopping(MetricCallback):
 
     def _start_afresh(self) -> None:
         self._best_weights: list[np.ndarray] | None = None
-        self._reason = ""
+        self.reason = ""
+        self.stopped_by: str | None = None
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.best_step: int | None = None
@@ -166,8 +200,8 @@ class EarlyStopping(MetricCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the state of the previous `fit`."""
-        super().on_train_begin(logs)
         self._start_afresh()
+        super().on_train_begin(logs)
         self._deadline = Deadline(self.max_seconds, self.clock)
 
     def on_train_batch_begin(
@@ -189,55 +223,65 @@ class EarlyStopping(MetricCallback):
             return
         crossed = self._limits.crossed(value)
         if crossed == "check_finite":
-            self._stop(f"{self.position_text()}: {self.monitor} is {value}")
+            self.stop(crossed, f"{self.position_text()}: {self.monitor} is {value}")
             return
         improved = self.wait.update(value, self.now)
-        if improved or (crossed == "target" and not self._reason):
+        if improved or (crossed == "target" and not self.reason):
             self._remember(value)
         if crossed == "target":
-            self._stop(
-                f"{self.position_text()}: {self.monitor} has reached {self.target:.6g}"
-            )
+            reached = f"{self.monitor} has reached {self.target:.6g}"
+            self.stop(crossed, f"{self.position_text()}: {reached}")
         elif crossed == "divergence":
             limit = f"worse than {self.divergence:.6g}"
-            self._stop(
-                f"{self.position_text()}: {self.monitor} is {value:.6g}, {limit}"
-            )
+            worse = f"{self.monitor} is {value:.6g}, {limit}"
+            self.stop(crossed, f"{self.position_text()}: {worse}")
+        self.judge(value)
 
     def on_patience_end(self) -> None:
         """Stop training."""
-        self._stop(f"{self.position_text()}: {self.wait_text()}")
+        self.stop("patience", f"{self.position_text()}: {self.wait_text()}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Restore the best weights; Keras has written its average already."""
+        self._tell_history()
         self._finish()
 
     def on_train_interrupted(self) -> None:
         """Restore the best weights; the exception itself tells why training ended."""
-        by_hand = isinstance(sys.exception(), KeyboardInterrupt)
-        if by_hand and self._best_weights is not None:
-            self._reason = self._reason or "Training was interrupted."
         self._finish(interrupted=True)
 
     def _watch_the_clock(self) -> None:
         if self._deadline.passed:
             elapsed = f"{self._deadline.elapsed:.6g} seconds have passed"
-            self._stop(f"in epoch {self.epoch + 1}: {elapsed}")
+            self.stop("max_seconds", f"in epoch {self.epoch + 1}: {elapsed}")
 
     def _remember(self, value: float) -> None:
         self.best, self.best_epoch, self.best_step = value, self.epoch, self.step
         if self.restore_best:
             self._best_weights = self.model.get_weights()
 
-    def _stop(self, why: str) -> None:
-        if self._reason:
+    def stop(self, by: str, why: str) -> None:
+        """Stop training, unless something else stopped it before."""
+        if self.reason:
             return
-        self._reason = f"Stopped {why}."
+        self.stopped_by, self.reason = by, f"Stopped {why}."
         self.stopped_epoch = self.epoch
         self.model.stop_training = True
 
+    def _tell_history(self) -> None:
+        """Write into the `History` that `fit` returns why training stopped."""
+        history = getattr(self.model, "history", None)
+        if history is None or not fit_arguments():
+            return
+        if self.reason or not hasattr(history, "reason"):  # by another callback
+            history.stopped_by, history.reason = self.stopped_by, self.reason
+
     def _finish(self, interrupted: bool = False) -> None:
-        said = [self._reason] if self._reason else []
+        by_hand = isinstance(sys.exception(), KeyboardInterrupt)
+        why = self.reason
+        if interrupted and by_hand and self._best_weights is not None:
+            why = why or "Training was interrupted."
+        said = [why] if why else []
         if self.best_epoch is not None:
             unit, best = "epoch", self.best_epoch + 1
             if self.every:

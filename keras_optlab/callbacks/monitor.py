@@ -105,6 +105,7 @@ class Monitor(TrainingScalars):
         """Add the scalars of this step to the table."""
         for position, tags in self.figures(metrics).items():
             self._row(position).update(tags)
+        self._add_recorded()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the metrics to the table, and `lr` and `grad_norm` to the logs."""
@@ -112,6 +113,7 @@ class Monitor(TrainingScalars):
         super().on_epoch_end(epoch, logs)
         for position, tags in self.measured().items():  # those after the last point
             self._row(position).update(tags)
+        self._add_recorded()
         logs = {} if logs is None else logs
         self._row(self.position).update(metric_tags("epoch", logs))
         for name, rate in self.learning_rates().items():
@@ -120,6 +122,16 @@ class Monitor(TrainingScalars):
         statistics = None if ours is None else ours.statistics()
         if statistics is not None:
             logs["grad_norm"] = statistics.gradient_norm
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Add what other callbacks have recorded last."""
+        super().on_train_end(logs)
+        self._add_recorded()
+
+    def on_train_interrupted(self) -> None:
+        """Add what other callbacks have recorded last."""
+        super().on_train_interrupted()
+        self._add_recorded()
 
     def dataframe(self) -> Any:
         """Return the table as a `pandas.DataFrame` with the step as its index.
@@ -177,6 +189,18 @@ class Monitor(TrainingScalars):
         if not self.rows or not at.items() <= self.rows[-1].items():
             self.rows.append(dict(at))
         return self.rows[-1]
+
+    def _add_recorded(self) -> None:
+        """Add what other callbacks have recorded to the row of its step."""
+        for position, tags in self.new_recorded().items():
+            at = len(self.rows)
+            while at and self.rows[at - 1]["step"] > position:
+                at -= 1
+            if at and self.rows[at - 1]["step"] == position:
+                self.rows[at - 1].update(tags)
+            else:
+                row = {"step": position, "epoch": self._epoch} | tags
+                self.rows.insert(at, row)
 
     def _lines(self, labels: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
         """Return the points of each line, by its label."""

@@ -47,6 +47,8 @@ class TensorBoard(TrainingScalars):
     | `optimizer/update_norm` | norm of the update of all weights | step |
     | `optimizer/weight_norm` | norm of all weights | step |
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
+    | `stopping/<metric>/<criterion>` | figure of a criterion for stopping | step |
+    | `stopping/reason` (text) | why a callback stopped the training | step |
     | `update_ratio/<weight>` | norm of the update / norm of the weight | step |
     | `weight_gradient/<weight>` (histogram) | entries of the gradient | step |
     | `weight_gradient_norm/<weight>` | norm of the gradient | step |
@@ -56,7 +58,8 @@ class TensorBoard(TrainingScalars):
     | `weight_value/<weight>` (histogram) | entries of the weight | step |
 
     `<weight>` is the path of a weight in the model, such as `dense/kernel`. A metric
-    with several values gets a tag for each, `<metric>/<index>`. Updates are those of
+    with several values gets a tag for each, `<metric>/<index>`. A criterion that needs
+    no metric has the tag `stopping/<criterion>`. Updates are those of
     the rule, without decoupled weight decay. A step is a batch, or an update with
     `gradient_accumulation_steps`. Both axes continue in a second `fit`; the step also
     after the model was recompiled or a trained optimizer was loaded.
@@ -166,6 +169,7 @@ class TensorBoard(TrainingScalars):
         self._describe()
         for position, tags in self.figures(metrics).items():
             self._log.write(TRAIN, summaries.scalars(tags), position)
+        self._log_recorded()
         self._log_histograms()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -174,6 +178,7 @@ class TensorBoard(TrainingScalars):
         self._describe()
         for position, tags in self.measured().items():  # those after the last point
             self._log.write(TRAIN, summaries.scalars(tags), position)
+        self._log_recorded()
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
         train, validation = split_logs(logs or {})
@@ -194,6 +199,11 @@ class TensorBoard(TrainingScalars):
 
     def _close(self, success: bool) -> None:
         self._describe()
+        self._log_recorded()
+        for callback in self.companions:
+            if callback.reason:
+                text = summaries.text("stopping/reason", callback.reason)
+                self._log.write(TRAIN, text, self.position)
         self._log.write(SESSION, summaries.session_end(success), self.position)
         self._log.close()
 
@@ -212,6 +222,11 @@ class TensorBoard(TrainingScalars):
         hparams = hyperparameters(optimizer)
         hparams |= {"epochs": (self.params or {}).get("epochs") or 1} | self.hparams
         self._log.write(SESSION, summaries.session_start(hparams), self._began)
+
+    def _log_recorded(self) -> None:
+        """Log what other callbacks have recorded, at its steps."""
+        for position, tags in self.new_recorded().items():
+            self._log.write(TRAIN, summaries.scalars(tags), position)
 
     def _log_histograms(self) -> None:
         record = self.new_histograms()

@@ -8,7 +8,7 @@ from typing import Any
 from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
-from keras_optlab.callbacks.base.patience import Deadline
+from keras_optlab.stopping.deadline import Deadline
 
 
 class TimeStopping(Callback):

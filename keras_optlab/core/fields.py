@@ -6,6 +6,7 @@ validation of arguments, `get_config` and `optimizers.info` use these declaratio
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,8 @@ from keras_optlab.core.number_checks import (
     in_step_precision,
 )
 from keras_optlab.core.schedule_checks import first_illegal
+
+REQUIRED: Any = inspect.Parameter.empty  # the default of an argument without one
 
 
 class Field:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Hyper
-from keras_optlab.core.fields import Field, HyperField
+from keras_optlab.core.fields import REQUIRED, Field, HyperField
 from keras_optlab.core.number_checks import as_number
-
-REQUIRED: Any = inspect.Parameter.empty
 
 
 def rate(doc: str, default: float = REQUIRED, or_schedule: bool = False) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_optlab import callbacks, optimizers, regularizers, schedules
+from keras_optlab import callbacks, optimizers, regularizers, schedules, stopping
 
 PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
 
@@ -54,10 +54,14 @@ ARGUMENTS = {
     },
     "EarlyStopping": {
         "monitor": METRIC,
-        "patience": ([0, 3, 2.0], [*NUMBERS, -1, 1.5, None]),
+        "patience": ([0, 3, 2.0, None], [*NUMBERS, -1, 1.5]),
         "min_delta": ([0, 0.5], [*NUMBERS, -1, None]),
         "mode": MODE,
         "restore_best": FLAG,
+        "criteria": (
+            [[], (), [stopping.Rising(2), stopping.Patience()]],
+            [None, 3, stopping.Patience(), [stopping.Patience], ["Patience"]],
+        ),
         "target": LIMIT,
         "divergence": LIMIT,
         "check_finite": FLAG,

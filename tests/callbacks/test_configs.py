@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from keras_optlab import callbacks, regularizers, schedules
+from keras_optlab import callbacks, regularizers, schedules, stopping
 
 PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
 
@@ -15,6 +15,9 @@ FALLING = schedules.Cosine(1.0, 10)
 EXAMPLES = [
     callbacks.AverageModelCheckpoint(False, "a.keras", save_best_only=True),
     callbacks.EarlyStopping("loss", 3, target=0.1, patience_unit="steps", every=5),
+    callbacks.EarlyStopping(
+        criteria=[stopping.GeneralizationLoss(3), stopping.Rising(2, strip=1)]
+    ),
     callbacks.GradientClipping(global_norm=1.0, schedule=FALLING),
     callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),

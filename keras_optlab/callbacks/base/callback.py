@@ -8,7 +8,7 @@ Ctrl-C, no hook of a callback runs on TensorFlow and torch. A context manager ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,6 +25,9 @@ class Callback(Serializable, keras.callbacks.Callback):
 
     Attributes:
         companions: The callbacks of this package in the running `fit`.
+        reason: Why this callback stopped the training, in one line, or `""`.
+        recorded: Scalars that `TensorBoard` and `Monitor` log, by tag, each with its
+            step.
 
     >>> class Announce(Callback):
     ...     "Says that `fit` was ended by an exception."
@@ -43,6 +46,8 @@ class Callback(Serializable, keras.callbacks.Callback):
     """
 
     companions: Sequence[Callback] = ()
+    reason: str = ""
+    recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Register with the other callbacks of this `fit`.
@@ -70,6 +75,10 @@ class Callback(Serializable, keras.callbacks.Callback):
     def drives(self) -> set[tuple[int, str]]:
         """Return (`id` of the owner or 0, name) of each number that is driven."""
         return {(0, name) for name in self.driven_values()}
+
+    def reports(self, name: str) -> bool:  # noqa: ARG002
+        """Return whether this callback reports a value of this name within epochs."""
+        return False
 
     def on_train_interrupted(self) -> None:
         """Clean up after an exception in `fit`; called instead of `on_train_end`.

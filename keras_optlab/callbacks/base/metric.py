@@ -10,10 +10,11 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import choice, metric_name, number
-from keras_optlab.callbacks.base.patience import Patience, check_mode
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.core.errors import suggest
+from keras_optlab.stopping.direction import check_mode
+from keras_optlab.stopping.wait import Wait
 
 MODES = ("auto", "min", "max")
 UNITS = ("epochs", "steps", "seconds")
@@ -39,6 +40,7 @@ class MetricCallback(StepCallback):
 
     Attributes:
         epoch: the running epoch, counted from 0.
+        reported: the metrics that were reported last, by name.
         clock: returns the current time in seconds.
 
     >>> class Alarm(MetricCallback):
@@ -84,6 +86,7 @@ class MetricCallback(StepCallback):
         )
         self.epoch = self._epochs = 0
         self._warned = self._reported = False
+        self.reported: Mapping[str, Any] = {}
 
     def in_unit(self, name: str, value: Any) -> float:
         """Check a duration >= 0, in the unit of the patience."""
@@ -100,7 +103,7 @@ class MetricCallback(StepCallback):
 
     def start_waiting(self) -> None:
         """Forget the best value and restart the wait."""
-        self.wait = Patience(self.mode, self.patience, self.min_delta, self.now)
+        self.wait = Wait(self.mode, self.patience, self.min_delta, self.now)
 
     @property
     def now(self) -> float:
@@ -146,6 +149,7 @@ class MetricCallback(StepCallback):
         return f"{self.monitor} has not improved for {waited:.6g} {unit}"
 
     def _read_metric(self, metrics: Mapping[str, Any]) -> None:
+        self.reported = metrics
         if self.monitor not in metrics:
             self._warn_missing(metrics)
             return

@@ -42,6 +42,7 @@ class TrainingScalars(StatisticsCallback):
         self._before = 0  # steps that earlier optimizers took
         self._point = 0, 0, 0  # updates, skipped steps and position at the last point
         self._stride = 1.0  # positions from one update to the next
+        self._taken: dict[int, int] = {}  # recorded scalars, by the callback's `id`
 
     @property
     def position(self) -> int:
@@ -53,6 +54,7 @@ class TrainingScalars(StatisticsCallback):
         last = self.position
         super().on_train_begin(logs)
         self._before = max(0, last - self.step)
+        self._taken = {}
         ours = self.our_optimizer
         if ours is not None:
             self._moving, self._skips = ChangingHyperparameters(ours), _skips(ours)
@@ -98,6 +100,19 @@ class TrainingScalars(StatisticsCallback):
         self._move_point(*_counts(ours))
         name, new = self.model.name, self.new_statistics()
         return {self.position_of(s.step): statistics_tags(s, name) for s in new}
+
+    def new_recorded(self) -> dict[int, dict[str, float]]:
+        """Return what other callbacks have recorded since the last call, by tag.
+
+        Its positions may be before the present one.
+        """
+        points: dict[int, dict[str, float]] = {}
+        for callback in self.companions:
+            new = callback.recorded[self._taken.get(id(callback), 0) :]
+            self._taken[id(callback)] = len(callback.recorded)
+            for step, tags in new:
+                points.setdefault(self._before + step, {}).update(tags)
+        return dict(sorted(points.items()))
 
     def position_of(self, update: int) -> int:
         """Return the position of an update; a step may make several updates."""

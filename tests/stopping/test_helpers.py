@@ -1,16 +1,13 @@
-"""The criteria of EarlyStopping and ReduceOnPlateau, without a `fit`."""
+"""Waits, limits, deadlines and directions of metrics, without a `fit`."""
 
 import math
 
 import pytest
 
-from keras_optlab.callbacks.base.patience import (
-    Deadline,
-    Limits,
-    Patience,
-    check_mode,
-    infer_mode,
-)
+from keras_optlab.stopping.deadline import Deadline
+from keras_optlab.stopping.direction import check_mode, infer_mode
+from keras_optlab.stopping.limits import Limits
+from keras_optlab.stopping.wait import Wait
 
 
 @pytest.mark.parametrize(
@@ -29,38 +26,38 @@ from keras_optlab.callbacks.base.patience import (
         ("min", 0, 0.0, [2, 2], "yn", True),
     ],
 )
-def test_patience(mode, limit, min_delta, values, improved, exhausted):
-    patience = Patience(mode, limit, min_delta)
-    seen = [patience.update(v, now) for now, v in enumerate(values, 1)]
+def test_a_wait(mode, limit, min_delta, values, improved, exhausted):
+    wait = Wait(mode, limit, min_delta)
+    seen = [wait.update(v, now) for now, v in enumerate(values, 1)]
     assert "".join("ny"[x] for x in seen) == improved
-    assert patience.exhausted is exhausted
+    assert wait.exhausted is exhausted
 
 
-def test_patience_in_seconds():
-    patience = Patience("min", 60.0, start=1000.0)
+def test_a_wait_in_seconds():
+    wait = Wait("min", 60.0, start=1000.0)
     waits = []
     for value, now in [(5, 1050.0), (6, 1100.0), (4, 1109.5), (4, 1169.0), (4, 1169.5)]:
-        patience.update(value, now)
-        waits.append((patience.waited, patience.exhausted))
+        wait.update(value, now)
+        waits.append((wait.waited, wait.exhausted))
     assert waits == [(0, False), (50, False), (0, False), (59.5, False), (60, True)]
 
 
 def test_a_value_that_never_comes_is_waited_for_from_the_start():
-    patience = Patience("min", 60.0, start=1000.0)
-    patience.update(math.nan, 1060.0)
-    assert patience.exhausted
+    wait = Wait("min", 60.0, start=1000.0)
+    wait.update(math.nan, 1060.0)
+    assert wait.exhausted
 
 
 @pytest.mark.parametrize(
     ("cooldown", "exhausted_at"), [(0, [3, 5, 7]), (1, [3, 5, 7]), (3, [3, 7, 11])]
 )
 def test_no_wait_begins_in_a_cooldown(cooldown, exhausted_at):
-    patience, exhausted = Patience("min", 2), []
+    wait, exhausted = Wait("min", 2), []
     for now in range(1, 12):
-        patience.update(1.0, now)
-        if patience.exhausted:
+        wait.update(1.0, now)
+        if wait.exhausted:
             exhausted.append(now)
-            patience.restart(cooldown)
+            wait.restart(cooldown)
     assert exhausted[:3] == exhausted_at
 
 
