@@ -8,9 +8,10 @@ Ctrl-C, no hook of a callback runs on TensorFlow and torch. A context manager ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import keras
 
@@ -25,6 +26,12 @@ class Callback(Serializable, keras.callbacks.Callback):
 
     Attributes:
         companions: The callbacks of this package in the running `fit`.
+        runs_first: Whether `fit` calls it before callbacks without this, wherever it is
+            in the list, since they read what it writes into the logs.
+        measured: Values of a validation that this callback has just run, by their name
+            in the logs; empty in calls in which none ended.
+        carried: Names of values in the logs of an epoch that this callback reported
+            before, in the middle of the epoch.
 
     >>> class Announce(Callback):
     ...     "Says that `fit` was ended by an exception."
@@ -43,6 +50,9 @@ class Callback(Serializable, keras.callbacks.Callback):
     """
 
     companions: Sequence[Callback] = ()
+    runs_first: ClassVar[bool] = False
+    measured: Mapping[str, Any] = MappingProxyType({})
+    carried: Collection[str] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Register with the other callbacks of this `fit`.
@@ -50,7 +60,7 @@ class Callback(Serializable, keras.callbacks.Callback):
         Raises:
             ValueError: if another callback drives the same number.
         """
-        self.companions = companions = _in_this_fit.get([])
+        self.companions = companions = joined_callbacks()
         for other in companions:
             for _, name in self.drives() & other.drives():
                 raise ValueError(
@@ -71,12 +81,21 @@ class Callback(Serializable, keras.callbacks.Callback):
         """Return (`id` of the owner or 0, name) of each number that is driven."""
         return {(0, name) for name in self.driven_values()}
 
+    def reports(self, name: str) -> bool:  # noqa: ARG002
+        """Return whether this callback reports a value of this name within epochs."""
+        return False
+
     def on_train_interrupted(self) -> None:
         """Clean up after an exception in `fit`; called instead of `on_train_end`.
 
         It runs before the exception reaches the caller of `fit`. The model can be read
         and written as in `on_train_end`.
         """
+
+
+def joined_callbacks() -> list[Callback]:
+    """Return this package's callbacks for which the running `fit` has begun so far."""
+    return _in_this_fit.get([])
 
 
 @contextlib.contextmanager
