@@ -17,10 +17,11 @@ from keras_optlab.callbacks.base.validation_data import (
     check_fit,
     data_of_fit,
     make_batches,
+    unpacked,
 )
 from keras_optlab.engine import undisturbed
-from keras_optlab.engine.backend.keras_adapter import evaluate_batches
 from keras_optlab.engine.backend.keras_hooks import fit_arguments, fit_callbacks
+from keras_optlab.engine.backend.trainer_adapter import evaluate_batches
 
 
 class Validate(StepCallback):
@@ -45,8 +46,8 @@ class Validate(StepCallback):
     validated at its end.
 
     Optimizers with evaluation weights (`EMA`, `SWA`, schedule-free) are evaluated with
-    these, and `use_ema=True` with the averages if `keras.callbacks.SwapEMAWeights` is in
-    the same `fit`. The `on_test_*` methods of callbacks are not called.
+    these, and `use_ema=True` with the averages if `keras.callbacks.SwapEMAWeights` is
+    in the same `fit`. The `on_test_*` methods of callbacks are not called.
 
     `fit` calls this callback before the others, wherever it is in the list. In a custom
     loop, put it first.
@@ -121,6 +122,8 @@ class Validate(StepCallback):
                 "which callbacks tell validation metrics from others. "
                 f"Received: name={name!r}"
             )
+        if data is not None:
+            unpacked(data)
         self.name = name
         self.data = data
         self.batch_size = optional_steps("batch_size", batch_size, "rows in a batch")
@@ -132,8 +135,8 @@ class Validate(StepCallback):
         self._batches: Any = None
         self._ran = self._by_fit = False
         self._latest: Mapping[str, Any] = {}
-        self.measured: Mapping[str, Any] = {}
-        self.carried: Collection[str] = ()
+        self.new_values: Mapping[str, Any] = {}
+        self.old_names: Collection[str] = ()
 
     @property
     def history(self) -> dict[str, list[Any]]:
@@ -170,17 +173,17 @@ class Validate(StepCallback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Forget the values of the last epoch."""
         super().on_epoch_begin(epoch, logs)
-        self._latest, self.carried = {}, ()
+        self._latest, self.old_names, self._by_fit = {}, (), False
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         """Validate if the earlier batches passed a multiple of `every`."""
-        self.measured = {}
+        self.new_values = {}
         if self.count_to(batch):
             self.on_steps({})
         if logs is not None:
-            logs.update(self.measured)
+            logs.update(self.new_values)
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Evaluate the model and keep the values."""
@@ -193,16 +196,15 @@ class Validate(StepCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validate if it is due, or take the values of `fit`; complete the logs."""
-        self.measured = {}
+        self.new_values = {}
         logs = {} if logs is None else logs
-        of_fit = {
-            k: v for k, v in logs.items() if self.name == "val" and k[:4] == "val_"
-        }
+        own = {k: v for k, v in logs.items() if k.startswith("val_")}
+        of_fit = own if self.name == "val" else {}
         self._by_fit = bool(of_fit)
         super().on_epoch_end(epoch, logs)
         if of_fit:
             self._keep(of_fit)
-        self.carried = () if self.measured else set(self._latest)
+        self.old_names = () if self.new_values else set(self._latest)
         for name, value in self._latest.items():
             logs.setdefault(name, value)
 
@@ -227,7 +229,7 @@ class Validate(StepCallback):
             self._rows[-1] = row
         else:
             self._rows.append(row)
-            self.measured = values
+            self.new_values = values
         self._latest, self._ran = values, True
 
     def _check_model(self, model: Any) -> None:
@@ -237,8 +239,9 @@ class Validate(StepCallback):
                 "without one, `fit_full_batch`, which validates after each iteration "
                 "if given `validation_data`."
             )
-        no_loss = model.loss is None and not model.losses
-        if _evaluates_as_keras(model) and no_loss:
+        own_loss = type(model).compute_loss is not keras.Model.compute_loss
+        has_loss = own_loss or model.loss is not None or bool(model.losses)
+        if _evaluates_as_keras(model) and not has_loss:
             raise ValueError(
                 "Validate needs a loss to evaluate the model. Received: a model that "
                 "was compiled without one. Pass `loss` to `compile`, or define "

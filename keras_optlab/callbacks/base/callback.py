@@ -28,9 +28,9 @@ class Callback(Serializable, keras.callbacks.Callback):
         companions: The callbacks of this package in the running `fit`.
         runs_first: Whether `fit` calls it before callbacks without this, wherever it is
             in the list, since they read what it writes into the logs.
-        measured: Values of a validation that this callback has just run, by their name
-            in the logs; empty in calls in which none ended.
-        carried: Names of values in the logs of an epoch that this callback reported
+        new_values: Values of a validation that this callback has just run, by name in
+            the logs; empty in calls in which none ended.
+        old_names: Names of values in the logs of an epoch that this callback reported
             before, in the middle of the epoch.
 
     >>> class Announce(Callback):
@@ -51,8 +51,8 @@ class Callback(Serializable, keras.callbacks.Callback):
 
     companions: Sequence[Callback] = ()
     runs_first: ClassVar[bool] = False
-    measured: Mapping[str, Any] = MappingProxyType({})
-    carried: Collection[str] = ()
+    new_values: Mapping[str, Any] = MappingProxyType({})
+    old_names: Collection[str] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Register with the other callbacks of this `fit`.

@@ -162,7 +162,7 @@ class MetricCallback(StepCallback):
         self.epoch = epoch
         super().on_epoch_end(epoch, logs)
         if self._of_validation:
-            if not any(self.monitor in c.carried for c in self.companions):
+            if not any(self.monitor in c.old_names for c in self.companions):
                 self._read_validation(logs or {})
         elif self.every is None:
             self._read_metric(logs or {})

@@ -131,8 +131,8 @@ class TrainingScalars(StatisticsCallback):
 
     def _log_validation(self) -> None:
         for callback in self.companions:
-            if callback.measured:
-                self.on_validation(callback.measured)
+            if callback.new_values:
+                self.on_validation(callback.new_values)
 
     def _whose(self, callback: Callback) -> str:
         """Return the tag prefix for another optimizer that a callback drives."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.engine.backend.keras_adapter import evaluation_batches, output_spec
+from keras_optlab.engine.backend.trainer_adapter import evaluation_batches, output_spec
 
 ADVICE = "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
 

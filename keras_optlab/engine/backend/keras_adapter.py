@@ -1,4 +1,4 @@
-"""All uses of Keras' private API in this package.
+"""Uses of Keras' private API, except of its trainers: see `trainer_adapter.py`.
 
 Checked in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
 builds it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies
@@ -28,17 +28,11 @@ Private names used, and why no public name suffices:
 - `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
 - `_unpickle_model`: Keras' function to unpickle; pickle finds its class by name.
 - `_seed_generators` of a model: adds state to its step without adding a weight.
-- The epoch iterators of the trainers, `_eval_epoch_iterator` and the argument
-  `_use_cached_eval_dataset` of `evaluate`: `fit` evaluates the same data repeatedly by
-  them; on TensorFlow, making the pipeline anew takes longer than a small evaluation.
-- `_jax_state` of a model: what `jax_state_sync` would write into the variables.
-- `backend.compute_output_spec`: calls a model without values.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -350,49 +344,8 @@ def concrete(variable: Variable) -> np.ndarray | None:
     return keras.ops.convert_to_numpy(variable._value)
 
 
-def evaluation_batches(
-    model: Any, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None
-) -> Any:
-    """Return batches of x, y and weights that `evaluate_batches` can read repeatedly."""
-    name = keras.backend.backend()
-    trainer = importlib.import_module(f"keras.src.backend.{name}.trainer")
-    kinds = {"tensorflow": "TFEpochIterator", "jax": "JAXEpochIterator"}
-    on_tf = name == "tensorflow"
-    return getattr(trainer, kinds.get(name, "TorchEpochIterator"))(
-        **({"distribute_strategy": model.distribute_strategy} if on_tf else {}),
-        **dict(zip(("x", "y", "sample_weight"), data, strict=True)),
-        batch_size=batch_size,
-        steps_per_epoch=steps,
-        shuffle=False,
-        steps_per_execution=model.steps_per_execution,
-    )
-
-
-def evaluate_batches(model: Any, batches: Any) -> dict[str, Any]:
-    """Return what `evaluate` returns for batches from `evaluation_batches`."""
-    of_fit = getattr(model, "_eval_epoch_iterator", None)
-    model._eval_epoch_iterator = batches
-    try:
-        how = {"verbose": 0, "return_dict": True, "_use_cached_eval_dataset": True}
-        return model.evaluate(**how)
-    finally:
-        model._eval_epoch_iterator = of_fit
-
-
-def output_spec(model: keras.Model, x: Any) -> Any:
-    """Return the outputs for inputs that are given as `KerasTensor`s."""
-    from keras.src import backend
-
-    return backend.compute_output_spec(model, x, training=False)
-
-
 def state_variables(model: keras.Model) -> list[Variable]:
     """Return what a forward pass may write: statistics, seeds, states of layers."""
     layers = [model, *sublayers(model)]
     weights = {id(v) for layer in layers for v in layer._trainable_variables}  # frozen
     return [v for v in model.non_trainable_variables if id(v) not in weights]
-
-
-def forget_trainer_state(model: Any) -> None:
-    """Have JAX' trainer take its state from the variables, which are in sync with it."""
-    model._jax_state = None

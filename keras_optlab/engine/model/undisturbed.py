@@ -18,12 +18,12 @@ from keras import ops
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.keras_adapter import (
     averages_of,
-    forget_trainer_state,
     is_purged,
     raw_value,
     state_variables,
 )
 from keras_optlab.engine.backend.repeatable import replayed_random_numbers
+from keras_optlab.engine.backend.trainer_adapter import forget_trainer_state
 from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.model.hooks import at_evaluation_weights
 
