@@ -10,6 +10,9 @@ same ratio for the fastest fits of all rounds, which a busy machine disturbs les
 it can only slow a fit down. `off` is one of the two bare fits, so its distance from 1
 is the noise. `naive` is a simple callback: after every batch it copies all weights to
 the host and computes the norms of the weights and of their changes.
+
+`Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
+evaluations of the same batches, after the fit, is subtracted.
 """
 
 import argparse
@@ -22,6 +25,10 @@ import keras
 import numpy as np
 
 import keras_optlab as kol
+from keras_optlab.engine.backend.trainer_adapter import (
+    evaluate_batches,
+    evaluation_batches,
+)
 
 TensorBoard = kol.callbacks.TensorBoard
 
@@ -40,6 +47,9 @@ def naive():
     return callback
 
 
+RANDOM = np.random.default_rng(0)
+VALIDATION = RANDOM.random((1024, 784), "float32"), RANDOM.integers(0, 10, 1024)
+
 # Each entry: the callbacks of a fit, given a directory for their files.
 CALLBACKS = {
     "bare": lambda _: [],
@@ -50,6 +60,7 @@ CALLBACKS = {
         TensorBoard(path, every=50, histograms_every=500)
     ],
     "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
+    "Validate / 50": lambda _: [kol.callbacks.Validate(50, VALIDATION, batch_size=128)],
     "naive / 1": lambda _: [naive()],
 }
 
@@ -90,7 +101,21 @@ def timed_fit(name, steps_per_execution, **data):
             gc.collect()  # graphs of earlier models
             start = clocks()
             model.fit(**arguments, callbacks=callbacks, verbose=0)
-    return ends[-1] - start
+    return ends[-1] - start - evaluations_alone(model, callbacks, data)
+
+
+def evaluations_alone(model, callbacks, data):
+    """Return the time of the evaluations of a `Validate` in the last `fit`."""
+    validate = [c for c in callbacks if isinstance(c, kol.callbacks.Validate)]
+    if not validate:
+        return 0
+    before = WARM_UP + 1 if len(data["x"]) % data["batch_size"] else WARM_UP
+    times = sum(step > before for step in validate[0].history["step"])
+    batches = evaluation_batches(model, (*VALIDATION, None), 128, None)
+    start = clocks()
+    for _ in range(times):
+        evaluate_batches(model, batches)
+    return clocks() - start
 
 
 def ratios(steps_per_execution, rounds, **data):

@@ -9,6 +9,7 @@ from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.tensorboard import TensorBoard
 from keras_optlab.callbacks.time_stopping import TimeStopping
+from keras_optlab.callbacks.validate import Validate
 from keras_optlab.callbacks.weight_clipping import WeightClipping
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "StepCallback",
     "TensorBoard",
     "TimeStopping",
+    "Validate",
     "WeightClipping",
 ]

@@ -51,7 +51,8 @@ class EarlyStopping(JudgingCallback):
 
     With `every`, a value is the mean over the epoch so far, as Keras reports it: early
     in an epoch it averages few batches. Training stops one execution after the deciding
-    value, and each improvement costs a copy of the weights.
+    value, and each improvement costs a copy of the weights. With a `Validate` in the
+    same `fit`, the same holds after each validation for a validation metric.
 
     With `use_ema=True` the best weights replace the average that Keras writes into the
     model at the end, since the metric was measured without averaging. To evaluate and
@@ -79,10 +80,12 @@ class EarlyStopping(JudgingCallback):
         check_finite: whether to stop at a value that is NaN or infinite.
         start_from_epoch: first epoch, counted from 0, whose values count and whose
             weights may be kept; integer >= 0.
-        every: steps between two values; integer >= 1. `None` takes one value per epoch.
-        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. A patience in epochs is
-            checked at the end of each epoch, also with `every`; an improvement at any
-            step of the epoch restarts the wait.
+        every: steps between two values; integer >= 1. `None` takes one value per epoch,
+            and each one of a `Validate`.
+        patience_unit: `"epochs"`, `"validations"`, `"steps"` or `"seconds"`; `None` is
+            validations if a `Validate` reports the metric, else epochs. A patience in
+            epochs is checked at the end of each epoch, also with `every`; an
+            improvement at any step of the epoch restarts the wait.
         max_seconds: stop this many seconds after the start of `fit`, once the running
             execution and the validation are over; > 0. `None` is no limit.
         verbose: 1 prints one line: why training stopped and what was restored; 0 prints
@@ -102,10 +105,11 @@ class EarlyStopping(JudgingCallback):
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
-            name, or is `"auto"` and the name does not determine it; if `every` is set
-            for a validation metric; if `target` is not better than `divergence`; if a
-            criterion cannot judge the metric; in `fit`, before training, if a criterion
-            needs validation and none will run, or cannot measure the model.
+            name, or is `"auto"` and the name does not determine it; if `target` is not
+            better than `divergence`; if a criterion cannot judge the metric; in `fit`,
+            before training, if `every` is set for a validation metric without a
+            `Validate`, or if a criterion needs validation and none will run, or cannot
+            measure the model.
         TypeError: if an argument has a wrong type.
 
     Warns:
@@ -157,7 +161,7 @@ class EarlyStopping(JudgingCallback):
         check_finite: bool = True,
         start_from_epoch: int = 0,
         every: int | None = None,
-        patience_unit: str = "epochs",
+        patience_unit: str | None = None,
         max_seconds: float | None = None,
         verbose: int = 1,
         optimizer: keras.optimizers.Optimizer | None = None,
@@ -284,7 +288,7 @@ class EarlyStopping(JudgingCallback):
         said = [why] if why else []
         if self.best_epoch is not None:
             unit, best = "epoch", self.best_epoch + 1
-            if self.every:
+            if self.acts_by_step:
                 unit, best = "step", self.best_step
             had = f"{best} ({self.monitor} {self.best:.6g})."
             if self._best_weights is None:

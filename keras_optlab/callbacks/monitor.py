@@ -13,7 +13,11 @@ from keras_optlab.tensorboard.tags import metric_tags
 
 # Panels of the plot: the tags, or prefixes of tags, and the labels of their lines.
 PANELS = {
-    "loss": {"step/loss": "training", "epoch/val_loss": "validation"},
+    "loss": {  # a later tag replaces an earlier one of the same label
+        "step/loss": "training",
+        "epoch/val_loss": "validation",
+        "step/val_loss": "validation",
+    },
     "learning rate": {"optimizer/learning_rate": ""},
     "gradient norm": {
         "optimizer/gradient_norm": "before clipping",
@@ -29,7 +33,8 @@ class Monitor(TrainingScalars):
 
     Each row holds the scalars of one step, by the tags that `TensorBoard` lists. The
     row of the last step of an epoch also holds the metrics of the epoch:
-    `epoch/<metric>`, and `epoch/val_<metric>` of the validation.
+    `epoch/<metric>`, and `epoch/val_<metric>` of the validation. With a `Validate`, the
+    row of the step of each validation holds `step/val_<metric>`.
 
     Two scalars are added to the logs of each epoch: `lr`, the learning rate of the next
     step, and `grad_norm`, the norm of the last recorded gradient. The progress bar
@@ -106,6 +111,10 @@ class Monitor(TrainingScalars):
         for position, tags in self.figures(metrics).items():
             self._row(position).update(tags)
         self._add_recorded()
+
+    def on_validation(self, metrics: Mapping[str, Any]) -> None:
+        """Add the values of a validation to the row of the current step."""
+        self._row(self.position).update(metric_tags("step", metrics))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the metrics to the table, and `lr` and `grad_norm` to the logs."""

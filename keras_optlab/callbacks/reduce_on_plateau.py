@@ -55,18 +55,20 @@ class ReduceOnPlateau(MetricCallback):
             `patience_unit`; >= 0. As in Keras, the value at its end counts again, so a
             cooldown of 1 epoch has no effect.
         min_scale: smallest scale; >= 0.
-        every: steps between two values; integer >= 1. `None` takes one value per epoch.
-        patience_unit: `"epochs"`, `"steps"` or `"seconds"`. A patience in epochs is
-            checked at the end of each epoch, also with `every`; an improvement at any
-            step of the epoch restarts the wait.
+        every: steps between two values; integer >= 1. `None` takes one value per epoch,
+            and each one of a `Validate`.
+        patience_unit: `"epochs"`, `"validations"`, `"steps"` or `"seconds"`; `None` is
+            validations if a `Validate` reports the metric, else epochs. A patience in
+            epochs is checked at the end of each epoch, also with `every`; an
+            improvement at any step of the epoch restarts the wait.
         verbose: 1 prints one line for each reduction; 0 prints nothing.
         optimizer: the optimizer whose rate to reduce, if a custom training step uses
             another one than the model's; `None` is the model's.
 
     Raises:
         ValueError: if an argument is out of range; if `mode` contradicts the metric's
-            name, or is `"auto"` and the name does not determine it; if `every` is set
-            for a validation metric.
+            name, or is `"auto"` and the name does not determine it; in `fit`, before
+            training, if `every` is set for a validation metric without a `Validate`.
         TypeError: if an argument has a wrong type; in `fit`, before training, if a
             stock Keras optimizer follows a schedule, or there is no optimizer.
 
@@ -117,7 +119,7 @@ class ReduceOnPlateau(MetricCallback):
         cooldown: float = 0,
         min_scale: float = 0.0,
         every: int | None = None,
-        patience_unit: str = "epochs",
+        patience_unit: str | None = None,
         verbose: int = 0,
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:

@@ -57,6 +57,7 @@ class TensorBoard(TrainingScalars):
     | `weight_update/<weight>` (histogram) | entries of the update | step |
     | `weight_value/<weight>` (histogram) | entries of the weight | step |
 
+    In the run `validation`, `step/<metric>` has each validation of a `Validate`.
     `<weight>` is the path of a weight in the model, such as `dense/kernel`. A metric
     with several values gets a tag for each, `<metric>/<index>`. A criterion that needs
     no metric has the tag `stopping/<criterion>`. Updates are those of
@@ -171,6 +172,11 @@ class TensorBoard(TrainingScalars):
             self._log.write(TRAIN, summaries.scalars(tags), position)
         self._log_recorded()
         self._log_histograms()
+
+    def on_validation(self, metrics: Mapping[str, Any]) -> None:
+        """Log the values of a validation at the current step."""
+        tags = metric_tags("step", split_logs(metrics)[1])
+        self._log.write(VALIDATION, summaries.scalars(tags), self.position)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the metrics of the epoch, and a point if one is due."""

@@ -13,6 +13,7 @@ from keras_optlab.engine.model.fit_span import check_span, span_fit
 from keras_optlab.engine.model.hooks import around_fit_of, install, training
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
+from keras_optlab.engine.model.undisturbed import undisturbed
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
 from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
@@ -35,6 +36,7 @@ __all__ = [
     "make_adjustable",
     "optimizer_of",
     "strict_loading",
+    "undisturbed",
 ]
 
 # The constructor of an optimizer would be too late for these hooks: in

@@ -21,6 +21,7 @@ NEEDED = {
     "HyperparameterScheduler": {"name": "weight_decay", "schedule": HALF},
     "ReduceOnPlateau": {"monitor": "loss"},
     "TensorBoard": {"log_dir": "runs"},
+    "Validate": {"every": 5},
     "WeightClipping": {},
 }
 
@@ -32,7 +33,7 @@ STEPS = [*COUNT[0], None], COUNT[1]
 POSITIVE = [0.5, 2, np.float32(1)], [*NUMBERS, 0, -1]
 LIMIT = [None, -1.5, 0, np.float32(1)], NUMBERS
 MODE = ["auto", "min"], ["lower", None, 1, ["min"]]
-UNIT = ["epochs", "steps"], ["hours", None, 1, ["steps"]]
+UNIT = ["epochs", "steps", None], ["hours", 1, ["steps"]]
 METRIC = ["loss", "val_loss"], [None, 3, "", ["loss"]]
 GLOBS = ["*", ["a", "b/*"], ("a",)], [None, 3, [1], {"a": 1}]
 SCHEDULE = [None, HALF], [0.5, "cosine", lambda step: 1.0]
@@ -111,6 +112,14 @@ ARGUMENTS = {
         ),
         "optimizer": OPTIMIZER,
     },
+    "Validate": {
+        "every": COUNT,
+        "data": ([None, (1, 2), "x"], [(), (1, 2, 3, 4)]),
+        "name": (["val", "val_b"], ["test", "", "val_", "value", None, 3]),
+        "batch_size": STEPS,
+        "steps": STEPS,
+        "optimizer": OPTIMIZER,
+    },
     "TimeStopping": {"seconds": POSITIVE, "verbose": VERBOSE},
     "WeightClipping": {
         **dict.fromkeys(["low", "high"], ([-1.5, 0, np.float32(1)], NUMBERS)),
@@ -177,6 +186,7 @@ def test_everything_else_is_refused_by_its_name(name, argument):
         ("TensorBoard", "write_images", "`images`"),
         ("TensorBoard", "profile_batch", "leave it out"),
         ("TimeStopping", "max_seconds", "`seconds`"),
+        ("Validate", "validation_data", "`data`"),
         ("WeightClipping", "min_value", "`low`"),
     ],
 )

@@ -25,6 +25,7 @@ EXAMPLES = [
     callbacks.ReduceOnPlateau("accuracy", factor=0.5, mode="max"),
     callbacks.TensorBoard(Path("runs"), histograms_every=50, hparams={"batch": 8}),
     callbacks.TimeStopping(60),
+    callbacks.Validate(50, data=([1.0], [2.0]), name="val_own"),
     callbacks.WeightClipping(low=-1, high=1.5, match=["a/*", "b"], start=3),
 ]
 

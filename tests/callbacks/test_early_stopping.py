@@ -462,7 +462,11 @@ def test_by_step_the_value_is_the_mean_over_the_epoch_so_far():
         ({"divergence": "1"}, TypeError, "divergence='1'"),
         ({"target": 2, "divergence": 1}, ValueError, "target=2"),
         ({"start_from_epoch": 0.5}, TypeError, "start_from_epoch=0.5"),
-        ({"every": 10}, ValueError, "monitor='val_loss', every=10"),
+        (
+            {"monitor": "loss", "patience_unit": "validations"},
+            ValueError,
+            "monitor='loss', patience_unit='validations'",
+        ),
         ({"every": 0, "monitor": "loss"}, ValueError, "every=0"),
         ({"patience_unit": "hours"}, ValueError, "patience_unit='hours'"),
         ({"patience_unit": "steps", "patience": 0.5}, TypeError, "patience=0.5"),

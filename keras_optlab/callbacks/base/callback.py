@@ -8,9 +8,10 @@ Ctrl-C, no hook of a callback runs on TensorFlow and torch. A context manager ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import keras
 
@@ -28,6 +29,12 @@ class Callback(Serializable, keras.callbacks.Callback):
         reason: Why this callback stopped the training, in one line, or `""`.
         recorded: Scalars that `TensorBoard` and `Monitor` log, by tag, each with its
             step.
+        runs_first: Whether `fit` calls it before callbacks without this, wherever it is
+            in the list, since they read what it writes into the logs.
+        new_values: Values of a validation that this callback has just run, by name in
+            the logs; empty in calls in which none ended.
+        old_names: Names of values in the logs of an epoch that this callback reported
+            before, in the middle of the epoch.
 
     >>> class Announce(Callback):
     ...     "Says that `fit` was ended by an exception."
@@ -48,6 +55,9 @@ class Callback(Serializable, keras.callbacks.Callback):
     companions: Sequence[Callback] = ()
     reason: str = ""
     recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
+    runs_first: ClassVar[bool] = False
+    new_values: Mapping[str, Any] = MappingProxyType({})
+    old_names: Collection[str] = ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Register with the other callbacks of this `fit`.
@@ -55,7 +65,7 @@ class Callback(Serializable, keras.callbacks.Callback):
         Raises:
             ValueError: if another callback drives the same number.
         """
-        self.companions = companions = _in_this_fit.get([])
+        self.companions = companions = joined_callbacks()
         for other in companions:
             for _, name in self.drives() & other.drives():
                 raise ValueError(
@@ -86,6 +96,11 @@ class Callback(Serializable, keras.callbacks.Callback):
         It runs before the exception reaches the caller of `fit`. The model can be read
         and written as in `on_train_end`.
         """
+
+
+def joined_callbacks() -> list[Callback]:
+    """Return this package's callbacks for which the running `fit` has begun so far."""
+    return _in_this_fit.get([])
 
 
 @contextlib.contextmanager

@@ -10,14 +10,16 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import choice, metric_name, number
+from keras_optlab.callbacks.base.callback import joined_callbacks
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.core.errors import suggest
+from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.stopping.direction import check_mode
 from keras_optlab.stopping.wait import Wait
 
 MODES = ("auto", "min", "max")
-UNITS = ("epochs", "steps", "seconds")
+UNITS = ("epochs", "validations", "steps", "seconds")
 
 
 class MetricCallback(StepCallback):
@@ -25,22 +27,29 @@ class MetricCallback(StepCallback):
 
     A subclass implements `on_value` and `on_patience_end`.
 
-    A patience in steps or seconds is checked whenever the metric is reported. A
-    patience in epochs is checked at the end of each epoch that reported the metric;
-    other epochs do not count.
+    A patience in validations, steps or seconds is checked whenever the metric is
+    reported. A patience in epochs is checked at the end of each epoch that reported the
+    metric; other epochs do not count.
+
+    A validation metric is reported at the end of epochs, and after each validation of
+    a `Validate` in the same `fit`: a value in the logs of `on_train_batch_begin`.
 
     Args:
         monitor: name of the metric.
         patience: wait without improvement; >= 0, an integer unless in seconds.
         min_delta: an improvement by this much or less does not count; >= 0.
         mode: `"min"`, `"max"` or `"auto"`.
-        every: steps between two values; `None` takes one at the end of each epoch.
-        patience_unit: `"epochs"`, `"steps"` or `"seconds"`.
+        every: steps between two values; `None` takes one at the end of each epoch, and
+            at each validation of a `Validate`.
+        patience_unit: `"epochs"`, `"validations"`, `"steps"` or `"seconds"`; `None` is
+            `"validations"` if a `Validate` reports the metric, else `"epochs"`.
         optimizer: the optimizer whose step count to use; `None` is the model's.
 
     Attributes:
         epoch: the running epoch, counted from 0.
         reported: the metrics that were reported last, by name.
+        acts_by_step: whether values may come in the middle of an epoch.
+        patience_unit: the unit in the running `fit`.
         clock: returns the current time in seconds.
 
     >>> class Alarm(MetricCallback):
@@ -66,26 +75,21 @@ class MetricCallback(StepCallback):
         min_delta: float,
         mode: str,
         every: int | None,
-        patience_unit: str,
+        patience_unit: str | None,
         optimizer: Any = None,
     ) -> None:
         super().__init__(every, optimizer)
-        monitor = metric_name(monitor)
-        if every is not None and monitor.startswith("val_"):
-            raise ValueError(
-                "`monitor` must be a metric of the training data if `every` is set, "
-                "since validation runs at the end of epochs only. "
-                f"Received: monitor={monitor!r}, every={every}. Leave `every` out."
-            )
-        self.monitor = monitor
+        self.monitor = monitor = metric_name(monitor)
         self.mode = check_mode(monitor, choice("mode", mode, MODES))
-        self.patience_unit = choice("patience_unit", patience_unit, UNITS)
+        self._of_validation = monitor.startswith("val_")
+        self._given_unit = _unit(patience_unit, monitor)
+        self.patience_unit = self._given_unit or "epochs"
         self.patience = self.in_unit("patience", patience)
         self.min_delta = number(
             "min_delta", min_delta, ">= 0", "smallest improvement that counts"
         )
-        self.epoch = self._epochs = 0
-        self._warned = self._reported = False
+        self.epoch = self._epochs = self._values = 0
+        self._warned = self._reported = self._due = self.acts_by_step = False
         self.reported: Mapping[str, Any] = {}
 
     def in_unit(self, name: str, value: Any) -> float:
@@ -107,15 +111,32 @@ class MetricCallback(StepCallback):
 
     @property
     def now(self) -> float:
-        """Position in the unit of the patience: epochs reported, steps or seconds."""
-        if self.patience_unit == "epochs":
-            return self._epochs
+        """Position in the unit of the patience; only epochs with a value count."""
+        if self.patience_unit in ("epochs", "validations"):
+            return self._epochs if self.patience_unit == "epochs" else self._values
         return self.step if self.patience_unit == "steps" else self.clock()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reset the state of the previous `fit`."""
+        """Reset the state of the previous `fit`.
+
+        Raises:
+            ValueError: if `every` is set for a validation metric that no callback
+                reports in the middle of epochs.
+        """
+        validates = any(c.reports(self.monitor) for c in joined_callbacks())
+        if self.every and self._of_validation and fit_arguments() and not validates:
+            raise ValueError(
+                "`monitor` must be a metric of the training data if `every` is set, "
+                "unless a callback runs validation in the middle of epochs. "
+                f"Received: monitor={self.monitor!r}, every={self.every}. Add "
+                f"Validate(every={self.every}) to the callbacks, or leave `every` out."
+            )
         super().on_train_begin(logs)
-        self._epochs, self._reported = 0, False
+        self.acts_by_step = validates or self.every is not None
+        default = "validations" if validates else "epochs"
+        self.patience_unit = self._given_unit or default
+        self._epochs = self._values = 0
+        self._reported = self._due = False
         self.start_waiting()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -124,15 +145,29 @@ class MetricCallback(StepCallback):
         self.epoch = epoch
         self._reported = False
 
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Read the metric if it is due, or if a validation has just reported it."""
+        super().on_train_batch_begin(batch, logs)
+        if self._of_validation and self.monitor in (logs or {}):
+            self._read_validation(logs or {})
+
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Read the metric: its mean over the epoch so far."""
-        self._read_metric(metrics)
+        if self._of_validation:
+            self._due = True  # the next validation
+        else:
+            self._read_metric(metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the metric of the epoch, and check a patience in epochs."""
         self.epoch = epoch
         super().on_epoch_end(epoch, logs)
-        if self.every is None:
+        if self._of_validation:
+            if not any(self.monitor in c.old_names for c in self.companions):
+                self._read_validation(logs or {})
+        elif self.every is None:
             self._read_metric(logs or {})
         if self._reported and self.patience_unit == "epochs":
             self._check_patience()
@@ -140,13 +175,20 @@ class MetricCallback(StepCallback):
 
     def position_text(self) -> str:
         """Return the current step or epoch, as words for a message."""
-        return f"at step {self.step}" if self.every else f"after epoch {self.epoch + 1}"
+        by_step = self.acts_by_step
+        return f"at step {self.step}" if by_step else f"after epoch {self.epoch + 1}"
 
     def wait_text(self) -> str:
         """Return the wait without improvement, as words for a message."""
         waited = self.wait.waited
         unit = self.patience_unit[:-1] if waited == 1 else self.patience_unit
         return f"{self.monitor} has not improved for {waited:.6g} {unit}"
+
+    def _read_validation(self, metrics: Mapping[str, Any]) -> None:
+        """Read a validation metric, unless `every` steps have not passed yet."""
+        if self.every is None or self._due:
+            self._due = False
+            self._read_metric(metrics)
 
     def _read_metric(self, metrics: Mapping[str, Any]) -> None:
         self.reported = metrics
@@ -163,6 +205,7 @@ class MetricCallback(StepCallback):
         if not self._reported:
             self._reported = True
             self._epochs += 1
+        self._values += 1
         self.on_value(float(value.item()))
         if self.patience_unit != "epochs":
             self._check_patience()
@@ -177,10 +220,12 @@ class MetricCallback(StepCallback):
         coming = Validation.of_this_fit()
         if expected and coming is not None and coming.after(self.epoch):
             return
+        if expected and any(c.reports(self.monitor) for c in self.companions):
+            return  # `Validate` warns if it never runs
         if self._warned or self._epochs:
             return
         self._warned = True
-        if self.every:
+        if self.every and not self._of_validation:
             hint = (
                 "Name one of these. A value that a custom `train_step` returns, but "
                 "that is not a metric of the model, is reported at the end of epochs "
@@ -201,3 +246,17 @@ class MetricCallback(StepCallback):
             f"{hint}",
             stacklevel=2,
         )
+
+
+def _unit(unit: str | None, monitor: str) -> str | None:
+    """Return a checked unit of the patience."""
+    if unit is None:
+        return None
+    choice("patience_unit", unit, UNITS)
+    if unit == "validations" and not monitor.startswith("val_"):
+        raise ValueError(
+            "`monitor` must be a validation metric for a patience in validations. "
+            f"Received: monitor={monitor!r}, patience_unit={unit!r}. Write "
+            "'val_...', or another unit."
+        )
+    return unit

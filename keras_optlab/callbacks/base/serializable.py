@@ -12,14 +12,14 @@ import keras
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
 
-NOT_SAVED = "optimizer"  # trains now: a deserialized copy would train nothing
+NOT_SAVED = "optimizer", "data"  # an optimizer trains now, and data may be large
 
 
 class Serializable:
     """A callback whose configuration is the arguments of its constructor.
 
-    State from a `fit` is not part of the configuration. An `optimizer` is not, either:
-    a deserialized callback uses the model's.
+    State from a `fit` is not part of the configuration. `optimizer` and `data` are not,
+    either: a deserialized callback uses those of the model and of `fit`.
 
     Attributes:
         hints: Advice for argument names of Keras and other libraries, by that name.
@@ -52,12 +52,12 @@ class Serializable:
         return callback
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, without `optimizer`, as plain values."""
+        """Return the constructor's arguments, without `NOT_SAVED`, as plain values."""
         given: dict[str, Any] = vars(self)["_arguments"]
         return {
             k: os.fspath(v) if isinstance(v, os.PathLike) else plain(v)
             for k, v in given.items()
-            if k != NOT_SAVED
+            if k not in NOT_SAVED
         }
 
     @classmethod

@@ -104,11 +104,15 @@ class StepCallback(OptimizerAccess, Callback):
         logs: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
         """Call `on_steps` if the earlier batches passed a multiple of `every`."""
+        if self.count_to(batch):
+            self.on_steps(self._metrics())
+
+    def count_to(self, batch: int) -> bool:
+        """Count the batches before this one; return whether `on_steps` is due."""
         if self._begun is None:
             self._first = batch
         self._begun = batch
-        if self._advance_to(self._step_after(batch - self._first)):
-            self.on_steps(self._metrics())
+        return self._advance_to(self._step_after(batch - self._first))
 
     def on_train_batch_end(
         self,

@@ -60,13 +60,24 @@ class TrainingScalars(StatisticsCallback):
             self._moving, self._skips = ChangingHyperparameters(ours), _skips(ours)
             self._point = *_counts(ours), self.position
 
+    def on_validation(self, metrics: Mapping[str, Any]) -> None:
+        """Log the values of a validation at the current step; a subclass does."""
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Call `on_steps` if it is due, and log a validation that has just ended."""
+        super().on_train_batch_begin(batch, logs)
+        self._log_validation()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Call `on_steps` if the last batches passed a multiple of `every`."""
+        """Call `on_steps` if it is due, and log a validation that has just ended."""
         # Validation, other callbacks and a custom `train_step` add values to the logs
         # that are not means over the steps.
         known = self.model.get_metrics_result()
         metrics = {k: v for k, v in (logs or {}).items() if k in known}
         super().on_epoch_end(epoch, metrics)
+        self._log_validation()
 
     def figures(self, metrics: Mapping[str, Any]) -> dict[int, dict[str, float]]:
         """Return the scalars by tag, for each position that has any.
@@ -132,6 +143,11 @@ class TrainingScalars(StatisticsCallback):
             elif rate is not None:
                 rates[name] = _number(rate)
         return rates
+
+    def _log_validation(self) -> None:
+        for callback in self.companions:
+            if callback.new_values:
+                self.on_validation(callback.new_values)
 
     def _whose(self, callback: Callback) -> str:
         """Return the tag prefix for another optimizer that a callback drives."""

@@ -1,4 +1,4 @@
-"""All uses of Keras' private API in this package.
+"""Uses of Keras' private API, except of its trainers: see `trainer_adapter.py`.
 
 Checked in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
 builds it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies
@@ -357,3 +357,10 @@ def concrete(variable: Variable) -> np.ndarray | None:
             return None
         return tf.convert_to_tensor(variable._value).numpy()  # mirrored too
     return keras.ops.convert_to_numpy(variable._value)
+
+
+def state_variables(model: keras.Model) -> list[Variable]:
+    """Return what a forward pass may write: statistics, seeds, states of layers."""
+    layers = [model, *sublayers(model)]
+    weights = {id(v) for layer in layers for v in layer._trainable_variables}  # frozen
+    return [v for v in model.non_trainable_variables if id(v) not in weights]

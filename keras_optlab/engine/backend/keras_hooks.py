@@ -61,6 +61,11 @@ def fit_arguments() -> dict[str, Any]:
     return _fit_arguments.get({})
 
 
+def fit_callbacks() -> list[keras.callbacks.Callback]:
+    """Return the callbacks that the running `fit` was called with; `[]` outside."""
+    return keras.tree.flatten(_callbacks(fit_arguments()))
+
+
 def _add(
     owner: type, name: str, extend: Callable[[Method, Hooks], Method], hook: Any
 ) -> None:
@@ -89,6 +94,7 @@ def _extended_fit(fit: Method, hooks: Hooks) -> Method:
 
     def fit_with_hooks(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
+        _put_first(bound.arguments)
         model, callbacks = bound.arguments["self"], _callbacks(bound.arguments)
         before = len(callbacks)
         with contextlib.ExitStack() as stack:
@@ -132,3 +138,24 @@ def _callbacks(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
     if isinstance(given, list | tuple):
         return list(given)
     return [] if given is None else [given]
+
+
+def _put_first(arguments: dict[str, Any]) -> None:
+    """Move callbacks with a true `runs_first` to the front of the callbacks of `fit`.
+
+    They write into the logs, which the callbacks after them read.
+    """
+    given = arguments.get("callbacks")
+    own_list = isinstance(given, keras.callbacks.CallbackList)
+    flat = keras.tree.flatten(given.callbacks if own_list else given)  # pyright: ignore[reportOptionalMemberAccess]
+    if not any(_runs_first(c) for c in flat):
+        return
+    flat.sort(key=lambda c: not _runs_first(c))
+    if own_list:
+        given.callbacks[:] = flat  # pyright: ignore[reportOptionalMemberAccess]
+    else:
+        arguments["callbacks"] = flat
+
+
+def _runs_first(callback: Any) -> bool:
+    return getattr(callback, "runs_first", False)

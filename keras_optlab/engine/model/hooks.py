@@ -173,6 +173,12 @@ def warn_of_averages(optimizer: BuiltOptimizer) -> None:
     )
 
 
+def at_evaluation_weights(model: Any) -> contextlib.AbstractContextManager[None]:
+    """Return a context with a model's evaluation weights; restore others at exit."""
+    hooks = vars(model).get("_optlab_hooks")
+    return contextlib.nullcontext() if hooks is None else _at_evaluation_weights(hooks)
+
+
 # Helpers.
 
 
@@ -336,10 +342,16 @@ def _check_weights(hooks: ModelHooks, optimizer: BuiltOptimizer) -> None:
 def _evaluating(
     hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
+    with _at_evaluation_weights(hooks):
+        return method(*args, **kw)
+
+
+@contextlib.contextmanager
+def _at_evaluation_weights(hooks: ModelHooks) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.with_evaluation_weights(optimizer))
-        return method(*args, **kw)
+        yield
 
 
 def _replacing(
