@@ -26,7 +26,9 @@ from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.model.first_weights import refresh_copies
 from keras_optlab.engine.model.running_statistics import with_statistics_kept
 from keras_optlab.engine.model.second_pass_step import with_second_pass
+from keras_optlab.engine.model.statistics_on_jax import with_statistics_averaged
 from keras_optlab.engine.model.train_function import TrainFunction, can_move
+from keras_optlab.engine.update.other_statistics import add_statistics
 
 EVALUATING = (
     "evaluate",
@@ -89,6 +91,7 @@ def install(model: Any) -> None:
             group.find(model.trainable_variables)  # before its config is saved
         one.models.add(model)
         _hooks(model).ours.append(one)
+        add_statistics(one)
         if one.has_evaluation_weights:
             _hooks(model).compiled.append(one)
             evaluation_weights.move_to(one, evaluation=True)
@@ -113,6 +116,7 @@ def attach(optimizer: BuiltOptimizer, model: Any) -> None:
     if optimizer not in hooks.attached:
         hooks.attached.append(optimizer)
     optimizer.models.add(model)
+    add_statistics(optimizer)
     ATTACHED.add(model)
     evaluation_weights.move_to(optimizer, evaluation=True)
     unwrap_methods(model)
@@ -245,6 +249,10 @@ def _wrap_methods(model: Any) -> None:
         methods["train_step"] = with_statistics_kept(model, step)
         once = methods.get("train_on_batch") or model.train_on_batch
         methods["train_on_batch"] = partial(_counted, compiled, once)
+    averaging = [o for o in hooks.ours if o.averages_statistics or o.use_ema]
+    if averaging and keras.backend.backend() == "jax":
+        step = methods.get("train_step") or model.train_step
+        methods["train_step"] = with_statistics_averaged(model, averaging, step)
     if "train_step" in methods:
         make = model.make_train_function
         methods["make_train_function"] = partial(_with_new_step_object, model, make)
