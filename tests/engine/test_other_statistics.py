@@ -72,16 +72,11 @@ AVERAGES = {
 }
 each_average = pytest.mark.parametrize("name", AVERAGES)
 WAYS = {"plain": {}, "eager": {"run_eagerly": True}, "jit": {"jit_compile": True}}
+REST = [pytest.param(way, marks=pytest.mark.every) for way in ("eager", "jit")]
 
 
 @each_average
-@pytest.mark.parametrize(
-    "way",
-    [
-        *(pytest.param(w, marks=pytest.mark.every) for w in WAYS if w != "plain"),
-        "plain",
-    ],
-)
+@pytest.mark.parametrize("way", ["plain", *REST])
 def test_they_are_averaged_as_the_weights_are(name, way):
     make, average = AVERAGES[name]
     if way == "jit" and BACKEND == "torch":

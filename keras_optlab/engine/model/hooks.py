@@ -43,6 +43,7 @@ EVALUATING = (
     "__reduce__",  # of pickle and deepcopy
 )
 REPLACING = "load_weights", "set_weights"
+LOOKING = "evaluate", "predict", "save", "save_weights", "export"
 
 ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # passed to `attach`
 TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
@@ -160,6 +161,18 @@ def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
 
 
 _fits: list[bool] = []  # one for each `fit` that runs now
+
+
+_before_looking: dict[str, Callable[[Any], None]] = {}
+
+
+def before_looking(hook: Callable[[Any], None]) -> None:
+    """Register a function to call before the evaluation weights are used.
+
+    Args:
+        hook: A function of the model, before its methods in `LOOKING`.
+    """
+    _before_looking[f"{hook.__module__}.{hook.__qualname__}"] = hook
 
 
 def warn_of_averages(optimizer: BuiltOptimizer) -> None:
@@ -344,6 +357,9 @@ def _check_weights(hooks: ModelHooks, optimizer: BuiltOptimizer) -> None:
 def _evaluating(
     hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
+    if getattr(method, "__name__", "") in LOOKING:
+        for prepare in _before_looking.values():
+            prepare(hooks.model())
     with contextlib.ExitStack() as stack:
         for optimizer in hooks.optimizers:
             stack.enter_context(evaluation_weights.with_evaluation_weights(optimizer))

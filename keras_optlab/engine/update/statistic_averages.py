@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 from keras import ops
 
 from keras_optlab.core.types import Tensor
@@ -26,7 +27,7 @@ def next_averages(optimizer: BuiltOptimizer, scalars: StepHyperparameters) -> Pa
     done, t = scalars.done, scalars.t
 
     def by_rule(group: int, mean: Tensor, now: Tensor) -> Tensor:
-        dtype = str(mean.dtype).rpartition(".")[2]
+        dtype = keras.backend.standardize_dtype(mean.dtype)
         h = scalars.h[group].cast(dtype)
         return optimizer.average(mean, now, h, ops.cast(t, dtype))
 
