@@ -6,6 +6,8 @@ import pytest
 from keras import layers, ops
 
 from keras_optlab import Group, optimizers
+from keras_optlab.engine.update import other_statistics
+from keras_optlab.engine.update.other_statistics import second_sets
 from keras_optlab.verify.problems import values
 
 BACKEND = keras.backend.backend()
@@ -90,16 +92,20 @@ def test_they_are_averaged_as_the_weights_are(name, way):
 
 
 @each_average
-def test_training_goes_on_with_its_own(name):
-    """Weights and raw statistics are those of the plain optimizer, bit by bit."""
+def test_training_goes_on_with_its_own(name, monkeypatch):
+    """Weights and raw statistics are those of a run without averages, bit by bit."""
     ends = []
-    for make in sgd, AVERAGES[name][0]:
-        model, recording = normalized(make()), Recording()
+    for averaged in (True, False):
+        if not averaged:
+            monkeypatch.setattr(other_statistics, "normalization_layers", lambda _: [])
+        model, recording = normalized(AVERAGES[name][0]()), Recording()
         model.fit(*data(), validation_data=data(8), callbacks=[recording], **HOW)
         if name != "use_ema":  # which starts the next `fit` from the averages
             model.fit(*data(), callbacks=[recording], **HOW)
-        ends.append(recording.raw)
-    np.testing.assert_array_equal(*ends)
+        assert len(second_sets(model.optimizer)) == averaged
+        ends.append([*recording.raw, *values(model.trainable_variables)])
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("name", ["ema", "powerema"])

@@ -29,5 +29,10 @@ def independent_copy(dataset: Any) -> Any:
     graph = tf.raw_ops.DatasetToGraphV2(
         input_dataset=variant, external_state_policy=ignore
     )
-    copied = tf.raw_ops.DatasetFromGraph(graph_def=graph)
+    definition = tf.compat.v1.GraphDef.FromString(graph.numpy())
+    for node in definition.node:
+        if node.op == "ShuffleDatasetV3":  # whose last input is the generator
+            node.op = "ShuffleDataset"
+            del node.input[4:]
+    copied = tf.raw_ops.DatasetFromGraph(graph_def=definition.SerializeToString())
     return tf.data.experimental.from_variant(copied, dataset.element_spec)
