@@ -29,6 +29,7 @@ ROOMS = {
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
+    "averaging": {"core", "engine"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }
