@@ -1,6 +1,7 @@
 """keras-optlab: the optimizer laboratory for Keras 3."""
 
 from keras_optlab import (
+    averaging,
     callbacks,
     constraints,
     datasets,
@@ -11,20 +12,24 @@ from keras_optlab import (
     transforms,
 )
 from keras_optlab._version import __version__
+from keras_optlab.averaging import refresh_normalization, soup
 from keras_optlab.core import Group, layerwise_decay
 from keras_optlab.full_batch import fit_full_batch
 
 __all__ = [
     "Group",
     "__version__",
+    "averaging",
     "callbacks",
     "constraints",
     "datasets",
     "fit_full_batch",
     "layerwise_decay",
     "optimizers",
+    "refresh_normalization",
     "regularizers",
     "schedules",
+    "soup",
     "stopping",
     "transforms",
 ]

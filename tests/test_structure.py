@@ -37,6 +37,7 @@ ROOMS = {
         "constraints",
         "stopping",
     },
+    "averaging": {"core", "engine"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }

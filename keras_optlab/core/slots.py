@@ -46,7 +46,8 @@ class Slot:
     Args:
         name: Name of the slot; `update` reads it as `s.name`.
         init: Initial value: a number, the name of a hyperparameter with the number, or
-            `"weight"` for a copy of the weight.
+            `"weight"` for a copy of the weight, or several in a slot with one more
+            leading axis.
         shape: `"weight"` for the weight's own shape, `"scalar"` for one number, or a
             function from a `Weight` to the slot's shape, or to `None` if this weight
             has no such slot.

@@ -3,14 +3,26 @@
 from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
     around_train_on_batch,
+    fit_arguments,
     on_compile,
 )
+from keras_optlab.engine.backend.normalization import normalization_layers
 from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
 from keras_optlab.engine.model.first_weights import start_from_present_weights
 from keras_optlab.engine.model.fit_span import check_span, span_fit
-from keras_optlab.engine.model.hooks import around_fit_of, install, training
+from keras_optlab.engine.model.hooks import (
+    around_fit_of,
+    before_looking,
+    install,
+    training,
+)
+from keras_optlab.engine.model.new_statistics import (
+    are_outdated as statistics_are_outdated,
+)
+from keras_optlab.engine.model.new_statistics import begin as begin_statistics
+from keras_optlab.engine.model.new_statistics import refresh as refresh_statistics
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.model.undisturbed import undisturbed
@@ -32,9 +44,15 @@ __all__ = [
     "Statistics",
     "Wrapper",
     "around_fit",
+    "before_looking",
+    "begin_statistics",
     "find_optimizer",
+    "fit_arguments",
     "make_adjustable",
+    "normalization_layers",
     "optimizer_of",
+    "refresh_statistics",
+    "statistics_are_outdated",
     "strict_loading",
     "undisturbed",
 ]

@@ -15,10 +15,11 @@ from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.saving import entries
+from keras_optlab.engine.saving.entries import STATISTICS
 from keras_optlab.engine.saving.matching import is_strict
 from keras_optlab.engine.saving.restoring import FORM, Saved, read_scalars, restore
 
-WAITING = "slot|", "kept|", "shared|", "accumulated"  # until `build`
+WAITING = "slot|", "kept|", "shared|", "accumulated", STATISTICS  # until `build`
 
 
 def save(optimizer: BuiltOptimizer, store: Any) -> None:

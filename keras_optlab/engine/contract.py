@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from keras_optlab.engine.model.second_pass import Batch
     from keras_optlab.engine.model.skip_warnings import SkipWatch
     from keras_optlab.engine.statistics.recorder import Recorder
+    from keras_optlab.engine.update.other_statistics import OtherStatistics
     from keras_optlab.engine.update.plan import Plan
     from keras_optlab.engine.update.skips import Skips
     from keras_optlab.engine.update.window import Counts, Window
@@ -45,6 +46,7 @@ class RuleContract(Protocol):
     has_after_step: Any
     needs_second_pass: Any
     has_evaluation_weights: Any
+    averages_statistics: Any
 
     @property
     def constant_slots(self) -> set[str]: ...
@@ -63,6 +65,7 @@ class RuleContract(Protocol):
         self, w: Tensor, g: Tensor, s: Values, h: Values, t: Tensor
     ) -> tuple[Tensor, Values]: ...
     def after_step(self, w: Tensor, s: Values, h: Values, t: Tensor) -> Values: ...
+    def average(self, a: Tensor, w: Tensor, h: Values, t: Tensor) -> Tensor: ...
     def second_pass(
         self,
         batch: Batch,
@@ -88,6 +91,9 @@ class BuiltOptimizer(RuleContract, Protocol):
         skips: Counters of skipped steps.
         skip_watch: Warns of skipped steps.
         recorder: Statistics for callbacks.
+        evaluation_statistics: Normalization statistics of the weights that the model
+            does not hold; `None` if there are none.
+        ema_statistics: Averages of normalization statistics for `use_ema`, or `None`.
         moves: Compiled functions that switch training and evaluation weights.
         models: The models that it is compiled into or attached to.
         pending_state: State that was loaded before `build`.
@@ -115,6 +121,8 @@ class BuiltOptimizer(RuleContract, Protocol):
     skips: Skips
     skip_watch: SkipWatch
     recorder: Recorder
+    evaluation_statistics: OtherStatistics | None
+    ema_statistics: OtherStatistics | None
     moves: Moves
     models: weakref.WeakSet[keras.Model]
     pending_state: Any

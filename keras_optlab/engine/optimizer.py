@@ -49,6 +49,7 @@ from keras_optlab.engine.rule import Rule
 from keras_optlab.engine.statistics.histograms import Histograms
 from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
+from keras_optlab.engine.update.other_statistics import add_statistics, write
 from keras_optlab.engine.update.plan import make_plan
 from keras_optlab.engine.update.plan_warnings import (
     warn_of_large_weights,
@@ -87,6 +88,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
     | `prepare` | once an update, before `update` | Adam |
     | `local_sums`, `use_sums` | once, for sums over all weights | Prodigy |
     | `after_step` | for each weight, after it has changed | EMA |
+    | `average` | for normalization statistics, after an update | EMA |
     | `second_pass` | once, for other gradients or Hessian products | SAM |
     | `to_evaluation`, `to_training` | between two sets of weights | SWA |
     | `rests_without_gradient` | in `build`, for sparse gradients | SGD |
@@ -162,6 +164,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         self.pending_state = None  # state loaded before `build`
         self.times_loaded = 0
         self.at_evaluation_weights = False
+        self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
         self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
@@ -188,6 +191,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             warn_of_large_weights(self)
             warn_of_no_exclusion(self)
             self.recorder.build(self._add_record, [p.path for p in self.plan.trainable])
+            add_statistics(self)
             self.moves = Moves(self)
             if self.pending_state is not None:
                 self.plan.waiting.clear()
@@ -301,6 +305,8 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         super().finalize_variable_values(var_list)
         if self.use_ema:
             copy_buffers(var_list)
+            if self.ema_statistics is not None:
+                write(self.ema_statistics.taken_over())
 
     # Saving and loading.
 

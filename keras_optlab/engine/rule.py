@@ -15,6 +15,7 @@ HOOKS = {
     "has_after_step": "after_step",
     "needs_second_pass": "second_pass",
     "has_evaluation_weights": "to_evaluation",
+    "averages_statistics": "average",
 }
 
 
@@ -35,6 +36,7 @@ class Rule:
     has_after_step: ClassVar[bool]
     needs_second_pass: ClassVar[bool]
     has_evaluation_weights: ClassVar[bool]
+    averages_statistics: ClassVar[bool]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -119,6 +121,14 @@ class Rule:
         """Return the next slots, given the updated weight. Pure.
 
         A rule implements it to store weights, such as their average.
+        """
+        raise NotImplementedError
+
+    def average(self, a: Tensor, w: Tensor, h: Values, t: Tensor) -> Tensor:
+        """Return the next average of a weight, given its new value. Pure.
+
+        A rule whose evaluation weights are such averages implements it, and calls it in
+        `after_step`. The engine also averages normalization statistics by it.
         """
         raise NotImplementedError
 

@@ -37,6 +37,7 @@ from keras_optlab.optimizers.kron import Kron
 from keras_optlab.optimizers.lamb import Lamb
 from keras_optlab.optimizers.laprop import LaProp
 from keras_optlab.optimizers.lars import LARS
+from keras_optlab.optimizers.lawa import LAWA
 from keras_optlab.optimizers.ldog import LDoG
 from keras_optlab.optimizers.lion import Lion
 from keras_optlab.optimizers.lookahead import Lookahead
@@ -50,6 +51,7 @@ from keras_optlab.optimizers.muon import Muon
 from keras_optlab.optimizers.nadam import Nadam
 from keras_optlab.optimizers.nadamw import NAdamW
 from keras_optlab.optimizers.novograd import NovoGrad
+from keras_optlab.optimizers.power_ema import PowerEMA
 from keras_optlab.optimizers.prodigy import Prodigy
 from keras_optlab.optimizers.proximal_adagrad import ProximalAdagrad
 from keras_optlab.optimizers.proximal_sgd import ProximalSGD
@@ -82,6 +84,7 @@ __all__ = [
     "COCOB",
     "EMA",
     "LARS",
+    "LAWA",
     "MADGRAD",
     "MARS",
     "QHM",
@@ -132,6 +135,7 @@ __all__ = [
     "Nadam",
     "NovoGrad",
     "Optimizer",
+    "PowerEMA",
     "Prodigy",
     "ProximalAdagrad",
     "ProximalSGD",

@@ -14,8 +14,10 @@ class EMA(Wrapper, family="averaging"):
 
     The inner optimizer trains the training weights $\theta$. A compiled model holds the
     evaluation weights $a$ whenever nothing trains, and within `fit` for validation,
-    checkpoints and whatever else reads or saves weights. Batch normalization statistics
-    are those of $\theta$.
+    checkpoints and whatever else reads or saves weights.
+
+    Moving statistics of normalization layers are averaged in the same way, at each
+    update of a model that is compiled with the optimizer or attached to it.
 
     Args:
         optimizer: The inner optimizer, any keras_optlab `Optimizer`.
@@ -38,9 +40,11 @@ class EMA(Wrapper, family="averaging"):
         1992,
     )
 
+    def average(self, a, w, h, t):
+        return ops.where(t > 1, ema(a, w, h.average_decay), w)
+
     def after_step(self, w, s, h, t):
-        mean = ema(s.weight_average, w, h.average_decay)
-        return s.next(weight_average=ops.where(t > 1, mean, w))
+        return s.next(weight_average=self.average(s.weight_average, w, h, t))
 
     def to_evaluation(self, w, s, h):
         return s.weight_average, s.next(weight_average=w)

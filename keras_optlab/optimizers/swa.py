@@ -16,7 +16,8 @@ class SWA(Wrapper, family="averaging"):
     $$a \leftarrow \frac{n\, a + \theta_t}{n + 1}$$
 
     Before that, $a = \theta_t$. Train $\theta$ at a constant or cyclical rate; the
-    model holds the evaluation weights $a$ as in `EMA`.
+    model holds the evaluation weights $a$ as in `EMA`. Statistics of normalization
+    layers are computed anew for $a$, by `refresh_normalization` within `fit`.
 
     Args:
         optimizer: The inner optimizer, any keras_optlab `Optimizer`.

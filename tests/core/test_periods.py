@@ -42,6 +42,7 @@ REST = [
 ]
 WRAPPERS = {
     "grokfast": {},
+    "lawa": {"average_checkpoints": 2, "average_period": 3},
     "lookahead": {"sync_period": 3},
     "looksam": {"sam_period": 3},
     "swa": {"average_from": 2, "average_period": 3},

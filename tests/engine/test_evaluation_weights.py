@@ -17,8 +17,15 @@ MOVERS = {
     "schedulefree": lambda: optimizers.ScheduleFree(optimizers.RMSprop(0.01)),
     "ema": lambda: optimizers.EMA(optimizers.Adam(0.01), average_decay=0.8),
     "swa": lambda: optimizers.SWA(optimizers.SGD(0.05), average_from=3),
+    "lawa": lambda: optimizers.LAWA(
+        optimizers.SGD(0.05), average_checkpoints=3, average_period=2
+    ),
+    "powerema": lambda: optimizers.PowerEMA(optimizers.Adam(0.01), tail_power=3.0),
 }
-rest = [pytest.param(n, marks=pytest.mark.every) for n in ("schedulefree", "swa")]
+rest = [
+    pytest.param(n, marks=pytest.mark.every)
+    for n in ("schedulefree", "swa", "lawa", "powerema")
+]
 mover = pytest.mark.parametrize(
     "name", ["schedulefreesgd", "schedulefreeadamw", "ema", *rest]
 )

@@ -36,6 +36,8 @@ WRAPPERS = {
     "schedulefree": {"interpolation": 0.8, "average_warmup": 5},
     "ema": {"average_decay": 0.8},
     "swa": {"average_from": 3},
+    "lawa": {"average_checkpoints": 3, "average_period": 2},
+    "powerema": {"tail_power": 3.0},
 }
 INNER = {
     "sgd": {"momentum": 0.9},

@@ -28,6 +28,7 @@ Private names used, and why no public name suffices:
 - `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
 - `_unpickle_model`: Keras' function to unpickle; pickle finds its class by name.
 - `_seed_generators` of a model: adds state to its step without adding a weight.
+- `in_stateless_scope`: whether variables are read as values of a step.
 """
 
 from __future__ import annotations
@@ -334,6 +335,13 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
         )
         if average is not None
     ]
+
+
+def in_stateless_scope() -> bool:
+    """Return whether this runs within a `keras.StatelessScope`."""
+    from keras.src.backend.common import stateless_scope
+
+    return stateless_scope.in_stateless_scope()
 
 
 def is_purged(variable: Variable) -> bool:

@@ -58,13 +58,17 @@ def loading_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
     """
     was, loaded = optimizer.at_evaluation_weights, optimizer.times_loaded
     move_to(optimizer, evaluation=True)
-    before = _weights(optimizer)
+    before, statistics = _weights(optimizer), optimizer.evaluation_statistics
+    held = statistics.held() if statistics is not None and before else []
     try:
         yield
         if optimizer.times_loaded == loaded:
             changed = _changed(before, _weights(optimizer))
             if changed:
                 reset_weight_copies(optimizer, optimizer.other_set, changed)
+            if statistics is not None and held:
+                statistics.follow(held)
+                statistics.replaced |= bool(changed)
     finally:
         move_to(optimizer, evaluation=was)
 

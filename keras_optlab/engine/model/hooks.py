@@ -26,7 +26,9 @@ from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.model.first_weights import refresh_copies
 from keras_optlab.engine.model.running_statistics import with_statistics_kept
 from keras_optlab.engine.model.second_pass_step import with_second_pass
+from keras_optlab.engine.model.statistics_on_jax import with_statistics_averaged
 from keras_optlab.engine.model.train_function import TrainFunction, can_move
+from keras_optlab.engine.update.other_statistics import add_statistics
 
 EVALUATING = (
     "evaluate",
@@ -41,6 +43,7 @@ EVALUATING = (
     "__reduce__",  # of pickle and deepcopy
 )
 REPLACING = "load_weights", "set_weights"
+LOOKING = "evaluate", "predict", "save", "save_weights", "export"
 
 ATTACHED: weakref.WeakSet[keras.Model] = weakref.WeakSet()  # passed to `attach`
 TRAINERS = "train_step", "fit", "train_on_batch", "make_train_function"
@@ -89,6 +92,7 @@ def install(model: Any) -> None:
             group.find(model.trainable_variables)  # before its config is saved
         one.models.add(model)
         _hooks(model).ours.append(one)
+        add_statistics(one)
         if one.has_evaluation_weights:
             _hooks(model).compiled.append(one)
             evaluation_weights.move_to(one, evaluation=True)
@@ -113,6 +117,7 @@ def attach(optimizer: BuiltOptimizer, model: Any) -> None:
     if optimizer not in hooks.attached:
         hooks.attached.append(optimizer)
     optimizer.models.add(model)
+    add_statistics(optimizer)
     ATTACHED.add(model)
     evaluation_weights.move_to(optimizer, evaluation=True)
     unwrap_methods(model)
@@ -156,6 +161,18 @@ def around_fit_of(model: Any, callbacks: list[Any]) -> Iterator[None]:
 
 
 _fits: list[bool] = []  # one for each `fit` that runs now
+
+
+_before_looking: dict[str, Callable[[Any], None]] = {}
+
+
+def before_looking(hook: Callable[[Any], None]) -> None:
+    """Register a function to call before the evaluation weights are used.
+
+    Args:
+        hook: A function of the model, before its methods in `LOOKING`.
+    """
+    _before_looking[f"{hook.__module__}.{hook.__qualname__}"] = hook
 
 
 def warn_of_averages(optimizer: BuiltOptimizer) -> None:
@@ -251,6 +268,10 @@ def _wrap_methods(model: Any) -> None:
         methods["train_step"] = with_statistics_kept(model, step)
         once = methods.get("train_on_batch") or model.train_on_batch
         methods["train_on_batch"] = partial(_counted, compiled, once)
+    averaging = [o for o in hooks.ours if o.averages_statistics or o.use_ema]
+    if averaging and keras.backend.backend() == "jax":
+        step = methods.get("train_step") or model.train_step
+        methods["train_step"] = with_statistics_averaged(model, averaging, step)
     if "train_step" in methods:
         make = model.make_train_function
         methods["make_train_function"] = partial(_with_new_step_object, model, make)
@@ -342,6 +363,9 @@ def _check_weights(hooks: ModelHooks, optimizer: BuiltOptimizer) -> None:
 def _evaluating(
     hooks: ModelHooks, method: Callable[..., Any], *args: Any, **kw: Any
 ) -> Any:
+    if getattr(method, "__name__", "") in LOOKING:
+        for prepare in _before_looking.values():
+            prepare(hooks.model())
     with _at_evaluation_weights(hooks):
         return method(*args, **kw)
 

@@ -80,6 +80,8 @@ class Moves:
             pairs += [(p.slots[k], x) for k, x in new_s.items() if was.get(k) is not x]
             for variable, x in pairs:
                 found += _split_bucket(variable, x)
+        if self.optimizer.evaluation_statistics is not None:
+            found += self.optimizer.evaluation_statistics.swapped()
         return [(v, ops.cast(x, v.dtype)) for v, x in found]
 
     def variables(self) -> list[Variable]:
@@ -91,6 +93,8 @@ class Moves:
         once += [v for s in optimizer.plan.shared.values() for v in s.values()]
         rate = optimizer.base_learning_rate
         once += [rate] if isinstance(rate, keras.Variable) else []
+        if optimizer.evaluation_statistics is not None:
+            once += optimizer.evaluation_statistics.variables
         return [*apart, *once]
 
 

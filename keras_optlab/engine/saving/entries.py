@@ -18,6 +18,8 @@ from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.contract import BuiltOptimizer
 
+STATISTICS = "statistics|"  # start of the keys of normalization statistics
+
 
 @dataclass
 class Entry:
@@ -55,6 +57,7 @@ class Entry:
         """Reset the variable to its initial value."""
         if self.copies:
             value = ops.copy(read(self.weight))  # JAX' trainer donates the buffer
+            value = ops.broadcast_to(value, tuple(self.variable.shape))
             self.variable.assign(ops.cast(value, self.variable.dtype))
         else:
             x = ops.ones(tuple(self.variable.shape), self.variable.dtype)
@@ -102,6 +105,12 @@ def shared(optimizer: BuiltOptimizer) -> list[Entry]:
     ]
     if optimizer.accumulates:
         entries += [Entry(k, v) for k, v in optimizer.window.variables.items()]
+    for name, found in (
+        ("evaluation", optimizer.evaluation_statistics),
+        ("average", optimizer.ema_statistics),
+    ):
+        own = {} if found is None else found.own
+        entries += [Entry(f"{STATISTICS}{name}|{k}", v) for k, v in own.items()]
     return entries
 
 

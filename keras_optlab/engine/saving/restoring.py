@@ -17,7 +17,7 @@ from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving import entries
-from keras_optlab.engine.saving.entries import Entry
+from keras_optlab.engine.saving.entries import STATISTICS, Entry
 from keras_optlab.engine.saving.matching import Misfits, matched
 
 Found = dict[int, np.ndarray]  # from the position of an entry to its value
@@ -218,11 +218,28 @@ def _find_shared(
         value = saved.arrays.get(key)
         if value is not None and value.shape == tuple(kept[i].variable.shape):
             found[i] = value
-        elif not key.startswith("accumulated"):
+        elif not key.startswith(("accumulated", STATISTICS)):
             misfits.add(key.removeprefix("shared|"), "not in the file; reinitialized")
+    _find_statistics(own, found)
     for key in saved.arrays:
         if key.startswith("shared|") and key not in own:
             misfits.add(key.removeprefix("shared|"), "only in the file; ignored")
+
+
+def _find_statistics(own: dict[str, int], found: Found) -> None:
+    """Leave a set of normalization statistics out unless all of it was found.
+
+    Files of earlier versions have none, and those of other layers have other sizes. The
+    set is then out of date until the next update.
+    """
+    sets: dict[str, list[int]] = {}
+    for key, i in own.items():
+        if key.startswith(STATISTICS):
+            sets.setdefault(key.rpartition("|")[0], []).append(i)
+    for places in sets.values():
+        if not all(i in found for i in places):
+            for i in places:
+                found.pop(i, None)
 
 
 # By position, in the order in which the stock Keras optimizer creates its variables.

@@ -25,7 +25,7 @@ def with_averages(
         if average is None:
             continue
         w = values.get(i, read(optimizer.weights[i]))
-        mean = _moved(optimizer, done, read(average), ops.cast(w, average.dtype))
+        mean = moved(optimizer, done, read(average), ops.cast(w, average.dtype))
         pairs.append((average, mean))
         every = optimizer.ema_overwrite_frequency
         if every:
@@ -37,7 +37,8 @@ def with_averages(
     return pairs
 
 
-def _moved(optimizer: BuiltOptimizer, done: Tensor, mean: Tensor, w: Tensor) -> Tensor:
+def moved(optimizer: BuiltOptimizer, done: Tensor, mean: Tensor, w: Tensor) -> Tensor:
+    """Return the next moving average, given the old one and the new weight."""
     started = ops.cast(done > 0, mean.dtype)
     momentum = started * optimizer.ema_momentum
     return momentum * mean + (1 - momentum) * w

@@ -28,6 +28,7 @@ from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import fused_form
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.moving_average import with_averages
+from keras_optlab.engine.update.statistic_averages import averages_in_step
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.weight_update import WeightUpdate, slot_values
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
@@ -97,6 +98,7 @@ class Update:
             self.fused.finish()
         self.pairs = self._unchanged_unless(self.pairs)
         self.pairs += self.scalars.pairs(optimizer)
+        self.pairs += averages_in_step(optimizer, self.scalars)
         self.pairs.append((optimizer.updates, self.done + 1))
         optimizer.update_is_checked = True
         return self.pairs

@@ -62,6 +62,7 @@ class Plan:
             for slot, p in self.waiting:
                 if all(has_value(one.variable) for one in p.members):
                     start = keras.ops.cast(read(p.variable), p.dtype)
+                    start = keras.ops.broadcast_to(start, tuple(slot.shape))
                     slot.assign(keras.ops.copy(start))  # JAX donates buffers
                 else:
                     still.append((slot, p))
