@@ -187,7 +187,7 @@ class Validate(StepCallback):
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Evaluate the model and keep the values."""
-        if self.step < self.every or self._by_fit:
+        if self.step < (self.every or 1) or self._by_fit:
             return
         model = self.model
         with undisturbed(model, self._averages, self._random_numbers):
@@ -198,8 +198,7 @@ class Validate(StepCallback):
         """Validate if it is due, or take the values of `fit`; complete the logs."""
         self.new_values = {}
         logs = {} if logs is None else logs
-        own = {k: v for k, v in logs.items() if k.startswith("val_")}
-        of_fit = own if self.name == "val" else {}
+        of_fit = self._values_of_fit(logs)
         self._by_fit = bool(of_fit)
         super().on_epoch_end(epoch, logs)
         if of_fit:
@@ -221,6 +220,14 @@ class Validate(StepCallback):
     def on_train_interrupted(self) -> None:
         """Release the data."""
         self._batches = None
+
+    def _values_of_fit(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of this name that `fit` itself has put into the logs."""
+        if self.name != "val":
+            return {}
+        others = [c for c in self.companions if c is not self]
+        own = [k for k in logs if not any(c.reports(k) for c in others)]
+        return {k: logs[k] for k in own if k.startswith("val_")}
 
     def _keep(self, values: Mapping[str, Any]) -> None:
         row = {"step": self.step, **values}

@@ -228,6 +228,18 @@ def test_without_data_those_of_fit_are_used_and_its_values_win(given, monkeypatc
     assert len(calls) == len(expected) - 2
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_several_have_values_of_their_own(order):
+    both = [Validate(2, (XV, YV)), Validate(3, (XV[:5], YV[:5]), name="val_few")]
+    history = new_model().fit(**ARRAYS, verbose=0, callbacks=both[::order]).history
+    few = both[1].history
+    assert both[0].history.keys() == {"step", "val_loss"}
+    assert both[0].history["step"] == [2, 4, 6]
+    assert (few.keys(), few["step"]) == ({"step", "val_few_loss"}, [3, 6])
+    assert history["val_loss"] == both[0].history["val_loss"][-1:]
+    assert history["val_few_loss"] == few["val_few_loss"][-1:]
+
+
 def test_an_epoch_without_validation_reports_none():
     validate = Validate(10, (XV, YV))
     history = new_model().fit(**ARRAYS, epochs=3, verbose=0, callbacks=[validate])

@@ -145,8 +145,8 @@ def _drawn(generator: Any, steps: int | None) -> RepeatedBatches:
 def _is_endless(x: Any) -> bool:
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches is None
-    cardinality = getattr(x, "cardinality", None)  # of a tf.data.Dataset
-    return callable(cardinality) and int(cardinality()) == -1
+    cardinality: Any = getattr(x, "cardinality", None)  # of a tf.data.Dataset
+    return callable(cardinality) and bool(cardinality() == -1)
 
 
 def _first_batch(data: Any, batch_size: int) -> tuple[Any, Any, Any]:
