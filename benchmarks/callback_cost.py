@@ -10,6 +10,10 @@ same ratio for the fastest fits of all rounds, which a busy machine disturbs les
 it can only slow a fit down. `off` is one of the two bare fits, so its distance from 1
 is the noise. `naive` is a simple callback: after every batch it copies all weights to
 the host and computes the norms of the weights and of their changes.
+
+Last comes the time of `refresh_normalization`, which `fit` runs for averages such as
+`SWA` before each validation and at its end: 100 forward passes of the MLP with batch
+normalization after its hidden layers.
 """
 
 import argparse
@@ -66,6 +70,21 @@ def network(steps_per_execution):
     optimizer = kol.optimizers.Adam()
     model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
     return model
+
+
+def timed_refresh(rounds, x, batch):
+    """Return the median time of a refresh of normalization statistics, in ms."""
+    norm = keras.layers.BatchNormalization
+    dense = functools.partial(keras.layers.Dense, 512, activation="relu")
+    layers = [keras.Input((784,)), dense(), norm(), dense(), norm()]
+    model = keras.Sequential([*layers, keras.layers.Dense(10)])
+    model.compile(kol.optimizers.Adam(), "mse")
+    took = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        kol.refresh_normalization(model, x, steps=100, batch_size=batch)
+        took.append(time.perf_counter() - start)
+    return 1000 * np.median(took[1:])  # the first one compiles
 
 
 def clocks():
@@ -127,6 +146,8 @@ def main():
         print(f"{'':18}" + f"{'time':>7}{'cpu':>7}" * 2)
         for name, figures in table.items():
             print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
+    refresh = timed_refresh(args.rounds, x, args.batch)
+    print(f"\nrefresh_normalization, 100 batches: {refresh:.0f} ms")
 
 
 if __name__ == "__main__":

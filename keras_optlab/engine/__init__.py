@@ -24,6 +24,7 @@ from keras_optlab.engine.model.new_statistics import begin as begin_statistics
 from keras_optlab.engine.model.new_statistics import refresh as refresh_statistics
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
+from keras_optlab.engine.model.swapped_averages import extend_swap_ema_weights
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
 from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
@@ -60,6 +61,7 @@ on_compile(install)
 around_fit(around_fit_of)
 around_train_on_batch(training)
 patch_keras_wrappers()
+extend_swap_ema_weights()
 around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(warn_of_schedule_end)
