@@ -13,6 +13,10 @@ the host and computes the norms of the weights and of their changes.
 
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
 evaluations of the same batches, after the fit, is subtracted.
+
+Last comes the time of `refresh_normalization`, which `fit` runs for averages such as
+`SWA` before each validation and at its end: 100 forward passes of the MLP with batch
+normalization after its hidden layers.
 """
 
 import argparse
@@ -77,6 +81,21 @@ def network(steps_per_execution):
     optimizer = kol.optimizers.Adam()
     model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
     return model
+
+
+def timed_refresh(rounds, x, batch):
+    """Return the median time of a refresh of normalization statistics, in ms."""
+    norm = keras.layers.BatchNormalization
+    dense = functools.partial(keras.layers.Dense, 512, activation="relu")
+    layers = [keras.Input((784,)), dense(), norm(), dense(), norm()]
+    model = keras.Sequential([*layers, keras.layers.Dense(10)])
+    model.compile(kol.optimizers.Adam(), "mse")
+    took = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        kol.refresh_normalization(model, x, steps=100, batch_size=batch)
+        took.append(time.perf_counter() - start)
+    return 1000 * np.median(took[1:])  # the first one compiles
 
 
 def clocks():
@@ -152,6 +171,8 @@ def main():
         print(f"{'':18}" + f"{'time':>7}{'cpu':>7}" * 2)
         for name, figures in table.items():
             print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
+    refresh = timed_refresh(args.rounds, x, args.batch)
+    print(f"\nrefresh_normalization, 100 batches: {refresh:.0f} ms")
 
 
 if __name__ == "__main__":

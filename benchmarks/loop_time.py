@@ -20,6 +20,7 @@ import keras_optlab as kol
 
 STEPS = 25  # per round
 AdamW = kol.optimizers.AdamW
+BatchNormalization = keras.layers.BatchNormalization
 CONTENDERS = {
     "Keras' AdamW": keras.optimizers.AdamW,
     "AdamW": AdamW,
@@ -31,10 +32,12 @@ CONTENDERS = {
 X, Y = np.ones((32, 8), "float32"), np.ones((32, 4), "float32")
 
 
-def network(optimizer):
-    """Return a compiled model of five dense layers."""
+def network(optimizer, normalize=False):
+    """Return a compiled model of five dense layers, with batch normalization or not."""
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(16, activation="relu") for _ in range(4)]
+    if normalize:
+        hidden = [x for layer in hidden for x in (layer, BatchNormalization())]
     model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(4)])
     model.compile(optimizer, "mse")
     return model
@@ -61,9 +64,9 @@ def timed_epoch(model):
     return 1000 * np.median(np.diff(ends))
 
 
-def compare(timed, rounds):
+def compare(timed, rounds, normalize):
     """Return each contender's medians: over Keras' AdamW, over `AdamW`, and ms."""
-    models = {name: network(make()) for name, make in CONTENDERS.items()}
+    models = {name: network(make(), normalize) for name, make in CONTENDERS.items()}
     for model in models.values():
         timed(model)  # traces
     times = {name: [] for name in models}
@@ -83,13 +86,15 @@ def compare(timed, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--normalize", action="store_true", help="batch normalization")
+    args = parser.parse_args()
     for title, timed in (
         ("train_on_batch", timed_steps),
         ("epoch with validation", timed_epoch),
     ):
         print(f"\n{title:22}{'/ Keras':>9}{'/ ours':>9}{'ms':>9}")
-        for name, (keras_, ours, ms) in compare(timed, rounds).items():
+        results = compare(timed, args.rounds, args.normalize)
+        for name, (keras_, ours, ms) in results.items():
             print(f"{name:22}{keras_:9.2f}{ours:9.2f}{ms:9.2f}", flush=True)
 
 

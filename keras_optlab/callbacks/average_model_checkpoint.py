@@ -22,7 +22,12 @@ from keras_optlab.callbacks.base.atomic_files import write_atomically
 from keras_optlab.callbacks.base.metric import MODES
 from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
 from keras_optlab.callbacks.base.serializable import Serializable
-from keras_optlab.engine.backend.keras_adapter import Checkpoint, averages_of
+from keras_optlab.engine.backend.keras_adapter import (
+    Checkpoint,
+    averages_of,
+    inner_optimizer,
+)
+from keras_optlab.engine.update.other_statistics import averaged_statistics
 
 Pairs = list[tuple[Any, Any]]
 
@@ -34,9 +39,10 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
 
         a = ema_momentum * a + (1 - ema_momentum) * w    (after each step)
 
-    Weights without an average, such as the statistics of batch normalization, are saved
-    as they are. The metrics are those of the evaluated weights; to evaluate the
-    averages, list `keras.callbacks.SwapEMAWeights()`, without `swap_on_epoch`.
+    Statistics of normalization layers are saved as averages too if the optimizer is one
+    of this package; other weights without an average as they are. The metrics are those
+    of the evaluated weights; to evaluate the averages, list
+    `keras.callbacks.SwapEMAWeights()`, without `swap_on_epoch`.
 
     A file is first written to a temporary directory and then replaces the previous one:
     a full disk or an interruption loses the new file only.
@@ -172,6 +178,9 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         numpy = keras.ops.convert_to_numpy  # a copy: JAX may donate a shared buffer
         weights = [(weight, numpy(weight)) for weight, _ in pairs]
         averages = [(weight, numpy(average)) for weight, average in pairs]
+        statistics = averaged_statistics(inner_optimizer(self.optimizer))
+        weights += [(v, numpy(v)) for v, _ in statistics]
+        averages += statistics
         stays = False
         try:
             _assign(averages)

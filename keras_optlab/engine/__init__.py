@@ -25,6 +25,7 @@ from keras_optlab.engine.model.new_statistics import begin as begin_statistics
 from keras_optlab.engine.model.new_statistics import refresh as refresh_statistics
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
+from keras_optlab.engine.model.swapped_averages import extend_swap_ema_weights
 from keras_optlab.engine.model.undisturbed import undisturbed
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
@@ -64,6 +65,7 @@ around_fit(around_fit_of)
 around_train_on_batch(training)
 around_train_on_batch(check_span)
 patch_keras_wrappers()
+extend_swap_ema_weights()
 around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(warn_of_schedule_end)

@@ -146,6 +146,7 @@ def test_averaged_statistics_fit_the_averaged_weights(make):
     assert raw > 4 * own
 
 
+@pytest.mark.every
 def test_a_second_fit_goes_on_from_the_statistics_of_training(tmp_path):
     """Also after a file."""
     model = normalized(RENEWING["swa"]())
@@ -163,6 +164,7 @@ def test_a_second_fit_goes_on_from_the_statistics_of_training(tmp_path):
     assert not np.allclose(*sets[0])
 
 
+@pytest.mark.every
 def test_before_the_average_begins_nothing_is_computed():
     model = normalized(optimizers.SWA(sgd(), average_from=1000))
     model.fit(*data(), validation_data=data(), **HOW)
@@ -206,6 +208,7 @@ def test_other_data_are_read_again_without_effect_on_training(kind, monkeypatch)
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.every
 def test_a_generator_warns_once():
     def generate():
         while True:
@@ -233,6 +236,7 @@ def test_steps_one_at_a_time_warn_at_the_evaluation():
     np.testing.assert_allclose(statistics(model), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.every
 def test_models_without_normalization_are_left_alone():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     model.compile(RENEWING["swa"](), "mse")

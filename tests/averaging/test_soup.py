@@ -10,6 +10,8 @@ from keras_optlab import optimizers
 from keras_optlab.verify.problems import values
 from tests.engine.test_other_statistics import data, normalized, sgd, statistics
 
+REST = [pytest.param(kind, marks=pytest.mark.every) for kind in ("keras", "weights.h5")]
+
 
 def plain(seed, units=3, optimizer="sgd"):
     keras.utils.set_random_seed(seed)
@@ -30,7 +32,7 @@ def assert_weights(model, expected):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", ["models", "keras", "weights.h5", "mixed"])
+@pytest.mark.parametrize("kind", ["models", "mixed", *REST])
 def test_it_is_the_mean_of_the_members(kind, tmp_path):
     models = [plain(i) for i in range(3)]
     for m in models:
@@ -59,6 +61,7 @@ def test_it_is_the_mean_of_the_members(kind, tmp_path):
         soup.fit(*data(), verbose=0)
 
 
+@pytest.mark.every
 def test_it_takes_evaluation_weights(tmp_path):
     models = [
         plain(i, optimizer=optimizers.EMA(sgd(), average_decay=0.5)) for i in range(2)
@@ -105,6 +108,7 @@ def test_statistics_are_made_from_data_or_a_warning_says_that_they_are_not():
     assert not np.allclose(refreshed, np.concatenate(mean_of(models)[4:6]))
 
 
+@pytest.mark.every
 def test_integers_are_those_of_the_first():
     class Counted(layers.Layer):
         def build(self, shape):

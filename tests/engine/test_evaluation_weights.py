@@ -150,12 +150,12 @@ def test_training_in_parts_is_training_at_once(name):
         model = compiled_model(mlp(), MOVERS[name]())
         for _ in range(parts):
             model.fit(x, y, batch_size=32, epochs=4 // parts, verbose=0, shuffle=False)
-        ends.append(values(model.weights))
+        ends.append(values(model.trainable_variables))
     model = compiled_model(mlp(), MOVERS[name]())
     for i in range(8):
         rows = slice(32 * (i % 2), 32 * (i % 2) + 32)
         model.train_on_batch(x[rows], y[rows])
-    ends.append(values(model.weights))
+    ends.append(values(model.trainable_variables))
     for a, b, c in zip(*ends, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(a, c, rtol=1e-4, atol=1e-5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_optlab import Group, optimizers
+from keras_optlab import Group, callbacks, optimizers
 from keras_optlab.engine.update import other_statistics
 from keras_optlab.engine.update.other_statistics import second_sets
 from keras_optlab.verify.problems import values
@@ -72,7 +72,13 @@ AVERAGES = {
         exponential,
     ),
 }
-each_average = pytest.mark.parametrize("name", AVERAGES)
+rest = pytest.mark.every
+each_average = pytest.mark.parametrize(
+    "name", ["ema", "use_ema", pytest.param("powerema", marks=rest)]
+)
+each_wrapper = pytest.mark.parametrize(
+    "name", ["ema", pytest.param("powerema", marks=rest)]
+)
 WAYS = {"plain": {}, "eager": {"run_eagerly": True}, "jit": {"jit_compile": True}}
 REST = [pytest.param(way, marks=pytest.mark.every) for way in ("eager", "jit")]
 
@@ -108,7 +114,7 @@ def test_training_goes_on_with_its_own(name, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["ema", "powerema"])
+@each_wrapper
 def test_validation_and_evaluation_see_the_averages(name):
     make, average = AVERAGES[name]
     model, recording = normalized(make()), Recording()
@@ -125,8 +131,8 @@ def test_validation_and_evaluation_see_the_averages(name):
         np.testing.assert_array_equal(statistics(model), recording.raw[-1])
 
 
-@pytest.mark.parametrize("name", ["ema", "powerema"])
-@pytest.mark.parametrize("kind", ["weights.h5", "keras"])
+@each_wrapper
+@pytest.mark.parametrize("kind", ["keras", pytest.param("weights.h5", marks=rest)])
 def test_both_sets_survive_a_file(name, kind, tmp_path):
     model = normalized(AVERAGES[name][0]())
     model.fit(*data(), **HOW)
@@ -175,6 +181,7 @@ def test_skipped_steps_and_micro_batches_are_not_averaged():
     )
 
 
+@rest
 def test_several_steps_per_execution():
     ends = []
     for n in (1, 3):
@@ -186,6 +193,7 @@ def test_several_steps_per_execution():
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
 
+@rest
 def test_weights_set_by_hand_begin_both_sets():
     model = normalized(AVERAGES["ema"][0]())
     model.fit(*data(), **HOW)
@@ -197,6 +205,7 @@ def test_weights_set_by_hand_begin_both_sets():
         np.testing.assert_array_equal(statistics(model), np.concatenate(new[4:6]))
 
 
+@rest
 def test_a_group_averages_its_statistics_with_its_own_decay():
     group = Group("norm/*", average_decay=0.5)
     optimizer = optimizers.EMA(sgd(), average_decay=0.8, groups=[group])
@@ -206,6 +215,7 @@ def test_a_group_averages_its_statistics_with_its_own_decay():
     np.testing.assert_allclose(statistics(model), expected, rtol=1e-5)
 
 
+@rest
 def test_frozen_layers_are_left_out():
     model = normalized(AVERAGES["ema"][0]())
     model.get_layer("norm").trainable = False
@@ -216,6 +226,7 @@ def test_frozen_layers_are_left_out():
     np.testing.assert_array_equal(statistics(model), before)
 
 
+@rest
 def test_a_layer_of_ones_own_counts():
     @keras.saving.register_keras_serializable("tests")
     class Own(layers.BatchNormalization):
@@ -229,6 +240,7 @@ def test_a_layer_of_ones_own_counts():
     assert len(model.optimizer.evaluation_statistics.parts[0].variables) == 2
 
 
+@rest
 def test_a_model_built_by_its_first_batch():
     keras.utils.set_random_seed(0)
     norm = layers.BatchNormalization(momentum=0.7, name="norm")
@@ -250,3 +262,25 @@ def test_a_loop_of_ones_own():
             optimizer.apply(gradients, model.trainable_variables)
             raw.append(statistics(model))
     np.testing.assert_allclose(statistics(model), exponential(raw), rtol=1e-5)
+
+
+@pytest.mark.parametrize("swap_on_epoch", [False, pytest.param(True, marks=rest)])
+def test_callbacks_of_use_ema_take_the_statistics_too(swap_on_epoch, tmp_path):
+    model, recording = normalized(AVERAGES["use_ema"][0]()), Recording()
+    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=swap_on_epoch)
+    seen = []
+    see = keras.callbacks.LambdaCallback(
+        on_test_batch_end=lambda batch, logs: seen.append(  # noqa: ARG005
+            statistics(model)
+        )
+    )
+    keep = callbacks.AverageModelCheckpoint(False, tmp_path / "{epoch}.keras")
+    own = [recording, swap, see, *([] if swap_on_epoch else [keep])]
+    model.fit(*data(), epochs=2, validation_data=data(8), callbacks=own, **HOW)
+    firsts = exponential(recording.raw[:4])
+    np.testing.assert_allclose(seen[0], firsts, rtol=1e-5, atol=1e-6)
+    whole = exponential(recording.raw)
+    np.testing.assert_allclose(statistics(model), whole, rtol=1e-5, atol=1e-6)
+    if not swap_on_epoch:
+        loaded = keras.saving.load_model(tmp_path / "1.keras")
+        np.testing.assert_allclose(statistics(loaded), firsts, rtol=1e-5, atol=1e-6)

@@ -16,6 +16,8 @@ Private names used, and why no public name suffices:
   state that the base class creates in `build`; `SwapEMAWeights` reads the first two.
 - `_save_model`, `_should_save_model`, `_get_file_path` and `_set_monitor_op` of
   `ModelCheckpoint`: no public method encloses a save or changes its path.
+- `_swap_variables` and `_finalize_ema_values` of `SwapEMAWeights`: it knows only
+  weights, and swaps in several of its public methods.
 - `_use_weight_decay`: honours `exclude_from_weight_decay`.
 - `_overwrite_variable_with_gradient`: marks float8 weights, which no rule may update.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
@@ -313,6 +315,21 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
                 raise
         if self.verbose:
             print(f"\nEpoch {epoch + 1}: finished saving model to {path}")
+
+
+def extend_swaps(swap: Callable[[Any], None], end: Callable[[Any], None]) -> None:
+    """Call functions of the model when `SwapEMAWeights` swaps and when it ends."""
+    cls: Any = keras.callbacks.SwapEMAWeights
+    for name, hook in (("_swap_variables", swap), ("_finalize_ema_values", end)):
+        method = getattr(cls, name)
+        if not hasattr(method, "hook"):  # else this package was imported before
+
+            def extended(self: Any, method: Any = method, hook: Any = hook) -> None:
+                method(self)
+                hook(self.model)
+
+            extended.hook = hook  # pyright: ignore[reportFunctionMemberAccess]
+            setattr(cls, name, extended)
 
 
 def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:

@@ -174,6 +174,15 @@ def second_sets(optimizer: BuiltOptimizer) -> dict[str, OtherStatistics]:
     return {name: found for name, found in both.items() if found is not None}
 
 
+def averaged_statistics(optimizer: Any) -> list[tuple[Variable, np.ndarray]]:
+    """Return the statistics of a model with their averages, for any Keras optimizer."""
+    found: OtherStatistics | None = getattr(optimizer, "ema_statistics", None)
+    if found is None or not found.is_current():
+        return []
+    pairs = [pair for part in found.parts for pair in part.apart(read(part.copy))]
+    return [(v, ops.convert_to_numpy(x)) for v, x in pairs]
+
+
 def write(pairs: Pairs) -> None:
     """Write statistics outside of a step."""
     commit(pairs)
