@@ -29,6 +29,7 @@ ROOMS = {
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
+    "finders": {"core", "engine", "schedules"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }

@@ -10,6 +10,7 @@ import keras
 from keras_optlab.core.retrace import retrace
 from keras_optlab.engine.backend.keras_adapter import set_execution
 from keras_optlab.finders.execution_search import PREFETCH, ExecutionSearch
+from keras_optlab.finders.text_table import text_table
 from keras_optlab.finders.trials import Trial
 
 DATA_BOUND = 0.5  # share of a step from which reading is the bottleneck
@@ -83,16 +84,8 @@ class ExecutionResult:
     def table(self) -> str:
         """Return the times of all candidates as text."""
         rows = [HEADS, *map(self._row, self._trials)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                [x.rjust(w) for x, w in zip(r[:-1], widths, strict=False)] + [r[-1]]
-            )
-            for r in rows
-        ]
         reading = f"reading the data alone: {1000 * self.reading_seconds:.3g} ms/step"
-        lines += [reading, *self.advice]
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join([text_table(rows), reading, *self.advice])
 
     def _row(self, trial: Trial) -> tuple[str, ...]:
         marks = [trial.note] if trial.note else []

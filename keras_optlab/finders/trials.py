@@ -88,15 +88,24 @@ class Bench:
             deadline=self.deadline,
             clock=self._clock,
         )
+        self.fit(trial, EPOCHS, watch)
+        if watch.step_seconds is not None:
+            trial.times.append(watch.step_seconds)
+        return watch
+
+    def fit(
+        self, trial: Trial, epochs: int, *callbacks: keras.callbacks.Callback
+    ) -> None:
+        """Run a `fit` from the restored state."""
         with warnings.catch_warnings():  # of schedules that end, and the like
             warnings.simplefilter("ignore")
             self._prepare(trial)
             self.model.fit(
-                **trial.fit_arguments, epochs=EPOCHS, verbose=0, callbacks=[watch]
+                **trial.fit_arguments,
+                epochs=epochs,
+                verbose=0,
+                callbacks=list(callbacks),
             )
-        if watch.step_seconds is not None:
-            trial.times.append(watch.step_seconds)
-        return watch
 
     def _prepare(self, trial: Trial) -> None:
         self._restore()
@@ -149,9 +158,19 @@ class Bench:
                 row |= {} if step is None else {trial: step}
             if len(row) == len(trials):
                 table.append([row[t] for t in trials])
-        times = np.array(table or [[t.step_seconds for t in trials]])
-        shares = np.median(times / times.mean(axis=1, keepdims=True), axis=0)
-        return dict(zip(trials, (shares / shares.min()).tolist(), strict=True))
+        return scores(trials, table or [[t.step_seconds for t in trials]])
+
+
+def scores(trials: Sequence[Trial], table: list[list[float]]) -> dict[Trial, float]:
+    """Return the median share of each trial in its rounds, 1 for the smallest.
+
+    Args:
+        trials: The trials.
+        table: A row for each round, with a time for each trial.
+    """
+    times = np.array(table)
+    shares = np.median(times / times.mean(axis=1, keepdims=True), axis=0)
+    return dict(zip(trials, (shares / shares.min()).tolist(), strict=True))
 
 
 def _read_only(*arguments: Any) -> Any:

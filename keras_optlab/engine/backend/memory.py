@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import keras
 
 from keras_optlab.core.types import Variable
-from keras_optlab.engine.backend.modules import jax_module, torch_module
+from keras_optlab.engine.backend.modules import torch_module
 from keras_optlab.engine.backend.variables import raw
 
 OUT_OF_MEMORY = {
