@@ -46,11 +46,15 @@ class BatchSizeResult:
         rows = [("batch_size", "examples/s", "ms/step", "memory", "")]
         for n in sorted({**self.throughput, **self.not_run}):
             rate, peak = self.throughput.get(n), self.memory.get(n)
-            figures = (
-                ("", "") if rate is None else (f"{rate:.0f}", f"{1000 * n / rate:.3g}")
+            rows.append(
+                (
+                    str(n),
+                    "" if rate is None else f"{rate:.0f}",
+                    "" if rate is None else f"{1000 * n / rate:.3g}",
+                    "" if peak is None else in_gib(peak),
+                    "chosen" if n == self.batch_size else self.not_run.get(n, ""),
+                )
             )
-            mark = "chosen" if n == self.batch_size else self.not_run.get(n, "")
-            rows.append((str(n), *figures, "" if peak is None else in_gib(peak), mark))
         return f"{text_table(rows)}\nmemory: {self.memory_label}\n{self.hint}"
 
     def plot(self, ax: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ TWICE = 2.0
 ROUNDS = 3
 LAST_ROUNDS = 7
 READS = 3
+LITTLE = 0.2  # share of a step for reading that `prefetch` need not hide
 PREFETCH = -1  # `tf.data.AUTOTUNE`
 
 
@@ -70,8 +72,8 @@ class ExecutionSearch:
         """Try the candidates and choose one."""
         self._require(self.present)
         best = self._steps_of(self._jits[0])
-        self._read(best[0].steps_per_execution)
-        finalists = [self.present, *best[:2]]
+        self.reading = self._read(best[0].steps_per_execution)
+        finalists = [self.present, *best]
         if len(self._jits) > 1:
             finalists += self._other(best[0])
         scores = self._bench.race(finalists, LAST_ROUNDS)
@@ -161,18 +163,20 @@ class ExecutionSearch:
             if not trial.times and not trial.note:
                 trial.note = why
 
-    def _read(self, steps: int) -> None:
+    def _read(self, steps: int) -> Trial:
         """Time reading the data alone."""
-        self.reading = Trial(False, steps, self._data, reads_only=True)
+        reading = Trial(False, steps, self._data, reads_only=True)
         for _ in range(READS):
-            if not self._bench.try_out(self.reading):
-                return
+            if not self._bench.try_out(reading):
+                break
+        return reading
 
     def _prefetch(self) -> None:
         """Try `prefetch` for a `tf.data.Dataset` if reading takes a large part."""
         dataset = self._data["x"]
-        share = self.reading.step_seconds / self.chosen.step_seconds
-        if not hasattr(dataset, "prefetch") or share < 0.2 or share == float("inf"):
+        if self.reading is None or not hasattr(dataset, "prefetch"):
+            return
+        if not LITTLE < self.reading.step_seconds / self.chosen.step_seconds < math.inf:
             return
         data = self._data | {"x": dataset.prefetch(PREFETCH)}
         chosen = self.chosen

@@ -70,14 +70,14 @@ class Stopwatch(keras.callbacks.Callback):
         Raises:
             ValueError: if that is not known.
         """
-        self._length = (self.params or {}).get("steps")
-        if self._length is None:
+        length = (self.params or {}).get("steps")
+        if length is None:
             raise ValueError(
                 "The length of the data is not known, so that steps cannot be "
                 "counted. Received: data without a length. Pass `steps_per_epoch`."
             )
-        if self._steps_per_epoch:
-            self._length = -(-self._length // self._at_once) * self._at_once
+        full = -(-length // self._at_once) * self._at_once
+        self._length: int = full if self._steps_per_epoch else length
         self._whole_epochs |= self._length < FEWEST * self._at_once
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002

@@ -25,6 +25,14 @@ def network(*layers, optimizer=None, **compiling):
     return model
 
 
+def small(*layers, **compiling):
+    """Return a linear model, which is traced fast."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(1)])
+    model.compile("sgd", "mse", **compiling)
+    return model
+
+
 def state(model):
     """Return all variables of a model and its optimizer as arrays."""
     variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]

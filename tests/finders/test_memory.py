@@ -9,12 +9,12 @@ from keras_optlab.engine.backend.memory import (
     memory_of,
 )
 from tests.finders.models import network, out_of_memory
-from tests.support.devices import on_gpu
+from tests.support.devices import ON_ACCELERATOR
 
 MIB = 2**20
 
 
-@pytest.mark.skipif(on_gpu(), reason="a GPU has its own memory")
+@pytest.mark.skipif(ON_ACCELERATOR, reason="a GPU has its own memory")
 def test_a_cpu_has_the_memory_of_the_process():
     assert isinstance(memory_of(network().variables[0]), ProcessMemory)
 
