@@ -14,6 +14,7 @@ from keras_optlab import (
 from keras_optlab._version import __version__
 from keras_optlab.averaging import refresh_normalization, soup
 from keras_optlab.core import Group, layerwise_decay
+from keras_optlab.finders import find_batch_size, tune_execution
 from keras_optlab.full_batch import fit_full_batch
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "find_batch_size",
     "fit_full_batch",
     "layerwise_decay",
     "optimizers",
@@ -32,4 +34,5 @@ __all__ = [
     "soup",
     "stopping",
     "transforms",
+    "tune_execution",
 ]

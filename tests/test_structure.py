@@ -29,6 +29,7 @@ ROOMS = {
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
     "stopping": {"core", "engine"},
+    "finders": {"core", "engine", "schedules"},
     "callbacks": {
         "core",
         "engine",
@@ -36,6 +37,7 @@ ROOMS = {
         "schedules",
         "constraints",
         "stopping",
+        "finders",
     },
     "averaging": {"core", "engine"},
     "full_batch": {"core", "engine", "callbacks"},

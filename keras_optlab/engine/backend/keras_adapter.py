@@ -31,11 +31,16 @@ Private names used, and why no public name suffices:
 - `_unpickle_model`: Keras' function to unpickle; pickle finds its class by name.
 - `_seed_generators` of a model: adds state to its step without adding a weight.
 - `in_stateless_scope`: whether variables are read as values of a step.
+- `_symbolic_build` of a model, `JAXEpochIterator`, `TorchEpochIterator`: build what
+  `fit` builds, without a step.
+- `_compile_config` of a model: what `save` writes of the arguments of `compile`.
+- `global_seed_generator`: the generator of layers and functions without a seed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -225,6 +230,52 @@ def own_variables(optimizer: Any) -> list[Variable]:
 def sublayers(model: keras.Model) -> list[keras.Layer]:
     """Return all layers of a model at any depth, without the model itself."""
     return list(model._flatten_layers(include_self=False))
+
+
+def build_as_fit(
+    model: keras.Model, batch: Callable[[], Any], fit_arguments: dict[str, Any]
+) -> None:
+    """Build a model, its metrics, losses and optimizer, as the next `fit` would.
+
+    `fit` on JAX and torch draws a batch for this. It is drawn in the same way here, so
+    that the random generators are then where they are after the build in `fit`.
+
+    Args:
+        model: A compiled model.
+        batch: Returns a batch of arrays or tensors; called on TensorFlow.
+        fit_arguments: Arguments of `fit` for the data.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        model._symbolic_build(data_batch=batch())
+        return
+    trainer = importlib.import_module(f"keras.src.backend.{backend}.trainer")
+    names = {"jax": "JAXEpochIterator", "torch": "TorchEpochIterator"}
+    make = getattr(trainer, names[backend])
+    model._symbolic_build(iterator=make(**fit_arguments, shuffle=True))
+
+
+def set_execution(
+    model: keras.Model, jit_compile: bool, steps_per_execution: int
+) -> None:
+    """Set how a compiled model executes steps, in its saved configuration too."""
+    model.jit_compile, model.steps_per_execution = jit_compile, steps_per_execution
+    saved = getattr(model, "_compile_config", None)
+    if saved is not None:
+        saved.config |= {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+        }
+
+
+def global_seed() -> Variable | None:
+    """Return the state of Keras' global seed generator, `None` if it has none yet."""
+    from keras.src.backend.common import global_state
+    from keras.src.random import seed_generator
+
+    name = seed_generator.GLOBAL_SEED_GENERATOR
+    generator = global_state.get_global_attribute(name)
+    return None if generator is None else generator.state
 
 
 def inner_optimizer(optimizer: Any) -> Any:

@@ -196,7 +196,7 @@ class EagerRecording:
         self._attributes = [(a, _values(a)) for a in reached.attributes]
         self._states = [_State(x) for x in reached.variables]
         self._making = contextlib.ExitStack()
-        self._making.enter_context(_seen_when_made(self._see))
+        self._making.enter_context(seen_when_made(self._see))
         self._stopped = False
 
     def _see(self, variable: keras.Variable) -> None:
@@ -233,7 +233,7 @@ class EagerRecording:
 
 
 @contextlib.contextmanager
-def _seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
+def seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
     """Call a function with every Keras variable that is created within the context."""
     make, cls = keras.Variable.__init__, keras.Variable
     own = "__init__" in vars(cls)

@@ -1,0 +1,55 @@
+"""Copies of variables in the memory of the host, to be written back later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_optlab.core.types import Variable
+from keras_optlab.engine.backend.modules import eager_scope, torch_module
+
+
+class StateCopies:
+    """The values of variables at the moment they were added.
+
+    The copies are on the host: they take no memory of a GPU, and JAX cannot donate
+    their buffers to a step.
+
+    Args:
+        variables: Variables of Keras or of the backend; tensors of torch.
+    """
+
+    def __init__(self, variables: Iterable[Variable]) -> None:
+        self._copies: dict[int, tuple[Variable, Any]] = {}
+        for variable in variables:
+            self.add(variable)
+
+    def add(self, variable: Variable) -> None:
+        """Copy a variable, unless it has been copied before."""
+        if id(variable) not in self._copies:
+            with eager_scope():
+                self._copies[id(variable)] = variable, _copy(variable)
+
+    def restore(self) -> None:
+        """Write all values back."""
+        for variable, value in self._copies.values():
+            _write(variable, value)
+
+
+def _copy(variable: Variable) -> Any:
+    if keras.backend.backend() == "torch":
+        return variable.detach().to("cpu", copy=True)
+    value = variable.value if isinstance(variable, keras.Variable) else variable
+    return np.array(ops.convert_to_numpy(value))
+
+
+def _write(variable: Variable, value: Any) -> None:
+    if keras.backend.backend() != "torch":
+        variable.assign(value)
+        return
+    with torch_module().no_grad():
+        variable.copy_(value)

@@ -1,0 +1,50 @@
+"""Checks of arguments that several finders share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+from keras_optlab.core.errors import shown
+from keras_optlab.core.fields import HyperField
+
+
+def number(name: str, value: Any, within: str, doc: str, integer: bool = False) -> Any:
+    """Check the value and return it as a Python number.
+
+    >>> number("batch_size", 0, ">= 1", "examples in a step", integer=True)
+    Traceback (most recent call last):
+        ...
+    ValueError: `batch_size` (examples in a step) must be an integer >= 1. Received: ...
+    """
+    field = HyperField(within, adjustable=False, integer=integer, default=0, doc=doc)
+    field.name = name
+    return field.validate(value)
+
+
+def candidates(name: str, values: Any, within: str, doc: str) -> list[int]:
+    """Check some integers and return them in ascending order, each once."""
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise TypeError(
+            f"`{name}` must be a list of integers {within}, the {doc} to try. "
+            f"Received: {name}={shown(values)}"
+        )
+    found = {number(name, x, within, f"{doc} to try", integer=True) for x in values}
+    if not found:
+        raise ValueError(f"`{name}` must not be empty. Received: {name}={values!r}")
+    return sorted(found)
+
+
+def check_compiled(finder: str, model: Any) -> None:
+    """Raise unless a finder can train the model."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`{finder}` trains a keras.Model. Received: model={shown(model)}"
+        )
+    if not model.compiled:
+        raise ValueError(
+            f"`{finder}` trains the model with its own optimizer and loss. Received: "
+            "a model that is not compiled. Call `model.compile(...)` first."
+        )
