@@ -109,7 +109,7 @@ OPTIMIZERS = {
     "stock": lambda: keras.optimizers.Adam(0.05),
     "accumulating": lambda: optimizers.Adam(0.05, gradient_accumulation_steps=3),
     "EMA": lambda: optimizers.EMA(optimizers.Adam(0.05)),
-    "SWA": lambda: optimizers.SWA(optimizers.SGD(0.05), swa_start=2),
+    "SWA": lambda: optimizers.SWA(optimizers.SGD(0.05), average_from=2),
     "schedule-free": lambda: optimizers.ScheduleFreeAdamW(0.05),
     "SAM": lambda: optimizers.SAM(optimizers.Adam(0.05)),
     "loss scale": lambda: keras.optimizers.LossScaleOptimizer(optimizers.Adam(0.05)),
@@ -166,7 +166,7 @@ def test_values_are_those_of_evaluate_at_each_step():
     assert history["step"] == [2, 4, 6, 8, 10, 12, 14]
     for i, step in enumerate(history["step"]):
         model.set_weights(kept.kept[step])
-        how = {"sample_weight": W, "verbose": 0, "return_dict": True}
+        how = {"sample_weight": W, "verbose": 0, "return_dict": True, "batch_size": 4}
         expected = model.evaluate(XV, YV, **how)
         assert {k: history[f"val_{k}"][i] for k in expected} == expected
 

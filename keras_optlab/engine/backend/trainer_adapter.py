@@ -6,13 +6,16 @@ Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffic
   argument `_use_cached_eval_dataset` of `evaluate`: by them `fit` evaluates the same
   data repeatedly. On TensorFlow, `evaluate` makes a new pipeline for each call, which
   takes longer than a small evaluation.
-- `_jax_state` of a model: what `jax_state_sync` would write into the variables.
+- `_jax_state` and `_get_jax_state` of a model: what `jax_state_sync` would write into
+  the variables.
 - `backend.compute_output_spec`: calls a model without values.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -62,3 +65,22 @@ def output_spec(model: keras.Model, x: Any) -> Any:
 def forget_trainer_state(model: Any) -> None:
     """Have JAX' trainer take its state from the variables, which now hold it."""
     model._jax_state = None
+
+
+@contextlib.contextmanager
+def trainer_state_renewed(model: Any) -> Iterator[None]:
+    """Have JAX' trainer keep the values of the variables at exit, if it kept some.
+
+    `evaluate` drops what the trainer keeps. `fit` needs it where data of unknown length
+    end: it takes the values out of the variables, and then finds no batch to train on.
+    """
+    if not getattr(model, "_jax_state", None):
+        yield
+        return
+    try:
+        yield
+    finally:
+        kinds = "trainable", "non_trainable", "optimizer", "metrics"
+        names = [f"{kind}_variables" for kind in kinds]
+        values = model._get_jax_state(**dict.fromkeys(names, True))
+        model._jax_state = dict(zip(names, values, strict=True))

@@ -23,7 +23,10 @@ from keras_optlab.engine.backend.keras_adapter import (
     state_variables,
 )
 from keras_optlab.engine.backend.repeatable import replayed_random_numbers
-from keras_optlab.engine.backend.trainer_adapter import forget_trainer_state
+from keras_optlab.engine.backend.trainer_adapter import (
+    forget_trainer_state,
+    trainer_state_renewed,
+)
 from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.model.hooks import at_evaluation_weights
 
@@ -43,6 +46,7 @@ def undisturbed(
     """
     state = [*model.metrics_variables, *state_variables(model)]
     with contextlib.ExitStack() as stack:
+        stack.enter_context(trainer_state_renewed(model))
         if random_numbers:
             stack.enter_context(replayed_random_numbers([]))
         stack.enter_context(_modes_kept(model))
@@ -57,13 +61,15 @@ def undisturbed(
 @contextlib.contextmanager
 def _modes_kept(model: Any) -> Iterator[None]:
     """Restore which layers are in torch's training mode."""
-    on_torch = keras.backend.backend() == "torch"
-    modes = [(m, m.training) for m in model.modules()] if on_torch else []
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    modes = {id(m): m.training for m in model.modules()}
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in model.modules():  # Keras may have made some anew
+            module.training = modes.get(id(module), modes[id(model)])
 
 
 @contextlib.contextmanager
