@@ -4,6 +4,7 @@ from keras_optlab import (
     callbacks,
     constraints,
     datasets,
+    finders,
     optimizers,
     regularizers,
     schedules,
@@ -11,6 +12,7 @@ from keras_optlab import (
 )
 from keras_optlab._version import __version__
 from keras_optlab.core import Group, layerwise_decay
+from keras_optlab.finders import find_rate
 from keras_optlab.full_batch import fit_full_batch
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "find_rate",
+    "finders",
     "fit_full_batch",
     "layerwise_decay",
     "optimizers",

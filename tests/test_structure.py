@@ -28,7 +28,15 @@ ROOMS = {
     "engine": {"core", "transforms"},
     "optimizers": {"core", "engine"},
     "tensorboard": {"core", "engine"},
-    "callbacks": {"core", "engine", "tensorboard", "schedules", "constraints"},
+    "finders": {"core", "engine", "schedules"},
+    "callbacks": {
+        "core",
+        "engine",
+        "tensorboard",
+        "schedules",
+        "constraints",
+        "finders",
+    },
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }
