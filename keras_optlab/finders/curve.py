@@ -13,6 +13,8 @@ from keras_optlab.finders.smoothing import BETA, START, smooth
 FALLEN = 0.8  # share of the fall that is done at the knee
 BELOW, ABOVE = 1 / 12, 2.4  # ends of the range, over the knee
 SURE = 4.0  # standard errors that a fall must have
+LIKELY = 2.0  # the same for one of several runs
+ROUNDING = 1e-5  # share of the loss that rounding in float32 may change
 NEAR = 5  # steps on either side from which the noise is measured
 
 
@@ -43,7 +45,7 @@ class Curve:
             runs: The losses of each run.
         """
         length = min(_finite(run) for run in runs)
-        if length < 2:
+        if length < 3:
             nothing = np.empty(0)
             return cls(nothing, nothing, math.nan, nothing, True)
         raw = np.array([run[:length] for run in runs])
@@ -53,6 +55,7 @@ class Curve:
         shrunk = BETA ** np.arange(1.0, length + 1)
         weights = (1 - BETA) / (1 + BETA) * (1 + shrunk) / (1 - shrunk)
         error = _noise(raw) * np.sqrt((weights + 1 / first.shape[1]) / len(raw))
+        error += ROUNDING * abs(start)
         end = _rise(losses, start, error)
         early = length < len(values)
         return cls(
@@ -64,11 +67,9 @@ class Curve:
         """Position of the lowest loss."""
         return int(np.argmin(self.losses))
 
-    @property
-    def falls(self) -> bool:
-        """Whether the loss fell by more than its noise."""
-        fall = self.start - self.losses
-        return bool(np.any(fall > SURE * self.error)) if len(fall) else False
+    def falls(self, errors: float = SURE) -> bool:
+        """Return whether the loss fell by more than so many standard errors."""
+        return bool(np.any(self.start - self.losses > errors * self.error))
 
     @property
     def knee(self) -> int:
@@ -86,11 +87,11 @@ def _finite(run: np.ndarray) -> int:
 def _noise(raw: np.ndarray) -> np.ndarray:
     """Return the standard deviation of one loss near each step, or at the start.
 
-    It is taken from differences between successive losses, which the trend hardly
-    changes. The noise of a step is at least that of the first steps.
+    It is taken from second differences of successive losses, in which a trend hardly
+    shows. The noise of a step is at least that of the first steps.
     """
-    squares = np.mean(np.diff(raw, axis=1) ** 2, axis=0) / 2
-    squares = np.append(squares, squares[-1])
+    squares = np.mean(np.diff(raw, n=2, axis=1) ** 2, axis=0) / 6
+    squares = np.pad(squares, 1, "edge")
     near = [
         np.mean(squares[max(i - NEAR, 0) : i + NEAR + 1]) for i in range(len(squares))
     ]

@@ -11,7 +11,7 @@ from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import HyperField
 from keras_optlab.engine.backend.datasets import batches_again
 from keras_optlab.engine.backend.generators import generator_states, set_back
-from keras_optlab.engine.backend.keras_adapter import symbolic_build
+from keras_optlab.engine.backend.keras_trainer import compiled_parts, symbolic_build
 from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.model.snapshot import state_kept
 from keras_optlab.finders.driven_value import (
@@ -63,7 +63,7 @@ def find_rate(
 
     The *confidence* is the overlap of the ranges that the runs give one by one: the
     length common to all, over that of their union, on the logarithmic axis; times the
-    share of the runs whose loss fell by more than its noise. It says how far chance in
+    share of the runs whose own loss fell by two standard errors. It says how far chance in
     the batches changes the range, not how good its rates are.
 
     Nothing is found if the curve never falls by four standard errors; if the loss is
@@ -72,8 +72,8 @@ def find_rate(
 
     However the search ends, by an error, Ctrl-C or NaN too, everything is as before to
     the last bit: weights, statistics, seeds, metrics, the optimizer's state and its
-    rate, the random generators of Python, NumPy, TensorFlow, torch and Keras. A model,
-    metrics or optimizer that were not built are built. No callback runs.
+    rate, the random generators of Python, NumPy, TensorFlow, torch and Keras. A model
+    or an optimizer that was not built is built. No callback runs.
 
     Args:
         model: The compiled model, with any Keras optimizer. A schedule is replaced by
@@ -136,13 +136,17 @@ def find_rate(
     value = find_value(model, name)
     _check_legal(value, low, high)
     again = batches_again(x, y, sample_weight, batch_size, steps_per_epoch)
-    _build(model, again, x)
     values = np.geomspace(low, high, steps)
     test = RangeTest(model, value, values, again, class_weight, monitor)
-    with state_kept(model, x) as snapshot:
-        snapshot.undo.append(value.end)
-        value.begin(low)
-        losses = test.runs(snapshot, runs, seed)
+    unbuild = compiled_parts(model)
+    try:
+        _build(model, again, x)
+        with state_kept(model, x) as snapshot:
+            snapshot.undo.append(value.end)
+            value.begin(low)
+            losses = test.runs(snapshot, runs, seed)
+    finally:
+        unbuild()
     return RateRange(model, name, values, losses)
 
 

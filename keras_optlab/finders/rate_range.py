@@ -12,7 +12,7 @@ from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, rate_source
-from keras_optlab.finders.curve import ABOVE, BELOW, Curve, overlap
+from keras_optlab.finders.curve import ABOVE, BELOW, LIKELY, Curve, overlap
 from keras_optlab.finders.driven_value import RATE
 from keras_optlab.finders.plot import draw
 from keras_optlab.finders.points import EXPLAINED, RULES
@@ -162,7 +162,7 @@ class RateRange:
         curve = self.curve
         if not len(curve.values):
             return "the loss was not finite after the first update"
-        if not curve.falls:
+        if not curve.falls():
             return "the loss never fell by more than its noise"
         if not curve.diverges and curve.lowest >= len(curve.values) - 2:
             return "the loss was still falling at the highest value"
@@ -180,7 +180,7 @@ class RateRange:
     def _agreement(self) -> float:
         """Return the overlap of the runs' ranges, times the share of runs with one."""
         curves = [Curve.of(self.values, [run]) for run in self.losses]
-        falling = [curve for curve in curves if curve.falls]
+        falling = [curve for curve in curves if curve.falls(LIKELY)]
         if not falling:
             return 0.0
         share = len(falling) / len(curves)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core.errors import shown
-from keras_optlab.engine.backend.keras_adapter import data_adapter
+from keras_optlab.engine.backend.keras_trainer import data_adapter
 
 Batch = Any
 FRESH = {  # operations of data sets with state, and what makes new state for them

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optlab.engine.backend.keras_adapter import (
+from keras_optlab.engine.backend.keras_trainer import (
     global_seed_generator,
     set_global_seed_generator,
 )

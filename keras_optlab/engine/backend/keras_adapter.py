@@ -1,4 +1,4 @@
-"""All uses of Keras' private API in this package.
+"""All uses of Keras' private API in this package, but for those of `keras_trainer`.
 
 Checked in Keras 3.12 to 3.16. All trainers reach an optimizer through `apply`, which
 builds it, drops missing gradients, unscales, calls `_backend_apply_gradients`, applies
@@ -27,9 +27,6 @@ Private names used, and why no public name suffices:
   `build`, and list an outer optimizer's own variables.
 - `_flatten_layers` of a model: finds models within wrappers, lists and attributes.
 - `_unpickle_model`: Keras' function to unpickle; pickle finds its class by name.
-- `_symbolic_build` of a model: builds its metrics without a step.
-- `keras.src.trainers.data_adapters`, `global_state`: the data as `fit` reads them, and
-  the generator of unseeded operations; Keras has no public names for these.
 - `_seed_generators` of a model: adds state to its step without adding a weight.
 """
 
@@ -347,32 +344,6 @@ def concrete(variable: Variable) -> np.ndarray | None:
     return keras.ops.convert_to_numpy(variable._value)
 
 
-def global_seed_generator() -> Any:
-    """Return Keras' generator for random operations without a seed, if there is one."""
-    from keras.src.backend.common import global_state
-
-    return global_state.get_global_attribute("global_seed_generator")
-
-
-def set_global_seed_generator(generator: Any) -> None:
-    """Replace Keras' generator for random operations without a seed."""
-    from keras.src.backend.common import global_state
-
-    global_state.set_global_attribute("global_seed_generator", generator)
-
-
-def symbolic_build(model: Any, batch: Any) -> None:
-    """Build a model, its metrics and its optimizer for a batch, as `fit` does."""
-    model._symbolic_build(data_batch=batch)
-
-
-def data_adapter(x: Any, y: Any, sample_weight: Any, **kw: Any) -> Any:
-    """Return Keras' reader of data in any form that `fit` takes."""
-    from keras.src.trainers import data_adapters
-
-    return data_adapters.get_data_adapter(x, y, sample_weight, **kw)
-
-
 def rate_source(optimizer: Any) -> Any:
     """Return the variable, schedule or function of any optimizer's rate."""
     return optimizer._learning_rate
@@ -381,13 +352,3 @@ def rate_source(optimizer: Any) -> Any:
 def remove_variable(optimizer: Any, variable: Variable) -> None:
     """Remove a variable that was added to an optimizer."""
     optimizer._untrack_variable(variable)
-
-
-def training_part(share: float, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the arrays without the part that `validation_split` takes."""
-    from keras.src.trainers.data_adapters import array_slicing
-
-    names = "x", "y", "sample_weight"
-    arrays = tuple(data.get(k) for k in names)
-    part, _ = array_slicing.train_validation_split(arrays, validation_split=share)
-    return dict(zip(names, part, strict=True))
