@@ -5,6 +5,7 @@ from keras_optlab import (
     callbacks,
     constraints,
     datasets,
+    finders,
     optimizers,
     regularizers,
     schedules,
@@ -14,7 +15,7 @@ from keras_optlab import (
 from keras_optlab._version import __version__
 from keras_optlab.averaging import refresh_normalization, soup
 from keras_optlab.core import Group, layerwise_decay
-from keras_optlab.finders import find_batch_size, tune_execution
+from keras_optlab.finders import find_batch_size, find_rate, tune_execution
 from keras_optlab.full_batch import fit_full_batch
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "constraints",
     "datasets",
     "find_batch_size",
+    "find_rate",
+    "finders",
     "fit_full_batch",
     "layerwise_decay",
     "optimizers",

@@ -6,6 +6,7 @@ from keras_optlab.callbacks.early_stopping import EarlyStopping
 from keras_optlab.callbacks.gradient_clipping import GradientClipping
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
 from keras_optlab.callbacks.monitor import Monitor
+from keras_optlab.callbacks.rate_finder import RateFinder
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.tensorboard import TensorBoard
 from keras_optlab.callbacks.time_stopping import TimeStopping
@@ -20,6 +21,7 @@ __all__ = [
     "HyperparameterScheduler",
     "MetricCallback",
     "Monitor",
+    "RateFinder",
     "ReduceOnPlateau",
     "StepCallback",
     "TensorBoard",

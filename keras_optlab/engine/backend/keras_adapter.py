@@ -40,18 +40,14 @@ Private names used, and why no public name suffices:
 from __future__ import annotations
 
 import contextlib
-import importlib
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.trainers import epoch_iterator
 
 from keras_optlab.core.types import Tensor, Variable
-
-EpochIterator: Any = epoch_iterator.EpochIterator  # makes the batches of `fit`
 
 
 def constant(value: float) -> Callable[..., Tensor]:
@@ -207,77 +203,6 @@ def add_step_state(model: keras.Model, variable: Variable) -> None:
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
-@contextlib.contextmanager
-def unbuilt_if_it_fails(optimizer: Any) -> Iterator[None]:
-    """Undo a `build` that fails, so that the optimizer can be built later."""
-    before = {id(v) for v in optimizer._variables}
-    try:
-        yield
-    except BaseException:
-        for variable in list(optimizer._variables):
-            if id(variable) not in before:
-                optimizer._untrack_variable(variable)
-        optimizer._trainable_variables, optimizer.built = [], False
-        optimizer._trainable_variables_indices = {}
-        raise
-
-
-def own_variables(optimizer: Any) -> list[Variable]:
-    """Return an outer optimizer's variables, without those of its inner optimizers."""
-    return list(optimizer._variables)
-
-
-def sublayers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers of a model at any depth, without the model itself."""
-    return list(model._flatten_layers(include_self=False))
-
-
-def build_as_fit(
-    model: keras.Model, batch: Callable[[], Any], fit_arguments: dict[str, Any]
-) -> None:
-    """Build a model, its metrics, losses and optimizer, as the next `fit` would.
-
-    `fit` on JAX and torch draws a batch for this. It is drawn in the same way here, so
-    that the random generators are then where they are after the build in `fit`.
-
-    Args:
-        model: A compiled model.
-        batch: Returns a batch of arrays or tensors; called on TensorFlow.
-        fit_arguments: Arguments of `fit` for the data.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        model._symbolic_build(data_batch=batch())
-        return
-    trainer = importlib.import_module(f"keras.src.backend.{backend}.trainer")
-    names = {"jax": "JAXEpochIterator", "torch": "TorchEpochIterator"}
-    make = getattr(trainer, names[backend])
-    model._symbolic_build(iterator=make(**fit_arguments, shuffle=True))
-
-
-def set_execution(
-    model: keras.Model, jit_compile: bool, steps_per_execution: int
-) -> None:
-    """Set how a compiled model executes steps, in its saved configuration too."""
-    model.jit_compile, model.steps_per_execution = jit_compile, steps_per_execution
-    saved = getattr(model, "_compile_config", None)
-    if saved is not None:
-        saved.config |= {
-            "jit_compile": jit_compile,
-            "steps_per_execution": steps_per_execution,
-        }
-
-
-def global_seed() -> Variable | None:
-    """Return the state of Keras' global seed generator, `None` if it has none yet."""
-    from keras.src.backend.common import global_state
-    from keras.src.random import seed_generator
-
-    name = seed_generator.GLOBAL_SEED_GENERATOR
-    generator = global_state.get_global_attribute(name)
-    return None if generator is None else generator.state
-
-
 def inner_optimizer(optimizer: Any) -> Any:
     """Return the optimizer inside a `LossScaleOptimizer`, or else the optimizer."""
     return getattr(optimizer, "inner_optimizer", optimizer)
@@ -305,11 +230,6 @@ def schedule_of(optimizer: Any) -> Any:
     rate = getattr(optimizer, "_learning_rate", None)
     is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     return rate if is_schedule else None
-
-
-def first_epoch(model: Any, arguments: dict[str, Any]) -> int:
-    """Return the first epoch of a `fit`, which a callback may have set."""
-    return model._initial_epoch or arguments.get("initial_epoch", 0)
 
 
 def loss_scale(optimizer: Any, dtype: str) -> Tensor:
@@ -440,3 +360,11 @@ def state_variables(model: keras.Model) -> list[Variable]:
     layers = [model, *sublayers(model)]
     weights = {id(v) for layer in layers for v in layer._trainable_variables}  # frozen
     return [v for v in model.non_trainable_variables if id(v) not in weights]
+def rate_source(optimizer: Any) -> Any:
+    """Return the variable, schedule or function of any optimizer's rate."""
+    return optimizer._learning_rate
+
+
+def remove_variable(optimizer: Any, variable: Variable) -> None:
+    """Remove a variable that was added to an optimizer."""
+    optimizer._untrack_variable(variable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -18,6 +19,33 @@ def holds_state(x: Any) -> bool:
 
         return isinstance(x, tf.Variable)
     return keras.backend.backend() == "torch" and torch_module().is_tensor(x)
+
+
+def copied(x: Any) -> Tensor:
+    """Return the value of a variable in memory of its own."""
+    value = x.value if isinstance(x, keras.Variable) else x
+    if keras.backend.backend() == "torch":
+        return value.detach().clone()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.identity(value)
+    return ops.copy(value)
+
+
+@contextlib.contextmanager
+def in_training_mode(model: Any) -> Iterator[None]:
+    """Have torch's modules in a model train, as `fit` does, within the context."""
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    before = [(x, x.training) for x in model.modules()]
+    model.train()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
 
 
 def modules() -> tuple[type, ...]:

@@ -8,6 +8,12 @@ Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffic
   takes longer than a small evaluation.
 - `_jax_state` and `_get_jax_state` of a model: what `jax_state_sync` would write into
   the variables.
+- `_symbolic_build`, `_compile_loss` and `_compile_metrics` of a model: build its loss
+  and metrics without a step.
+- `_compile_config` of a model: what `save` writes of the arguments of `compile`.
+- `_initial_epoch` of a model: the first epoch, if a callback has set it.
+- `global_state`: has the generator of random operations without a seed.
+- `data_adapters`, `array_slicing`: the data as `fit` reads and splits them.
 - `backend.compute_output_spec`: calls a model without values.
 """
 
@@ -19,7 +25,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.trainers import epoch_iterator
 
+EpochIterator: Any = epoch_iterator.EpochIterator  # makes the batches of `fit`
 ITERATORS = {
     "tensorflow": "TFEpochIterator",
     "jax": "JAXEpochIterator",
@@ -84,3 +92,124 @@ def trainer_state_renewed(model: Any) -> Iterator[None]:
         names = [f"{kind}_variables" for kind in kinds]
         values = model._get_jax_state(**dict.fromkeys(names, True))
         model._jax_state = dict(zip(names, values, strict=True))
+
+
+def global_seed_generator() -> Any:
+    """Return Keras' generator for random operations without a seed, if there is one."""
+    from keras.src.backend.common import global_state
+
+    return global_state.get_global_attribute("global_seed_generator")
+
+
+def set_global_seed_generator(generator: Any) -> None:
+    """Replace Keras' generator for random operations without a seed."""
+    from keras.src.backend.common import global_state
+
+    global_state.set_global_attribute("global_seed_generator", generator)
+
+
+def symbolic_build(model: Any, batch: Any) -> None:
+    """Build a model, its metrics and its optimizer for a batch, as `fit` does."""
+    model._symbolic_build(data_batch=batch)
+
+
+def compiled_parts(model: Any) -> Callable[[], None]:
+    """Return a function that undoes the building of what `compile` has made.
+
+    `fit` draws a batch to build the loss on JAX and torch, which changes the order of
+    the batches. So it has to build it also after another method has built it.
+    """
+    parts = [x for x in (model._compile_loss, model._compile_metrics) if x is not None]
+    kept = [(x, dict(vars(x)), list(x.metrics)) for x in parts if not x.built]
+
+    def undo() -> None:
+        for part, attributes, metrics in kept:
+            if "_metrics" in attributes:
+                attributes["_metrics"].clear()
+                attributes["_metrics"].extend(metrics)
+            vars(part).update(attributes)
+
+    return undo
+
+
+def data_adapter(x: Any, y: Any, sample_weight: Any, **kw: Any) -> Any:
+    """Return Keras' reader of data in any form that `fit` takes."""
+    from keras.src.trainers import data_adapters
+
+    return data_adapters.get_data_adapter(x, y, sample_weight, **kw)
+
+
+def training_part(share: float, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays without the part that `validation_split` takes."""
+    from keras.src.trainers.data_adapters import array_slicing
+
+    names = "x", "y", "sample_weight"
+    arrays = tuple(data.get(k) for k in names)
+    part, _ = array_slicing.train_validation_split(arrays, validation_split=share)
+    return dict(zip(names, part, strict=True))
+
+
+@contextlib.contextmanager
+def unbuilt_if_it_fails(optimizer: Any) -> Iterator[None]:
+    """Undo a `build` that fails, so that the optimizer can be built later."""
+    before = {id(v) for v in optimizer._variables}
+    try:
+        yield
+    except BaseException:
+        for variable in list(optimizer._variables):
+            if id(variable) not in before:
+                optimizer._untrack_variable(variable)
+        optimizer._trainable_variables, optimizer.built = [], False
+        optimizer._trainable_variables_indices = {}
+        raise
+
+
+def own_variables(optimizer: Any) -> list[Variable]:
+    """Return an outer optimizer's variables, without those of its inner optimizers."""
+    return list(optimizer._variables)
+
+
+def sublayers(model: keras.Model) -> list[keras.Layer]:
+    """Return all layers of a model at any depth, without the model itself."""
+    return list(model._flatten_layers(include_self=False))
+
+
+def build_as_fit(
+    model: keras.Model, batch: Callable[[], Any], fit_arguments: dict[str, Any]
+) -> None:
+    """Build a model, its metrics, losses and optimizer, as the next `fit` would.
+
+    `fit` on JAX and torch draws a batch for this. It is drawn in the same way here, so
+    that the random generators are then where they are after the build in `fit`.
+
+    Args:
+        model: A compiled model.
+        batch: Returns a batch of arrays or tensors; called on TensorFlow.
+        fit_arguments: Arguments of `fit` for the data.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        model._symbolic_build(data_batch=batch())
+        return
+    trainer = importlib.import_module(f"keras.src.backend.{backend}.trainer")
+    names = {"jax": "JAXEpochIterator", "torch": "TorchEpochIterator"}
+    make = getattr(trainer, names[backend])
+    model._symbolic_build(iterator=make(**fit_arguments, shuffle=True))
+
+
+def set_execution(
+    model: keras.Model, jit_compile: bool, steps_per_execution: int
+) -> None:
+    """Set how a compiled model executes steps, in its saved configuration too."""
+    model.jit_compile, model.steps_per_execution = jit_compile, steps_per_execution
+    saved = getattr(model, "_compile_config", None)
+    if saved is not None:
+        saved.config |= {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+        }
+
+
+def first_epoch(model: Any, arguments: dict[str, Any]) -> int:
+    """Return the first epoch of a `fit`, which a callback may have set."""
+    return model._initial_epoch or arguments.get("initial_epoch", 0)

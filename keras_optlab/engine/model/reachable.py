@@ -7,6 +7,7 @@ refer to, but not into libraries.
 from __future__ import annotations
 
 import functools
+import numbers
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_optlab.engine.backend.modules import holds_state, modules
 from keras_optlab.engine.backend.variables import raw
@@ -66,6 +69,16 @@ def reach(roots: Iterable[Any], leave_out: Iterable[Any] = ()) -> Reached:
             found.attributes.append(vars(one))
         pending += _within(one)
     return found
+
+
+def numbers_in(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers, arrays and tensors among attributes: a step may set them."""
+    kinds = numbers.Number, np.ndarray
+    return {
+        k: x
+        for k, x in attributes.items()
+        if (isinstance(x, kinds) and not isinstance(x, bool)) or ops.is_tensor(x)
+    }
 
 
 def _within(one: Any) -> Iterator[Any]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import numbers
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.modules import default_graph, holds_state, torch_module
+from keras_optlab.engine.backend.modules import (
+    copied,
+    default_graph,
+    holds_state,
+    torch_module,
+)
 from keras_optlab.engine.backend.variables import raw
-from keras_optlab.engine.model.reachable import reach
+from keras_optlab.engine.model.reachable import numbers_in, reach
 
 Handle = Any
 READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
@@ -193,7 +195,7 @@ class EagerRecording:
     def __init__(self, roots: list[Any], leave_out: list[Any]) -> None:
         reached = reach(roots, leave_out)
         self._optimized = bool(reached.optimizers)
-        self._attributes = [(a, _values(a)) for a in reached.attributes]
+        self._attributes = [(a, numbers_in(a)) for a in reached.attributes]
         self._states = [_State(x) for x in reached.variables]
         self._making = contextlib.ExitStack()
         self._making.enter_context(seen_when_made(self._see))
@@ -253,22 +255,12 @@ def seen_when_made(see: Callable[[keras.Variable], None]) -> Iterator[None]:
             del cls.__init__
 
 
-def _values(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers, arrays and tensors among attributes: a step may set them."""
-    kinds = numbers.Number, np.ndarray
-    return {
-        k: x
-        for k, x in attributes.items()
-        if (isinstance(x, kinds) and not isinstance(x, bool)) or ops.is_tensor(x)
-    }
-
-
 class _State:
     """A variable of TensorFlow or a tensor of torch, with its values at two moments."""
 
     def __init__(self, x: Any) -> None:
         self._x = x
-        self.start = self.end = _copy(x)
+        self.start = self.end = copied(x)
         self._version = getattr(x, "_version", None)  # torch counts writes
 
     def stop(self, optimized: bool) -> bool:
@@ -281,7 +273,7 @@ class _State:
         counted = self._version is not None and not optimized
         if counted and self._x._version == self._version:
             return False
-        self.end = _copy(self._x)
+        self.end = copied(self._x)
         return True
 
     def write(self, value: Tensor) -> None:
@@ -291,11 +283,3 @@ class _State:
             return
         with torch_module().no_grad():
             self._x.copy_(value)
-
-
-def _copy(x: Any) -> Tensor:
-    if keras.backend.backend() == "torch":
-        return x.detach().clone()
-    import tensorflow as tf
-
-    return tf.identity(x)

@@ -1,0 +1,45 @@
+"""Plots of range tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_optlab.finders.points import EXPLAINED
+from keras_optlab.finders.smoothing import smooth
+
+
+def draw(result: Any, ax: Any = None) -> Any:
+    """Draw a `RateRange`; return the matplotlib axes."""
+    if ax is None:
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise ImportError(
+                "Plotting needs matplotlib. Run `pip install keras-optlab[plot]`, or "
+                "print `result.table()`."
+            ) from error
+        _, ax = pyplot.subplots()
+    for i, losses in enumerate(result.losses):
+        label = "runs, smoothed" if i == 0 else None
+        values = result.values[: len(losses)]
+        ax.plot(values, smooth(losses), color="gray", alpha=0.4, label=label)
+    curve = result.curve
+    if len(curve.values):
+        ax.plot(curve.values, curve.losses, color="black", label="mean")
+        top = 2 * max(curve.start, np.max(curve.losses)) - np.min(curve.losses)
+        ax.set_ylim(top=top, auto=None)  # divergence would flatten the rest
+    if result.found:
+        label = f"range, confidence {result.confidence:.0%}"
+        ax.axvspan(result.low, result.high, color="green", alpha=0.15, label=label)
+    for i, (rule, value) in enumerate(result.suggestions.items()):
+        loss = np.interp(np.log(value), np.log(curve.values), curve.losses)
+        label = f"{rule} {value:.2g}: {EXPLAINED[rule]}"
+        ax.plot(value, loss, "o", color=f"C{i}", label=label)
+    ax.set_xscale("log")
+    ax.set_xlabel(result.name)
+    ax.set_ylabel("loss after the update")
+    ax.set_title(result.table().splitlines()[0], fontsize="medium")
+    ax.legend(fontsize="small")
+    return ax
