@@ -88,6 +88,7 @@ class Proportional:
         return 1000
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND == "jax", reason="sizes are seen while tracing only")
 def test_it_stops_before_memory_is_used_up(monkeypatch):
     limited = Limited(1000)
@@ -126,6 +127,7 @@ def test_structures_of_arrays_and_weights():
     assert result.batch_size in result.throughput
 
 
+@pytest.mark.every
 def test_the_result_is_shown():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     result = found(small(), smallest=16, seconds=0.2)

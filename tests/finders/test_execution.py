@@ -162,6 +162,7 @@ def test_apply_keeps_the_optimizer_and_is_saved(tmp_path):
     assert loaded.steps_per_execution == at_once
 
 
+@pytest.mark.every
 def test_it_ends_in_time_and_shows_a_table():
     start = time.perf_counter()
     result = tuned(small(), seconds=2.0)

@@ -43,6 +43,7 @@ def test_it_ends_at_once_after_enough():
     assert (watch.steps, watch.elapsed, epochs) == (3, 6.0, 1)
 
 
+@pytest.mark.every
 def test_short_epochs_are_measured_whole():
     watch, epochs = timed(20.0, size=10)  # two steps, 12 s an epoch
     assert (watch.steps, watch.elapsed, epochs) == (4, 24.0, 3)
@@ -54,12 +55,14 @@ def test_whole_epochs_on_request():
     assert (watch.steps, watch.elapsed, epochs) == (8, 32.0, 3)
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses this on torch")
 def test_steps_within_an_execution_count():
     watch, _ = timed(6.0, at_once=2)
     assert (watch.steps, watch.elapsed) == (4, 8.0)
 
 
+@pytest.mark.every
 def test_it_ends_at_the_deadline():
     watch, _ = timed(1000.0, deadline=15.0)
     assert (watch.steps, watch.elapsed) == (3, 6.0)
