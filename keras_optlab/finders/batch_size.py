@@ -8,12 +8,13 @@ from typing import Any
 import keras
 
 from keras_optlab.engine.backend.memory import memory_of
+from keras_optlab.engine.model.snapshot import state_kept
 from keras_optlab.finders.arguments import check_compiled, number
 from keras_optlab.finders.batch_size_result import BatchSizeResult
 from keras_optlab.finders.batch_size_search import BatchSizeSearch
+from keras_optlab.finders.building import build
 from keras_optlab.finders.data import Arrays, is_in_arrays
 from keras_optlab.finders.trials import Bench
-from keras_optlab.finders.untouched import build, untouched
 
 SAMPLE = 1 / 200  # share of the time for one sample
 BATCH = "examples in a step"
@@ -115,9 +116,11 @@ def find_batch_size(
     seconds = number("seconds", seconds, "> 0", "time limit")
     arguments = {**data.first(data.size), "batch_size": 1}
     build(model, lambda: data.batch(1), arguments)
-    with untouched(model) as restore:
+    with state_kept(model) as kept:
         variables = model.trainable_variables or model.variables
-        bench = Bench(model, restore, seconds * SAMPLE, start + seconds, False, clock)
+        bench = Bench(
+            model, kept.put_back, seconds * SAMPLE, start + seconds, False, clock
+        )
         search = BatchSizeSearch(bench, data, memory_of(variables[0]), limit, tolerance)
         search.run(least, min(largest or data.size, data.size))
     return BatchSizeResult(search, clock() - start)

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 
 from keras_optlab.core.errors import shown
+from keras_optlab.engine.model.snapshot import state_kept
 from keras_optlab.finders.arguments import candidates, check_compiled, number
+from keras_optlab.finders.building import build
 from keras_optlab.finders.data import (
     Arrays,
     check_batched,
@@ -20,7 +22,6 @@ from keras_optlab.finders.data import (
 from keras_optlab.finders.execution_result import ExecutionResult
 from keras_optlab.finders.execution_search import ExecutionSearch
 from keras_optlab.finders.trials import Bench
-from keras_optlab.finders.untouched import build, untouched
 
 SAMPLE = 1 / 200  # share of the time for one sample
 EPOCH = 4  # executions in an epoch, or whole epochs are measured
@@ -118,9 +119,9 @@ def tune_execution(
         data.given if whole_epochs else data.part(max(ENOUGH, 2 * EPOCH * max(steps)))
     )
     build(model, data.batch, data.given)
-    with untouched(model) as restore:
+    with state_kept(model) as kept:
         bench = Bench(
-            model, restore, seconds * SAMPLE, start + seconds, whole_epochs, clock
+            model, kept.put_back, seconds * SAMPLE, start + seconds, whole_epochs, clock
         )
         search = ExecutionSearch(bench, timed, steps, jit_compile)
         search.run()

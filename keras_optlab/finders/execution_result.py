@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core.retrace import retrace
-from keras_optlab.engine.backend.keras_adapter import set_execution
+from keras_optlab.engine.backend.trainer_adapter import set_execution
 from keras_optlab.finders.execution_search import PREFETCH, ExecutionSearch
 from keras_optlab.finders.text_table import text_table
 from keras_optlab.finders.trials import Trial

@@ -49,7 +49,7 @@ class Bench:
     """Runs trials of one model.
 
     Args:
-        model: A compiled and built model, within `untouched`.
+        model: A compiled and built model, within `state_kept`.
         restore: Restores its variables before each run.
         seconds: Seconds of a sample.
         deadline: Time of `clock` after which runs end as soon as possible.

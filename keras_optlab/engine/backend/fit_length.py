@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from keras_optlab.engine.backend.keras_adapter import EpochIterator
+from keras_optlab.engine.backend.trainer_adapter import EpochIterator
 
 _waiting: ContextVar[list[Callable[[FitLength], None]]] = ContextVar("waiting `fit`s")
 

@@ -203,6 +203,31 @@ def add_step_state(model: keras.Model, variable: Variable) -> None:
     model._seed_generators.append(types.SimpleNamespace(state=variable))
 
 
+@contextlib.contextmanager
+def unbuilt_if_it_fails(optimizer: Any) -> Iterator[None]:
+    """Undo a `build` that fails, so that the optimizer can be built later."""
+    before = {id(v) for v in optimizer._variables}
+    try:
+        yield
+    except BaseException:
+        for variable in list(optimizer._variables):
+            if id(variable) not in before:
+                optimizer._untrack_variable(variable)
+        optimizer._trainable_variables, optimizer.built = [], False
+        optimizer._trainable_variables_indices = {}
+        raise
+
+
+def own_variables(optimizer: Any) -> list[Variable]:
+    """Return an outer optimizer's variables, without those of its inner optimizers."""
+    return list(optimizer._variables)
+
+
+def sublayers(model: keras.Model) -> list[keras.Layer]:
+    """Return all layers of a model at any depth, without the model itself."""
+    return list(model._flatten_layers(include_self=False))
+
+
 def inner_optimizer(optimizer: Any) -> Any:
     """Return the optimizer inside a `LossScaleOptimizer`, or else the optimizer."""
     return getattr(optimizer, "inner_optimizer", optimizer)
@@ -360,6 +385,8 @@ def state_variables(model: keras.Model) -> list[Variable]:
     layers = [model, *sublayers(model)]
     weights = {id(v) for layer in layers for v in layer._trainable_variables}  # frozen
     return [v for v in model.non_trainable_variables if id(v) not in weights]
+
+
 def rate_source(optimizer: Any) -> Any:
     """Return the variable, schedule or function of any optimizer's rate."""
     return optimizer._learning_rate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -19,24 +18,20 @@ class StateCopies:
     The copies are on the host: they take no memory of a GPU, and JAX cannot donate
     their buffers to a step.
 
-    Args:
-        variables: Variables of Keras or of the backend; tensors of torch.
     """
 
-    def __init__(self, variables: Iterable[Variable]) -> None:
+    def __init__(self) -> None:
         self._copies: dict[int, tuple[Variable, Any]] = {}
-        for variable in variables:
-            self.add(variable)
 
     def add(self, variable: Variable) -> None:
-        """Copy a variable, unless it has been copied before."""
+        """Copy a variable of Keras or of the backend, unless it has been copied."""
         if id(variable) not in self._copies:
             with eager_scope():
                 self._copies[id(variable)] = variable, _copy(variable)
 
     def restore(self) -> None:
         """Write all values back."""
-        for variable, value in self._copies.values():
+        for variable, value in list(self._copies.values()):
             _write(variable, value)
 
 

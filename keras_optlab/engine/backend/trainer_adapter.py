@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -147,31 +147,6 @@ def training_part(share: float, data: dict[str, Any]) -> dict[str, Any]:
     arrays = tuple(data.get(k) for k in names)
     part, _ = array_slicing.train_validation_split(arrays, validation_split=share)
     return dict(zip(names, part, strict=True))
-
-
-@contextlib.contextmanager
-def unbuilt_if_it_fails(optimizer: Any) -> Iterator[None]:
-    """Undo a `build` that fails, so that the optimizer can be built later."""
-    before = {id(v) for v in optimizer._variables}
-    try:
-        yield
-    except BaseException:
-        for variable in list(optimizer._variables):
-            if id(variable) not in before:
-                optimizer._untrack_variable(variable)
-        optimizer._trainable_variables, optimizer.built = [], False
-        optimizer._trainable_variables_indices = {}
-        raise
-
-
-def own_variables(optimizer: Any) -> list[Variable]:
-    """Return an outer optimizer's variables, without those of its inner optimizers."""
-    return list(optimizer._variables)
-
-
-def sublayers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers of a model at any depth, without the model itself."""
-    return list(model._flatten_layers(include_self=False))
 
 
 def build_as_fit(

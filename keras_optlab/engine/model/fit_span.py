@@ -11,12 +11,12 @@ import keras
 from keras_optlab.core.spans import needs_span
 from keras_optlab.engine.backend.fit_length import FitLength, when_known
 from keras_optlab.engine.backend.keras_adapter import (
-    first_epoch,
     inner_optimizer,
     optimizers_of,
     schedule_of,
 )
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
+from keras_optlab.engine.backend.trainer_adapter import first_epoch
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 

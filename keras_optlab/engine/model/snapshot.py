@@ -12,18 +12,19 @@ import keras
 
 from keras_optlab.engine.backend.generators import generator_states, set_back
 from keras_optlab.engine.backend.keras_adapter import optimizers_of
-from keras_optlab.engine.backend.modules import (
-    copied,
-    eager_scope,
-    holds_state,
-    in_training_mode,
-)
+from keras_optlab.engine.backend.modules import in_training_mode
+from keras_optlab.engine.backend.state_copies import StateCopies
 from keras_optlab.engine.backend.variables import has_value, raw
 from keras_optlab.engine.model.reachable import numbers_in, reach
 from keras_optlab.engine.model.rewind import seen_when_made
 
-ENGINE = "at_evaluation_weights", "warned_of_end", "times_loaded"
-MODEL = "train_function", "stop_training"
+ENGINE = (
+    "at_evaluation_weights",
+    "warned_of_end",
+    "times_loaded",
+    "_warned_of_averages",
+)
+MODEL = "stop_training", "steps_per_execution", "jit_compile"
 
 
 class Snapshot:
@@ -41,7 +42,7 @@ class Snapshot:
 
     def __init__(self, model: Any, data: Any = None) -> None:
         self.model = model
-        self.kept: dict[int, tuple[Any, Any]] = {}  # by `id`: variable, value
+        self._copies = StateCopies()
         reached = reach([model])
         for variable in [*_keras_variables(model, reached), *reached.variables]:
             self.add(variable)
@@ -50,21 +51,21 @@ class Snapshot:
         self._generators = generator_states(data)
         self._engine = [_EngineState(x) for x in optimizers_of(model)]
         self.undo: list[Callable[[], None]] = []  # called first at the end
-        self._of_model = {k: getattr(model, k, None) for k in MODEL}
+        self._of_model = {k: getattr(model, k) for k in MODEL}
+        self._train_function = getattr(model, "train_function", None)
+        self._history = vars(model).get("history")
 
     def add(self, variable: Any) -> None:
         """Keep the present value of a variable, unless it is kept already."""
-        inner = raw(variable) if keras.backend.backend() != "jax" else variable
-        with eager_scope():
-            if id(inner) not in self.kept and has_value(variable):
-                self.kept[id(inner)] = variable, copied(variable)
+        if has_value(variable):
+            on_jax = keras.backend.backend() == "jax"
+            self._copies.add(variable if on_jax else raw(variable))
 
     def put_back(self) -> None:
         """Put everything back, except for `train_function`."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()  # else it could write a failed step's state
-        for variable, value in list(self.kept.values()):
-            _assign(variable, value)
+        self._copies.restore()
         for owner, before in self._numbers:
             owner.update(before)
         for one in self._engine:
@@ -79,7 +80,12 @@ class Snapshot:
                 undo()
         finally:
             self.put_back()
-        self.model.train_function = self._of_model["train_function"]
+        for name, value in self._of_model.items():
+            setattr(self.model, name, value)
+        self.model.train_function = self._train_function
+        vars(self.model).pop("history", None)
+        if self._history is not None:
+            self.model.history = self._history
 
 
 @contextlib.contextmanager
@@ -139,14 +145,18 @@ class _EngineState:
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
-        self.flags = {k: getattr(optimizer, k) for k in ENGINE}
+        self.flags = {k: x for k, x in vars(optimizer).items() if k in ENGINE}
+        self.by_hand = optimizer.training_span.by_hand
         watch = vars(optimizer.skip_watch)
         self.watch = {k: x for k, x in watch.items() if k != "suspended"}
         self.waiting = list(optimizer.plan.waiting) if optimizer.built else None
 
     def put_back(self) -> None:
         """Put it back."""
+        for name in ENGINE:
+            vars(self.optimizer).pop(name, None)
         vars(self.optimizer).update(self.flags)
+        self.optimizer.training_span.by_hand = self.by_hand
         vars(self.optimizer.skip_watch).update(self.watch)
         if self.waiting is not None:
             self.optimizer.plan.waiting = list(self.waiting)
@@ -156,19 +166,3 @@ def _keras_variables(model: Any, reached: Any) -> list[Any]:
     optimizers = [model.optimizer, *reached.optimizers]
     found = [*model.variables, *(v for m in model.metrics for v in m.variables)]
     return found + [v for x in optimizers if x is not None for v in x.variables]
-
-
-def _assign(variable: Any, value: Any) -> None:
-    """Write a copy of a value, as JAX' trainer deletes what it is given."""
-    if isinstance(variable, keras.Variable):
-        on_jax = keras.backend.backend() == "jax"
-        variable.assign(keras.ops.copy(value) if on_jax else value)
-    elif holds_state(variable):
-        _write(variable, value)
-
-
-def _write(variable: Any, value: Any) -> None:
-    if hasattr(variable, "assign"):
-        variable.assign(value)
-        return
-    variable.detach().copy_(value)

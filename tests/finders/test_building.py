@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import keras_optlab as kol
-from keras_optlab.finders.untouched import build, untouched
+from keras_optlab.engine.model.snapshot import state_kept
+from keras_optlab.finders.building import build
 from tests.finders.models import BACKEND, X, Y, network, same, state
 
 DATA = {"x": X, "y": Y, "batch_size": 8}
@@ -29,7 +30,7 @@ def test_everything_is_as_before(error):
     model = trained(network())
     before, history, function = state(model), model.history, model.train_function
     draws = random.getstate(), np.random.get_state()[1].tolist()
-    with pytest.raises(error) if error else contextlib.nullcontext(), untouched(model):
+    with pytest.raises(error) if error else contextlib.nullcontext(), state_kept(model):
         model.make_train_function(force=True)
         trained(model)
         model.steps_per_execution = 3
@@ -51,10 +52,10 @@ def test_restoring_in_between():
     model = network()
     build(model, batch, DATA)
     before = state(model)
-    with untouched(model) as restore:
+    with state_kept(model) as kept:
         trained(model)
         assert not same(state(model), before)
-        restore()
+        kept.put_back()
         assert same(state(model), before)
 
 
@@ -68,7 +69,7 @@ def test_the_next_training_is_the_same(stock):
     alone = trained(network(optimizer=optimizer()))
     model = network(optimizer=optimizer())
     build(model, batch, DATA)
-    with untouched(model):
+    with state_kept(model):
         trained(model)
     assert "history" not in vars(model)
     trained(model)
@@ -81,7 +82,7 @@ def test_warnings_are_still_to_come():
     schedule = kol.schedules.Cosine(0.01, steps=2)
     model = network(optimizer=kol.optimizers.Adam(schedule))
     build(model, batch, DATA)
-    with untouched(model), pytest.warns(UserWarning, match="ends at update 2"):
+    with state_kept(model), pytest.warns(UserWarning, match="ends at update 2"):
         trained(model)
     with pytest.warns(UserWarning, match="ends at update 2"):
         trained(model)
@@ -107,7 +108,7 @@ def test_state_of_a_train_step_of_the_models_own():
     model.compile("sgd", "mse", run_eagerly=True)
     build(model, batch, DATA)
     weights = model.get_weights()
-    with untouched(model):
+    with state_kept(model):
         trained(model)
         assert model.steps_seen > 0
     assert model.steps_seen == 0
@@ -121,6 +122,6 @@ def test_a_model_without_an_input_layer():
     model.compile("adam", "mse")
     build(model, batch, DATA)
     before = state(model)
-    with untouched(model):
+    with state_kept(model):
         trained(model)
     assert same(state(model), before)
