@@ -7,8 +7,9 @@ from typing import Any
 from keras_optlab.callbacks.base.arguments import choice
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
-from keras_optlab.engine.backend.keras_adapter import inner_optimizer, training_part
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
+from keras_optlab.engine.backend.keras_trainer import training_part
 from keras_optlab.finders import RateRange, find_rate
 from keras_optlab.finders.points import EXPLAINED
 

@@ -63,8 +63,8 @@ def find_rate(
 
     The *confidence* is the overlap of the ranges that the runs give one by one: the
     length common to all, over that of their union, on the logarithmic axis; times the
-    share of the runs whose own loss fell by two standard errors. It says how far chance in
-    the batches changes the range, not how good its rates are.
+    share of the runs whose own loss fell by two standard errors. It says how far chance
+    in the batches changes the range, not how good its rates are.
 
     Nothing is found if the curve never falls by four standard errors; if the loss is
     not finite at once, falls at the lowest rate already, or is still falling at the
