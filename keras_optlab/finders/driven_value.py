@@ -112,7 +112,8 @@ class Hyperparameter:
                 f"{advise_name(name, numbers)}"
             )
         self.optimizer, self.name = optimizer, name
-        self.legal = numbers[name].interval
+        field: Any = numbers[name]
+        self.legal = field.interval
         self.before = getattr(optimizer, name)
         if callable(self.before):
             raise ValueError(

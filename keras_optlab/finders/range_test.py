@@ -115,5 +115,5 @@ def full_batches(batches: Callable[[], Batches]) -> Batches:
 
 def _size(batch: Any) -> int:
     leaves = [x for x in keras.tree.flatten(batch) if x is not None]
-    shape = getattr(leaves[0], "shape", ())
-    return int(shape[0]) if len(shape) and shape[0] is not None else 1
+    shape: Any = getattr(leaves[0], "shape", None)
+    return int(shape[0]) if shape and shape[0] is not None else 1

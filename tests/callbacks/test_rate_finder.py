@@ -60,6 +60,7 @@ def test_nothing_found_ends_fit_before_its_first_step():
         np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.every
 def test_a_fit_that_continues_keeps_its_rate():
     made, finder = model(kol.optimizers.Adam(0.125)), RateFinder(**SHORT)
     made.fit(X, Y, callbacks=[finder], initial_epoch=1, **FIT)

@@ -34,6 +34,7 @@ def test_the_range_of_a_linear_regression_is_that_of_its_curvature():
     assert losses[0] < losses[1] / 2
 
 
+@pytest.mark.every
 def test_a_frozen_model_is_refused():
     inside = layers.Dense(1, trainable=False)
     unused = layers.Dense(1)
@@ -75,6 +76,7 @@ def test_apply_keeps_the_shape_of_a_schedule_and_sets_its_peak(schedule, package
     made.fit(X, Y, batch_size=32, verbose=0)
 
 
+@pytest.mark.every
 def test_a_function_as_the_rate_can_be_searched_but_not_set():
     made = model(keras.optimizers.SGD(lambda: 0.1))
     result = kol.find_rate(made, X, Y, **SEARCH)
@@ -83,6 +85,7 @@ def test_a_function_as_the_rate_can_be_searched_but_not_set():
     assert float(made.optimizer.learning_rate) == 0.1
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("decay", [None, 0.01])
 def test_another_hyperparameter_can_be_searched(decay):
     made = model(kol.optimizers.SGD(0.05, weight_decay=decay))
@@ -99,6 +102,7 @@ def test_another_hyperparameter_can_be_searched(decay):
     assert result.high < 100  # a decay of 20 a step of 0.05 is divergence
 
 
+@pytest.mark.every
 def test_the_step_is_traced_once_and_steps_per_execution_stays():
     traces = []
 
@@ -146,6 +150,7 @@ def test_data_of_all_kinds(data):
     assert result.found
 
 
+@pytest.mark.every
 def test_several_outputs_weights_and_a_custom_step():
     class Custom(keras.Model):
         def compute_loss(self, *args, **kwargs):
@@ -162,6 +167,7 @@ def test_several_outputs_weights_and_a_custom_step():
     assert not nothing.found
 
 
+@pytest.mark.every
 def test_a_search_is_repeatable():
     made = model(kol.optimizers.SGD())
     first, again, other = (
@@ -176,6 +182,7 @@ def generator():
     yield X, Y
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [

@@ -94,13 +94,14 @@ def interrupt():
 
 
 ENDS = {
+    "Ctrl-C": (9, interrupt, KeyboardInterrupt),
     "normal": (None, None, None),
     "error in the data": (9, raise_(Boom()), Boom),
-    "Ctrl-C": (9, interrupt, KeyboardInterrupt),
     "error in the first batch": (1, raise_(Boom()), Boom),
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("end", ENDS)
 def test_everything_is_put_back_however_the_search_ends(end):
     act_at, act, error = ENDS[end]
@@ -115,6 +116,7 @@ def test_everything_is_put_back_however_the_search_ends(end):
     same(before, state(made))
 
 
+@pytest.mark.every
 def test_everything_is_put_back_after_a_loss_of_nan():
     made = trained(model(kol.optimizers.SGD()))
     before = state(made)
