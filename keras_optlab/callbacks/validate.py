@@ -82,7 +82,8 @@ class Validate(StepCallback):
             loss, or if two of these callbacks have one `name`.
 
     Warns:
-        UserWarning: at the end of training, if no validation ran.
+        UserWarning: at the end of training, if no validation ran; once, if the
+            optimizer takes no step in an epoch.
 
     Example:
         >>> import numpy as np
@@ -97,6 +98,7 @@ class Validate(StepCallback):
     """
 
     runs_first = True
+    useless = "there are no steps to count, and no validation runs"
     hints = {
         "validation_data": "Write `data`.",
         "validation_steps": "Write `steps`.",
@@ -245,6 +247,11 @@ class Validate(StepCallback):
                 "Validate counts the steps of an optimizer. Received: a training "
                 "without one, `fit_full_batch`, which validates after each iteration "
                 "if given `validation_data`."
+            )
+        if not model.compiled:
+            raise ValueError(
+                "Validate needs a model that can be evaluated. Received: a model that "
+                "is not compiled. Call `compile` with a loss."
             )
         own_loss = type(model).compute_loss is not keras.Model.compute_loss
         has_loss = own_loss or model.loss is not None or bool(model.losses)

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import callbacks, optimizers
-from tests.support.fitting import new_model
+from tests.support.fitting import X, Y, new_model
 
 PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
 
@@ -34,6 +34,7 @@ MAKERS = {
         d, 2, histograms_every=2, optimizer=o
     ),
     "TimeStopping": lambda d, o: callbacks.TimeStopping(),
+    "Validate": lambda d, o: callbacks.Validate(2, (X, Y), optimizer=o),
     "WeightClipping": lambda d, o: callbacks.WeightClipping(
         low=-1.0, start=1, optimizer=o
     ),
@@ -78,6 +79,8 @@ def test_a_loop_may_leave_methods_out(name, tmp_path):
     bare = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     own = kind.SGD(0.01, use_ema=True)
     for begins, batches, logs, of in WAYS:
+        if (name, of) == ("Validate", "bare"):
+            continue  # it evaluates
         trained, trains = (model, model.optimizer) if of == "compiled" else (bare, own)
         callback = MAKERS[name](str(tmp_path), None if trained is model else own)
         before = int(trains.iterations)
@@ -87,6 +90,8 @@ def test_a_loop_may_leave_methods_out(name, tmp_path):
         if hasattr(callback, "step") and (batches or callback.optimizer is not None):
             given = callback.optimizer is not None
             assert callback.step == (after if given else after - before)
+        if name == "Validate":
+            assert callback.history["step"] == [after - BATCHES, after]
         if name == "Monitor":
             assert callback.rows[-1]["epoch"] == EPOCHS - 1
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_optlab import callbacks, optimizers, schedules
 from tests.support.logs import read, read_text
-from tests.support.own_steps import by_another, fit, own, several
+from tests.support.own_steps import X, Y, by_another, fit, own, several
 
 PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
 
@@ -38,6 +38,7 @@ def made(name, tmp_path, **kwargs):
             "d_loss", factor=0.5, patience=1, min_delta=1e9, **kwargs
         ),
         "TensorBoard": lambda: callbacks.TensorBoard(tmp_path, every=2, **kwargs),
+        "Validate": lambda: callbacks.Validate(2, (X, Y), **kwargs),
         "WeightClipping": lambda: callbacks.WeightClipping(
             low=-0.1, high=0.1, start=5, **kwargs
         ),
@@ -68,6 +69,7 @@ def test_all_read_the_optimizer_that_they_are_given(tmp_path):
     assert "AdamW" in read_text(tmp_path / "train", "configuration/optimizer")[0]
     by_name = dict(zip(READERS, all_of_them, strict=True))
     assert by_name["EarlyStopping"].best_step in {4, 8, 12}
+    assert by_name["Validate"].history["step"] == [2, 4, 6, 8, 10, 12]
     assert np.abs(model.net.get_weights()[0]).max() <= 0.1 + 1e-6
     assert len(list(tmp_path.glob("*.weights.h5"))) == 3
 
@@ -151,7 +153,10 @@ def test_a_model_without_an_optimizer(tmp_path):
     assert history.keys() == {"d_loss"}
     assert [row["step"] for row in fine[1].rows] == [1, 2, 4, 6, 8]
     assert np.abs(model.net.get_weights()[0]).max() <= 0.1 + 1e-6
-    for name in set(READERS) - {"EarlyStopping", "Monitor", "TensorBoard"}:
+    validate = made("Validate", tmp_path)
+    fit(model, validate, epochs=1)
+    assert validate.history["step"] == [2, 4]
+    for name in set(READERS) - {"EarlyStopping", "Monitor", "TensorBoard", "Validate"}:
         with pytest.raises((TypeError, ValueError), match="Received: "):
             fit(model, made(name, tmp_path))
 

@@ -171,6 +171,7 @@ def test_values_are_those_of_evaluate_at_each_step():
         assert {k: history[f"val_{k}"][i] for k in expected} == expected
 
 
+@pytest.mark.every
 def test_data_may_come_in_many_forms():
     model = new_model(metrics=["mae"])
     forms = {
@@ -198,6 +199,7 @@ def test_data_may_come_in_many_forms():
     assert few.history["val_loss"] == [first["loss"]]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("given", ["validation_data", "validation_split"])
 def test_without_data_those_of_fit_are_used_and_its_values_win(given, monkeypatch):
     calls = []
@@ -228,7 +230,8 @@ def test_without_data_those_of_fit_are_used_and_its_values_win(given, monkeypatc
     assert len(calls) == len(expected) - 2
 
 
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.sampled
+@pytest.mark.parametrize("order", [-1, 1])
 def test_several_have_values_of_their_own(order):
     both = [Validate(2, (XV, YV)), Validate(3, (XV[:5], YV[:5]), name="val_few")]
     history = new_model().fit(**ARRAYS, verbose=0, callbacks=both[::order]).history
@@ -499,6 +502,7 @@ class OwnSteps(keras.Model):
         return ops.mean((y - y_pred) ** 2)
 
 
+@pytest.mark.every
 def test_a_model_without_a_loss_is_refused_unless_it_evaluates_itself():
     class Tested(OwnSteps):
         def test_step(self, *args):
