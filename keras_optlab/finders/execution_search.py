@@ -11,7 +11,7 @@ from keras_optlab.finders.trials import Bench, Trial
 
 TOLERANCE = 0.03  # a step this much slower is as good
 FIRST_STAGE = 0.5  # share of the time until which candidates of one kind are added
-LONGEST = 0.05  # share of the time that one execution may take
+LONGEST = 0.01  # share of the time for one execution; its overhead is far smaller
 TWICE = 2.0
 ROUNDS = 3
 LAST_ROUNDS = 7
@@ -101,7 +101,7 @@ class ExecutionSearch:
             return True
         execution = like.step_seconds * trial.steps_per_execution
         if execution > LONGEST * self._seconds and trial.steps_per_execution > 1:
-            trial.note = f"not run: an execution takes about {execution:.0f} s"
+            trial.note = f"not run: an execution takes about {execution:.1f} s"
             return False
         return self._bench.try_out(trial)
 
@@ -112,29 +112,30 @@ class ExecutionSearch:
             if jit == self.present.jit_compile or len(self._jits) == 1:
                 raise RuntimeError(f"No candidate could be run. {fewest.note}")
             return [self.present]
-        if not between or not self._try_out(between[-1], fewest):
+        while between and not self._try_out(between[-1], fewest):
+            between.pop()
+        if not between:
             return [fewest]
-        scores = self._bench.race([fewest, between[-1]], ROUNDS)
+        field, spare = [fewest, between.pop()], (1 - FIRST_STAGE) * self._seconds
+        scores = self._bench.race(field, ROUNDS, spare)
         if scores[fewest] <= 1 + TOLERANCE:
-            for trial in between[:-1]:
+            for trial in between:
                 trial.note = "not run: the most steps were no faster than the fewest"
-            return [fewest, between[-1]]
-        field = [fewest, between[-1]]
-        for trial in reversed(between[:-1]):
-            enough = self._bench.left() > (1 - FIRST_STAGE) * self._seconds
-            if enough and self._try_out(trial, fewest):
+            return field
+        for trial in reversed(between):
+            if self._bench.left() > spare and self._try_out(trial, fewest):
                 field.append(trial)
-        return self._halve(field)
+        return self._halve(field, spare)
 
-    def _halve(self, field: list[Trial]) -> list[Trial]:
+    def _halve(self, field: list[Trial], spare: float) -> list[Trial]:
         """Race trials and drop the slower half, again and again; the best first."""
         while True:
-            scores = self._bench.race(field, ROUNDS)
+            scores = self._bench.race(field, ROUNDS, spare)
             field = sorted(field, key=scores.__getitem__)
             near = [t for t in field if scores[t] <= 1 + TOLERANCE]
-            kept = field[: max((len(field) + 1) // 2, len(near), 2)]
-            if len(kept) == len(field) or self._bench.left() <= 0:
-                return [t for t in kept if t in near] or kept[:1]
+            kept = field[: max((len(field) + 1) // 2, len(near))]
+            if len(kept) == len(field) or self._bench.left() < spare:
+                return near
             field = kept
 
     def _other(self, best: Trial) -> list[Trial]:

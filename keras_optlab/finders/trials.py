@@ -140,8 +140,17 @@ class Bench:
         trial.compile_seconds = max((watch.first or 0.0) - steady, 0.0)
         return bool(trial.times)
 
-    def race(self, trials: Sequence[Trial], rounds: int) -> dict[Trial, float]:
+    def duration(self, trial: Trial) -> float:
+        """Return about how many seconds a sample takes, with its untimed executions."""
+        execution = trial.step_seconds * trial.steps_per_execution
+        return 2 * execution + max(execution, self.sample_seconds)
+
+    def race(
+        self, trials: Sequence[Trial], rounds: int, spare: float = 0.0
+    ) -> dict[Trial, float]:
         """Sample trials in turn, in rounds; return a score for each, 1 for the best.
+
+        A round is left out if less than `spare` seconds would be left after it.
 
         A busy machine slows down neighbours in a round alike. The score is therefore
         the median over the rounds of a trial's share of its round.
@@ -149,7 +158,7 @@ class Bench:
         trials = list(dict.fromkeys(trials))
         table = []
         for turn in range(rounds if len(trials) > 1 else 0):
-            if self.left() <= 0:
+            if self.left() - sum(map(self.duration, trials)) < spare:
                 break
             shift = turn % len(trials)
             row: dict[Trial, float] = {}
