@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 import keras_optlab
 
@@ -206,7 +207,9 @@ def readme_blocks(language):
 
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick_start, companions, wrapped, full_batch, refusals, _ = readme_blocks("python")
+    quick_start, companions, _, wrapped, full_batch, refusals, _ = readme_blocks(
+        "python"
+    )
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -229,6 +232,17 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     parsed = doctest.DocTestParser().get_doctest(refusals, names, "README", None, 0)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.DocTestRunner(optionflags=flags).run(parsed).failed == 0
+
+
+@pytest.mark.slow
+def test_the_readme_measures_before_a_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick_start, _, control, *_ = readme_blocks("python")
+    names = {}
+    exec(quick_start, names)
+    exec(control, names)
+    assert names["rate"].low < 0.01 < names["rate"].high
+    assert names["model"].optimizer.updates > 0
 
 
 def test_the_optimizer_in_the_readme_works():

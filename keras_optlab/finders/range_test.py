@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_optlab.core.errors import shown
-from keras_optlab.engine.backend.keras_adapter import inner_optimizer
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, optimizers_of
 from keras_optlab.engine.model.snapshot import Snapshot
 from keras_optlab.finders.driven_value import DrivenValue
 from keras_optlab.finders.smoothing import Smoothed
@@ -54,9 +54,16 @@ class RangeTest:
         losses = []
         for i in range(n):
             snapshot.put_back()
+            self._begin_spans()
             draw_from(seed + i)
             losses.append(self._run(full_batches(self.batches)))
         return losses
+
+    def _begin_spans(self) -> None:
+        """Have schedules of other hyperparameters span the run."""
+        for optimizer in optimizers_of(self.model):
+            if optimizer.training_span.needing:
+                optimizer.span(len(self.values) + 1, epochs=1)
 
     def _run(self, stream: Batches) -> np.ndarray:
         smoothed, losses = Smoothed(), []

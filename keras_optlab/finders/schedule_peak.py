@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.spans import Span, over
 from keras_optlab.schedules import Scaled
 
 POINTS = 1000  # steps at which a schedule is looked at
+EPOCHS = 100  # of them, for a schedule without a length
 
 
 def peak_of(schedule: Any) -> float:
@@ -19,8 +21,7 @@ def peak_of(schedule: Any) -> float:
     >>> peak_of(OneCycle(peak=0.5, steps=100))
     0.5
     """
-    last = end_of(schedule) or getattr(schedule, "horizon", None)
-    whole = Scaled(schedule, 1.0)
-    if not isinstance(last, int):  # unknown, or the schedule spans the training
-        return float(np.max(whole.values(POINTS)))
+    span = Span(0, POINTS, EPOCHS)
+    whole = Scaled(over(schedule, span, span.last), 1.0)
+    last = end_of(whole.schedule) or whole.horizon
     return float(np.max(whole(np.unique(np.linspace(0, last, POINTS).round()))))

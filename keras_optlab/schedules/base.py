@@ -129,7 +129,11 @@ class Schedule(Declared, LearningRateSchedule):
 
     @property
     def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+        """Number of updates that show the shape of the curve, if it has a length."""
+        return ENDLESS if needs_span(self) else self._horizon
+
+    @property
+    def _horizon(self) -> int:
         return ENDLESS
 
     def values(self, n: int) -> np.ndarray:
@@ -270,8 +274,7 @@ class Timed(Schedule):
         return self._values.steps if self.ends and not needs_span(self) else None
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return self._values.steps
 
 
@@ -361,6 +364,5 @@ class Scaled(Schedule):
         return None if needs_span(self) else end_of(self.schedule)
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return horizon_of(self.schedule)

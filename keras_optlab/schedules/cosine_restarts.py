@@ -111,6 +111,5 @@ class CosineRestarts(Timed):
         return 1 + math.ceil(grown / math.log(self.t_mul))
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return round(self.steps * (1 + self.t_mul + self.t_mul**2))

@@ -96,6 +96,5 @@ class Cyclical(Timed):
         return 0.5**cycle if self.mode == "triangular2" else 1.0
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(4 * self.steps)

@@ -57,6 +57,5 @@ class Exponential(Timed):
         return self.initial * power(self.decay_rate, time, ops)
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(5 * self.steps)

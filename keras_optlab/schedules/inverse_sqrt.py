@@ -49,6 +49,5 @@ class InverseSqrt(Timed):
         return self.initial / ops.sqrt(1.0 + time)
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(5 * self.steps)

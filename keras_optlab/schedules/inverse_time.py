@@ -58,6 +58,5 @@ class InverseTime(Timed):
         return self.initial / (1.0 + self.decay_rate * time)
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(5 * self.steps)

@@ -86,8 +86,7 @@ class Join(Schedule):
         return None if end is None else int(max(self.boundaries, default=0)) + end
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(max(self.boundaries, default=0)) + horizon_of(self.schedules[-1])
 
 

@@ -67,6 +67,5 @@ class Piecewise(Schedule):
         return in_turn(self.levels, self.boundaries, step, ops)
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(5 * max(self.boundaries, default=80) // 4)

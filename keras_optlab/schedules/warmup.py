@@ -93,6 +93,5 @@ class Warmup(Timed):
         return None if end is None else int(self.steps) + end
 
     @property
-    def horizon(self) -> int:
-        """Number of updates that show the shape of the curve."""
+    def _horizon(self) -> int:
         return int(self.steps) + horizon_of(self.schedule)
