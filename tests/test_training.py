@@ -349,7 +349,7 @@ class TestModels:
                 callbacks=[swap],
                 shuffle=False,
             )
-            return values(model.weights)
+            return values(model.trainable_variables)
 
         average = {"use_ema": True, "ema_momentum": 0.5}
         ours = trained(optimizers.Adam(0.01, **average))

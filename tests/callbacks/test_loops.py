@@ -54,7 +54,8 @@ LOGS = {
 
 
 def test_every_callback_is_in_the_loops():
-    assert {name.partition(" ")[0] for name in MAKERS} == PUBLIC
+    of_fit = {"RateFinder"}  # reads the data of `fit`
+    assert {name.partition(" ")[0] for name in MAKERS} == PUBLIC - of_fit
 
 
 # Does the loop call `on_epoch_begin`, and batch methods? With which logs and model?

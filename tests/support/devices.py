@@ -21,6 +21,8 @@ def _on_accelerator():
 ON_ACCELERATOR = _on_accelerator()
 
 on_two_devices = pytest.mark.skipif(
-    ON_ACCELERATOR and len(keras.distribution.list_devices()) < 2,
+    ON_ACCELERATOR
+    and keras.backend.backend() == "jax"
+    and len(keras.distribution.list_devices()) < 2,
     reason="needs two devices",
 )

@@ -154,7 +154,7 @@ class HyperparameterAccess(Options, KerasAdapter):
         >>> from keras_optlab import optimizers, schedules
         >>> optimizer = optimizers.Adam(schedules.Cosine(1e-3))
         >>> optimizer.span(updates=100)
-        >>> optimizer.current("learning_rate")
+        >>> round(optimizer.current("learning_rate"), 6)
         0.001
         """
         updates, epochs = UPDATES.validate(updates), EPOCHS.validate(epochs)
