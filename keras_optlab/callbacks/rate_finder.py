@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_optlab.callbacks.base.arguments import choice
+from keras_optlab.callbacks.base.arguments import choice, flag
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.engine.backend.trainer_adapter import training_part
 from keras_optlab.finders import RateRange, find_rate
+from keras_optlab.finders.arguments import checked
 from keras_optlab.finders.points import EXPLAINED
 
 DATA = "x", "y", "sample_weight", "class_weight", "batch_size", "steps_per_epoch"
@@ -28,7 +29,7 @@ class RateFinder(Callback):
     rate.
 
     Args:
-        rule: suggestion to use: `"middle"`, `"steepest"`, `"valley"`, `"minimum/10"` or
+        rule: suggestion to use: `"knee/3"`, `"steepest"`, `"valley"`, `"minimum/10"` or
             `"slide"`.
         steps: updates of a run, as in `find_rate`.
         runs: number of runs.
@@ -42,9 +43,11 @@ class RateFinder(Callback):
         result: The `RateRange` of the last search; `None` before.
 
     Raises:
-        ValueError: if `rule` is unknown; in `fit`, if nothing is found, another
-            callback drives the rate, or the data cannot be read again.
-        TypeError: in `fit`, if the rate follows a function.
+        ValueError: if `rule` is unknown or a number out of range; in `fit`, if nothing
+            is found, another callback drives the rate, or the data cannot be read
+            again.
+        TypeError: if an argument is of a wrong type; in `fit`, if the rate follows a
+            function.
 
     Source:
         Smith, 2015, arXiv:1506.01186; see `find_rate`.
@@ -63,7 +66,7 @@ class RateFinder(Callback):
 
     def __init__(
         self,
-        rule: str = "middle",
+        rule: str = "knee/3",
         *,
         steps: int = 100,
         runs: int = 3,
@@ -75,15 +78,10 @@ class RateFinder(Callback):
     ) -> None:
         super().__init__()
         self.rule = choice("rule", rule, tuple(EXPLAINED))
-        self.verbose = verbose
-        self._search = {
-            "steps": steps,
-            "runs": runs,
-            "lowest": lowest,
-            "highest": highest,
-            "seed": seed,
-            "monitor": monitor,
-        }
+        self.verbose = flag("verbose", verbose)
+        self._search = checked(
+            monitor, lowest=lowest, highest=highest, steps=steps, runs=runs, seed=seed
+        )
         self.result: RateRange | None = None
 
     def drives(self) -> set[tuple[int, str]]:

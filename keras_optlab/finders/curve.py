@@ -11,7 +11,7 @@ import numpy as np
 from keras_optlab.finders.smoothing import BETA, START, smooth
 
 FALLEN = 0.8  # share of the fall that is done at the knee
-BELOW, ABOVE = 1 / 12, 2.4  # ends of the range, over the knee
+BELOW, ABOVE = 1 / 9, 3.3  # ends of the range, over the knee
 SURE = 4.0  # standard errors that a fall must have
 LIKELY = 2.0  # the same for one of several runs
 ROUNDING = 1e-5  # share of the loss that rounding in float32 may change

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 from keras_optlab.core.errors import shown
-from keras_optlab.core.fields import HyperField
 from keras_optlab.engine.backend.datasets import batches_again
 from keras_optlab.engine.backend.generators import generator_states, set_back
 from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.backend.trainer_adapter import compiled_parts, symbolic_build
 from keras_optlab.engine.model.snapshot import state_kept
+from keras_optlab.finders.arguments import checked
 from keras_optlab.finders.driven_value import (
     RATE,
     DrivenValue,
@@ -22,8 +22,6 @@ from keras_optlab.finders.driven_value import (
 )
 from keras_optlab.finders.range_test import RangeTest, draw_from, full_batches
 from keras_optlab.finders.rate_range import RateRange
-
-MOST_STEPS = 10_000
 
 
 def find_rate(
@@ -55,11 +53,11 @@ def find_rate(
     losses are smoothed by a moving average with bias correction ($\beta = 0.8$), and
     the mean over the runs is the curve.
 
-    The *range* is from 1/12 to 2.4 times the knee: the rate at which the curve has
-    first made 4/5 of its fall. Its ends are a factor of 28.8 apart. The two factors
-    were chosen so that the range holds the best constant rate of SGD, Adam, Lion and
-    Muon on a convolutional network and a regression
-    (`benchmarks/rate_finder.py`); the default suggestion is the middle.
+    The *range* is from 1/9 to 3.3 times the knee: the rate at which the curve has first
+    made 4/5 of its fall. Its ends are a factor of 29.7 apart. The two factors were
+    chosen so that the range holds the best constant rate of SGD, Adam, Lion and Muon on
+    a convolutional network and a regression (`benchmarks/rate_finder.py`). The default
+    suggestion is a third of the knee.
 
     The *confidence* is the overlap of the ranges that the runs give one by one: the
     length common to all, over that of their union, on the logarithmic axis; times the
@@ -126,17 +124,16 @@ def find_rate(
     True
     """
     _check_model(model)
-    low, high = lowest, highest
+    given = checked(
+        monitor, lowest=lowest, highest=highest, steps=steps, runs=runs, seed=seed
+    )
+    low, high = given["lowest"], given["highest"]
     if low is None or high is None:
-        low, high = _check_span(model, name, low, high)
-    low, high = _number("lowest", low, "> 0"), _number("highest", high, "> 0")
-    steps = _number("steps", steps, f"[20, {MOST_STEPS}]", integer=True)
-    runs = _number("runs", runs, ">= 1", integer=True)
-    seed = _number("seed", seed, ">= 0", integer=True)
+        low, high = _span(model, name, low, high)
     value = find_value(model, name)
     _check_legal(value, low, high)
     again = batches_again(x, y, sample_weight, batch_size, steps_per_epoch)
-    values = np.geomspace(low, high, steps)
+    values = np.geomspace(low, high, given["steps"])
     test = RangeTest(model, value, values, again, class_weight, monitor)
     unbuild = compiled_parts(model)
     try:
@@ -144,16 +141,10 @@ def find_rate(
         with state_kept(model, x) as snapshot:
             snapshot.undo.append(value.end)
             value.begin(low)
-            losses = test.runs(snapshot, runs, seed)
+            losses = test.runs(snapshot, given["runs"], given["seed"])
     finally:
         unbuild()
     return RateRange(model, name, values, losses)
-
-
-def _number(name: str, value: Any, within: str, integer: bool = False) -> Any:
-    field = HyperField(within, adjustable=False, integer=integer, default=1, doc="")
-    field.name, field.doc = name, "argument of find_rate"
-    return field.validate(value)
 
 
 def _check_model(model: Any) -> None:
@@ -178,7 +169,7 @@ def _check_model(model: Any) -> None:
         )
 
 
-def _check_span(model: Any, name: str, low: Any, high: Any) -> tuple[Any, Any]:
+def _span(model: Any, name: str, low: Any, high: Any) -> tuple[Any, Any]:
     """Return the ends, with the default of those that are `None`."""
     if name != RATE:
         raise ValueError(

@@ -12,6 +12,11 @@ SLIDE_WIDTH = 15  # steps between the two ends that fastai slides
 SLIDE_THRESHOLD = 0.005
 
 
+def third_of_knee(curve: Curve) -> float:
+    """Return a third of the value at which most of the fall is done."""
+    return float(curve.values[curve.knee] / 3)
+
+
 def steepest(curve: Curve) -> float:
     """Return the value at which the loss falls fastest per decade."""
     at = max(curve.lowest, 1)
@@ -48,13 +53,14 @@ def slide(curve: Curve) -> float:
 
 
 RULES: dict[str, Callable[[Curve], float]] = {
+    "knee/3": third_of_knee,
     "steepest": steepest,
     "valley": valley,
     "minimum/10": tenth_of_minimum,
     "slide": slide,
 }
 EXPLAINED = {
-    "middle": "the middle of the range",
+    "knee/3": "a third of the value at which 4/5 of the fall is done",
     "steepest": "the loss falls fastest here",
     "valley": "the middle of the longest descent",
     "minimum/10": "a tenth of the value with the lowest loss",

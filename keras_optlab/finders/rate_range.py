@@ -32,9 +32,8 @@ class RateRange:
         low: Lower end of the range; NaN if nothing was found.
         high: Upper end of the range.
         confidence: Agreement of the runs, from 0 to 1.
-        suggestions: Values in the range by the name of their rule; `"middle"` is the
-            geometric mean of the ends. A rule's value outside the range is moved to the
-            nearer end.
+        suggestions: Values in the range by the name of their rule; a value outside
+            the range is moved to the nearer end.
         values: The values that were tried, as an array.
         losses: The losses of each run, as arrays; each ends where its loss diverged.
     """
@@ -58,7 +57,6 @@ class RateRange:
         self.found = not self.reason
         if self.found:
             points = {k: rule(self.curve) for k, rule in RULES.items()}
-            points = {"middle": math.sqrt(self.low * self.high)} | points
             self.suggestions = {
                 k: min(max(x, self.low), self.high) for k, x in points.items()
             }
@@ -67,14 +65,14 @@ class RateRange:
         """Return a value to train with.
 
         Args:
-            rule: A key of `suggestions`. Defaults to `"middle"` for the learning rate,
+            rule: A key of `suggestions`. Defaults to `"knee/3"` for the learning rate,
                 and to `"minimum/10"` for another hyperparameter.
 
         Raises:
             ValueError: if nothing was found, or there is no such rule.
         """
         if rule is None:
-            rule = "middle" if self.name == RATE else "minimum/10"
+            rule = "knee/3" if self.name == RATE else "minimum/10"
         if rule not in EXPLAINED:
             raise ValueError(
                 "`rule` must be the name of a suggestion. "

@@ -87,6 +87,16 @@ ARGUMENTS = {
         "optimizer": OPTIMIZER,
     },
     "Monitor": {"every": COUNT, "statistics_every": STEPS, "optimizer": OPTIMIZER},
+    "RateFinder": {
+        "rule": (["knee/3", "valley"], ["middle", None, 3]),
+        "steps": ([20, 100.0], [*NUMBERS, 10, 20.5, None]),
+        "runs": COUNT,
+        "lowest": ([None, *POSITIVE[0]], POSITIVE[1]),
+        "highest": ([None, *POSITIVE[0]], POSITIVE[1]),
+        "seed": ([0, 3], [*NUMBERS, -1, 1.5, None]),
+        "monitor": METRIC,
+        "verbose": FLAG,
+    },
     "ReduceOnPlateau": {
         "monitor": METRIC,
         "factor": ([0.5, np.float32(0.1)], [*NUMBERS, 0, 1, -0.5, None]),

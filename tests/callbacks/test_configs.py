@@ -22,6 +22,7 @@ EXAMPLES = [
     callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
     callbacks.Monitor(every=7),
+    callbacks.RateFinder("valley", steps=60, lowest=1e-5),
     callbacks.ReduceOnPlateau("accuracy", factor=0.5, mode="max"),
     callbacks.TensorBoard(Path("runs"), histograms_every=50, hparams={"batch": 8}),
     callbacks.TimeStopping(60),
