@@ -27,6 +27,8 @@ class Trial:
         reads_only: Whether the step reads a batch and does nothing with it.
         compile_seconds: Seconds of the first execution beyond those of a later one.
         times: Seconds of a step, one mean for each sample.
+        sample_seconds: Seconds that the last sample took, with the start of `fit` and
+            untimed executions, and without compilation.
         note: Why it was not measured, or `""`.
     """
 
@@ -36,6 +38,7 @@ class Trial:
     reads_only: bool = False
     compile_seconds: float | None = None
     times: list[float] = field(default_factory=list, repr=False)
+    sample_seconds: float = 0.0
     note: str = ""
     train_function: Any = field(default=None, repr=False)
 
@@ -88,7 +91,10 @@ class Bench:
             deadline=self.deadline,
             clock=self._clock,
         )
+        start = self._clock()
         self.fit(trial, EPOCHS, watch)
+        took = self._clock() - start
+        trial.sample_seconds = took if trial.times else took - (watch.first or 0.0)
         if watch.step_seconds is not None:
             trial.times.append(watch.step_seconds)
         return watch
@@ -140,11 +146,6 @@ class Bench:
         trial.compile_seconds = max((watch.first or 0.0) - steady, 0.0)
         return bool(trial.times)
 
-    def duration(self, trial: Trial) -> float:
-        """Return about how many seconds a sample takes, with its untimed executions."""
-        execution = trial.step_seconds * trial.steps_per_execution
-        return 2 * execution + max(execution, self.sample_seconds)
-
     def race(
         self, trials: Sequence[Trial], rounds: int, spare: float = 0.0
     ) -> dict[Trial, float]:
@@ -158,7 +159,7 @@ class Bench:
         trials = list(dict.fromkeys(trials))
         table = []
         for turn in range(rounds if len(trials) > 1 else 0):
-            if self.left() - sum(map(self.duration, trials)) < spare:
+            if self.left() - sum(t.sample_seconds for t in trials) < spare:
                 break
             shift = turn % len(trials)
             row: dict[Trial, float] = {}

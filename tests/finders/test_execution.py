@@ -41,9 +41,7 @@ class Scripted:
         trial.times.append(one)
         return watch
 
-    sample_seconds = 0.1
     try_out, race = trials.Bench.try_out, trials.Bench.race
-    duration = trials.Bench.duration
 
 
 def searched(step_seconds, steps=(1, 4, 8, 16, 32), jit_compile=None, **options):
