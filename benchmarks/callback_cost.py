@@ -11,6 +11,8 @@ it can only slow a fit down. `off` is one of the two bare fits, so its distance 
 is the noise. `naive` is a simple callback: after every batch it copies all weights to
 the host and computes the norms of the weights and of their changes.
 
+`spanning schedule` is a `fit` without callbacks. Its rate follows `Cosine(1e-3)`.
+
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
 evaluations of the same batches, after the fit, is subtracted.
 
@@ -65,20 +67,21 @@ CALLBACKS = {
     ],
     "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
     "Validate / 50": lambda _: [kol.callbacks.Validate(50, VALIDATION, batch_size=128)],
+    "spanning schedule": lambda _: [],
     "naive / 1": lambda _: [naive()],
 }
 
 WARM_UP = 64  # untimed steps, so that step 500 is one of the timed steps
 
 
-def network(steps_per_execution):
+def network(steps_per_execution, rate=1e-3):
     """Return the MLP, compiled."""
     keras.utils.set_random_seed(0)
     dense = functools.partial(keras.layers.Dense, activation="relu")
     layers = [keras.Input((784,)), dense(512), dense(512), keras.layers.Dense(10)]
     model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = kol.optimizers.Adam()
+    optimizer = kol.optimizers.Adam(rate)
     model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
     return model
 
@@ -109,7 +112,8 @@ def timed_fit(name, steps_per_execution, **data):
     The rest of `fit` is left out: on TensorFlow, tearing down the data pipeline takes
     up to some seconds at random.
     """
-    model, ends = network(steps_per_execution), []
+    rates = {"spanning schedule": kol.schedules.Cosine(1e-3)}
+    model, ends = network(steps_per_execution, rates.get(name, 1e-3)), []
     last = keras.callbacks.LambdaCallback(on_train_end=lambda _: ends.append(clocks()))
     batch = data["batch_size"]
     few = WARM_UP * batch + len(data["x"]) % batch  # with a last batch of the same size
