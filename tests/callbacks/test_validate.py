@@ -250,6 +250,7 @@ def test_an_epoch_without_validation_reports_none():
     assert history.history["val_loss"] == validate.history["val_loss"]
 
 
+@pytest.mark.every
 def test_data_of_unknown_length_are_not_validated_twice_at_their_end():
     training = {"x": dataset(X, Y).filter(lambda x, y: True)}
     validate = Validate(7)
@@ -526,6 +527,7 @@ def test_a_model_without_a_loss_is_refused_unless_it_evaluates_itself():
     assert validate.history["val_one"] == [1, 1, 1]
 
 
+@pytest.mark.every
 def test_several_outputs_and_a_model_without_an_input_layer():
     validate = Validate(3, (XV, (YV, YV)))
     model = two_outputs()

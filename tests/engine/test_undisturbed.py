@@ -123,6 +123,7 @@ def test_all_state_is_restored_after_an_error(fails_at):
         assert not optimizer.at_evaluation_weights
 
 
+@pytest.mark.every
 def test_the_weights_are_those_for_evaluation():
     model = trained(optimizers.EMA(optimizers.Adam(0.1)))
     evaluated = model.get_weights()
@@ -134,6 +135,7 @@ def test_the_weights_are_those_for_evaluation():
     assert not same(raw, now)
 
 
+@pytest.mark.every
 def test_averages_of_use_ema_can_be_the_weights():
     model = trained(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
     kernel = model.layers[-1].kernel
