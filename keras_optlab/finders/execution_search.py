@@ -11,6 +11,7 @@ from keras_optlab.finders.trials import Bench, Trial
 
 TOLERANCE = 0.03  # a step this much slower is as good
 FIRST_STAGE = 0.5  # share of the time until which candidates of one kind are added
+LAST_STAGE = 0.25  # share of the time for which nothing is added any more
 LONGEST = 0.01  # share of the time for one execution; its overhead is far smaller
 TWICE = 2.0
 MAY_WIN = 1.1  # times slower in a few rounds
@@ -79,6 +80,8 @@ class ExecutionSearch:
             finalists += self._other(best[0])
         scores = self._bench.race(finalists, LAST_ROUNDS)
         allowed = {t: s for t, s in scores.items() if t in self._grid.values()}
+        sure = {t: s for t, s in allowed.items() if len(t.times) >= ROUNDS}
+        allowed = sure or allowed  # one sample may be fast by chance
         limit = min(allowed.values()) * (1 + TOLERANCE)
         self.chosen = min((t for t in allowed if allowed[t] <= limit), key=self._order)
         self._prefetch()
@@ -155,8 +158,10 @@ class ExecutionSearch:
         score = self._bench.race([trial, rival], ROUNDS)[trial]
         found = [trial] if score <= MAY_WIN else []
         if score == 1.0:
-            rest = [self._grid[other, n] for n in self._steps if n > steps]
-            found += [t for t in rest if self._try_out(t, trial)]
+            for n in [n for n in self._steps if n > steps]:
+                enough = self._bench.left() > LAST_STAGE * self._seconds
+                if enough and self._try_out(self._grid[other, n], trial):
+                    found.append(self._grid[other, n])
         self._leave_out(other, "not run: slower with other steps")
         return found
 

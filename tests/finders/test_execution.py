@@ -89,6 +89,21 @@ def test_compilation_wins():
 
 
 @needs_a_default
+def test_a_single_fast_sample_is_not_enough():
+    class Late(Scripted):
+        def sample(self, trial):
+            watch = super().sample(trial)
+            if trial.jit_compile:
+                self.seconds = 0.0  # nothing is timed twice
+            return watch
+
+    bench = Late(small(jit_compile=False), lambda jit, n: 0.5 if jit else 1.0)
+    search = execution_search.ExecutionSearch(bench, {"x": X}, [1, 8], None)
+    search.run()
+    assert key(search.chosen) == (False, 1)
+
+
+@needs_a_default
 def test_a_missing_compiler_is_told():
     search, _ = searched(lambda jit, n: None if jit else 1.0)
     assert key(search.chosen) == (False, 1)
