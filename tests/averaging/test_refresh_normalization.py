@@ -226,7 +226,7 @@ def test_a_generator_warns_once():
 def test_steps_one_at_a_time_warn_at_the_evaluation():
     model = normalized(RENEWING["swa"]())
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         for _ in range(3):
             model.train_on_batch(*data(8))
     with pytest.warns(UserWarning, match="no `fit` of this model runs"):
