@@ -62,6 +62,8 @@ def test_a_size_that_fails_when_verified_is_not_proposed(monkeypatch):
         fit(bench, trial, epochs, *callbacks)
 
     monkeypatch.setattr(batch_size.Bench, "fit", failing)
+    search = batch_size_search.BatchSizeSearch
+    monkeypatch.setattr(search, "_knee", lambda self, ran: ran[-1])
     result = found(model, seconds=20.0, largest=16, tolerance=0.0)
     assert result.batch_size == 4
     assert all(n == 4 for n in result.throughput)
