@@ -242,7 +242,7 @@ def test_the_readme_measures_before_a_training(tmp_path, monkeypatch):
     exec(quick_start, names)
     exec(control, names)
     assert names["rate"].low < 0.01 < names["rate"].high
-    assert names["model"].optimizer.updates > 0
+    assert int(keras.ops.convert_to_numpy(names["model"].optimizer.updates)) > 0
 
 
 def test_the_optimizer_in_the_readme_works():
