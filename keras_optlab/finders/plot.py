@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_optlab.finders.points import EXPLAINED
 from keras_optlab.finders.smoothing import smooth
 
 
@@ -20,7 +19,7 @@ def draw(result: Any, ax: Any = None) -> Any:
                 "Plotting needs matplotlib. Run `pip install keras-optlab[plot]`, or "
                 "print `result.table()`."
             ) from error
-        _, ax = pyplot.subplots()
+        _, ax = pyplot.subplots(figsize=(7, 6), layout="constrained")
     for i, losses in enumerate(result.losses):
         label = "runs, smoothed" if i == 0 else None
         values = result.values[: len(losses)]
@@ -28,18 +27,19 @@ def draw(result: Any, ax: Any = None) -> Any:
     curve = result.curve
     if len(curve.values):
         ax.plot(curve.values, curve.losses, color="black", label="mean")
-        top = 2 * max(curve.start, np.max(curve.losses)) - np.min(curve.losses)
-        ax.set_ylim(top=top, auto=None)  # divergence would flatten the rest
+        low, high = np.quantile(curve.losses, [0.0, 0.9])
+        margin = 0.5 * (high - low) or 1.0  # divergence would flatten the rest
+        ax.set_ylim(low - 0.2 * margin, high + margin)
     if result.found:
         label = f"range, confidence {result.confidence:.0%}"
         ax.axvspan(result.low, result.high, color="green", alpha=0.15, label=label)
     for i, (rule, value) in enumerate(result.suggestions.items()):
         loss = np.interp(np.log(value), np.log(curve.values), curve.losses)
-        label = f"{rule} {value:.2g}: {EXPLAINED[rule]}"
+        label = f"{rule} {value:.2g}: {result.explained(rule)}"
         ax.plot(value, loss, "o", color=f"C{i}", label=label)
     ax.set_xscale("log")
     ax.set_xlabel(result.name)
     ax.set_ylabel("loss after the update")
     ax.set_title(result.table().splitlines()[0], fontsize="medium")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13))
     return ax

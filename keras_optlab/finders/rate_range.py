@@ -127,9 +127,15 @@ class RateRange:
             f"confidence {self.confidence:.0%} of {len(self.losses)} runs"
         ]
         for rule, value in self.suggestions.items():
-            end = {self.low: " (low end)", self.high: " (high end)"}.get(value, "")
-            lines.append(f"  {rule:12}{value:<10.3g}{EXPLAINED[rule]}{end}")
+            lines.append(f"  {rule:12}{value:<10.3g}{self.explained(rule)}")
         return "\n".join(lines)
+
+    def explained(self, rule: str) -> str:
+        """Return the meaning of a suggestion; one outside the range was moved to it."""
+        ends = {self.low: "low", self.high: "high"}
+        end = ends.get(self.suggestions[rule])
+        moved = f"not in the range; moved to its {end} end"
+        return EXPLAINED[rule] if end is None else moved
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the losses over the values, the range and the suggestions.
