@@ -31,6 +31,7 @@ ROOMS = {
     "tensorboard": {"core", "engine"},
     "stopping": {"core", "engine"},
     "finders": {"core", "engine", "schedules"},
+    "resuming": {"core", "engine"},
     "callbacks": {
         "core",
         "engine",
@@ -39,6 +40,7 @@ ROOMS = {
         "constraints",
         "stopping",
         "finders",
+        "resuming",
     },
     "averaging": {"core", "engine"},
     "full_batch": {"core", "engine", "callbacks"},

@@ -97,7 +97,7 @@ class Validate(StepCallback):
         {'step': [3, 6, 8], 'val_loss': [1.0, 1.0, 1.0]}
     """
 
-    runs_first = True
+    runs_first = 1
     useless = "there are no steps to count, and no validation runs"
     hints = {
         "validation_data": "Write `data`.",

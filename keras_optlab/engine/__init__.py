@@ -1,5 +1,7 @@
 """The engine: makes update rules Keras optimizers, on every backend."""
 
+from keras_optlab.engine.backend.fit_batches import FitBatches
+from keras_optlab.engine.backend.fit_length import when_made
 from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
     around_train_on_batch,
@@ -7,6 +9,7 @@ from keras_optlab.engine.backend.keras_hooks import (
     on_compile,
 )
 from keras_optlab.engine.backend.normalization import normalization_layers
+from keras_optlab.engine.backend.trainer_adapter import set_first_epoch
 from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
@@ -26,6 +29,14 @@ from keras_optlab.engine.model.new_statistics import refresh as refresh_statisti
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.model.swapped_averages import extend_swap_ema_weights
+from keras_optlab.engine.model.training_state import (
+    TrainingState,
+    build_for,
+    layout_of,
+    optimizer_configs,
+    read_state,
+    write_state,
+)
 from keras_optlab.engine.model.undisturbed import undisturbed
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
@@ -38,24 +49,33 @@ from keras_optlab.engine.wrapper import Wrapper
 __all__ = [
     "CAPACITY",
     "CLIPPINGS",
+    "FitBatches",
     "Histogram",
     "Histograms",
     "LayerStatistics",
     "Optimizer",
     "Statistics",
+    "TrainingState",
     "Wrapper",
     "around_fit",
     "before_looking",
     "begin_statistics",
+    "build_for",
     "find_optimizer",
     "fit_arguments",
+    "layout_of",
     "make_adjustable",
     "normalization_layers",
+    "optimizer_configs",
     "optimizer_of",
+    "read_state",
     "refresh_statistics",
+    "set_first_epoch",
     "statistics_are_outdated",
     "strict_loading",
     "undisturbed",
+    "when_made",
+    "write_state",
 ]
 
 # The constructor of an optimizer would be too late for these hooks: in

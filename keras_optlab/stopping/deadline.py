@@ -33,6 +33,14 @@ class Deadline:
         """Seconds since construction."""
         return self.clock() - self.start
 
+    def get_state(self) -> dict[str, float]:
+        """Return the seconds that have passed: clocks differ between processes."""
+        return {"elapsed": self.elapsed}
+
+    def set_state(self, state: dict[str, float]) -> None:
+        """Continue from the result of `get_state`."""
+        self.start = self.clock() - state["elapsed"]
+
     @property
     def passed(self) -> bool:
         """Whether the deadline has passed."""

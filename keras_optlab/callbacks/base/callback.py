@@ -29,8 +29,8 @@ class Callback(Serializable, keras.callbacks.Callback):
         reason: Why this callback stopped the training, in one line, or `""`.
         recorded: Scalars that `TensorBoard` and `Monitor` log, by tag, each with its
             step.
-        runs_first: Whether `fit` calls it before callbacks without this, wherever it is
-            in the list, since they read what it writes into the logs.
+        runs_first: `fit` calls callbacks with a higher number first, wherever they are
+            in the list: 1 if others read what it writes into the logs.
         new_values: Values of a validation that this callback has just run, by name in
             the logs; empty in calls in which none ended.
         old_names: Names of values in the logs of an epoch that this callback reported
@@ -55,7 +55,7 @@ class Callback(Serializable, keras.callbacks.Callback):
     companions: Sequence[Callback] = ()
     reason: str = ""
     recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
-    runs_first: ClassVar[bool] = False
+    runs_first: ClassVar[int] = 0
     new_values: Mapping[str, Any] = MappingProxyType({})
     old_names: Collection[str] = ()
 

@@ -71,6 +71,11 @@ class JudgingCallback(MetricCallback):
                 f"patience_unit={patience_unit!r}"
             )
 
+    @property
+    def recorded(self) -> Sequence[tuple[int, Mapping[str, float]]]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The figures of the criteria, each with its step."""
+        return self._points
+
     def stop(self, by: str, why: str) -> None:
         """Stop training; `by` is the name of the criterion."""
         raise NotImplementedError
@@ -91,7 +96,7 @@ class JudgingCallback(MetricCallback):
             ValueError: if a criterion will not get what it needs.
         """
         super().on_train_begin(logs)
-        self.recorded = self._points = []
+        self._points = []
         self._train_value_missing = False
         if self.judged.by_name:
             self._check_criteria()
@@ -149,7 +154,7 @@ class JudgingCallback(MetricCallback):
     def _position(self, unit: str) -> float | None:
         if unit == "values":
             return None
-        return self.step if unit == "steps" else self.clock()
+        return self.step if unit == "steps" else self.timer.elapsed
 
     def judge(self, value: float) -> None:
         """Have the criteria judge a value."""

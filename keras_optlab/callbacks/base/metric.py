@@ -15,6 +15,7 @@ from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.core.errors import suggest
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
+from keras_optlab.stopping.deadline import Deadline
 from keras_optlab.stopping.direction import check_mode
 from keras_optlab.stopping.wait import Wait
 
@@ -114,7 +115,7 @@ class MetricCallback(StepCallback):
         """Position in the unit of the patience; only epochs with a value count."""
         if self.patience_unit in ("epochs", "validations"):
             return self._epochs if self.patience_unit == "epochs" else self._values
-        return self.step if self.patience_unit == "steps" else self.clock()
+        return self.step if self.patience_unit == "steps" else self.timer.elapsed
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the state of the previous `fit`.
@@ -132,6 +133,7 @@ class MetricCallback(StepCallback):
                 f"Validate(every={self.every}) to the callbacks, or leave `every` out."
             )
         super().on_train_begin(logs)
+        self.timer = Deadline(None, self.clock)
         self.acts_by_step = validates or self.every is not None
         default = "validations" if validates else "epochs"
         self.patience_unit = self._given_unit or default

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_optlab.engine.backend.trainer_adapter import EpochIterator
 
-_waiting: ContextVar[list[Callable[[FitLength], None]]] = ContextVar("waiting `fit`s")
+_waiting: ContextVar[list[Callable[[Any], None]]] = ContextVar("waiting for data")
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,29 @@ class FitLength:
 
 
 @contextlib.contextmanager
-def when_known(act: Callable[[FitLength], None]) -> Iterator[None]:
-    """In this context, call a function when a `fit` has prepared its data.
+def when_made(act: Callable[[Any], None]) -> Iterator[None]:
+    """In this context, call a function with the `EpochIterator` of a `fit`.
 
-    This is before the callbacks' `on_train_begin`, so an error leaves no trace.
+    `fit` has just made it. This is before the callbacks' `on_train_begin`, so an error
+    leaves no trace.
     """
-    token = _waiting.set([act])
+    token = _waiting.set([*_waiting.get([]), act])
     try:
         yield
     finally:
         _waiting.reset(token)
+
+
+def when_known(
+    act: Callable[[FitLength], None],
+) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which a function is called when the length is known."""
+
+    def tell(made: Any) -> None:
+        size = made.data_adapter.num_batches
+        act(FitLength(made.steps_per_epoch, size, made.steps_per_execution))
+
+    return when_made(tell)
 
 
 def _extended(init: Callable[..., None]) -> Callable[..., None]:
@@ -74,9 +87,9 @@ def _extended(init: Callable[..., None]) -> Callable[..., None]:
     def init_and_tell(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         waiting = _waiting.get([])
-        if waiting:  # the first in a `fit` is that of the training data
-            steps, size = self.steps_per_epoch, self.data_adapter.num_batches
-            waiting.pop()(FitLength(steps, size, self.steps_per_execution))
+        acts, waiting[:] = list(waiting), []  # the first is that of the training data
+        for act in acts:
+            act(self)
 
     return init_and_tell
 

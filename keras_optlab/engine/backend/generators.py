@@ -27,7 +27,7 @@ def generator_states(data: Any = None) -> States:
     Args:
         data: A PyDataset or a torch DataLoader.
     """
-    states = random_numbers() + _of_data(data)
+    states = random_numbers() + generators_of_data(data)
     seeds = global_seed_generator()
     states.append((set_global_seed_generator, seeds))
     if seeds is not None:
@@ -59,7 +59,7 @@ def _of_tensorflow() -> States:
     return states
 
 
-def _of_data(data: Any) -> States:
+def generators_of_data(data: Any) -> States:
     """Return the generators among the attributes of data, its sampler and its parts."""
     states: States = []
     parts = [getattr(data, k, None) for k in ("sampler", "batch_sampler", "dataset")]

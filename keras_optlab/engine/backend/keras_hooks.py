@@ -141,21 +141,21 @@ def _callbacks(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
 
 
 def _put_first(arguments: dict[str, Any]) -> None:
-    """Move callbacks with a true `runs_first` to the front of the callbacks of `fit`.
+    """Move callbacks with a higher `runs_first` to the front of the callbacks of `fit`.
 
     They write into the logs, which the callbacks after them read.
     """
     given = arguments.get("callbacks")
     own_list = isinstance(given, keras.callbacks.CallbackList)
     flat = keras.tree.flatten(given.callbacks if own_list else given)  # pyright: ignore[reportOptionalMemberAccess]
-    if not any(_runs_first(c) for c in flat):
+    if not any(map(_runs_first, flat)):
         return
-    flat.sort(key=lambda c: not _runs_first(c))
+    flat.sort(key=_runs_first, reverse=True)
     if own_list:
         given.callbacks[:] = flat  # pyright: ignore[reportOptionalMemberAccess]
     else:
         arguments["callbacks"] = flat
 
 
-def _runs_first(callback: Any) -> bool:
-    return getattr(callback, "runs_first", False)
+def _runs_first(callback: Any) -> int:
+    return getattr(callback, "runs_first", 0)

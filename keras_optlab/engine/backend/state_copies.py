@@ -32,7 +32,7 @@ class StateCopies:
     def restore(self) -> None:
         """Write all values back."""
         for variable, value in list(self._copies.values()):
-            _write(variable, value)
+            write_value(variable, value)
 
 
 def _copy(variable: Variable) -> Any:
@@ -42,8 +42,9 @@ def _copy(variable: Variable) -> Any:
     return np.array(ops.convert_to_numpy(value))
 
 
-def _write(variable: Variable, value: Any) -> None:
-    if keras.backend.backend() != "torch":
+def write_value(variable: Variable, value: Any) -> None:
+    """Write a value into a variable of Keras or of the backend."""
+    if keras.backend.backend() != "torch" or isinstance(variable, keras.Variable):
         variable.assign(value)
         return
     with torch_module().no_grad():

@@ -185,6 +185,31 @@ def set_execution(
         }
 
 
+def set_first_epoch(model: Any, epoch: int | None) -> None:
+    """Set the first epoch of the running `fit`; `None` is its own `initial_epoch`."""
+    model._initial_epoch = epoch
+
+
+def is_array_data(adapter: Any) -> bool:
+    """Return whether a reader of data reads arrays or tensors."""
+    return type(adapter).__name__ == "ArrayDataAdapter"
+
+
+def is_tf_data(adapter: Any) -> bool:
+    """Return whether a reader of data reads a `tf.data.Dataset`."""
+    return type(adapter).__name__ == "TFDatasetAdapter"
+
+
+def element_spec(iterator: Any) -> Any:
+    """Return shapes and types of a batch of an epoch iterator of TensorFlow."""
+    return iterator._distributed_dataset.element_spec
+
+
+def tf_data_of(adapter: Any) -> Any:
+    """Return the `tf.data.Dataset` of a reader of data."""
+    return adapter._dataset
+
+
 def first_epoch(model: Any, arguments: dict[str, Any]) -> int:
     """Return the first epoch of a `fit`, which a callback may have set."""
     return model._initial_epoch or arguments.get("initial_epoch", 0)
