@@ -1,17 +1,15 @@
 """Checkpoints in a directory: written atomically, with checksums, the last few kept.
 
-Each checkpoint is a directory with the files `state.pkl`, `arrays.npz` and
-`manifest.json`. It is written under a temporary name, flushed to the disk and renamed,
-so a process that is killed leaves either all of it or nothing.
+A checkpoint is one file of arrays, `<name>-<checksum>.npz`. It is written under a
+temporary name, flushed to the disk and renamed, so a process that is killed leaves
+either all of it or nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +18,9 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-MANIFEST, PICKLE, ARRAYS = "manifest.json", "state.pkl", "arrays.npz"
-PREFIX = "epoch-"
+PREFIX, END = "epoch-", ".npz"
 TEMPORARY, DAMAGED = ".writing", ".damaged"
+STATE = "state"  # name of the array with the pickled state
 
 
 class Damaged(Exception):
@@ -63,10 +61,10 @@ class Checkpoints:
         self._lock.release()
 
     def names(self) -> list[str]:
-        """Return the names of all checkpoints, the newest first."""
+        """Return the file names of all checkpoints, the newest first."""
         if not self.directory.is_dir():
             return []
-        found = [p.name for p in self.directory.glob(f"{PREFIX}*") if not p.suffix]
+        found = [p.name for p in self.directory.glob(f"{PREFIX}*{END}")]
         return sorted(found, reverse=True)
 
     def write(self, name: str, state: Any, arrays: dict[str, np.ndarray]) -> None:
@@ -80,26 +78,29 @@ class Checkpoints:
         Raises:
             OSError: if it cannot be written; the earlier ones are still there.
         """
-        final = self.directory / name
-        beside = final.with_suffix(TEMPORARY)
         self.directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        beside = self.directory / f"{name}{TEMPORARY}"
         try:
-            self._write_files(beside, name, state, arrays)
-            if final.exists():
-                shutil.rmtree(final)
-            beside.rename(final)
+            with beside.open("wb") as file:
+                np.savez(file, **_contents(state, arrays))  # pyright: ignore[reportArgumentType]
+                file.flush()
+                os.fsync(file.fileno())
+            same = list(self.directory.glob(f"{name}-*{END}"))
+            final = self.directory / f"{name}-{_checksum(beside)}{END}"
+            beside.replace(final)
         except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
+            beside.unlink(missing_ok=True)
             raise
         _flush_directory(self.directory)
+        for path in same:
+            if path != final:
+                path.unlink(missing_ok=True)
         self._delete_old()
 
     def read_newest(
         self, tell: Callable[[str, Exception], None]
     ) -> tuple[Any, dict[str, np.ndarray]] | None:
-        """Return the newest checkpoint that is not damaged, or `None`.
+        """Return state and arrays of the newest checkpoint that is whole, or `None`.
 
         Args:
             tell: Called with the name and the error of each damaged one. It is kept
@@ -112,58 +113,41 @@ class Checkpoints:
                 tell(name, error)
                 path = self.directory / name
                 with contextlib.suppress(OSError):
-                    shutil.rmtree(path.with_suffix(DAMAGED), ignore_errors=True)
-                    path.rename(path.with_suffix(DAMAGED))
+                    path.replace(path.with_suffix(DAMAGED))
         return None
 
     def read(self, name: str) -> tuple[Any, dict[str, np.ndarray]]:
         """Return the state and the arrays of a checkpoint.
 
         Raises:
-            Damaged: if a file is missing or differs from what was written.
+            Damaged: if the file differs from what was written.
         """
         path = self.directory / name
-        try:
-            checksums = json.loads((path / MANIFEST).read_text())["checksums"]
-            wrong = [k for k, x in checksums.items() if _checksum(path / k) != x]
-            if wrong or checksums.keys() != {PICKLE, ARRAYS}:
-                raise Damaged(f"checksum of {', '.join(wrong) or MANIFEST}")
-            with (path / PICKLE).open("rb") as file:
-                state = pickle.load(file)
-            with np.load(path / ARRAYS, allow_pickle=False) as file:
-                dtypes = state["dtypes"]
-                arrays = {k: _typed(file[k], dtypes[k]) for k in dtypes}
-        except Damaged:
-            raise
-        except Exception as error:  # any file may be cut off or have other bytes
-            raise Damaged(f"{type(error).__name__}: {error}") from error
-        return state["state"], arrays
-
-    def _write_files(
-        self, path: Path, name: str, state: Any, arrays: dict[str, np.ndarray]
-    ) -> None:
-        dtypes = {k: x.dtype for k, x in arrays.items()}
-        with (path / PICKLE).open("wb") as file:
-            pickle.dump({"state": state, "dtypes": dtypes}, file)
-            _flush(file)
-        with (path / ARRAYS).open("wb") as file:
-            np.savez(file, **{k: _bytes(x) for k, x in arrays.items()})  # pyright: ignore[reportArgumentType]
-            _flush(file)
-        checksums = {k: _checksum(path / k) for k in (PICKLE, ARRAYS)}
-        with (path / MANIFEST).open("w") as file:
-            json.dump({"name": name, "checksums": checksums}, file, indent=1)
-            _flush(file)
-        _flush_directory(path)
+        if _checksum(path) != path.stem.rpartition("-")[2]:
+            raise Damaged("its checksum is another one")
+        with np.load(path, allow_pickle=False) as file:
+            state, dtypes = pickle.loads(file[STATE].tobytes())
+            return state, {k: _typed(file[k], dtype) for k, dtype in dtypes.items()}
 
     def _delete_old(self) -> None:
-        for name in self.names()[self.keep :]:
-            shutil.rmtree(self.directory / name, ignore_errors=True)
-        for path in self.directory.glob(f"*{TEMPORARY}"):  # of a killed process
-            shutil.rmtree(path, ignore_errors=True)
+        old = [self.directory / name for name in self.names()[self.keep :]]
+        for path in [
+            *old,
+            *self.directory.glob(f"*{TEMPORARY}"),
+        ]:  # of a killed process
+            path.unlink(missing_ok=True)
 
 
-def _bytes(x: np.ndarray) -> np.ndarray:
-    """Return an array whose type NumPy's files know: bfloat16 as integers."""
+def _contents(state: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of a file, with the state and their types among them."""
+    pickled = pickle.dumps((state, {k: x.dtype for k, x in arrays.items()}))
+    return {STATE: np.frombuffer(pickled, "uint8")} | {
+        k: _as_integers(x) for k, x in arrays.items()
+    }
+
+
+def _as_integers(x: np.ndarray) -> np.ndarray:
+    """Return bfloat16 and other types that NumPy's files do not know as integers."""
     return x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "V" else x
 
 
@@ -171,17 +155,12 @@ def _typed(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return x.view(dtype) if x.dtype != dtype else x
 
 
-def _checksum(path: Path) -> int:
+def _checksum(path: Path) -> str:
     total = 0
     with path.open("rb") as file:
         while part := file.read(1 << 20):
             total = zlib.crc32(part, total)
-    return total
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return f"{total:08x}"
 
 
 def _flush_directory(path: Path) -> None:

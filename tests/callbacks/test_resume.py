@@ -137,8 +137,8 @@ def test_a_damaged_checkpoint(tmp_path):
     whole = train("ema", tmp_path / "whole", 0)
     assert train("ema", tmp_path / "parts", 0, 20) is None
     newest = max((tmp_path / "parts" / "checkpoints").glob("epoch-*"))
-    (newest / "arrays.npz").write_bytes(b"")
-    with pytest.warns(UserWarning, match="is damaged .*arrays.npz"):
+    newest.write_bytes(b"")
+    with pytest.warns(UserWarning, match="is damaged .*checksum"):
         rest = train("ema", tmp_path / "parts", 5)
     assert_equal(whole, rest)
 
@@ -259,9 +259,8 @@ model.fit(x, x[:, :1], batch_size=1, verbose=0, epochs=2, callbacks=[
 """
     ran = subprocess.run([sys.executable, "-c", code], check=False)
     assert ran.returncode == -signal.SIGTERM
-    assert [p.name[:33] for p in tmp_path.glob("epoch-*")] == [
-        "epoch-000000-batch-000000007"
-    ]
+    (name,) = [p.name for p in tmp_path.glob("epoch-*")]
+    assert name.startswith("epoch-000000-batch-000000007-")
 
 
 def test_without_fit():
