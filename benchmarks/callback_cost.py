@@ -11,6 +11,9 @@ it can only slow a fit down. `off` is one of the two bare fits, so its distance 
 is the noise. `naive` is a simple callback: after every batch it copies all weights to
 the host and computes the norms of the weights and of their changes.
 
+`cosine / 50` and `signals / 500` are `GradientSignals`, with the cosine of consecutive
+gradients alone and with all of its figures, measured on 512 examples.
+
 `spanning schedule` is a `fit` without callbacks. Its rate follows `Cosine(1e-3)`.
 
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
@@ -37,6 +40,7 @@ from keras_optlab.engine.backend.trainer_adapter import (
 )
 
 TensorBoard = kol.callbacks.TensorBoard
+GradientSignals = kol.callbacks.GradientSignals
 
 
 def naive():
@@ -65,6 +69,8 @@ CALLBACKS = {
     "histograms / 500": lambda path: [
         TensorBoard(path, every=50, histograms_every=500)
     ],
+    "cosine / 50": lambda _: [GradientSignals(50, signals=["gradient_cosine"])],
+    "signals / 500": lambda _: [GradientSignals(500)],
     "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
     "Validate / 50": lambda _: [kol.callbacks.Validate(50, VALIDATION, batch_size=128)],
     "spanning schedule": lambda _: [],

@@ -4,6 +4,7 @@ from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoi
 from keras_optlab.callbacks.base import Callback, MetricCallback, StepCallback
 from keras_optlab.callbacks.early_stopping import EarlyStopping
 from keras_optlab.callbacks.gradient_clipping import GradientClipping
+from keras_optlab.callbacks.gradient_signals import GradientSignals
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
 from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.rate_finder import RateFinder
@@ -19,6 +20,7 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "GradientClipping",
+    "GradientSignals",
     "HyperparameterScheduler",
     "MetricCallback",
     "Monitor",

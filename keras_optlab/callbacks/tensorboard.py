@@ -36,12 +36,16 @@ class TensorBoard(TrainingScalars):
     | tag | what | x-axis |
     |---|---|---|
     | `configuration/...` (text) | training, optimizer, model, versions | step |
+    | `dead_units/<weight>` | share of the units without a gradient | step |
     | `epoch/<metric>` | loss and metrics, of both runs | epoch, from 0 |
     | `hyperparameter/<name>` | values that callbacks drive or that change | step |
     | `optimizer/clipped_fraction` | fraction of gradient tensors clipped | step |
+    | `optimizer/gradient_cosine` | of a `GradientSignals` | step |
+    | `optimizer/gradient_noise_scale` | of a `GradientSignals` | step |
     | `optimizer/gradient_norm` | norm of the gradients of all weights | step |
     | `optimizer/gradient_norm_clipped` | after clipping and transforms | step |
     | `optimizer/learning_rate` | the rate of the next step | step |
+    | `optimizer/sharpness` | of a `GradientSignals` | step |
     | `optimizer/skipped_fraction` | fraction skipped since the last point | step |
     | `optimizer/skipped_steps` | steps skipped so far because of NaN or Inf | step |
     | `optimizer/update_norm` | norm of the update of all weights | step |
@@ -49,6 +53,9 @@ class TensorBoard(TrainingScalars):
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
     | `stopping/<metric>/<criterion>` | figure of a criterion for stopping | step |
     | `stopping/reason` (text) | why a callback stopped the training | step |
+    | `throughput/examples_per_second` | since the last point | step |
+    | `throughput/memory` | most bytes in use so far | step |
+    | `throughput/steps_per_second` | since the last point | step |
     | `update_ratio/<weight>` | norm of the update / norm of the weight | step |
     | `weight_gradient/<weight>` (histogram) | entries of the gradient | step |
     | `weight_gradient_norm/<weight>` | norm of the gradient | step |
@@ -61,7 +68,11 @@ class TensorBoard(TrainingScalars):
     `<weight>` is the path of a weight in the model, such as `dense/kernel`. A metric
     with several values gets a tag for each, `<metric>/<index>`. A criterion that needs
     no metric has the tag `stopping/<criterion>`. Updates are those of
-    the rule, without decoupled weight decay. A step is a batch, or an update with
+    the rule, without decoupled weight decay. The units of a weight are its last axis,
+    such as the outputs of a dense layer; those whose gradient is exactly 0 are dead for
+    this batch. The throughput leaves out validation and what other callbacks measure,
+    but not the time between epochs. The memory is that of the device if the backend
+    tells, else of the process. A step is a batch, or an update with
     `gradient_accumulation_steps`. Both axes continue in a second `fit`; the step also
     after the model was recompiled or a trained optimizer was loaded.
 
@@ -74,7 +85,8 @@ class TensorBoard(TrainingScalars):
     that callbacks drive, histograms of the weights, and images. A
     `keras.optimizers.MultiOptimizer` gives its rates as
     `optimizer/learning_rate/<name>`. Values that a custom `train_step` returns, but
-    that are not metrics of the model, are logged per epoch only.
+    that are not metrics of the model, are logged per epoch only, and its examples are
+    not counted.
 
     Cost: one wait for the device every `every` steps. The compiled step itself measures
     the norms and the clipped fraction, also at each of several steps in one execution.
@@ -127,7 +139,7 @@ class TensorBoard(TrainingScalars):
         "write_images": "Write `images`: it shows the first kernel.",
         "write_graph": "The graph is not logged: leave it out; `configuration/model` "
         "lists the layers.",
-        "write_steps_per_second": "Times are not logged: leave it out.",
+        "write_steps_per_second": "Leave it out: `throughput/` is always logged.",
         "profile_batch": "There is no profiler: leave it out, or add Keras' own "
         "TensorBoard on TensorFlow.",
         "embeddings_freq": "Embeddings are not logged: leave it out.",

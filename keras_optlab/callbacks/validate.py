@@ -192,7 +192,10 @@ class Validate(StepCallback):
         if self.step < (self.every or 1) or self._by_fit:
             return
         model = self.model
-        with undisturbed(model, self._averages, self._random_numbers):
+        with (
+            self.beside_training(),
+            undisturbed(model, self._averages, self._random_numbers),
+        ):
             values = evaluate_batches(model, self._batches)
         self._keep({f"{self.name}_{k}": v for k, v in values.items()})
 

@@ -190,7 +190,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
                 self.window = Window(self._add_record, len(variables))
             warn_of_large_weights(self)
             warn_of_no_exclusion(self)
-            self.recorder.build(self._add_record, [p.path for p in self.plan.trainable])
+            self.recorder.build(self._add_record, self.add_slot, self.plan.trainable)
             add_statistics(self)
             self.moves = Moves(self)
             if self.pending_state is not None:
@@ -270,25 +270,27 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
     # Methods for callbacks.
 
     def collect_statistics(
-        self, every: int | None, histograms_every: int | None = None, who: str = ""
+        self,
+        every: int | None,
+        histograms_every: int | None = None,
+        who: str = "",
+        gradient_cosine: bool = False,
     ) -> bool:
         """Request that the step records norms, at the first and every n-th update.
 
-        A callback calls this in `on_train_begin`. If it returns `True`, the callback
-        makes Keras rebuild its train function, so that the step is retraced.
+        A callback calls this in `on_train_begin`. If it returns `True`, the step must
+        be retraced: the callback makes Keras rebuild its train function.
 
         Args:
             every: Updates between two records, >= 1; `None` for none.
             histograms_every: The same for histograms of all entries.
             who: Name of the caller; its next request replaces this one.
-
-        Returns:
-            Whether the step must be retraced.
+            gradient_cosine: Whether to record the cosine of consecutive gradients, too.
 
         Raises:
             ValueError: if a number is not an integer >= 1.
         """
-        return self.recorder.request(who, every, histograms_every)
+        return self.recorder.request(who, every, histograms_every, gradient_cosine)
 
     def statistics(self) -> Statistics | None:
         """Return the last record, or `None` before the first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
+
+from keras_optlab.engine.backend.variables import wait_for
 
 FEWEST = 3  # executions in an epoch of which one can be measured alone
 
@@ -130,8 +130,5 @@ class Stopwatch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _wait(self) -> None:
-        """Wait until the device has finished, by reading a small variable."""
-        variables = self.model.trainable_variables or self.model.variables
-        if variables:
-            smallest = min(variables, key=lambda v: math.prod(v.shape))
-            ops.convert_to_numpy(smallest.value)
+        """Wait until the device has finished."""
+        wait_for(self.model.trainable_variables or self.model.variables)

@@ -79,6 +79,17 @@ ARGUMENTS = {
         "every": COUNT,
         "optimizer": OPTIMIZER,
     },
+    "GradientSignals": {
+        "every": COUNT,
+        "data": ([None, (1, 2), "x"], []),
+        "signals": (
+            [None, ["sharpness"], ("gradient_cosine", "gradient_noise_scale")],
+            ["sharpness", [], ["sharp"], 3, [3]],
+        ),
+        "examples": ([32, 512.0], [*NUMBERS, 16, 500, 0, None]),
+        "micro_batch": ([1, 16.0], [*NUMBERS, 0, 3, 512, 1.5, None]),
+        "optimizer": OPTIMIZER,
+    },
     "HyperparameterScheduler": {
         "name": (["beta_1"], [None, 3, ["beta_1"]]),
         "schedule": ([HALF, lambda t: t, lambda t, x: x], [None, 0.5, "x", float]),
@@ -187,6 +198,7 @@ def test_everything_else_is_refused_by_its_name(name, argument):
         ("EarlyStopping", "baseline", "`target`"),
         ("GradientClipping", "clipnorm", "`norm`"),
         ("GradientClipping", "global_clipnorm", "`global_norm`"),
+        ("GradientSignals", "batch_size", "`micro_batch`"),
         ("HyperparameterScheduler", "hyperparameter", "`name`"),
         ("Monitor", "freq", "`every`"),
         ("ReduceOnPlateau", "min_lr", "`min_scale`"),

@@ -19,6 +19,7 @@ EXAMPLES = [
         criteria=[stopping.GeneralizationLoss(3), stopping.Rising(2, strip=1)]
     ),
     callbacks.GradientClipping(global_norm=1.0, schedule=FALLING),
+    callbacks.GradientSignals(50, signals=["sharpness"], examples=64, micro_batch=4),
     callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
     callbacks.Monitor(every=7),

@@ -22,6 +22,14 @@ MAKERS = {
         "loss", every=2, verbose=0
     ),
     "GradientClipping": lambda d, o: callbacks.GradientClipping(norm=1.0, optimizer=o),
+    "GradientSignals": lambda d, o: callbacks.GradientSignals(
+        2,
+        (X, Y),
+        signals=["gradient_noise_scale", "sharpness"],
+        examples=16,
+        micro_batch=4,
+        optimizer=o,
+    ),
     "HyperparameterScheduler": lambda d, o: callbacks.HyperparameterScheduler(
         "weight_decay", lambda epoch: 0.1, unit="epoch", optimizer=o
     ),
@@ -80,8 +88,8 @@ def test_a_loop_may_leave_methods_out(name, tmp_path):
     bare = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     own = kind.SGD(0.01, use_ema=True)
     for begins, batches, logs, of in WAYS:
-        if (name, of) == ("Validate", "bare"):
-            continue  # it evaluates
+        if (name, of) in {("GradientSignals", "bare"), ("Validate", "bare")}:
+            continue  # they compute a loss
         trained, trains = (model, model.optimizer) if of == "compiled" else (bare, own)
         callback = MAKERS[name](str(tmp_path), None if trained is model else own)
         before = int(trains.iterations)

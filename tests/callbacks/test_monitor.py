@@ -28,7 +28,9 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
         model, [monitor, TensorBoard(tmp_path, every=3)], validation_data=(X, Y)
     )
     train = read(tmp_path / "train")
-    shown = {tag: at for tag, at in train.items() if not tag.startswith("epoch/")}
+    speed = {tag for tag in train if tag.startswith("throughput/")}  # by two clocks
+    apart = (*speed, *(tag for tag in train if tag.startswith("epoch/")))
+    shown = {tag: at for tag, at in train.items() if tag not in apart}
     assert "hyperparameter/weight_decay" in shown
     assert {"epoch/lr", "epoch/grad_norm"} < train.keys()
     assert "step/lr" not in train  # `lr` is logged per epoch
@@ -39,7 +41,7 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
         assert column(monitor, tag) == {4: first, 8: second}
     assert [row["step"] for row in monitor.rows] == [1, 3, 4, 6, 8]
     assert [row["epoch"] for row in monitor.rows] == [0, 0, 0, 1, 1]
-    assert monitor.columns == ["step", "epoch", *sorted({*shown, *epochs})]
+    assert monitor.columns == ["step", "epoch", *sorted({*shown, *speed, *epochs})]
 
 
 def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys):
@@ -62,7 +64,8 @@ def test_with_a_stock_optimizer_there_is_no_gradient_norm():
     monitor = Monitor(2)
     history = fit(line(keras.optimizers.SGD(0.25)), [monitor], epochs=1)
     assert history.keys() == {"loss", "lr"}
-    assert monitor.columns[2:] == ["epoch/loss", "optimizer/learning_rate", "step/loss"]
+    shown = [tag for tag in monitor.columns[2:] if not tag.startswith("throughput/")]
+    assert shown == ["epoch/loss", "optimizer/learning_rate", "step/loss"]
     titles = [ax.get_title() for ax in monitor.plot().axes if ax.get_visible()]
     assert titles == ["loss", "learning rate"]
 

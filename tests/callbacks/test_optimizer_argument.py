@@ -30,6 +30,9 @@ def made(name, tmp_path, **kwargs):
         "GradientClipping": lambda: callbacks.GradientClipping(
             norm=1e-3, every=1, **kwargs
         ),
+        "GradientSignals": lambda: callbacks.GradientSignals(
+            2, signals=["gradient_cosine"], **kwargs
+        ),
         "HyperparameterScheduler": lambda: callbacks.HyperparameterScheduler(
             "weight_decay", GROWING, **kwargs
         ),

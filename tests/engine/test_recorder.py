@@ -75,6 +75,120 @@ class TestStatistics:
             sgd.collect_statistics(every=0)
 
 
+class TestDeadUnits:
+    def test_is_the_share_of_the_last_axis_without_a_gradient(self):
+        sgd = optimizers.SGD(0.1, l2=0.1)  # the penalty has a gradient everywhere
+        sgd.collect_statistics(every=1)
+        shapes = (3, 4), (2, 2, 3, 5), (4,), (0, 2)
+        grads = [np.ones(shape) for shape in shapes]
+        grads[0][:, [1, 3]] = 0
+        grads[0][1, 3] = 1e-30  # not dead: its square underflows
+        grads[1][..., 2] = 0
+        ws = variables([np.ones(shape) for shape in shapes])
+        apply(sgd, grads, ws)
+        layers = sgd.statistics().layers.values()
+        dead = [layer.dead_units for layer in layers]
+        assert dead == [pytest.approx(1 / 4), pytest.approx(1 / 5), None, None]
+
+    def test_relus_that_no_example_reaches(self):
+        model = keras.Sequential(
+            [
+                keras.Input((8,)),
+                keras.layers.Dense(6, "relu", name="hidden"),
+                keras.layers.Dense(1, name="head"),
+            ]
+        )
+        bias = np.array([0, -100, 0, -100, -100, 0.0])
+        model.layers[0].bias.assign(bias)
+        monitor = callbacks.Monitor(every=2)
+        compiled_model(model, optimizers.Adam(1e-3))
+        model.fit(*regression(), verbose=0, callbacks=[monitor])
+        for row in monitor.rows:
+            assert row["dead_units/hidden/kernel"] == pytest.approx(0.5)
+            assert row["dead_units/head/kernel"] == 0
+        assert "dead_units/hidden/bias" not in monitor.columns
+
+
+class TestCosine:
+    GRADIENTS = np.random.default_rng(5).normal(size=(9, 5))
+
+    def recorded(self, optimizer, gradients, every, compiling=True):
+        optimizer.collect_statistics(every=every, gradient_cosine=True)
+        ws = variables([np.ones((1, 2)), np.ones(3)])
+        optimizer.build(ws)
+        step = compiled(optimizer, ws) if compiling else None
+        for g in gradients:
+            parts = [g[None, :2], g[2:]]
+            if step:
+                step([ops.convert_to_tensor(x, "float32") for x in parts])
+            else:
+                apply(optimizer, parts, ws)
+        _, records = optimizer.recorder.statistics_since(0)
+        return {s.step: s.gradient_cosine for s in records}
+
+    def by_hand(self, a, b):
+        return pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
+
+    @pytest.mark.parametrize("compiling", [True, False])
+    @pytest.mark.parametrize("every", [1, 3])
+    def test_is_that_of_consecutive_updates(self, every, compiling):
+        g = self.GRADIENTS
+        adam = optimizers.Adam(0.1, global_clipnorm=1e-3)
+        found = self.recorded(adam, g, every, compiling)
+        steps = [1, *range(every if every > 1 else 2, 10, every)]
+        assert list(found) == steps
+        assert found.pop(1) is None
+        assert found == {n: self.by_hand(g[n - 2], g[n - 1]) for n in steps[1:]}
+
+    def test_passes_over_skipped_steps(self):
+        g = self.GRADIENTS.copy()
+        g[1] = g[4] = np.nan
+        found = self.recorded(optimizers.SGD(0.1), g, 1)
+        good = np.delete(g, [1, 4], axis=0)
+        assert found.pop(1) is None
+        assert found == {n: self.by_hand(good[n - 2], good[n - 1]) for n in range(2, 8)}
+
+    def test_a_weight_without_a_gradient_counts_as_zero(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=1, gradient_cosine=True)
+        ws = variables([np.ones(2), np.ones(1)])
+        sgd.build(ws)
+        one, two = ops.ones(2), 2 * ops.ones(1)
+        sgd.apply([one, two], ws)
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            sgd.apply([one, None], ws)
+        both = np.sqrt(2) * np.sqrt(2 + 4)
+        assert sgd.statistics().gradient_cosine == pytest.approx(2 / both)
+        sgd.apply([one, two], ws)
+        assert sgd.statistics().gradient_cosine == pytest.approx(2 / both)
+
+    def test_a_request_after_build_and_gaps_between_requests(self):
+        sgd, ws = optimizers.SGD(0.1), variables([np.ones(2)])
+        apply(sgd, [np.array([1.0, 0.0])], ws)
+        before = len(sgd.variables)
+        sgd.collect_statistics(every=2, gradient_cosine=True)
+        assert len(sgd.variables) > before
+        apply(sgd, [np.array([0.0, 1.0])], ws)  # the one before was not kept
+        assert sgd.statistics().step == 2
+        assert sgd.statistics().gradient_cosine is None
+        apply(sgd, [np.array([1.0, 1.0])], ws)
+        sgd.collect_statistics(every=None)
+        apply(sgd, [np.array([5.0, 1.0])], ws)  # update 4
+        sgd.collect_statistics(every=5, gradient_cosine=True)
+        apply(sgd, [np.array([1.0, 0.0])], ws)  # update 3 was kept, 4 was not
+        assert sgd.statistics().step == 5
+        assert sgd.statistics().gradient_cosine is None
+
+    def test_nothing_is_kept_unless_asked(self):
+        sgd = optimizers.SGD(0.1)
+        sgd.collect_statistics(every=1)
+        ws = variables([np.ones(2)])
+        apply(sgd, [np.ones(2)], ws)
+        apply(sgd, [np.ones(2)], ws)
+        assert sgd.statistics().gradient_cosine is None
+        assert not any("previous_gradient" in v.path for v in sgd.variables)
+
+
 class TestHistograms:
     def test_by_hand(self):
         sgd = optimizers.SGD(0.5)
@@ -175,7 +289,7 @@ class TestRequests:
         if not options:
             gradients[4] = np.nan  # skipped: the 7th step is the 6th update
         plain, asked = optimizers.Adam(0.1, **options), optimizers.Adam(0.1, **options)
-        asked.collect_statistics(every=3, histograms_every=2)
+        asked.collect_statistics(every=3, histograms_every=2, gradient_cosine=True)
         weights = variables([np.ones(2)]), variables([np.ones(2)])
         steps = []
         for adam, ws in zip((plain, asked), weights, strict=True):
@@ -232,9 +346,10 @@ class TestWatching:
     @pytest.mark.parametrize("mode", MODES, ids=str)
     @pytest.mark.parametrize("name", optimizers.names())
     def test_changes_no_bit(self, name, mode):
+        cosine = callbacks.GradientSignals(4, signals=["gradient_cosine"])
         ends = zip(
             self.end(name, **mode),
-            self.end(name, [callbacks.Monitor(every=2)], **mode),
+            self.end(name, [callbacks.Monitor(every=2), cosine], **mode),
             strict=True,
         )
         for a, b in ends:

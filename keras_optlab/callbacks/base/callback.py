@@ -8,6 +8,7 @@ Ctrl-C, no hook of a callback runs on TensorFlow and torch. A context manager ar
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -17,6 +18,7 @@ import keras
 
 from keras_optlab.callbacks.base.serializable import Serializable
 from keras_optlab.engine import around_fit
+from keras_optlab.engine.backend.variables import wait_for
 
 _in_this_fit: ContextVar[list[Callback]] = ContextVar("callbacks of the running fit")
 
@@ -31,6 +33,8 @@ class Callback(Serializable, keras.callbacks.Callback):
             step.
         runs_first: `fit` calls callbacks with a higher number first, wherever they are
             in the list: 1 if others read what it writes into the logs.
+        seconds_beside: Seconds that this callback has spent on other things than the
+            training, such as a validation, which the throughput leaves out.
         new_values: Values of a validation that this callback has just run, by name in
             the logs; empty in calls in which none ended.
         old_names: Names of values in the logs of an epoch that this callback reported
@@ -56,6 +60,7 @@ class Callback(Serializable, keras.callbacks.Callback):
     reason: str = ""
     recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
     runs_first: ClassVar[int] = 0
+    seconds_beside: float = 0.0
     new_values: Mapping[str, Any] = MappingProxyType({})
     old_names: Collection[str] = ()
 
@@ -89,6 +94,17 @@ class Callback(Serializable, keras.callbacks.Callback):
     def reports(self, name: str) -> bool:  # noqa: ARG002
         """Return whether this callback reports a value of this name within epochs."""
         return False
+
+    @contextlib.contextmanager
+    def beside_training(self) -> Iterator[None]:
+        """Add the time in this context to `seconds_beside`, once the device is done."""
+        model: Any = self.model
+        wait_for(model.trainable_variables or model.variables)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds_beside += time.perf_counter() - began
 
     def on_train_interrupted(self) -> None:
         """Clean up after an exception in `fit`; called instead of `on_train_end`.

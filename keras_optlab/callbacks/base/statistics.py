@@ -27,7 +27,13 @@ class StatisticsCallback(StepCallback):
         histograms_every: steps between two histograms; integer >= 1, or `None` for
             none.
         optimizer: the optimizer that records; `None` is the model's.
+
+    Attributes:
+        gradient_cosine: Whether the norms come with the cosine of the gradient and that
+            of the update before.
     """
+
+    gradient_cosine = False
 
     def __init__(
         self,
@@ -41,7 +47,7 @@ class StatisticsCallback(StepCallback):
         given = optional_steps(
             "statistics_every", statistics_every, "steps between two records"
         )
-        self.statistics_every = given or self.every
+        self.statistics_every: int | None = given or self.every
         if given and every > CAPACITY * given:
             raise ValueError(
                 f"`every` must be at most {CAPACITY} times `statistics_every`, since "
@@ -91,7 +97,9 @@ class StatisticsCallback(StepCallback):
         if self.our_optimizer is None:
             return False
         who = f"{type(self).__name__} {id(self)}"
-        return self.our_optimizer.collect_statistics(every, histograms_every, who)
+        return self.our_optimizer.collect_statistics(
+            every, histograms_every, who, self.gradient_cosine
+        )
 
     def _withdraw(self) -> None:
         if self._request(None, None):

@@ -59,7 +59,7 @@ class StepCallback(OptimizerAccess, Callback):
         self.set_optimizer(optimizer)
         self.every = optional_steps("every", every, "steps between two points")
         self.step = 0
-        self._window = 1
+        self._window = self._at_once = 1
         self._gradients = 0  # before this epoch; `_window` of them make a step
         self._received = 0  # the optimizer's counter before this epoch
         self._begin_epoch()
@@ -87,6 +87,8 @@ class StepCallback(OptimizerAccess, Callback):
         super().on_train_begin(logs)
         inner = inner_optimizer(self.optimizer)
         self._window = getattr(inner, "gradient_accumulation_steps", None) or 1
+        at_once = getattr(self.model, "steps_per_execution", 1)
+        self._at_once = at_once if isinstance(at_once, int) else 1  # "auto"
         self.watch_for_steps()
         self._sync_step()
 
@@ -113,6 +115,10 @@ class StepCallback(OptimizerAccess, Callback):
             self._first = batch
         self._begun = batch
         return self._advance_to(self._step_after(batch - self._first))
+
+    def is_due_after(self, batch: int) -> bool:
+        """Return whether `on_steps` will be due after the execution of a batch."""
+        return self._is_due_at(self._step_after(batch - self._first + self._at_once))
 
     def on_train_batch_end(
         self,
@@ -209,10 +215,14 @@ class StepCallback(OptimizerAccess, Callback):
 
     def _advance_to(self, step: int) -> bool:
         """Set the step count; return whether a call of `on_steps` is due."""
-        before, self.step = self.step, step
+        due = self._is_due_at(step)
+        self.step = step
+        return due
+
+    def _is_due_at(self, step: int) -> bool:
         if self.every is None:
             return False
-        return before == 0 < step or before // self.every < step // self.every
+        return self.step == 0 < step or self.step // self.every < step // self.every
 
 
 def _received(optimizer: Any) -> int:

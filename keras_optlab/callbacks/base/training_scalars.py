@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.changing_hyperparameters import ChangingHyperparameters
 from keras_optlab.callbacks.base.optimizer_access import named_optimizers
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
+from keras_optlab.callbacks.base.throughput import ExampleCount, PeakMemory, Throughput
 from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
@@ -27,8 +29,10 @@ class TrainingScalars(StatisticsCallback):
     Attributes:
         position: Steps trained, the x-axis. It continues in a second `fit`, also if the
             model was recompiled with an optimizer that counts from 0.
+        clock: Returns the current time in seconds.
     """
 
+    clock = staticmethod(time.perf_counter)
     useless = "its learning rate and statistics are not logged"
 
     def __init__(
@@ -43,6 +47,8 @@ class TrainingScalars(StatisticsCallback):
         self._point = 0, 0, 0  # updates, skipped steps and position at the last point
         self._stride = 1.0  # positions from one update to the next
         self._taken: dict[int, int] = {}  # recorded scalars, by the callback's `id`
+        self._examples, self._memory = ExampleCount(), PeakMemory()
+        self._test_began: float | None = None
 
     @property
     def position(self) -> int:
@@ -55,6 +61,8 @@ class TrainingScalars(StatisticsCallback):
         super().on_train_begin(logs)
         self._before = max(0, last - self.step)
         self._taken = {}
+        self._throughput = Throughput(self.clock)
+        self._examples, self._memory = ExampleCount(), PeakMemory()
         ours = self.our_optimizer
         if ours is not None:
             self._moving, self._skips = ChangingHyperparameters(ours), _skips(ours)
@@ -62,6 +70,21 @@ class TrainingScalars(StatisticsCallback):
 
     def on_validation(self, metrics: Mapping[str, Any]) -> None:
         """Log the values of a validation at the current step; a subclass does."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the examples of the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        self._examples.begin_epoch()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Stop the clock while `fit` validates."""
+        self._examples.end_epoch(self.model)
+        self._test_began = self.clock()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Let the clock go on."""
+        if self._test_began is not None:
+            self.seconds_beside += self.clock() - self._test_began
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -76,6 +99,7 @@ class TrainingScalars(StatisticsCallback):
         # that are not means over the steps.
         known = self.model.get_metrics_result()
         metrics = {k: v for k, v in (logs or {}).items() if k in known}
+        self._examples.end_epoch(self.model)
         super().on_epoch_end(epoch, metrics)
         self._log_validation()
 
@@ -99,9 +123,18 @@ class TrainingScalars(StatisticsCallback):
             tags |= self._skipped(ours)
         driven.pop("learning_rate", None)
         tags |= {f"hyperparameter/{k}": v for k, v in sorted(driven.items())}
+        tags |= self._speed()
         points = self.measured()
         points[self.position] = tags | points.get(self.position, {})
         return points
+
+    def _speed(self) -> dict[str, float]:
+        """Return the tags of throughput and memory."""
+        model = self.model
+        examples = None if self.trains_without_steps else self._examples.total(model)
+        beside = sum(c.seconds_beside for c in self.companions)
+        speed = self._throughput.measure(self.position, examples, beside)
+        return speed | self._memory.measure(model)
 
     def measured(self) -> dict[int, dict[str, float]]:
         """Return the new norms by tag, for each position that has any."""

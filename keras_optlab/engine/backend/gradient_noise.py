@@ -19,7 +19,7 @@ from keras_optlab.engine.backend.keras_adapter import loss_scale
 from keras_optlab.engine.backend.modules import jax_module, torch_module
 
 Tensors = list[Tensor]
-Loss = Callable[[Tensors, Tensors, Any, Any], Tensor]
+Loss = Callable[[Tensors, Tensors, Any], Tensor]
 
 
 class GradientNoise:
@@ -41,17 +41,17 @@ class GradientNoise:
         self.others = [v for v in everything if id(v) not in trained]
         self.optimizer: Any = getattr(model, "optimizer", None)
         self._loss = self._loss_of(model)
-        self._pass = _compiled(self._moments())
+        self._pass = _compiled(self._make_pass())
 
     def fits(self, model: Any) -> bool:
         """Return whether the compiled pass is still that of this model."""
         return self.made_for == _identity(model)
 
-    def loss(self, x: Any, y: Any) -> float:
+    def loss(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the loss of one micro-batch, without compiling."""
         values, others = self._present()
-        x, y = tree.map_structure(_tensor, (x, y))
-        return float(ops.convert_to_numpy(self._loss(values, others, x, y)))
+        value = self._loss(values, others, tensors((x, y, sample_weight)))
+        return float(ops.convert_to_numpy(value))
 
     def mean_ratio(self, x: Any, y: Any) -> float:
         """Return the mean over all weights of (mean gradient)² / variance.
@@ -65,8 +65,7 @@ class GradientNoise:
             y: the targets, like `x`.
         """
         values, others = self._present()
-        x, y = tree.map_structure(_tensor, (x, y))
-        total, count = self._pass(values, others, x, y)
+        total, count = self._pass(values, others, tensors((x, y, None)))
         total, count = map(float, map(ops.convert_to_numpy, (total, count)))
         return total / count if count else float("nan")
 
@@ -81,36 +80,17 @@ class GradientNoise:
         others = [ops.convert_to_tensor(v.value) for v in self.others]
         return values, [*others, ops.convert_to_tensor(scale, "float32")]
 
-    def _moments(self) -> Callable[..., Any]:
-        gradient = _gradient(self._loss)
+    def _make_pass(self) -> Callable[..., Any]:
+        moments = moments_of(self._loss)
 
-        def run(values: Tensors, others: Tensors, x: Any, y: Any) -> tuple[Any, Any]:
-            size = tree.flatten(x)[0].shape[0]
-
-            def add(i: Tensor, state: tuple[Tensors, Tensors]) -> Any:
-                means, squares = state
-                one = tree.map_structure(lambda a: a[i], (x, y))
-                new = [_wide(g) for g in gradient(values, others, *one)]
-                n = ops.cast(i + 1, "float32")
-                steps = [g - m for g, m in zip(new, means, strict=True)]
-                means = [
-                    m + d / ops.cast(n, m.dtype)
-                    for m, d in zip(means, steps, strict=True)
-                ]
-                squares = [
-                    s + d * (g - m)
-                    for s, d, g, m in zip(squares, steps, new, means, strict=True)
-                ]
-                return means, squares
-
-            zeros = [ops.zeros(v.shape, _wide(v).dtype) for v in values]
-            means, squares = ops.fori_loop(0, size, add, (zeros, list(zeros)))
-            return _sum_of_ratios(means, [s / (size - 1) for s in squares])
+        def run(values: Tensors, others: Tensors, data: Any) -> tuple[Any, Any]:
+            return _sum_of_ratios(*moments(values, others, data))
 
         return run
 
     def _loss_of(self, model: Any) -> Loss:
-        def loss(values: Tensors, others: Tensors, x: Any, y: Any) -> Tensor:
+        def loss(values: Tensors, others: Tensors, data: Any) -> Tensor:
+            x, y, sample_weight = data
             *others, scale = others
             held = itertools.chain(
                 zip(self.trained, values, strict=True),
@@ -118,7 +98,7 @@ class GradientNoise:
             )
             with keras.StatelessScope(state_mapping=list(held), collect_losses=True):
                 y_pred = model(x, training=False)
-                value = model.compute_loss(x, y, y_pred, None, training=False)
+                value = model.compute_loss(x, y, y_pred, sample_weight, training=False)
             return value * ops.cast(scale, value.dtype)
 
         return loss
@@ -128,6 +108,39 @@ def _identity(model: Any) -> list[Any]:
     """Return what changes if a model gets other weights, or is compiled again."""
     parts = [model, model.loss, getattr(model, "optimizer", None)]
     return [id(x) for x in (*parts, *model.variables, *model.metrics_variables)]
+
+
+def moments_of(loss: Loss) -> Callable[..., tuple[Tensors, Tensors]]:
+    """Return a function that returns the mean and the variance of the gradient.
+
+    They are those over micro-batches: the data have an axis of them before that of the
+    examples. The variance is that of a single one.
+    """
+    gradient = _gradient(loss)
+
+    def moments(values: Tensors, others: Tensors, data: Any) -> tuple[Tensors, Tensors]:
+        size = tree.flatten(data)[0].shape[0]
+
+        def add(i: Tensor, state: tuple[Tensors, Tensors]) -> Any:
+            means, squares = state
+            one = tree.map_structure(lambda a: None if a is None else a[i], data)
+            new = [wide(g) for g in gradient(values, others, one)]
+            n = ops.cast(i + 1, "float32")
+            steps = [g - m for g, m in zip(new, means, strict=True)]
+            means = [
+                m + d / ops.cast(n, m.dtype) for m, d in zip(means, steps, strict=True)
+            ]
+            squares = [
+                s + d * (g - m)
+                for s, d, g, m in zip(squares, steps, new, means, strict=True)
+            ]
+            return means, squares
+
+        zeros = [ops.zeros(v.shape, wide(v).dtype) for v in values]
+        means, squares = ops.fori_loop(0, size, add, (zeros, list(zeros)))
+        return means, [s / (size - 1) for s in squares]
+
+    return moments
 
 
 def _sum_of_ratios(means: Tensors, variances: Tensors) -> tuple[Tensor, Tensor]:
@@ -193,12 +206,19 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function, autograph=False)
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
     """Return a tensor in float32 at least."""
     narrow = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
     return ops.cast(x, "float32") if narrow else x
 
 
-def _tensor(x: np.ndarray) -> Tensor:
-    floating = keras.config.floatx() if x.dtype.kind == "f" else None
-    return ops.convert_to_tensor(x, floating)
+def tensors(data: Any) -> Any:
+    """Return arrays as tensors, those of floats in the type of the backend."""
+
+    def tensor(x: np.ndarray | None) -> Tensor:
+        if x is None:
+            return None
+        floating = keras.config.floatx() if x.dtype.kind == "f" else None
+        return ops.convert_to_tensor(x, floating)
+
+    return tree.map_structure(tensor, data)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
 
-from keras_optlab.core.types import Tensor
+from keras_optlab.core.types import Tensor, Variable
 
 
 def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
@@ -51,3 +52,10 @@ def replica_context() -> Any:
     import tensorflow as tf
 
     return tf.distribute.get_replica_context()
+
+
+def scope_of(weight: Variable) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which new variables are placed like a weight."""
+    value = weight.value if isinstance(weight, keras.Variable) else weight
+    strategy = getattr(value, "distribute_strategy", None)  # of TensorFlow
+    return contextlib.nullcontext() if strategy is None else strategy.scope()

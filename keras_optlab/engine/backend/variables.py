@@ -139,3 +139,9 @@ def copy_buffers(variables: Sequence[Variable]) -> None:
     if keras.backend.backend() == "jax":
         for variable in variables:
             variable.assign(ops.copy(variable.value))
+
+
+def wait_for(variables: Sequence[Variable]) -> None:
+    """Wait until the device has written variables, by reading the smallest one."""
+    if variables:
+        to_numpy(min(variables, key=lambda v: math.prod(v.shape)))

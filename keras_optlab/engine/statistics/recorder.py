@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from keras import ops
 
@@ -15,6 +16,7 @@ from keras_optlab.engine.statistics.histograms import (
     Histograms,
     histogram,
 )
+from keras_optlab.engine.statistics.previous_gradient import PreviousGradient
 from keras_optlab.engine.statistics.ring_buffer import Records, Ring
 from keras_optlab.engine.statistics.statistics import (
     COLUMNS,
@@ -22,6 +24,7 @@ from keras_optlab.engine.statistics.statistics import (
     Statistics,
     statistics_columns,
 )
+from keras_optlab.engine.weights.parameter import Parameter
 
 CAPACITY = 64  # statistics kept until a callback fetches them
 HISTOGRAM_SHAPE = len(HISTOGRAMS), BINS + 2
@@ -34,10 +37,13 @@ class Requests:
     Attributes:
         statistics: Updates between two records of norms.
         histograms: Updates between two records of histograms.
+        cosines: Updates between two records of norms with the cosine of the gradient
+            and that of the update before.
     """
 
     statistics: frozenset[int] = frozenset()
     histograms: frozenset[int] = frozenset()
+    cosines: frozenset[int] = frozenset()
 
 
 class Recorder:
@@ -49,13 +55,26 @@ class Recorder:
 
     def __init__(self) -> None:
         self.variables: list[Variable] = []
-        self._asked: dict[str, tuple[int | None, int | None]] = {}
+        self._asked: dict[str, tuple[int | None, int | None, bool]] = {}
         self._traced: Requests | None = None
+        self._previous: PreviousGradient | None = None
 
     def request(
-        self, who: str, every: int | None, histograms_every: int | None
+        self,
+        who: str,
+        every: int | None,
+        histograms_every: int | None,
+        cosine: bool = False,
     ) -> bool:
         """Request norms and histograms; return whether the step must be retraced.
+
+        Args:
+            who: Name of the caller; its next request replaces this one.
+            every: Updates between two records of norms, or `None` for none.
+            histograms_every: The same for histograms.
+            cosine: Whether to record with the norms the cosine of consecutive
+                gradients. The first such request creates a copy of the gradient, which
+                then stays.
 
         Raises:
             ValueError: if a number is not an integer >= 1.
@@ -67,39 +86,67 @@ class Recorder:
                 )
         self._asked.pop(who, None)
         if every or histograms_every:
-            self._asked[who] = every, histograms_every
+            self._asked[who] = every, histograms_every, cosine
+        if self.variables:
+            self._add_previous()
         return self._requests != self._traced
 
     @property
     def _requests(self) -> Requests:
         asked = self._asked.values()
         return Requests(
-            frozenset(norms for norms, _ in asked if norms),
-            frozenset(histograms for _, histograms in asked if histograms),
+            frozenset(norms for norms, _, _ in asked if norms),
+            frozenset(histograms for _, histograms, _ in asked if histograms),
+            frozenset(norms for norms, _, cosine in asked if norms and cosine),
         )
 
-    def build(self, add_variable: Callable[..., Variable], paths: list[str]) -> None:
+    def build(
+        self,
+        add_variable: Callable[..., Variable],
+        add_slot: Callable[..., Variable],
+        parameters: Sequence[Parameter],
+    ) -> None:
         """Create the variables to record into.
 
         Args:
             add_variable: Creates a variable from its name, shape and type.
-            paths: The paths of the weights that are not frozen.
+            add_slot: Creates one beside a weight, from the weight, name, shape, type
+                and initializer.
+            parameters: The weights that are not frozen.
         """
-        self.paths = paths
+        self.paths = paths = [p.path for p in parameters]
         norms, bins = (len(paths), len(COLUMNS)), (len(paths), *HISTOGRAM_SHAPE)
         self._norms = Ring(add_variable, "statistics", CAPACITY, norms)
         self._bins = Ring(add_variable, "histograms", 1, bins)
         self.variables = self._norms.variables + self._bins.variables
+        self._make_previous = partial(
+            PreviousGradient, add_variable, add_slot, parameters
+        )
+        self._add_previous()
+
+    def _add_previous(self) -> None:
+        """Create the copy of the gradient if it is needed for the first time."""
+        if self._previous is None and self._requests.cosines and self.paths:
+            self._previous = self._make_previous()
+            self.variables = self.variables + self._previous.variables
 
     def due(self, t: Tensor) -> Tensor | bool:
-        """Return whether anything is recorded at update `t`, in the step now traced."""
+        """Return whether anything is recorded at update `t`, in the step now traced.
+
+        The gradient before a cosine is recorded too.
+        """
         self._traced = wanted = self._requests
-        return _due(t, wanted.statistics | wanted.histograms)
+        now = _due(t, wanted.statistics | wanted.histograms)
+        before_one = _due(t + 1, wanted.cosines)
+        if now is True or before_one is False:
+            return now
+        return ops.logical_or(now, before_one)
 
     def record(
         self,
         t: Tensor,
         rows: list[int],
+        unpenalized: list[Tensor],
         gradient: list[Tensor],
         transformed: list[Tensor],
         update: list[Tensor],
@@ -107,23 +154,32 @@ class Recorder:
         clippings: Clippings,
     ) -> Pairs:
         """Return the variables and values that record update `t`, for these rows."""
+        wanted, height = self._requests, len(self.paths)
+        previous = self._previous if wanted.cosines else None
+        by_row = dict(zip(rows, gradient, strict=True))
 
         def norms() -> Tensor:
             columns = statistics_columns(
-                gradient, transformed, update, weight, clippings
+                unpenalized, gradient, transformed, update, weight, clippings
             )
-            return _scatter(columns, rows, len(self.paths))
+            if previous is None:
+                two = ops.zeros((height, 2), "float32")
+            else:
+                two = previous.columns(t, by_row)
+            return ops.concatenate([_scatter(columns, rows, height), two], axis=1)
 
         def bins() -> Tensor:
             layers = zip(gradient, update, weight, strict=True)
             table = [ops.stack([histogram(x) for x in xs]) for xs in layers]
-            return _scatter(ops.stack(table), rows, len(self.paths))
+            return _scatter(ops.stack(table), rows, height)
 
-        wanted, pairs = self._requests, []
+        pairs: Pairs = []
         if wanted.statistics:
             pairs += self._norms.write(_due(t, wanted.statistics), t, norms)
         if wanted.histograms:
             pairs += self._bins.write(_due(t, wanted.histograms), t, bins)
+        if previous is not None:
+            pairs += previous.keep(_due(t + 1, wanted.cosines), t, by_row)
         return pairs
 
     def statistics(self) -> Statistics | None:

@@ -84,13 +84,13 @@ class Update:
         penalties = any(
             h.l1 is not None or h.l2 is not None for h in self.scalars.cast.values()
         )
-        unclipped = self._each(self._penalized, g) if penalties else g
+        given, unclipped = g, self._each(self._penalized, g) if penalties else g
         g = self._transform("gradient", self._clip(unclipped))
         if optimizer.needs_sums:
             self.scalars = self.scalars.with_sums(optimizer, self._sums(g))
             self.one.cast = self.scalars.cast
         if self.record:
-            self._record(unclipped, g)
+            self._record(given, unclipped, g)
         if optimizer.update_transforms or optimizer.averages:
             self._advance_together(g)
         else:
@@ -277,7 +277,9 @@ class Update:
 
     # Statistics: only at the updates for which a callback requests them.
 
-    def _record(self, unclipped: list[Tensor], g: list[Tensor]) -> None:
+    def _record(
+        self, given: list[Tensor], unclipped: list[Tensor], g: list[Tensor]
+    ) -> None:
         """Queue statistics, computed separately so that the update is not affected."""
         optimizer, variables = self.optimizer, []
         live = [p.index for p in optimizer.plan.trainable]
@@ -289,6 +291,7 @@ class Update:
             pairs = optimizer.recorder.record(
                 t=self.done + 1,
                 rows=[live.index(p.index) for p in self._members()],
+                unpenalized=self._apart(given),
                 gradient=self._apart(unclipped),
                 transformed=self._apart(g),
                 update=self._apart(u),
