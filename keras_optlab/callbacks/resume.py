@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import threading
 import time
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -22,16 +19,10 @@ from keras_optlab.callbacks.base.arguments import (
 )
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
-from keras_optlab.engine import (
-    FitBatches,
-    around_fit,
-    fit_arguments,
-    optimizer_configs,
-    set_first_epoch,
-    when_made,
-)
+from keras_optlab.engine import fit_arguments, set_first_epoch
 from keras_optlab.resuming.checkpoints import Checkpoints
 from keras_optlab.resuming.csv_files import go_on_writing
+from keras_optlab.resuming.fit_hook import Resumer
 from keras_optlab.resuming.saved_training import (
     RunningFit,
     SavedTraining,
@@ -40,7 +31,7 @@ from keras_optlab.resuming.saved_training import (
 )
 
 
-class Resume(Callback):
+class Resume(Resumer, Callback):
     """Checkpoints from which an interrupted `fit` goes on as if it had never stopped.
 
     Start the same program again after a crash, a kill or a power failure: `fit` reads
@@ -331,72 +322,3 @@ class Resume(Callback):
             inside = f", batch {saved.batch + 1}" if saved.batch else ""
             text = f"going on at epoch {saved.epoch + 1}{inside}."
         print_message(f"Resume: {text}")
-
-
-class _Last(keras.callbacks.Callback):
-    """The last callback of a `fit`, which saves and restores after all others."""
-
-    def __init__(self, resume: Resume) -> None:
-        super().__init__()
-        self._resume = resume
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self._resume.restore()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self._resume.restore_within_epoch()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self._resume.end_epoch(epoch)
-
-
-@contextlib.contextmanager
-def resuming(
-    model: keras.Model, callbacks: list[keras.callbacks.Callback]
-) -> Iterator[None]:
-    """Have a `Resume` among the callbacks of a `fit` save and restore it."""
-    found = [c for c in keras.tree.flatten(callbacks) if isinstance(c, Resume)]
-    if not found:
-        yield
-        return
-    resume = found[0]
-    if not any(isinstance(c, keras.callbacks.History) for c in callbacks):
-        callbacks.append(keras.callbacks.History())  # before the last one
-
-    def begin(iterator: Any) -> None:
-        saved = [c for c in keras.tree.flatten(callbacks) if not isinstance(c, _Last)]
-        first = [dict(vars(c)) for c in saved]
-        fit = RunningFit(
-            model, saved, FitBatches(iterator), first, optimizer_configs(model)
-        )
-        resume.begin_fit(fit)
-
-    callbacks.append(_Last(resume))
-    try:
-        with when_made(begin), _terminated_by(resume):
-            yield
-    finally:
-        set_first_epoch(model, None)
-        resume.end_fit()
-
-
-@contextlib.contextmanager
-def _terminated_by(resume: Resume) -> Iterator[None]:
-    """Have SIGTERM write a checkpoint first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-
-    def handle(number: int, _: Any) -> None:
-        signal.signal(number, before)
-        resume.terminate()
-
-    signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-around_fit(resuming)

@@ -46,7 +46,7 @@ class TrainingScalars(StatisticsCallback):
         self._before = 0  # steps that earlier optimizers took
         self._point = 0, 0, 0  # updates, skipped steps and position at the last point
         self._stride = 1.0  # positions from one update to the next
-        self._taken: dict[int, int] = {}  # recorded scalars, by the callback's `id`
+        self._taken: dict[int, int] = {}  # recorded scalars, by companion
         self._examples, self._memory = ExampleCount(), PeakMemory()
         self._test_began: float | None = None
 
@@ -151,9 +151,9 @@ class TrainingScalars(StatisticsCallback):
         Its positions may be before the present one.
         """
         points: dict[int, dict[str, float]] = {}
-        for callback in self.companions:
-            new = callback.recorded[self._taken.get(id(callback), 0) :]
-            self._taken[id(callback)] = len(callback.recorded)
+        for i, callback in enumerate(self.companions):
+            new = callback.recorded[self._taken.get(i, 0) :]
+            self._taken[i] = len(callback.recorded)
             for step, tags in new:
                 points.setdefault(self._before + step, {}).update(tags)
         return dict(sorted(points.items()))

@@ -233,11 +233,6 @@ def inner_optimizer(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def trained_by(optimizer: Any) -> list[Variable]:
-    """Return the weights that an optimizer was built with."""
-    return list(inner_optimizer(optimizer)._trainable_variables)
-
-
 def optimizers_of(model: keras.Model) -> list[Any]:
     """Return this package's optimizers of a model, compiled in or in its attributes."""
     waiting = [getattr(model, "optimizer", None), *vars(model).values()]
