@@ -1,5 +1,6 @@
 """The engine: makes update rules Keras optimizers, on every backend."""
 
+from keras_optlab.engine.backend.fit_length import fit_length
 from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
     around_train_on_batch,
@@ -33,6 +34,7 @@ from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.update.sections import count_apart
 from keras_optlab.engine.wrapper import Wrapper
 
 __all__ = [
@@ -47,8 +49,10 @@ __all__ = [
     "around_fit",
     "before_looking",
     "begin_statistics",
+    "count_apart",
     "find_optimizer",
     "fit_arguments",
+    "fit_length",
     "make_adjustable",
     "normalization_layers",
     "optimizer_of",

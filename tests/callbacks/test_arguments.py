@@ -16,8 +16,10 @@ GIVEN = optimizers.SGD()
 # Required arguments of a callback.
 NEEDED = {
     "AverageModelCheckpoint": {"update_weights": False, "filepath": "a.keras"},
+    "BatchRamp": {"schedule": HALF},
     "EarlyStopping": {"monitor": "loss"},
     "GradientClipping": {},
+    "GradualUnfreezing": {},
     "HyperparameterScheduler": {"name": "weight_decay", "schedule": HALF},
     "ReduceOnPlateau": {"monitor": "loss"},
     "TensorBoard": {"log_dir": "runs"},
@@ -53,6 +55,12 @@ ARGUMENTS = {
         "initial_value_threshold": LIMIT,
         "optimizer": OPTIMIZER,
     },
+    "BatchRamp": {
+        "schedule": ([HALF], [None, 0.5, "cosine", lambda step: 1.0]),
+        "max_accumulation_steps": STEPS,
+        "factor": ([1.1, 2, np.float32(3)], [*NUMBERS, 0, 1, None]),
+        "optimizer": OPTIMIZER,
+    },
     "EarlyStopping": {
         "monitor": METRIC,
         "patience": ([0, 3, 2.0, None], [*NUMBERS, -1, 1.5]),
@@ -77,6 +85,19 @@ ARGUMENTS = {
         **dict.fromkeys(["value", "norm", "global_norm", "adaptive"], POSITIVE),
         "schedule": SCHEDULE,
         "every": COUNT,
+        "optimizer": OPTIMIZER,
+    },
+    "GradualUnfreezing": {
+        "every": (
+            [*COUNT[0], [], [0, 2], (1, 1.0)],
+            ["1", 1j, True, float("nan"), 0, -1, 1.5, None, [1.5], [-1], [3, 2]],
+        ),
+        "unit": (["epoch", "step"], ["batch", None, ["step"]]),
+        "blocks": (
+            [None, ["a", ["b", "c"]], ("a", lambda v: True)],
+            [3, "a", [3], [[]]],
+        ),
+        "train_normalization": FLAG,
         "optimizer": OPTIMIZER,
     },
     "HyperparameterScheduler": {

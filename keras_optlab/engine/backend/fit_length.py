@@ -13,6 +13,7 @@ from typing import Any
 from keras_optlab.engine.backend.trainer_adapter import EpochIterator
 
 _waiting: ContextVar[list[Callable[[FitLength], None]]] = ContextVar("waiting `fit`s")
+_known: ContextVar[FitLength | None] = ContextVar("length of the running `fit`")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,22 @@ def when_known(act: Callable[[FitLength], None]) -> Iterator[None]:
 
     This is before the callbacks' `on_train_begin`, so an error leaves no trace.
     """
-    token = _waiting.set([act])
+
+    def keep_and_act(length: FitLength) -> None:
+        _known.set(length)
+        act(length)
+
+    token, before = _waiting.set([keep_and_act]), _known.set(None)
     try:
         yield
     finally:
         _waiting.reset(token)
+        _known.reset(before)
+
+
+def fit_length() -> FitLength | None:
+    """Return the length of the running `fit`; `None` before its data are prepared."""
+    return _known.get(None)
 
 
 def _extended(init: Callable[..., None]) -> Callable[..., None]:
