@@ -38,9 +38,9 @@ class BatchRamp(StepCallback):
     $$k = \alpha^n k_0, \qquad
       \eta = \alpha^{-n} p \sqrt{k / k_0} = \alpha^{-n / 2} p .$$
 
-    So with $\alpha = 2$, where the schedule has fallen to a half of the last such value,
-    the window of `MultiSteps` doubles and the rate is divided by $\sqrt 2$. Before (in
-    the warm-up) the rate follows the schedule.
+    So with $\alpha = 2$, where the schedule has fallen to a half of the last such
+    value, the window of `MultiSteps` doubles and the rate is divided by $\sqrt 2$.
+    Before (in the warm-up) the rate follows the schedule.
 
     The schedule's updates count the data: update $i$ is micro-batch $i k_0$, whatever
     the window is now. So the same data make fewer updates. A window is no longer than
@@ -240,13 +240,13 @@ class BatchRamp(StepCallback):
         if batches is None:
             raise ValueError(
                 "BatchRamp needs the number of batches of the training, or a schedule "
-                f"with an end. Received: {self.schedule!r}, and data of unknown length. "
-                "Pass `steps_per_epoch` to `fit`, or `steps` to the schedule."
+                f"with an end. Received: {self.schedule!r}, and data of unknown "
+                "length. Pass `steps_per_epoch` to `fit`, or `steps` to the schedule."
             )
         return batches
 
     def _ahead(self, schedule: Any, window: int, batches: int) -> int:
-        """Return the micro-batches until the end of a `fit` that goes on with a ramp."""
+        """Return all micro-batches, if this `fit` goes on with a ramp."""
         step, ahead = self.updates, batches
         while True:
             _, stages = self._stages(schedule, window, ahead)

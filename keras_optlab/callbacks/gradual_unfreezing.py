@@ -15,7 +15,14 @@ from keras_optlab.core.layerwise import check_blocks, find_blocks
 from keras_optlab.core.paths import path_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Variable
-from keras_optlab.engine import Optimizer, count_apart, normalization_layers
+from keras_optlab.engine import (
+    Optimizer,
+    count_apart,
+    fit_arguments,
+    normalization_layers,
+)
+from keras_optlab.engine.backend.datasets import batches_again
+from keras_optlab.engine.backend.trainer_adapter import symbolic_build
 from keras_optlab.engine.model.frozen_blocks import FrozenBlocks
 
 
@@ -35,9 +42,9 @@ class GradualUnfreezing(StepCallback):
     its moving statistics and does not update them, as everywhere in Keras. `Dropout`
     stays active in frozen blocks.
 
-    After `fit`, or an exception in it, all layers are as trainable as before. In another
-    `fit` with the same callback, blocks that have begun go on. A model that is saved
-    during `fit` is saved as trainable as it was before: to continue with it, pass
+    After `fit`, or an exception in it, all layers are as trainable as before. In
+    another `fit` with the same callback, blocks that have begun go on. A model that is
+    saved during `fit` is saved as trainable as it was before: to continue with it, pass
     `initial_epoch` and a new `GradualUnfreezing`.
 
     Args:
@@ -71,16 +78,16 @@ class GradualUnfreezing(StepCallback):
     Source:
         Howard and Ruder, 2018, arXiv:1801.06146, section 3.3, where `every=1`.
 
-    Differs from: fastai and Lightning, which train `BatchNormalization` in frozen blocks
-    by default (here `train_normalization=True`).
+    Differs from: fastai and Lightning, which train `BatchNormalization` in frozen
+    blocks by default (here `train_normalization=True`).
 
     Example:
         >>> import numpy as np
-        >>> from keras_optlab import optimizers
+        >>> import keras_optlab as kol
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2),
         ...     keras.layers.Dense(2), keras.layers.Dense(1)])
-        >>> groups = optimizers.layerwise_decay(model, 0.4)  # ULMFiT has both
-        >>> model.compile(optimizers.Adam(1e-2, groups=groups), loss="mse")
+        >>> groups = kol.layerwise_decay(model, 0.4)  # ULMFiT has both
+        >>> model.compile(kol.optimizers.Adam(1e-2, groups=groups), loss="mse")
         >>> unfreezing = GradualUnfreezing()
         >>> x, y = np.ones((4, 3)), np.ones((4, 1))
         >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[unfreezing])
@@ -127,6 +134,7 @@ class GradualUnfreezing(StepCallback):
         """Freeze all blocks that have not begun."""
         super().on_train_begin(logs)
         ours = self.required_optimizer
+        _build(self.model)
         blocks = self._find_blocks()
         if not self.optimizer.built:
             self.optimizer.build(self.model.trainable_variables)
@@ -180,7 +188,7 @@ class GradualUnfreezing(StepCallback):
         return {"trained": self.trained, "epochs": self._epochs, "blocks": blocks}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue with the blocks that had begun; called in `fit`.
+        """Continue with the blocks that had begun; called in an epoch of `fit`.
 
         Raises:
             ValueError: if the model had another number of blocks.
@@ -192,9 +200,10 @@ class GradualUnfreezing(StepCallback):
                 f"Received: a model with {here}. Build the same model, with the same "
                 "layers frozen, and pass the same `blocks`."
             )
-        self._epochs = state["epochs"]
-        self.trained = state["trained"]
-        self._train(self.trained, begins=True)
+        self._sync_step()
+        self._epochs = max(self._epochs, state["epochs"])
+        now = self.step if self.unit == "step" else self._epochs - 1
+        self._train(max(state["trained"], self._due(max(now, 0))))
 
     # Helpers.
 
@@ -250,7 +259,8 @@ class GradualUnfreezing(StepCallback):
             raise ValueError(
                 "`every` must have an entry for each block but the last. Received: "
                 f"{len(self.begins)} entries for {len(found)} blocks, every="
-                f"{self.begins}. `layerwise_decay` shows the blocks; `blocks` sets them."
+                f"{self.begins}. `layerwise_decay` shows the blocks, `blocks` sets "
+                "them."
             )
         if len(found) < 2:
             raise ValueError(
@@ -274,6 +284,16 @@ class GradualUnfreezing(StepCallback):
                 "optimizer, after making its layers trainable."
             )
         return [here for b in blocks if (here := [v for v in b if id(v) in own])]
+
+
+def _build(model: Any) -> None:
+    """Build a model for the data of the running `fit`, which does so later."""
+    told = fit_arguments()
+    if model.built or told.get("x") is None:
+        return
+    names = "x", "y", "sample_weight", "batch_size"
+    data = {name: told[name] for name in names if told.get(name) is not None}
+    symbolic_build(model, next(batches_again(**data, shuffle=False)()))
 
 
 def _weights_of(model: keras.Model, blocks: Sequence[Match]) -> list[list[Variable]]:

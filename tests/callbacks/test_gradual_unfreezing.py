@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_optlab import optimizers, schedules
 from keras_optlab.callbacks import GradualUnfreezing, StepCallback
-from tests.support.problems import compiled_model
+from keras_optlab.core.groups import Group
 
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
@@ -33,7 +33,8 @@ def new_model(optimizer=None, make=keras.Sequential, norm=False, built=True, **h
     stack += [layers.Dense(5, activation="tanh", name="second")]
     stack += [layers.Dense(1, name="head")]
     model = make(([keras.Input((4,))] if built else []) + stack)
-    return compiled_model(model, optimizer or optimizers.Adam(0.01), **how)
+    model.compile(optimizer or optimizers.Adam(0.01), "mse", **how)
+    return model
 
 
 def fit(model, *callbacks, epochs=3, **kwargs):
@@ -135,7 +136,7 @@ def test_slots_and_bias_correction_of_a_block_start_with_it():
     keras.utils.set_random_seed(1)
     make = [layers.Dense(3, use_bias=False), layers.Dense(1, use_bias=False)]
     model = keras.Sequential([keras.Input((4,)), *make])
-    compiled_model(model, optimizers.Adam(0.01))
+    model.compile(optimizers.Adam(0.01), "mse")
     a, b = (np.array(w, "float64") for w in model.get_weights())
     fit(model, GradualUnfreezing(5), epochs=9)
     of_a, of_b = adam(0.01, 0), adam(0.01, 0)
@@ -172,7 +173,7 @@ def test_what_the_user_has_frozen_stays_frozen():
     model = new_model()
     model.layers[0].trainable = False
     model.layers[1].bias.trainable = False
-    model = compiled_model(model, optimizers.Adam(0.01))
+    model.compile(optimizers.Adam(0.01), "mse")
     start, bias = kernels(model), np.array(model.layers[1].bias)
     fit(model, GradualUnfreezing())
     assert changed(start, kernels(model)) == ["second", "head"]
@@ -199,7 +200,7 @@ def test_normalization_without_weights_follows_the_layer_before_it():
     keras.utils.set_random_seed(1)
     norm = layers.BatchNormalization(center=False, scale=False)
     stack = [layers.Dense(3), norm, layers.Dense(1)]
-    model = compiled_model(keras.Sequential([keras.Input((4,)), *stack]))
+    model = keras.Sequential([keras.Input((4,)), *stack])
     model.compile(optimizers.Adam(0.01), "mse")
     fit(model, GradualUnfreezing(), epochs=1)
     np.testing.assert_array_equal(norm.moving_mean, 0)
@@ -308,12 +309,7 @@ def test_the_state_of_another_model_is_refused():
     unfreezing = GradualUnfreezing()
     state = {"trained": 2, "epochs": 2, "blocks": 7}
     with pytest.raises(ValueError, match=r"of 7 blocks\. Received: a model with 3"):
-        fit(
-            new_model(),
-            unfreezing,
-            Restoring([], state, unfreezing),
-            Setting(state, unfreezing),
-        )
+        fit(new_model(), unfreezing, Setting(state, unfreezing))
 
 
 class Setting(keras.callbacks.Callback):
@@ -328,7 +324,7 @@ class Setting(keras.callbacks.Callback):
 OPTIMIZERS = {
     "SGD": lambda: optimizers.SGD(0.05, momentum=0.9),
     "AdamW in groups": lambda: optimizers.AdamW(
-        0.01, groups=[optimizers.Group("*/bias", weight_decay=0.0)]
+        0.01, groups=[Group("*/bias", weight_decay=0.0)]
     ),
     "EMA": lambda: optimizers.EMA(optimizers.Adam(0.01)),
     "use_ema": lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5),

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import optimizers, schedules
+from keras_optlab.core.groups import Group
 from keras_optlab.engine import count_apart
 from keras_optlab.engine.backend.variables import to_numpy
 from tests.support.problems import ALL, apply, label, values, variables
@@ -49,7 +50,7 @@ def trained_late(optimizer):
     return values(ws)
 
 
-@pytest.mark.parametrize("case", rules(), ids=label)
+@pytest.mark.parametrize("case", [*rules()], ids=label)
 def test_late_weights_train_as_with_a_new_optimizer(case):
     name, settings = case
     head = trained(optimizers.create(name, **settings), GRADS, [0])
@@ -114,7 +115,7 @@ def test_buckets_are_divided_and_keep_their_values(name):
 
 
 def test_groups_keep_their_values_in_sections():
-    groups = [optimizers.Group("w1", learning_rate=0.5, beta_1=0.5)]
+    groups = [Group("w1", learning_rate=0.5, beta_1=0.5)]
     got = trained_late(optimizers.Adam(0.1, groups=groups))
     expected = trained(optimizers.Adam(0.05, beta_1=0.5), GRADS[LATE:], [1])
     np.testing.assert_allclose(got[1], expected[0], rtol=2e-6, atol=1e-7)

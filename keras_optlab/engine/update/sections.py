@@ -72,7 +72,7 @@ def divide(optimizer: BuiltOptimizer, blocks: Iterable[Sequence[Parameter]]) -> 
 
 
 def start_copies(optimizer: BuiltOptimizer) -> None:
-    """Copy the weights of sections without an update again into slots that copy them."""
+    """Copy weights again into slots that copy them, in sections without an update."""
     for section in optimizer.plan.sections.values():
         if int(to_numpy(section.updates)) == 0:
             reset_weight_copies(optimizer, indices=_indices(section.parameters))
