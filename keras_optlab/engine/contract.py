@@ -103,7 +103,6 @@ class BuiltOptimizer(RuleContract, Protocol):
         update_is_checked: Whether the results of `update` have been checked once.
         training_span: The updates that schedules without a length run over.
         warned_of_end: Whether `fit` has warned that a schedule ends early.
-        may_pause: Weights that may be frozen for a while, since they count apart.
     """
 
     fields: Any
@@ -133,7 +132,6 @@ class BuiltOptimizer(RuleContract, Protocol):
     update_is_checked: bool
     training_span: TrainingSpan
     warned_of_end: bool
-    may_pause: Sequence[Variable]
     built: Any
     name: Any
     gradient_transforms: Any

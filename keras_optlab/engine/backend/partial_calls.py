@@ -17,12 +17,11 @@ from keras_optlab.core.types import Tensor, Variable
 class PartialCalls:
     """The methods of a Keras optimizer that take the values of all weights.
 
-    Attributes:
-        may_pause: Weights that may be frozen for a while, and are missing then.
+    Only weights that count their own updates may be missing, while they are frozen.
     """
 
-    may_pause: Sequence[Variable] = ()
     built: Any
+    plan: Any
     variables: Any
     weights: Any
     averages: Any
@@ -57,8 +56,8 @@ class PartialCalls:
         received = _shapes(values)
         if not self.built or _shapes(every) == received:
             return every
-        paused = {id(v) for v in self.may_pause if not v.trainable}
-        live = [v for v in every if id(v) not in paused]
+        rows = zip(every, self.plan.parameters, strict=True)
+        live = [v for v, p in rows if p.section is None or v.trainable]
         if _shapes(live) == received:
             return live
         raise ValueError(

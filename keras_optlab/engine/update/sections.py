@@ -66,7 +66,6 @@ def divide(optimizer: BuiltOptimizer, blocks: Iterable[Sequence[Parameter]]) -> 
         ):
             _add(optimizer, key, part, state)
         _renew_buckets(optimizer)
-    optimizer.may_pause = [p.variable for part in parts for p in part]
     optimizer.moves.reset()
     return True
 
@@ -128,8 +127,8 @@ def _state(optimizer: BuiltOptimizer, p: Parameter) -> dict[str, np.ndarray]:
     plan = optimizer.plan
     section = plan.sections.get(p.key)
     updates = optimizer.updates if section is None else section.updates
-    shared = {k: to_numpy(v) for k, v in plan.shared[p.key].items()}
-    return {"": to_numpy(updates), **shared}
+    found = {"": updates, **plan.shared[p.key]}
+    return {k: np.array(to_numpy(v)) for k, v in found.items()}  # JAX donates buffers
 
 
 def _dissolve(optimizer: BuiltOptimizer) -> None:
