@@ -19,6 +19,7 @@ from keras_optlab.callbacks.base.batch_stages import (
 )
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.registry import twin_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.spans import Span, needs_span, over
 from keras_optlab.engine import Optimizer, fit_arguments, fit_length
@@ -272,8 +273,9 @@ def _line(optimizer: Any, ours: Optimizer | None) -> str:
     """Return the line that makes the optimizer one that BatchRamp can drive."""
     steps = getattr(optimizer, "gradient_accumulation_steps", None) or 1
     if ours is None:
-        name = getattr(type(optimizer), "__name__", "Adam")
-        inner = f"optimizers.{name if optimizer is not None else 'Adam'}(...)"
+        twin = twin_of(type(optimizer).__name__)
+        rate = keras.ops.convert_to_numpy(getattr(optimizer, "learning_rate", 1e-3))
+        inner = f"optimizers.{twin.__name__ if twin else 'Adam'}({float(rate):g})"
     else:
         rate = ours.current("learning_rate")
         inner = f"optimizers.{ours!r}".replace(repr(ours.rate.source), f"{rate:g}")

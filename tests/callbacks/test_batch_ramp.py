@@ -143,6 +143,7 @@ def by_hand(w, stages, epochs=2):
 HALVING = schedules.Piecewise([8, 16], [0.08, 0.04, 0.02])
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("at_once", [1, 4])
 @pytest.mark.parametrize("window", [1, 2])
 @pytest.mark.parametrize(
@@ -158,6 +159,7 @@ def test_the_weights_are_those_of_the_stages_by_hand(schedule, window, at_once):
     assert int(np.array(model.optimizer.updates)) <= 24 / window
 
 
+@pytest.mark.every
 def test_all_data_are_used():
     model = new_model(multi())
     fit(model, BatchRamp(schedules.Cosine(0.08)))
@@ -190,6 +192,7 @@ def test_a_new_window_needs_no_trace():
     assert ramped.traces == bare.traces
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     "how",
     [{"jit_compile": True}, {"run_eagerly": True}],
@@ -206,6 +209,7 @@ def test_however_the_model_is_compiled(how):
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.every
 def test_afterwards_the_optimizer_has_its_own_values():
     class Failing(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -224,6 +228,7 @@ def test_afterwards_the_optimizer_has_its_own_values():
     fit(model, epochs=1)
 
 
+@pytest.mark.every
 def test_a_second_fit_goes_on():
     once, twice = new_model(multi()), new_model(multi())
     schedule = schedules.Cosine(0.08, 24)
@@ -233,6 +238,7 @@ def test_a_second_fit_goes_on():
     np.testing.assert_allclose(once.get_weights()[0], twice.get_weights()[0], rtol=1e-6)
 
 
+@pytest.mark.every
 def test_a_training_that_is_resumed_goes_on(tmp_path):
     path = tmp_path / "a.keras"
     schedule = schedules.Cosine(0.08)
@@ -250,6 +256,7 @@ def test_a_training_that_is_resumed_goes_on(tmp_path):
     np.testing.assert_allclose(once.get_weights()[0], again.get_weights()[0], rtol=1e-6)
 
 
+@pytest.mark.every
 def test_a_schedule_of_keras_and_one_without_an_end():
     falling = keras.optimizers.schedules.ExponentialDecay(0.08, 8, 0.5)
     model = new_model(multi())
@@ -267,11 +274,12 @@ def generator():
         yield X[:4], Y[:4]
 
 
+@pytest.mark.every
 def test_data_of_unknown_length():
     model = new_model(multi())
     with pytest.raises(ValueError, match="unknown length"):
         model.fit(
-            iter(zip(X[None], Y[None], strict=True)),
+            (pair for pair in [(X, Y)]),
             callbacks=[BatchRamp(schedules.Cosine(0.08))],
             verbose=0,
         )
@@ -281,6 +289,7 @@ def test_data_of_unknown_length():
     assert last.batch + last.accumulation_steps == 24
 
 
+@pytest.mark.every
 def test_in_a_loss_scale_optimizer_and_another_wrapper():
     scaled = keras.optimizers.LossScaleOptimizer(multi(), initial_scale=8.0)
     ramp = BatchRamp(HALVING)
@@ -289,6 +298,7 @@ def test_in_a_loss_scale_optimizer_and_another_wrapper():
     assert len(ramp.stages) > 1
 
 
+@pytest.mark.every
 def test_a_loop_of_ones_own():
     optimizer = multi()
     model = new_model(optimizer)
@@ -322,6 +332,7 @@ def model_state(model):
     return [*model.weights, *model.optimizer.variables]
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     "schedule", [HALVING, schedules.Cosine(0.08), schedules.Cosine(0.08, 24)], ids=str
 )
@@ -343,6 +354,7 @@ def test_its_state_continues_a_training(schedule):
 # Bad input.
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     ("optimizer", "line"),
     [
