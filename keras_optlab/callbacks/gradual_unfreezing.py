@@ -254,13 +254,12 @@ class GradualUnfreezing(StepCallback):
             }
             found = [[v for v in block if id(v) not in always] for block in found]
         found = [block for block in found if block]
-        several = not isinstance(self.begins, int)
-        if several and len(self.begins) != max(len(found), 1) - 1:
+        begins = self.begins
+        if isinstance(begins, list) and len(begins) != max(len(found), 1) - 1:
             raise ValueError(
                 "`every` must have an entry for each block but the last. Received: "
-                f"{len(self.begins)} entries for {len(found)} blocks, every="
-                f"{self.begins}. `layerwise_decay` shows the blocks, `blocks` sets "
-                "them."
+                f"{len(begins)} entries for {len(found)} blocks, every={begins}. "
+                "`layerwise_decay` shows the blocks, `blocks` sets them."
             )
         if len(found) < 2:
             raise ValueError(

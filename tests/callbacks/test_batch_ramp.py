@@ -150,6 +150,8 @@ HALVING = schedules.Piecewise([8, 16], [0.08, 0.04, 0.02])
     "schedule", [HALVING, schedules.Cosine(0.08), schedules.Cosine(0.08, 24)], ids=str
 )
 def test_the_weights_are_those_of_the_stages_by_hand(schedule, window, at_once):
+    if BACKEND == "torch" and at_once > 1:
+        pytest.skip("torch takes one step at a time")
     model = new_model(multi(window=window), steps_per_execution=at_once)
     ramp, start = BatchRamp(schedule), model.get_weights()[0].astype("float64")
     fit(model, ramp)

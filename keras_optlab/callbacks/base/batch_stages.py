@@ -61,7 +61,7 @@ def stages_of(
     total = len(values) * window if batches is None else batches
     peak, top = float(np.max(values)), int(np.argmax(values))
     levels = _levels(values / peak if peak else np.ones_like(values), factor)
-    changes = (np.flatnonzero(np.diff(levels)) + 1) * window
+    changes = ((np.flatnonzero(np.diff(levels)) + 1) * window).tolist()
     stages = [Stage(0, 0, window, float(values[0]))] if top else []
     update, batch = top, top * window
     while batch < total:

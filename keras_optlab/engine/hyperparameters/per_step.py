@@ -56,9 +56,9 @@ class StepHyperparameters:
         )
         self.transforms = [x.tensors(self._moment) for x in optimizer.transform_scalars]
         groups, sections = optimizer.plan.shared, optimizer.plan.sections
-        self.counts = dict.fromkeys(groups, self.done)
+        self.counts: dict[int, Any] = dict.fromkeys(groups, self.done)
         self.counts |= {key: read(x.updates) for key, x in sections.items()}
-        self.times = dict.fromkeys(groups, self.t) | {
+        self.times: dict[int, Any] = dict.fromkeys(groups, self.t) | {
             key: ops.cast(self.counts[key] + 1, scalar_dtype()) for key in sections
         }
         self.own = {group: self._own(optimizer, group) for group in groups}

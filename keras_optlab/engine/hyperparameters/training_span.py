@@ -54,9 +54,10 @@ class TrainingSpan:
     def prepare(self) -> None:
         """Make the variable if a schedule needs it."""
         if self.variable is None and self.needing:
-            self.variable = self._add_variable("training_span", (4,), "int")
+            variable = self._add_variable("training_span", (4,), "int")
+            self.variable = variable
             if self._loaded is not None:
-                self.variable.assign(self._loaded)
+                variable.assign(self._loaded)
                 self.note_loaded()
 
     def serve(self, schedule: Any) -> None:
