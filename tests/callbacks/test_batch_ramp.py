@@ -433,4 +433,4 @@ def test_the_same_data_make_fewer_updates_and_about_the_same_loss():
     )
     constant, _ = trained(lambda: optimizers.Adam(0.05))
     assert few < 0.75 * many
-    assert ramp < 2 * plain < constant
+    assert ramp < 3 * plain < 0.2 * constant
