@@ -2,9 +2,11 @@
 
 from keras_optlab.callbacks.average_model_checkpoint import AverageModelCheckpoint
 from keras_optlab.callbacks.base import Callback, MetricCallback, StepCallback
+from keras_optlab.callbacks.batch_ramp import BatchRamp
 from keras_optlab.callbacks.early_stopping import EarlyStopping
 from keras_optlab.callbacks.gradient_clipping import GradientClipping
 from keras_optlab.callbacks.gradient_signals import GradientSignals
+from keras_optlab.callbacks.gradual_unfreezing import GradualUnfreezing
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
 from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.rate_finder import RateFinder
@@ -17,10 +19,12 @@ from keras_optlab.callbacks.weight_clipping import WeightClipping
 
 __all__ = [
     "AverageModelCheckpoint",
+    "BatchRamp",
     "Callback",
     "EarlyStopping",
     "GradientClipping",
     "GradientSignals",
+    "GradualUnfreezing",
     "HyperparameterScheduler",
     "MetricCallback",
     "Monitor",

@@ -1,7 +1,7 @@
 """The engine: makes update rules Keras optimizers, on every backend."""
 
 from keras_optlab.engine.backend.fit_batches import FitBatches
-from keras_optlab.engine.backend.fit_length import when_made
+from keras_optlab.engine.backend.fit_length import fit_length, when_made
 from keras_optlab.engine.backend.keras_hooks import (
     around_fit,
     around_train_on_batch,
@@ -44,6 +44,7 @@ from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.update.sections import count_apart
 from keras_optlab.engine.wrapper import Wrapper
 
 __all__ = [
@@ -61,8 +62,10 @@ __all__ = [
     "before_looking",
     "begin_statistics",
     "build_for",
+    "count_apart",
     "find_optimizer",
     "fit_arguments",
+    "fit_length",
     "layout_of",
     "make_adjustable",
     "normalization_layers",

@@ -17,7 +17,14 @@ from keras_optlab.engine.model import evaluation_weights
 from keras_optlab.engine.saving import entries
 from keras_optlab.engine.saving.entries import STATISTICS
 from keras_optlab.engine.saving.matching import is_strict
-from keras_optlab.engine.saving.restoring import FORM, Saved, read_scalars, restore
+from keras_optlab.engine.saving.restoring import (
+    FORM,
+    Saved,
+    read_scalars,
+    restore,
+    section_counts,
+)
+from keras_optlab.engine.update import sections
 
 WAITING = "slot|", "kept|", "shared|", "accumulated", STATISTICS  # until `build`
 
@@ -57,11 +64,11 @@ def load(optimizer: BuiltOptimizer, store: Any) -> None:
     form = optimizer.at_evaluation_weights or bool(optimizer.models)
     saved = Saved(arrays, is_strict(), form)
     if optimizer.built:
-        restore(optimizer, saved)
+        _restore(optimizer, saved)
     else:
         read_scalars(optimizer, saved)
     optimizer.pending_state = None if optimizer.built else saved
-    optimizer.training_span.note_loaded()
+    optimizer.training_span.note_loaded(arrays.get("training_span"))
     optimizer.times_loaded += 1
     if optimizer.has_evaluation_weights:
         optimizer.at_evaluation_weights = saved.at_evaluation
@@ -72,8 +79,17 @@ def load_pending(optimizer: BuiltOptimizer) -> None:
     saved, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if saved is None:
         return
-    restore(optimizer, saved)
+    _restore(optimizer, saved)
     optimizer.pending_state = None
     if optimizer.has_evaluation_weights:
         optimizer.at_evaluation_weights = saved.at_evaluation
         evaluation_weights.move_to(optimizer, form)
+
+
+def _restore(optimizer: BuiltOptimizer, saved: Saved) -> None:
+    """Restore the state of a built optimizer, with its sections."""
+    counts = section_counts(optimizer, saved)
+    if counts:
+        sections.adopt(optimizer, counts)
+    restore(optimizer, saved)
+    sections.follow(optimizer, counts)

@@ -16,10 +16,13 @@ GIVEN = optimizers.SGD()
 # Required arguments of a callback.
 NEEDED = {
     "AverageModelCheckpoint": {"update_weights": False, "filepath": "a.keras"},
+    "BatchRamp": {"schedule": HALF},
     "EarlyStopping": {"monitor": "loss"},
     "GradientClipping": {},
+    "GradualUnfreezing": {},
     "HyperparameterScheduler": {"name": "weight_decay", "schedule": HALF},
     "ReduceOnPlateau": {"monitor": "loss"},
+    "Resume": {"directory": "checkpoints"},
     "TensorBoard": {"log_dir": "runs"},
     "Validate": {"every": 5},
     "WeightClipping": {},
@@ -51,6 +54,12 @@ ARGUMENTS = {
         "mode": MODE,
         "save_freq": (["epoch", 1, 5], ["step", None, *COUNT[1]]),
         "initial_value_threshold": LIMIT,
+        "optimizer": OPTIMIZER,
+    },
+    "BatchRamp": {
+        "schedule": ([HALF], [None, 0.5, "cosine", lambda step: 1.0]),
+        "max_accumulation_steps": STEPS,
+        "factor": ([1.1, 2, np.float32(3)], [*NUMBERS, 0, 1, None]),
         "optimizer": OPTIMIZER,
     },
     "EarlyStopping": {
@@ -90,6 +99,19 @@ ARGUMENTS = {
         "micro_batch": ([1, 16.0], [*NUMBERS, 0, 3, 512, 1.5, None]),
         "optimizer": OPTIMIZER,
     },
+    "GradualUnfreezing": {
+        "every": (
+            [*COUNT[0], [], [0, 2], (1, 1.0)],
+            ["1", 1j, True, float("nan"), 0, -1, 1.5, None, [1.5], [-1], [3, 2]],
+        ),
+        "unit": (["epoch", "step"], ["batch", None, ["step"]]),
+        "blocks": (
+            [None, ["a", ["b", "c"]], ("a", lambda v: True)],
+            [3, "a", [3], [[]]],
+        ),
+        "train_normalization": FLAG,
+        "optimizer": OPTIMIZER,
+    },
     "HyperparameterScheduler": {
         "name": (["beta_1"], [None, 3, ["beta_1"]]),
         "schedule": ([HALF, lambda t: t, lambda t, x: x], [None, 0.5, "x", float]),
@@ -120,6 +142,14 @@ ARGUMENTS = {
         "patience_unit": UNIT,
         "verbose": VERBOSE,
         "optimizer": OPTIMIZER,
+    },
+    "Resume": {
+        "directory": PATH,
+        "every": (["epoch", *COUNT[0]], COUNT[1]),
+        "minutes": POSITIVE,
+        "keep": COUNT,
+        "on_error": (["warn", "raise"], ["stop", None, 3]),
+        "verbose": VERBOSE,
     },
     "TensorBoard": {
         "log_dir": PATH,
@@ -202,6 +232,7 @@ def test_everything_else_is_refused_by_its_name(name, argument):
         ("HyperparameterScheduler", "hyperparameter", "`name`"),
         ("Monitor", "freq", "`every`"),
         ("ReduceOnPlateau", "min_lr", "`min_scale`"),
+        ("Resume", "backup_dir", "`directory`"),
         ("TensorBoard", "histogram_freq", "`histograms_every`"),
         ("TensorBoard", "update_freq", "`every`"),
         ("TensorBoard", "write_graph", "leave it out"),

@@ -14,12 +14,14 @@ FALLING = schedules.Cosine(1.0, 10)
 
 EXAMPLES = [
     callbacks.AverageModelCheckpoint(False, "a.keras", save_best_only=True),
+    callbacks.BatchRamp(FALLING, max_accumulation_steps=16, factor=1.5),
     callbacks.EarlyStopping("loss", 3, target=0.1, patience_unit="steps", every=5),
     callbacks.EarlyStopping(
         criteria=[stopping.GeneralizationLoss(3), stopping.Rising(2, strip=1)]
     ),
     callbacks.GradientClipping(global_norm=1.0, schedule=FALLING),
     callbacks.GradientSignals(50, signals=["sharpness"], examples=64, micro_batch=4),
+    callbacks.GradualUnfreezing([1, 3], blocks=["a", ["b", "c"], "head"]),
     callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
     callbacks.Monitor(every=7),

@@ -63,7 +63,9 @@ LOGS = {
 
 def test_every_callback_is_in_the_loops():
     of_fit = {"RateFinder"}  # reads the data of `fit`
-    assert {name.partition(" ")[0] for name in MAKERS} == PUBLIC - of_fit
+    # their own tests have loops: they need several blocks, or MultiSteps
+    others = {"BatchRamp", "GradualUnfreezing"}
+    assert {name.partition(" ")[0] for name in MAKERS} == PUBLIC - of_fit - others
 
 
 # Does the loop call `on_epoch_begin`, and batch methods? With which logs and model?

@@ -13,6 +13,7 @@ from typing import Any
 from keras_optlab.engine.backend.trainer_adapter import EpochIterator
 
 _waiting: ContextVar[list[Callable[[Any], None]]] = ContextVar("waiting for data")
+_known: ContextVar[FitLength | None] = ContextVar("length of the running `fit`")
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,27 @@ def when_made(act: Callable[[Any], None]) -> Iterator[None]:
         _waiting.reset(token)
 
 
-def when_known(
-    act: Callable[[FitLength], None],
-) -> contextlib.AbstractContextManager[None]:
-    """Return a context in which a function is called when the length is known."""
+def fit_length() -> FitLength | None:
+    """Return the length of the running `fit`; `None` before its data are prepared."""
+    return _known.get(None)
 
-    def tell(made: Any) -> None:
+
+@contextlib.contextmanager
+def when_known(act: Callable[[FitLength], None]) -> Iterator[None]:
+    """In this context, call a function when the length of a `fit` is known."""
+
+    def keep_and_act(made: Any) -> None:
         size = made.data_adapter.num_batches
-        act(FitLength(made.steps_per_epoch, size, made.steps_per_execution))
+        length = FitLength(made.steps_per_epoch, size, made.steps_per_execution)
+        _known.set(length)
+        act(length)
 
-    return when_made(tell)
+    before = _known.set(None)
+    try:
+        with when_made(keep_and_act):
+            yield
+    finally:
+        _known.reset(before)
 
 
 def _extended(init: Callable[..., None]) -> Callable[..., None]:

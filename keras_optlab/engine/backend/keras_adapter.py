@@ -48,6 +48,7 @@ import keras
 import numpy as np
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.partial_calls import PartialCalls
 
 
 def constant(value: float) -> Callable[..., Tensor]:
@@ -60,7 +61,7 @@ def constant(value: float) -> Callable[..., Tensor]:
     return fill
 
 
-class KerasAdapter(keras.optimizers.Optimizer):
+class KerasAdapter(PartialCalls, keras.optimizers.Optimizer):
     """`keras.optimizers.Optimizer` with one abstract method, `step`."""
 
     def step(self, gradients: list[Tensor], indices: list[int]) -> None:
@@ -140,32 +141,6 @@ class KerasAdapter(keras.optimizers.Optimizer):
         self._check_variables_are_known(variables)
         return [self._get_variable_index(v) for v in variables]
 
-    def stateless_apply(
-        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
-    ) -> Any:
-        """Return the weights and the state after a step, on JAX."""
-        self.check_shapes(trainable_variables)
-        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
-
-    def check_shapes(self, values: Sequence[Tensor]) -> None:
-        """Raise if these are not values of the weights that `build` saw.
-
-        Raises:
-            ValueError: if their number or a shape differs, for example after some
-                layers have been unfrozen.
-        """
-        expected = [tuple(v.shape) for v in self.weights] if self.built else None
-        received = [tuple(x.shape) for x in values]
-        if expected is None or expected == received:
-            return
-        raise ValueError(
-            "Unknown variables: this optimizer can only be called for the weights it "
-            "was originally built with. When working with a new set of weights, as "
-            "after unfreezing or freezing layers, recreate the optimizer. "
-            f"Built with: {len(expected)} weights of shapes {expected}. "
-            f"Received: {len(received)} of shapes {received}."
-        )
-
     def is_overwritten(self, variable: Variable) -> bool:
         """Return whether Keras overwrites the variable by its gradient (float8)."""
         return self._overwrite_variable_with_gradient(variable)
@@ -231,6 +206,11 @@ def sublayers(model: keras.Model) -> list[keras.Layer]:
 def inner_optimizer(optimizer: Any) -> Any:
     """Return the optimizer inside a `LossScaleOptimizer`, or else the optimizer."""
     return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def trained_by(optimizer: Any) -> list[Any]:
+    """Return the weights that an optimizer was built with."""
+    return list(optimizer._trainable_variables)
 
 
 def optimizers_of(model: keras.Model) -> list[Any]:

@@ -12,7 +12,6 @@ Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffic
   and metrics without a step.
 - `_compile_config` of a model: what `save` writes of the arguments of `compile`.
 - `_initial_epoch` of a model: the first epoch, if a callback has set it.
-- `_trainable_variables` of an optimizer: the weights that it was built with.
 - `_distributed_dataset` of an epoch iterator, `_dataset` of a reader of `tf.data`: to
   learn the shapes of a batch, and to make iterators over the same data.
 - `global_state`: has the generator of random operations without a seed.
@@ -186,11 +185,6 @@ def set_execution(
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
         }
-
-
-def trained_by(optimizer: Any) -> list[Any]:
-    """Return the weights that an optimizer was built with."""
-    return list(optimizer._trainable_variables)
 
 
 def set_first_epoch(model: Any, epoch: int | None) -> None:

@@ -67,7 +67,7 @@ class OnTorch(form.Form):
         if x.device.type != "cpu" or not x.is_contiguous():
             return False
         if known:
-            alike = self.lists.setdefault((p.group, p.regularized), [])
+            alike = self.lists.setdefault((p.key, p.regularized), [])
             alike.append((p, g.contiguous()))
             return True
         bucket = p.members != [p]
@@ -91,7 +91,7 @@ class OnTorch(form.Form):
         """Return the kernel for this weight's update, if there is one."""
         if not p.all_float32:
             return None
-        key = p.group, p.regularized
+        key = p.key, p.regularized
         if key not in self.kernels:
             self.kernels[key] = self._kernel_for(p)
         return self.kernels[key]
@@ -100,7 +100,7 @@ class OnTorch(form.Form):
         update = self.update
         if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.cast[p.group, p.dtype]
+        h = update.cast[p.key, p.dtype]
         decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
         return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 
@@ -113,7 +113,7 @@ class OnTorch(form.Form):
             return
         scalars = TracedScalars(self.update, p)
         inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
-        key = p.group, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
+        key = p.key, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
         try:
             if key not in compiled.steps:
                 step = traced(self.update, p, scalars, *inputs)
@@ -138,12 +138,15 @@ class TracedScalars:
     """
 
     def __init__(self, update: WeightUpdate, p: Parameter) -> None:
-        self.h = update.cast[p.group, p.dtype]
+        self.h = update.cast[p.key, p.dtype]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
             x.complement if isinstance(x, BetaTensor) else x for _, x in self.h.items()
         ]
-        self.tensors = [update.t, *(x for x in rest if isinstance(x, torch.Tensor))]
+        self.tensors = [
+            update.t[p.key],
+            *(x for x in rest if isinstance(x, torch.Tensor)),
+        ]
 
     def read(self, tensors: list[Tensor]) -> tuple[Tensor, Values]:
         """Return the number of the update and the hyperparameters, from `tensors`."""
@@ -166,8 +169,8 @@ def traced(
 
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:
         other = copy.copy(update)
-        other.t, h = scalars.read(tensors)
-        other.cast = {(p.group, p.dtype): h}
+        t, h = scalars.read(tensors)
+        other.t, other.cast = {p.key: t}, {(p.key, p.dtype): h}
         write(other.next_values(p, w, slots, g))
 
     return make_fx(step, tracing_mode="symbolic")(*inputs, scalars.tensors)

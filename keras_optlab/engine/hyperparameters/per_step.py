@@ -7,6 +7,7 @@ check for NaN gradients decides on, so that they do not wait for this check.
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -32,12 +33,15 @@ class StepHyperparameters:
         rate: The learning rate without its scale and the factors of groups.
         base: The values for weights in no group.
         own: The values for each group, by its position; -1 for weights in no group.
+            Here and below, a section of the plan counts as a group.
+        counts: Number of updates before this one, by group.
+        times: Number of this update, counted from 1, by group.
         transforms: The arguments of each transform.
         legal: Whether all values of schedules and functions are in range; `None` if
             there are no schedules and functions.
         h: The values that the rule's `prepare` returned, by group.
         kernels: The same, from betas as a fused kernel rounds them.
-        cast: The values for `update`, by group and dtype of the weights.
+        cast: The values for `update`, by group or section and dtype of the weights.
         z: The next values of the rule's shared state, by group.
     """
 
@@ -51,7 +55,12 @@ class StepHyperparameters:
             learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
         )
         self.transforms = [x.tensors(self._moment) for x in optimizer.transform_scalars]
-        groups = optimizer.plan.shared
+        groups, sections = optimizer.plan.shared, optimizer.plan.sections
+        self.counts: dict[int, Any] = dict.fromkeys(groups, self.done)
+        self.counts |= {key: read(x.updates) for key, x in sections.items()}
+        self.times: dict[int, Any] = dict.fromkeys(groups, self.t) | {
+            key: ops.cast(self.counts[key] + 1, scalar_dtype()) for key in sections
+        }
         self.own = {group: self._own(optimizer, group) for group in groups}
         self.legal = all_legal(optimizer, self)
         self.h: dict[int, Values] = {}
@@ -60,10 +69,10 @@ class StepHyperparameters:
         change = kernel_rounding(optimizer)
         for group, shared in groups.items():
             z = Values(**{name: read(v) for name, v in shared.items()})
-            own = self.own[group]
-            self.h[group], self.z[group] = optimizer.prepare(own, self.t, z)
+            own, t = self.own[group], self.times[group]
+            self.h[group], self.z[group] = optimizer.prepare(own, t, z)
             if change:
-                h, _ = optimizer.prepare(change(own), self.t, z)
+                h, _ = optimizer.prepare(change(own), t, z)
                 self.kernels[group] = h.cast("float32")
         self.cast = self._cast(optimizer)
 
@@ -71,7 +80,7 @@ class StepHyperparameters:
         """Return a copy with the results of the rule's `use_sums`."""
         new, sums = copy.copy(self), sums.cast(scalar_dtype())
         both = {
-            group: optimizer.use_sums(h, self.t, self.z[group], sums)
+            group: optimizer.use_sums(h, self.times[group], self.z[group], sums)
             for group, h in self.h.items()
         }
         new.h = {group: h for group, (h, _) in both.items()}
@@ -79,11 +88,23 @@ class StepHyperparameters:
         new.cast = new._cast(optimizer)
         return new
 
-    def pairs(self, optimizer: BuiltOptimizer) -> Pairs:
-        """Return the variables of the shared state with their next values."""
-        return [
+    def pairs(self, optimizer: BuiltOptimizer, updated: Collection[int]) -> Pairs:
+        """Return the variables of the shared state and the counts, with their values.
+
+        Args:
+            optimizer: The optimizer, built.
+            updated: The sections that are updated; the others stay as they are.
+        """
+        plan = optimizer.plan
+        counts = [
+            (section.updates, self.counts[key] + 1)
+            for key, section in plan.sections.items()
+            if key in updated
+        ]
+        return counts + [
             (shared[name], x)
-            for group, shared in optimizer.plan.shared.items()
+            for group, shared in plan.shared.items()
+            if group not in plan.sections or (group in updated and plan.owns(group))
             for name, x in self.z[group].items()
         ]
 
@@ -93,7 +114,7 @@ class StepHyperparameters:
         If the rule has a fused kernel, which rounds betas, all float32 updates use the
         rounded betas, so that fused and other updates have the same results.
         """
-        keys = {(p.group, p.dtype) for p in optimizer.plan.trainable}
+        keys = {(p.key, p.dtype) for p in optimizer.plan.trainable}
         rounded = self.kernels
         return {
             (group, dtype): rounded[group]
@@ -104,6 +125,9 @@ class StepHyperparameters:
 
     def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:
         """Return the values of a group; for -1, those of weights in no group."""
+        if group in optimizer.plan.sections:
+            of_group = self._own(optimizer, optimizer.plan.sections[group].group)
+            return of_group.extend(count=self.counts[group] + 1)
         if group < 0:
             return self.base
         chosen, fields = optimizer.groups[group], optimizer.fields

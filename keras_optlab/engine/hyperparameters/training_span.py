@@ -41,6 +41,7 @@ class TrainingSpan:
     ) -> None:
         self._add_variable, self._schedules = add_variable, schedules
         self.variable: Variable | None = None
+        self._loaded: Any = None  # saved value that waits for the variable
         self.others: list[Any] = []
         self.in_fit = self.by_hand = False
         self.prepare()
@@ -53,7 +54,11 @@ class TrainingSpan:
     def prepare(self) -> None:
         """Make the variable if a schedule needs it."""
         if self.variable is None and self.needing:
-            self.variable = self._add_variable("training_span", (4,), "int")
+            variable = self._add_variable("training_span", (4,), "int")
+            self.variable = variable
+            if self._loaded is not None:
+                variable.assign(self._loaded)
+                self.note_loaded()
 
     def serve(self, schedule: Any) -> None:
         """Take a schedule of a callback into account, until `fit` ends."""
@@ -89,8 +94,14 @@ class TrainingSpan:
         begin, updates, *_ = (int(x) for x in to_numpy(self.variable))
         return begin <= step < begin + updates
 
-    def note_loaded(self) -> None:
-        """Note that a saved state may have replaced the variable's value."""
+    def note_loaded(self, saved: Any = None) -> None:
+        """Note that a saved state may have replaced the variable's value.
+
+        Args:
+            saved: The value in the state, if any: a callback may need it later, whose
+                schedule the loaded optimizer does not have.
+        """
+        self._loaded = saved if self.variable is None else None
         if self.variable is not None:
             self.by_hand = bool(to_numpy(self.variable)[BY_HAND])
 

@@ -14,6 +14,7 @@ import keras
 from keras_optlab.engine.backend.keras_adapter import concrete, optimizers_of
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving.entries import reset_weight_copies
+from keras_optlab.engine.update.sections import start_copies
 
 
 @contextlib.contextmanager
@@ -31,3 +32,5 @@ def refresh_copies(optimizer: BuiltOptimizer) -> None:
     """Copy the weights again if the optimizer is built and has made no update."""
     if optimizer.built and concrete(optimizer.updates) == 0:
         reset_weight_copies(optimizer)
+    elif optimizer.built:
+        start_copies(optimizer)

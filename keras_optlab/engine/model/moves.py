@@ -36,6 +36,11 @@ class Moves:
 
     def __init__(self, optimizer: BuiltOptimizer) -> None:
         self.optimizer = optimizer
+        self.reset()
+
+    def reset(self) -> None:
+        """Read the plan again, whose buckets may have changed."""
+        optimizer = self.optimizer
         self.calls: dict[tuple[str, bool], tuple[list[Any], Call]] = {}
         bundled = {p.index for b in optimizer.plan.buckets for p in b.members}
         alone = [p for p in optimizer.plan.trainable if p.index not in bundled]
@@ -91,6 +96,7 @@ class Moves:
         optimizer = self.optimizer
         once = [*optimizer.scalars.variables.values(), optimizer.updates]
         once += [v for s in optimizer.plan.shared.values() for v in s.values()]
+        once += [s.updates for s in optimizer.plan.sections.values()]
         rate = optimizer.base_learning_rate
         once += [rate] if isinstance(rate, keras.Variable) else []
         if optimizer.evaluation_statistics is not None:
@@ -126,7 +132,7 @@ class _Values:
         optimizer, p = self._optimizer, self._p
         field = optimizer.fields.get(name)
         if field is None or field.keras_owned:  # also what `prepare` derives
-            return getattr(StepHyperparameters(optimizer).cast[p.group, p.dtype], name)
+            return getattr(StepHyperparameters(optimizer).cast[p.key, p.dtype], name)
         moment = optimizer.moment(read(optimizer.updates))
         group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
         if name in group:

@@ -67,10 +67,9 @@ class _Step:
         if self._applied:
             raise second_apply_error(self.model)
         self._applied = True
-        gradients, own = list(gradients), self.optimizer.weights
-        self.optimizer.check_shapes(weights)
+        gradients, own = list(gradients), self.optimizer.weights_of(weights)
         places = self._places(weights)
-        parameters = self.optimizer.plan.parameters
+        parameters = self.optimizer.parameters_of(own)
         self._rows = trainable_rows(gradients, parameters)
         self._at = [places[i] for i in self._rows]
         self._variables = [own[i] for i in self._rows]

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from keras_optlab.core.types import Variable
-from keras_optlab.engine.backend.keras_adapter import inner_optimizer
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, trained_by
 from keras_optlab.engine.backend.modules import holds_state, torch_module
 from keras_optlab.engine.backend.state_copies import write_value
-from keras_optlab.engine.backend.trainer_adapter import symbolic_build, trained_by
+from keras_optlab.engine.backend.trainer_adapter import symbolic_build
 from keras_optlab.engine.backend.variables import has_value, raw, to_numpy
 from keras_optlab.engine.model.reachable import Reached, numbers_in, reach
 

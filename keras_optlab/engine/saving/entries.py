@@ -19,6 +19,8 @@ from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.contract import BuiltOptimizer
 
 STATISTICS = "statistics|"  # start of the keys of normalization statistics
+OWN = "kept|section"  # start of the keys of a section's count and shared state
+COUNT = f"{OWN}.updates"
 
 
 @dataclass
@@ -95,7 +97,11 @@ COUNTERS = (
 def shared(optimizer: BuiltOptimizer) -> list[Entry]:
     """Return the state of a built optimizer that is not per weight."""
     plan, owners = optimizer.plan, list(enumerate(optimizer.transforms))
-    places = [(f"group {g}", optimizer, found) for g, found in plan.shared.items()]
+    places = [
+        (f"group {g}", optimizer, found)
+        for g, found in plan.shared.items()
+        if g not in plan.sections
+    ]
     places += [(str(i), owner, plan.transform_shared[i]) for i, owner in owners]
     entries = [
         Entry(f"shared|{where}|{slot.name}", found[slot.name], _start(owner, slot))
@@ -131,6 +137,7 @@ def slots(optimizer: BuiltOptimizer) -> Iterator[Entry]:
                     copies=name == "average",
                     **about,
                 )
+        yield from _of_section(optimizer, p, about)
         owned = [("", optimizer, p.slots)]
         owned += [
             (f"{i}.", optimizer.transforms[i], own)
@@ -145,6 +152,21 @@ def slots(optimizer: BuiltOptimizer) -> Iterator[Entry]:
                     copies=slot.init == "weight",
                     **about,
                 )
+
+
+def _of_section(
+    optimizer: BuiltOptimizer, p: Any, about: dict[str, Any]
+) -> Iterator[Entry]:
+    """Yield the state of a weight's section, which is saved with each weight."""
+    section = optimizer.plan.sections.get(p.key)
+    if section is None:
+        return
+    yield Entry(COUNT, section.updates, **about)
+    if optimizer.plan.owns(p.key):
+        found = optimizer.plan.shared[p.key]
+        for slot in (s for s in optimizer.shared if s.name in found):
+            start = _start(optimizer, slot)
+            yield Entry(f"{OWN}.{slot.name}", found[slot.name], start, **about)
 
 
 def reset_weight_copies(

@@ -17,7 +17,7 @@ from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.variables import to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving import entries
-from keras_optlab.engine.saving.entries import STATISTICS, Entry
+from keras_optlab.engine.saving.entries import COUNT, OWN, STATISTICS, Entry
 from keras_optlab.engine.saving.matching import Misfits, matched
 
 Found = dict[int, np.ndarray]  # from the position of an entry to its value
@@ -85,6 +85,13 @@ def restore(optimizer: BuiltOptimizer, saved: Saved) -> None:
             entry.reset()
 
 
+def section_counts(optimizer: BuiltOptimizer, saved: Saved) -> dict[str, np.ndarray]:
+    """Return the own counts of weights in a file, by their paths here."""
+    counts = saved.shelf.get(COUNT, {})
+    names = names_here(optimizer, saved) if counts else {}
+    return {names.get(path, path): x for path, x in counts.items()}
+
+
 def read_scalars(optimizer: BuiltOptimizer, saved: Saved) -> None:
     """Restore counters, learning rate and hyperparameters."""
     own, arrays = entries.scalars(optimizer), saved.arrays
@@ -122,7 +129,7 @@ def _by_name(
     for i, e in enumerate(kept):
         if e.path:
             own.setdefault(e.key, {})[e.path] = i
-    names = _names_here(optimizer, saved)
+    names = names_here(optimizer, saved)
     found: Found = {}
     rest = _Differences()
     for key, places in own.items():
@@ -138,7 +145,7 @@ def _by_name(
     return found
 
 
-def _names_here(optimizer: BuiltOptimizer, saved: Saved) -> dict[str, str]:
+def names_here(optimizer: BuiltOptimizer, saved: Saved) -> dict[str, str]:
     """Map the file's paths to paths here; unmatched ones get a path not used here."""
     own = [p.path.replace("/", "|") for p in optimizer.plan.parameters]
     models = list(optimizer.models)
@@ -182,8 +189,8 @@ class _Differences:
     def note(self, key: str, theirs: Any, own: Any) -> None:
         """Note the weights that do not fit in one slot: arrays there, shapes here."""
         name = _slot_name(key)
-        if not theirs and key == "kept|accumulator":
-            return  # which is reset after each update
+        if not theirs and (key == "kept|accumulator" or key.startswith(OWN)):
+            return  # reset after each update; or taken from all updates
         for path in theirs.keys() - own.keys():
             self.left.setdefault(path, []).append(name)
         for path, shape in own.items():

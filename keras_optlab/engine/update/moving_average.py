@@ -7,29 +7,33 @@ from keras import ops
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
+from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 
 
 def with_averages(
-    optimizer: BuiltOptimizer, done: Tensor, values: dict[int, Tensor]
+    optimizer: BuiltOptimizer, scalars: StepHyperparameters, values: dict[int, Tensor]
 ) -> Pairs:
     """Return the new weights and averages, each with its variable.
 
     Args:
         optimizer: The optimizer, built.
-        done: Number of updates before this one.
+        scalars: The numbers of updates before this one.
         values: The new weights of this update, by index. For a weight without a
-            gradient, its current value is averaged.
+            gradient, its current value is averaged, unless its section rests.
     """
     pairs, values = [], dict(values)
-    for i, average in enumerate(optimizer.averages):
-        if average is None:
+    for p, average in zip(optimizer.plan.parameters, optimizer.averages, strict=True):
+        i = p.index
+        rests = p.section is not None and not p.variable.trainable
+        if average is None or (rests and i not in values):
             continue
         w = values.get(i, read(optimizer.weights[i]))
+        done = scalars.counts[p.key]
         mean = moved(optimizer, done, read(average), ops.cast(w, average.dtype))
         pairs.append((average, mean))
         every = optimizer.ema_overwrite_frequency
         if every:
-            overwrites = (done + 1) % every == 0
+            overwrites = (scalars.done + 1) % every == 0
             values[i] = ops.where(overwrites, ops.cast(mean, w.dtype), w)
     for i, x in values.items():
         variable = optimizer.weights[i]

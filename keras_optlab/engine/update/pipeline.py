@@ -71,7 +71,7 @@ class Update:
         self.scalars = scalars
         self.done, self.t = scalars.done, scalars.t
         self.one = WeightUpdate(
-            optimizer, scalars.cast, self.done, self.t, self.changes_if
+            optimizer, scalars.cast, self.done, scalars.times, self.changes_if
         )
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
         self.pairs: Pairs = []
@@ -97,7 +97,7 @@ class Update:
             self._each(self._advance, g)
             self.fused.finish()
         self.pairs = self._unchanged_unless(self.pairs)
-        self.pairs += self.scalars.pairs(optimizer)
+        self.pairs += self.scalars.pairs(optimizer, {p.key for p in self.parameters})
         self.pairs += averages_in_step(optimizer, self.scalars)
         self.pairs.append((optimizer.updates, self.done + 1))
         optimizer.update_is_checked = True
@@ -235,7 +235,7 @@ class Update:
         """Return the values of the rule's `local_sums`, summed over all weights."""
 
         def measured(p: Parameter, w: Tensor, g: Tensor) -> Values:
-            t, s = ops.cast(self.t, p.dtype), slot_values(p.slots, p.dtype)
+            t, s = ops.cast(self.one.t[p.key], p.dtype), slot_values(p.slots, p.dtype)
             return self.optimizer.local_sums(
                 w, g, s, self.one.rule_hyperparameters(p), t
             )
@@ -267,7 +267,7 @@ class Update:
     def _write_weights(self, new: list[Tensor]) -> None:
         if self.optimizer.averages:
             values = {p.index: x for p, x in zip(self.parameters, new, strict=True)}
-            self.pairs += with_averages(self.optimizer, self.done, values)
+            self.pairs += with_averages(self.optimizer, self.scalars, values)
             return
         for p, x in zip(self.parameters, new, strict=True):
             self.pairs.append((p.variable, ops.cast(x, p.variable.dtype)))

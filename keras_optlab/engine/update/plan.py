@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -25,6 +25,21 @@ from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 
 @dataclass
+class Section:
+    """Weights of one group that count their own updates.
+
+    Attributes:
+        group: Position of the group, -1 for none.
+        parameters: The weights.
+        updates: Variable; the number of updates of these weights.
+    """
+
+    group: int
+    parameters: list[Parameter]
+    updates: Variable
+
+
+@dataclass
 class Plan:
     """The weights of an optimizer, with their state; made in `build`.
 
@@ -32,9 +47,11 @@ class Plan:
         parameters: One for each weight, in the order of `build`.
         buckets: Sets of small weights that are updated together.
         elementwise: Whether the rule is elementwise.
-        shared: The rule's shared state, by group; -1 for weights in no group.
+        shared: The rule's shared state, by group, -1 for weights in no group, and by
+            section.
         transform_shared: The shared state of each transform.
         waiting: Slots that start as a copy of a weight that has no value yet.
+        sections: Weights that count their own updates, by `key` of a weight.
     """
 
     parameters: list[Parameter]
@@ -43,11 +60,17 @@ class Plan:
     shared: dict[int, Slots]
     transform_shared: list[Slots]
     waiting: list[tuple[Variable, Parameter]]
+    sections: dict[int, Section] = field(default_factory=dict)
 
     @property
     def trainable(self) -> list[Parameter]:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if not p.frozen]
+
+    def owns(self, section: int) -> bool:
+        """Return whether a section has shared state of its own, not the group's."""
+        group = self.sections[section].group
+        return self.shared[section] is not self.shared[group]
 
     def fill_slots(self) -> None:
         """Fill the slots that start as a copy of their weight, once it has a value.
@@ -80,35 +103,24 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
         )
     ]
     live = [p for p in parameters if not p.frozen]
-    transforms = optimizer.transforms
     elementwise = treats_entries_alone(optimizer)
     if optimizer.sparse == "lazy" and (optimizer.needs_second_pass or not elementwise):
         raise not_lazy(type(optimizer).__name__)
     buckets = make_buckets(optimizer, live) if elementwise else []
-    for bucket in buckets:
-        with eager_scope():  # a write through a view needs a slot with a value
-            slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
-            bucket.share_out(slots)
-    bundled = {p.index for bucket in buckets for p in bucket.members}
-    for p in (p for p in live if p.index not in bundled):
-        p.slots = _slots(optimizer, optimizer, optimizer.slots, p, prefix="")
-        p.transform_slots = [
-            _slots(optimizer, transform, transform.slots, p, prefix=f"{i}_")
-            for i, transform in enumerate(transforms)
-        ]
+    give_slots(optimizer, live, buckets)
     plan = Plan(
         parameters=parameters,
         buckets=buckets,
         elementwise=elementwise,
         shared={
-            g: _shared(
+            g: shared_slots(
                 optimizer, optimizer, optimizer.shared, f"group{g}" if g + 1 else ""
             )
             for g in sorted({p.group for p in live})
         },
         transform_shared=[
-            _shared(optimizer, transform, transform.shared, f"transform{i}")
-            for i, transform in enumerate(transforms)
+            shared_slots(optimizer, transform, transform.shared, f"transform{i}")
+            for i, transform in enumerate(optimizer.transforms)
         ],
         waiting=[
             (p.slots[slot.name], p)
@@ -119,6 +131,23 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
     )
     plan.fill_slots()
     return plan
+
+
+def give_slots(
+    optimizer: BuiltOptimizer, parameters: list[Parameter], buckets: list[Bucket]
+) -> None:
+    """Create the slots of buckets and of the weights that are in none."""
+    for bucket in buckets:
+        with eager_scope():  # a write through a view needs a slot with a value
+            slots = _slots(optimizer, optimizer, optimizer.slots, bucket, prefix="")
+            bucket.share_out(slots)
+    bundled = {p.index for bucket in buckets for p in bucket.members}
+    for p in (p for p in parameters if p.index not in bundled):
+        p.slots = _slots(optimizer, optimizer, optimizer.slots, p, prefix="")
+        p.transform_slots = [
+            _slots(optimizer, transform, transform.slots, p, prefix=f"{i}_")
+            for i, transform in enumerate(optimizer.transforms)
+        ]
 
 
 def _parameter(
@@ -167,9 +196,10 @@ def _slots(
     }
 
 
-def _shared(
+def shared_slots(
     optimizer: BuiltOptimizer, owner: Any, slots: tuple[Slot, ...], prefix: str
 ) -> Slots:
+    """Create the shared state of the optimizer or of a transform."""
     from keras_optlab.engine.hyperparameters.variables import scalar_dtype
 
     whole = Weight((), "", owner._values)  # not of one weight

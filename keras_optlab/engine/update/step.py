@@ -111,13 +111,13 @@ def _accumulate(
     def update(record: bool) -> Pairs:
         mean = [x / ops.cast(counts.good, x.dtype) for x in total]
         rows = gather(optimizer, parameters, mean[: len(parameters)])
-        there = {
-            p.index: ops.logical_and(
-                p.variable.trainable, counts.gradients[p.index] > 0
-            )
-            for p in absent
-        }
-        together = rows[0] + absent, rows[1] + mean[len(parameters) :]
+        late = [
+            (p, x)
+            for p, x in zip(absent, mean[len(parameters) :], strict=True)
+            if p.variable.trainable
+        ]
+        there = {p.index: counts.gradients[p.index] > 0 for p, _ in late}
+        together = rows[0] + [p for p, _ in late], rows[1] + [x for _, x in late]
         done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
         return [*done, *emptied, *window.emptied(counts), *skipped]

@@ -23,6 +23,7 @@ class Parameter:
         dtype: Dtype the rule computes in, float32 or wider; also the dtype of its slots
             unless `slot_dtype` is set.
         group: Position of its group, -1 for none.
+        section: Its section in the plan, if it counts its own updates.
         frozen: Whether the engine never updates it.
         regularized: Whether weight decay and penalties apply to it.
         slots: The rule's slots, by name.
@@ -38,6 +39,12 @@ class Parameter:
     regularized: bool
     slots: Slots = field(default_factory=dict)
     transform_slots: list[Slots] = field(default_factory=list)
+    section: int | None = None
+
+    @property
+    def key(self) -> int:
+        """Where the scalars of its update are found: its section, or else its group."""
+        return self.group if self.section is None else self.section
 
     @cached_property
     def size(self) -> int:

@@ -22,9 +22,9 @@ class WeightUpdate:
 
     Args:
         optimizer: The optimizer, built.
-        cast: The hyperparameters of the update, by group and dtype of a weight.
+        cast: The hyperparameters of the update, by `key` and dtype of a weight.
         done: Number of updates before this one.
-        t: Number of this one, counted from 1.
+        t: Number of this one, counted from 1, by `key` of a weight.
         changes_if: By index of a weight: whether it and its slots change.
     """
 
@@ -33,7 +33,7 @@ class WeightUpdate:
         optimizer: BuiltOptimizer,
         cast: dict[tuple[int, str], Values],
         done: Tensor,
-        t: Tensor,
+        t: dict[int, Tensor],
         changes_if: dict[int, Tensor],
     ) -> None:
         self.optimizer = optimizer
@@ -61,7 +61,7 @@ class WeightUpdate:
 
     def h(self, p: Parameter) -> Values:
         """Return the hyperparameters of a weight, in the dtype of its rule."""
-        return self.cast[p.group, p.dtype]
+        return self.cast[p.key, p.dtype]
 
     def decays(self, p: Parameter) -> bool:
         """Return whether the engine applies decoupled weight decay to a weight."""
@@ -79,7 +79,7 @@ class WeightUpdate:
         self, p: Parameter, w: Tensor, g: Tensor, slots: Slots
     ) -> tuple[Tensor, Values]:
         """Run the rule on one weight."""
-        t, s = ops.cast(self.t, p.dtype), slot_values(slots, p.dtype)
+        t, s = ops.cast(self.t[p.key], p.dtype), slot_values(slots, p.dtype)
         u, new = checked_update(
             self.optimizer, w, g, s, self.rule_hyperparameters(p), t
         )
@@ -111,7 +111,8 @@ class WeightUpdate:
         """Return the slots after the rule's `after_step`, if it has one."""
         if not self.optimizer.has_after_step:
             return s
-        return self.optimizer.after_step(new, s, self.h(p), ops.cast(self.t, p.dtype))
+        t = ops.cast(self.t[p.key], p.dtype)
+        return self.optimizer.after_step(new, s, self.h(p), t)
 
     def stored(self, slots: Slots, values: Values) -> Pairs:
         """Return slots with their values, rounded to bfloat16 for `slot_dtype`."""
