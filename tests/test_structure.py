@@ -41,6 +41,7 @@ ROOMS = {
         "finders",
     },
     "averaging": {"core", "engine"},
+    "diagnosis": {"core", "engine", "stopping", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }

@@ -41,7 +41,7 @@ class GradientNoise:
         self.others = [v for v in everything if id(v) not in trained]
         self.optimizer: Any = getattr(model, "optimizer", None)
         self._loss = self._loss_of(model)
-        self._pass = _compiled(self._moments())
+        self._pass = compiled(self._moments())
 
     def fits(self, model: Any) -> bool:
         """Return whether the compiled pass is still that of this model."""
@@ -82,7 +82,7 @@ class GradientNoise:
         return values, [*others, ops.convert_to_tensor(scale, "float32")]
 
     def _moments(self) -> Callable[..., Any]:
-        gradient = _gradient(self._loss)
+        gradient = gradient_of(self._loss)
 
         def run(values: Tensors, others: Tensors, x: Any, y: Any) -> tuple[Any, Any]:
             size = tree.flatten(x)[0].shape[0]
@@ -146,7 +146,7 @@ def _sum_of_ratios(means: Tensors, variances: Tensors) -> tuple[Tensor, Tensor]:
     return total, count
 
 
-def _gradient(loss: Loss) -> Callable[..., Sequence[Tensor]]:
+def gradient_of(loss: Loss) -> Callable[..., Sequence[Tensor]]:
     """Return the function that returns the gradient by the first argument."""
     backend = keras.backend.backend()
     if backend == "jax":
@@ -182,7 +182,8 @@ def _torch_gradient(loss: Loss) -> Callable[..., Tensors]:
     return gradient
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors, compiled on TensorFlow and JAX."""
     backend = keras.backend.backend()
     if backend == "jax":
         return jax_module().jit(function)

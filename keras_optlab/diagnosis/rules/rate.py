@@ -1,0 +1,196 @@
+"""Rules about the learning rate: too high, too low, schedule over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_optlab.diagnosis.findings import Finding, NotJudged
+from keras_optlab.diagnosis.record import Curve, Record
+from keras_optlab.diagnosis.rules.rule import Rule, Verdict
+
+HIGH = 0.1  # update ratio; 1e-3 is healthy
+LOW = 3e-4
+HEADWAY = 0.1  # fall of the loss, as a share of its first value, that speaks for a rate
+CRAWL = 0.2  # fall of the loss of a training at too low a rate
+FALLS = 0.75  # share of the values of a loss that are below the one before
+BETTER = 3.0  # times the fall at the model's own rate
+LOWER, HIGHER = (0.1, 0.01, 0.001), (10.0, 100.0)  # factors on the rate to try
+OVER = 0.01  # of the largest rate
+LATE = 0.1  # share of a training that may be at the end of its schedule
+
+
+def rate_too_high(record: Record) -> Verdict:
+    """Judge whether large updates make no headway."""
+    ratios = update_ratios(record)
+    if not ratios:
+        return NotJudged(record.why_no_norms)
+    start, end = _levels(record)
+    if start is None or start <= 0:
+        return NotJudged("the first loss is not positive")
+    largest = float(ratios.values.max())
+    lost = not np.isfinite(end) or end > (1 - HEADWAY) * start
+    if not lost or largest <= HIGH:
+        return None
+    tried = best_rerun(record, below=1.0)
+    if record.source == "probe" and (tried is None or tried[1] > (1 - HEADWAY) * start):
+        return None
+    evidence = ""
+    if tried is not None:
+        evidence = f" At {tried[0]:g} of this rate it fell to {tried[1]:.3g}."
+    went = f"went from {start:.3g} to {end:.3g}" if np.isfinite(end) else "diverged"
+    return Finding(
+        "rate_too_high",
+        "error",
+        f"The learning rate is too high: an update moved a typical matrix by up to "
+        f"{100 * largest:.2g} % of its norm (0.1 % is usual), and the loss {went}."
+        f"{evidence}",
+        record.find_rate,
+        {"update ratio": largest, "first loss": start, "last loss": float(end)},
+    )
+
+
+def rate_too_low(record: Record) -> Verdict:
+    """Judge whether small updates keep a loss from falling that could."""
+    ratios = update_ratios(record)
+    if not ratios:
+        return NotJudged(record.why_no_norms)
+    start, end = _levels(record)
+    typical = float(np.quantile(ratios.values, 0.9))
+    if start is None or start <= 0 or not np.isfinite(end) or typical >= LOW:
+        return None
+    tried = best_rerun(record, above=1.0)
+    if record.source == "probe":
+        if tried is None:
+            return NotJudged("the rate of this optimizer could not be changed")
+        own, other = start - end, start - tried[1]
+        if other < HEADWAY * start or other < BETTER * max(own, 0.0):
+            return None
+    elif not _crawls(record, start, end):
+        return None
+    evidence = ""
+    if tried is not None:
+        evidence = f" At {tried[0]:g} times this rate it fell to {tried[1]:.3g}."
+    return Finding(
+        "rate_too_low",
+        "warning",
+        f"The learning rate is too low: an update moves a typical matrix by "
+        f"{100 * typical:.2g} % of its norm (0.1 % is usual), and the loss fell only "
+        f"from {start:.3g} to {end:.3g}.{evidence}",
+        record.find_rate,
+        {"update ratio": typical, "first loss": start, "last loss": float(end)},
+    )
+
+
+def schedule_over(record: Record) -> Verdict:
+    """Judge whether the training goes on where its rate has ended."""
+    rate, setting = record.rate, record.setting
+    if not rate or len(rate.at) < 2:
+        if setting is None or setting.rate is None:
+            return NotJudged("no curve of the learning rate is known")
+        rate = Curve.of([(1, setting.rate), (2, setting.rate)])  # it is constant
+    peak = float(rate.values.max())
+    if peak <= 0:
+        return Finding(
+            "schedule_over",
+            "error",
+            "The learning rate is 0 in the whole training: no weight moves.",
+            record.find_rate,
+            {"rate": 0.0},
+        )
+    last = float(rate.values[-1])
+    same = np.isclose(rate.values, last, rtol=1e-6, atol=1e-12 * peak)
+    if last > OVER * peak or same.all():
+        return None
+    since = int(np.flatnonzero(~same)[-1]) + 1
+    length = rate.at[-1] - rate.at[0]
+    share = float((rate.at[-1] - rate.at[min(since, len(same) - 1)]) / length)
+    if share <= LATE:
+        return None
+    unit = "epoch" if record.rate_by_epoch else "step"
+    return Finding(
+        "schedule_over",
+        "warning",
+        f"The schedule is over: from {unit} {rate.at[since]:.0f} of {rate.at[-1]:.0f} "
+        f"on, the learning rate is {last:.3g}, its peak was {peak:.3g}. The last "
+        f"{100 * share:.0f} % of the training do next to nothing.",
+        "learning_rate=kol.schedules.Cosine(rate)  # spans `fit`, with a new optimizer",
+        {"since": float(rate.at[since]), "rate": last, "peak": peak},
+    )
+
+
+def update_ratios(record: Record) -> Curve:
+    """Return the median over the matrices of update norm / weight norm, by step."""
+    points: dict[float, list[float]] = {}
+    for curve in record.matrices("update_ratio").values():
+        for at, value in zip(*curve.finite, strict=True):
+            points.setdefault(at, []).append(value)
+    return Curve.of((at, float(np.median(v))) for at, v in points.items())
+
+
+def factors_to_try(record: Record) -> tuple[float, ...]:
+    """Return the factors on the rate at which a probe is to be repeated."""
+    ratios = update_ratios(record)
+    start, end = _levels(record)
+    if not ratios or start is None:
+        return ()
+    lost = not np.isfinite(end) or end > (1 - HEADWAY) * start
+    if lost and ratios.values.max() > HIGH:
+        return LOWER
+    return HIGHER if np.quantile(ratios.values, 0.9) < LOW else ()
+
+
+def best_rerun(
+    record: Record, above: float = 0.0, below: float = np.inf
+) -> tuple[float, float] | None:
+    """Return factor and last loss of the best rerun with a factor in a range."""
+    ends = [
+        (x.factor, float(np.mean(x.losses[-max(1, len(x.losses) // 5) :])))
+        for x in record.reruns
+        if above < x.factor < below and np.isfinite(x.losses).all()
+    ]
+    return min(ends, key=lambda x: x[1], default=None)
+
+
+def _levels(record: Record) -> tuple[float | None, float]:
+    """Return the first loss and the mean of the last ones."""
+    loss = record.loss
+    if not loss:
+        return None, np.nan
+    return record.first_loss, float(loss.end(0.2).mean())
+
+
+def _crawls(record: Record, start: float, end: float) -> bool:
+    """Return whether a loss still falls steadily, but has fallen only little."""
+    loss = record.epochs.get("loss", Curve.of([]))
+    values = loss.values if len(loss.at) >= 4 else record.loss.values
+    if len(values) < 4:
+        return False
+    falls = float(np.mean(np.diff(values) < 0))
+    return (1 - CRAWL) * start < end < start and falls >= FALLS
+
+
+RATE_RULES = (
+    Rule(
+        "rate_too_high",
+        rate_too_high,
+        f"the largest update ratio (median over the matrices) is above {HIGH:g}, and "
+        f"the loss has not fallen by {100 * HEADWAY:g} %; a probe asks that it does at "
+        "a smaller rate",
+        "Karpathy, CS231n, 2015: a ratio of 1e-3 is healthy",
+    ),
+    Rule(
+        "rate_too_low",
+        rate_too_low,
+        f"the update ratio is below {LOW:g}, and the loss falls steadily, by less than "
+        f"{100 * CRAWL:g} %; a probe asks that it falls {BETTER:g} times as far at a "
+        "higher rate",
+        "Karpathy, CS231n, 2015",
+    ),
+    Rule(
+        "schedule_over",
+        schedule_over,
+        f"the rate stays at {100 * OVER:g} % of its peak or less in the last "
+        f"{100 * LATE:g} % of the training, or is always 0",
+        "own",
+    ),
+)

@@ -1,0 +1,139 @@
+"""Count the made diseases that `kol.diagnose` names, and the healthy runs it disturbs.
+
+python -m tests.campaign.diagnosis            # held-out kits
+python -m tests.campaign.diagnosis --tuning   # kits on which limits were set
+python -m tests.campaign.diagnosis --only plateau overfitting
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+import keras_optlab as kol
+from keras_optlab.diagnosis import Diagnosis
+from tests.campaign.diseases import DISEASES, NEEDS, probe
+from tests.campaign.kits import HELD_OUT, TUNING, Kit
+
+PER_DISEASE = 3  # kits
+
+
+def kits_for(name: str, kits: tuple[Kit, ...]) -> list[Kit]:
+    """Return the kits that can have a disease, at most three, in turn."""
+    needs = NEEDS[name]
+    able = [k for k in kits if all(getattr(k, a) == v for a, v in needs.items())]
+    shift = list(DISEASES).index(name) % len(able)
+    return (able[shift:] + able[:shift])[:PER_DISEASE]
+
+
+def healthy(kit: Kit) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
+    """Yield the readings of healthy trainings of a kit, by their descriptions."""
+    for name, (arguments, epochs) in SETTINGS.items():
+        made = arguments(kit)
+        if made is None:
+            continue
+        yield (
+            f"{name}, probe",
+            lambda made=made: probe(kit, kit.model(_optimizer(kit, made))),
+        )
+        runs: list[Any] = []
+
+        def run(made: Any = made, epochs: int = epochs, runs: list[Any] = runs) -> Any:
+            if not runs:
+                runs.append(kit.fit(kit.model(_optimizer(kit, made)), epochs=epochs))
+            return runs[0]
+
+        yield f"{name}, History", lambda run=run: kol.diagnose(run().history)
+        yield f"{name}, Monitor", lambda run=run: kol.diagnose(run().monitor)
+        yield (
+            f"{name}, probe afterwards",
+            lambda run=run: probe(kit, run().model),
+        )
+
+
+def _optimizer(kit: Kit, made: dict[str, Any]) -> Any:
+    return kit.optimizer(**{k: v() if callable(v) else v for k, v in made.items()})
+
+
+def _scheduled(kit: Kit) -> dict[str, Any] | None:
+    steps = 8 * -(-1500 // kit.batch_size)
+    if kit.ours:
+        return {
+            "factor": lambda: kol.schedules.Warmup(kol.schedules.Cosine(kit.rate), 20)
+        }
+    schedule = keras.optimizers.schedules.CosineDecay
+    return {"factor": lambda: schedule(kit.rate / 10, steps, 0.0, None, kit.rate, 20)}
+
+
+SETTINGS: dict[str, tuple[Callable[[Kit], dict[str, Any] | None], int]] = {
+    "plain": (lambda kit: {}, 8),
+    "schedule": (_scheduled, 8),
+    "clipping": (lambda kit: {"global_clipnorm": 2.0, "factor": 0.5}, 6),
+}
+
+
+def cases(
+    kits: tuple[Kit, ...], only: list[str]
+) -> Iterator[tuple[str, str, Kit, Any]]:
+    """Yield the rule that is expected (`""`: none), what is run, kit and reading."""
+    for name, make in DISEASES.items():
+        for kit in kits_for(name, kits):
+            if not only or name.partition(" ")[0] in only:
+                yield name.partition(" ")[0], name, kit, lambda m=make, k=kit: m(k)
+    for kit in kits:
+        for name, reading in healthy(kit):
+            if not only or "healthy" in only:
+                yield "", name, kit, reading
+
+
+def main(arguments: list[str]) -> int:
+    """Run all cases, print a line for each, and both counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tuning", action="store_true")
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args(arguments)
+    named = made = silent = sound = 0
+    missed: dict[str, list[str]] = {}
+    for rule, what, kit, reading in cases(
+        TUNING if given.tuning else HELD_OUT, given.only
+    ):
+        start = time.time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = reading()
+                rules = found.rules
+            except Exception:
+                traceback.print_exc()
+                found, rules = None, ["failed"]
+        keras.utils.clear_session()
+        right = rule in rules if rule else not rules
+        made, named = made + bool(rule), named + (bool(rule) and right)
+        sound, silent = sound + (not rule), silent + (not rule and right)
+        if not right:
+            missed.setdefault(rule or "healthy", []).append(f"{what}: {kit}")
+        mark = "   " if right else "!! "
+        print(
+            f"{mark}{rule or 'healthy'}: {what} ({kit}): {', '.join(rules) or '-'} "
+            f"[{time.time() - start:.1f} s]",
+            flush=True,
+        )
+        if given.verbose or (not right and found is not None):
+            print(found, flush=True)
+    print(
+        f"named {named} of {made} made diseases; silent on {silent} of {sound} readings"
+    )
+    print(f"rules with a miss: {missed or 'none'}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
