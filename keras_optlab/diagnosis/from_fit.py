@@ -41,14 +41,16 @@ def read_history(history: Any) -> Record:
 def read_monitor(monitor: Monitor) -> Record:
     """Return the record of a `Monitor`, with what its model still knows."""
     columns: dict[str, list[tuple[float, float]]] = {}
+    epochs = 0  # also over several calls of `fit`, each of which begins at 0
     for row in monitor.rows:
+        epochs += any(tag.startswith("epoch/") for tag in row)
         for tag, value in row.items():
-            unit = "epoch" if tag.startswith("epoch/") else "step"
             if tag not in ("step", "epoch"):
-                at = row[unit] + (unit == "epoch")  # rows count epochs from 0
+                at = epochs if tag.startswith("epoch/") else row["step"]
                 columns.setdefault(tag, []).append((at, value))
     curves = {tag: Curve.of(points) for tag, points in columns.items()}
-    model = getattr(monitor, "_model", None)
+    own = monitor.given_optimizer is None
+    model = getattr(monitor, "_model", None) if own else None
     rate = curves.get("optimizer/learning_rate")
     if not rate and model is not None:
         rate = Curve.of(schedule_points(model))

@@ -222,7 +222,7 @@ class _Probe:
         alive: dict[int, np.ndarray] = {}
         for batch, *_ in (self._next(stream) for _ in range(LAST)):
             for i, largest in gradients(*batch)[1].items():
-                alive[i] = alive.get(i, np.zeros(len(largest), bool)) | (largest > 0)
+                alive[i] = alive.get(i, np.zeros(len(largest), bool)) | (largest != 0)
         for i, units in alive.items():
             self._add(f"dead_units/{self.paths[i]}", self.steps, 1 - units.mean())
 

@@ -164,7 +164,7 @@ def _size(received: Any) -> float | None:
 
 
 def _loss_of(model: Any) -> tuple[str, bool]:
-    """Return the name of the compiled loss, `""` if it is not one, and `from_logits`."""
+    """Return the name of the compiled loss, or `""`, and its `from_logits`."""
     given = getattr(model, "loss", None)
     if isinstance(given, list | tuple | dict) and len(given) == 1:
         given = next(iter(given.values() if isinstance(given, dict) else given))

@@ -35,19 +35,23 @@ def kits_for(name: str, kits: tuple[Kit, ...]) -> list[Kit]:
 
 def healthy(kit: Kit) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
     """Yield the readings of healthy trainings of a kit, by their descriptions."""
-    for name, (arguments, epochs) in SETTINGS.items():
+    for name, (arguments, epochs, size) in SETTINGS.items():
         made = arguments(kit)
-        if made is None:
-            continue
         yield (
             f"{name}, probe",
             lambda made=made: probe(kit, kit.model(_optimizer(kit, made))),
         )
         runs: list[Any] = []
 
-        def run(made: Any = made, epochs: int = epochs, runs: list[Any] = runs) -> Any:
+        def run(
+            made: Any = made,
+            epochs: int = epochs,
+            size: int = size,
+            runs: list[Any] = runs,
+        ) -> Any:
             if not runs:
-                runs.append(kit.fit(kit.model(_optimizer(kit, made)), epochs=epochs))
+                model = kit.model(_optimizer(kit, made))
+                runs.append(kit.fit(model, epochs=epochs, size=size))
             return runs[0]
 
         yield f"{name}, History", lambda run=run: kol.diagnose(run().history)
@@ -62,20 +66,26 @@ def _optimizer(kit: Kit, made: dict[str, Any]) -> Any:
     return kit.optimizer(**{k: v() if callable(v) else v for k, v in made.items()})
 
 
-def _scheduled(kit: Kit) -> dict[str, Any] | None:
+def _scheduled(kit: Kit) -> dict[str, Any]:
     steps = 8 * -(-1500 // kit.batch_size)
     if kit.ours:
         return {
             "factor": lambda: kol.schedules.Warmup(kol.schedules.Cosine(kit.rate), 20)
         }
     schedule = keras.optimizers.schedules.CosineDecay
-    return {"factor": lambda: schedule(kit.rate / 10, steps, 0.0, None, kit.rate, 20)}
+    return {
+        "factor": lambda: schedule(
+            kit.rate / 10, steps, warmup_target=kit.rate, warmup_steps=20
+        )
+    }
 
 
-SETTINGS: dict[str, tuple[Callable[[Kit], dict[str, Any] | None], int]] = {
-    "plain": (lambda kit: {}, 8),
-    "schedule": (_scheduled, 8),
-    "clipping": (lambda kit: {"global_clipnorm": 2.0, "factor": 0.5}, 6),
+# Arguments of the optimizer, epochs and examples of healthy trainings.
+SETTINGS: dict[str, tuple[Callable[[Kit], dict[str, Any]], int, int]] = {
+    "plain": (lambda kit: {}, 8, 1500),
+    "schedule": (_scheduled, 8, 1500),
+    "clipping": (lambda kit: {"global_clipnorm": 2.0, "factor": 0.5}, 6, 1500),
+    "long": (lambda kit: {"factor": 0.3}, 14, 3000),
 }
 
 

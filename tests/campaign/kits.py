@@ -191,20 +191,20 @@ class Run:
     model: keras.Model
 
 
-O, K = kol.optimizers, keras.optimizers
+OURS, STOCK = kol.optimizers, keras.optimizers
 
 
 TUNING = (
-    Kit(0, "digits", mlp, O.SGD, 0.1),
-    Kit(1, "digits", cnn, O.Adam, 2e-3),
-    Kit(2, "prices", tanh_mlp, O.RMSprop, 1e-3),
-    Kit(3, "digits", mlp, K.Adam, 1e-3),
+    Kit(0, "digits", mlp, OURS.SGD, 0.1),
+    Kit(1, "digits", cnn, OURS.Adam, 2e-3),
+    Kit(2, "prices", tanh_mlp, OURS.RMSprop, 1e-3),
+    Kit(3, "digits", mlp, STOCK.Adam, 1e-3),
 )
 HELD_OUT = (
-    Kit(11, "digits", residual, O.AdamW, 1e-3),
-    Kit(12, "digits", normalized_cnn, O.Lion, 5e-4),
-    Kit(13, "prices", wide_and_deep, O.Nadam, 2e-3, subclassed=True),
-    Kit(14, "digits", recurrent, K.Nadam, 3e-3),
-    Kit(15, "digits", attention, K.AdamW, 2e-3),
-    Kit(16, "prices", residual, K.SGD, 0.03, batch_size=64),
+    Kit(11, "digits", residual, OURS.AdamW, 1e-3),
+    Kit(12, "digits", normalized_cnn, OURS.Lion, 5e-4),
+    Kit(13, "prices", wide_and_deep, OURS.Nadam, 2e-3, subclassed=True),
+    Kit(14, "digits", recurrent, STOCK.Nadam, 3e-3),
+    Kit(15, "digits", attention, STOCK.AdamW, 2e-3),
+    Kit(16, "prices", residual, STOCK.SGD, 0.03, batch_size=64),
 )

@@ -1,4 +1,4 @@
-"""Each rule on recorded columns: one that has the disease, and one that just has not."""
+"""Each rule on recorded columns that have its disease, and that just have not."""
 
 from dataclasses import replace
 
@@ -70,6 +70,7 @@ def setting(**changes):
 
 RISING_VAL = [2.3, 1.6, 1.2, 1.0, 1.2, 1.5, 1.8, 2.0]
 SETTLED = [0.5 + 2.0 / t**4 for t in range(1, 31)]
+SLOWING = [2.0 / t for t in range(1, 31)]
 PLUNGE = [*np.linspace(1e-3, 1e-5, 10), *[0.0] * 10]
 SKIPS = np.repeat(np.arange(1.0, 11.0), 2)
 LOW = layers("update_ratio", a=1e-5, b=1e-5, c=1e-5)
@@ -94,7 +95,7 @@ CASES = [
         {"epochs": epochs([2.3, 2.3, 2.3, 2.299, 2.298])},
         {"epochs": epochs([2.3, 2.3, 2.3, 2.29, 2.28])},
     ),
-    ("plateau", {"epochs": epochs(SETTLED)}, {"epochs": epochs(SETTLED[:9])}),
+    ("plateau", {"epochs": epochs(SETTLED)}, {"epochs": epochs(SLOWING)}),
     (
         "overfitting",
         {"epochs": epochs(FALLING, RISING_VAL)},

@@ -38,8 +38,8 @@ def unscaled_inputs(record: Record) -> Verdict:
     return Finding(
         "unscaled_inputs",
         "warning",
-        f"The inputs are not scaled: their root mean square is {size:.3g} (1 is usual), "
-        "and no layer normalizes them.",
+        f"The inputs are not scaled: their root mean square is {size:.3g} (1 is usual) "
+        "where the first weights get them, and no layer normalizes them.",
         "x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)  # images: x / 255",
         {"input size": size},
     )

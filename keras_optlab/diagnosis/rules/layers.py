@@ -97,11 +97,15 @@ def dead_units(record: Record) -> Verdict:
 
 def _along_the_depth(record: Record, vanishing: bool) -> Verdict:
     """Compare the smallest and the largest typical gradient, and where they are."""
-    norms = {
-        path: float(np.median(curve.finite.values))
+    curves = {
+        path: curve.finite
         for path, curve in _trained(record).items()
         if len(curve.finite.at) >= FEWEST_RECORDS and not path.endswith("embeddings")
     }
+    norms = {path: float(np.median(curve.values)) for path, curve in curves.items()}
+    first = {path: float(curve.values[0]) for path, curve in curves.items()}
+    if not vanishing and _spread(first) > _spread(norms):
+        norms = first  # the first updates may have saturated all layers
     norms = {path: x for path, x in norms.items() if x > 0}
     if len(norms) < FEWEST_MATRICES:
         if not record.layers("weight_gradient_norm"):
@@ -112,26 +116,32 @@ def _along_the_depth(record: Record, vanishing: bool) -> Verdict:
         min(norms, key=lambda k: norms[k]),
         max(norms, key=lambda k: norms[k]),
     )
-    spread = norms[large] / norms[small]
+    spread = _spread(norms)
     towards_input = depth.index(small) < depth.index(large)
     if spread < SPREAD or towards_input != vanishing:
         return None
     if vanishing:
         name, verb = "vanishing_gradients", "vanish"
-        code = "keras.layers.Dense(units, activation='relu', kernel_initializer='he_normal')"
+        code = "layers.Dense(n, activation='relu', kernel_initializer='he_normal')"
     else:
         name, verb = "exploding_gradients", "explode"
-        code = "keras.layers.LayerNormalization()  # between the layers; or global_clipnorm=1"
+        code = "keras.layers.LayerNormalization()  # between the layers"
     return Finding(
         name,
         "error",
-        f"Gradients {verb} towards the input: the typical norm is "
+        f"Gradients {verb} towards the input: the norm is "
         f"{norms[depth[-1]]:.2g} in `{depth[-1]}`, {norms[small]:.2g} in `{small}` and "
         f"{norms[large]:.2g} in `{large}`, a factor of {spread:.1g} between the last "
         "two.",
         code,
         {"smallest": norms[small], "largest": norms[large]},
     )
+
+
+def _spread(norms: Mapping[str, float]) -> float:
+    """Return the largest norm over the smallest that is not zero."""
+    sizes = [x for x in norms.values() if x > 0]
+    return max(sizes) / min(sizes) if sizes else 1.0
 
 
 def _trained(record: Record) -> dict[str, Curve]:
@@ -170,7 +180,8 @@ LAYER_RULES = (
     Rule(
         "exploding_gradients",
         exploding_gradients,
-        "the same, and the larger one is nearer to the input",
+        "the same, also in the first record alone, and the larger one is nearer to the "
+        "input",
         "Pascanu, Mikolov and Bengio, 2012, arXiv:1211.5063, for the phenomenon; own "
         "limit",
     ),
@@ -184,8 +195,8 @@ LAYER_RULES = (
     Rule(
         "dead_units",
         dead_units,
-        f"at least {100 * DEAD:g} % of the units of a layer get a gradient of exactly 0 "
-        "in each record of the second half; a probe: on all its batches",
+        f"at least {100 * DEAD:g} % of the units of a layer get a gradient of exactly "
+        "0 in each record of the second half; a probe: on all its batches",
         "Lu, Shin, Su and Karniadakis, 2019, arXiv:1903.06733, for the phenomenon; own "
         "limit",
     ),

@@ -7,13 +7,13 @@ import numpy as np
 from keras_optlab.diagnosis.findings import Finding, NotJudged
 from keras_optlab.diagnosis.record import Curve, Record
 from keras_optlab.diagnosis.rules.rule import Rule, Verdict
-from keras_optlab.stopping import Plateau
 
 RISEN = 1.5  # times the first loss
 FEWEST_EPOCHS = 5
 PLATEAU_EPOCHS = 10
 PROGRESS = 0.02  # of the loss before training
 PROGRESS_AFTER_EPOCH = 0.005  # of the loss of the first epoch
+LEFT = 0.02  # of the fall so far, and of the loss
 EARLY = 0.6  # share of the training at which a plateau may begin
 WORSE = 0.15  # of the best validation loss
 WORSE_OF_FALL = 0.05  # of its fall
@@ -87,25 +87,24 @@ def plateau(record: Record) -> Verdict:
         return NotJudged(f"there are less than {PLATEAU_EPOCHS} epochs")
     if record.rate and _spread(record.rate) > 1.01:
         return None  # a falling rate ends the progress on purpose
-    criterion = Plateau(least=PLATEAU_EPOCHS // 2)
-    criterion.start(metric="loss")
-    since, why = None, ""
-    for at, value in zip(loss.at, loss.values, strict=True):
-        why = criterion.update(float(value), position=float(at)) or why
-        won = criterion.figure
-        if won is None or won >= criterion.tolerance:
-            since = None
-        elif since is None:
-            since = at
-    last = loss.at[-1]
-    if since is None or since > EARLY * last:
+    best = np.minimum.accumulate(loss.values)
+    left, won = best - best[-1], best[0] - best
+    little = (left < LEFT * won) & (left < LEFT * np.abs(best))
+    if not little.any():
         return None
+    since, last = loss.at[int(np.argmax(little))], loss.at[-1]
+    if since > EARLY * last:
+        return None
+    start, end = best[0], best[-1]
+    level = best[int(np.argmax(little))]
     return Finding(
         "plateau",
         "info",
-        f"The loss is on a plateau since epoch {since:.0f} of {last:.0f}: {why}.",
+        f"The loss is on a plateau since epoch {since:.0f} of {last:.0f}, at a "
+        f"constant rate: it fell from {start:.4g} to {level:.4g} until then, and to {end:.4g} "
+        "since.",
         "callbacks=[kol.callbacks.ReduceOnPlateau('loss')]  # or stop there",
-        {"since": float(since)},
+        {"since": float(since), "level": float(level), "last": float(end)},
     )
 
 
@@ -130,8 +129,8 @@ def overfitting(record: Record) -> Verdict:
     return Finding(
         "overfitting",
         "warning",
-        f"The model overfits from epoch {epoch} on: val_loss rose from {best:.4g} there "
-        f"to {last:.4g}, while loss fell from {train.values[at]:.4g} to "
+        f"The model overfits from epoch {epoch} on: val_loss rose from {best:.4g} "
+        f"there to {last:.4g}, while loss fell from {train.values[at]:.4g} to "
         f"{train.values[-1]:.4g}.",
         "callbacks=[kol.callbacks.EarlyStopping('val_loss', restore_best=True)]",
         {"epoch": epoch, "best": best, "last": last},
@@ -178,22 +177,23 @@ LOSS_RULES = (
         "no_progress",
         no_progress,
         f"in at least {FEWEST_EPOCHS} epochs the loss fell by less than "
-        f"{100 * PROGRESS:g} % of its first step's, or {100 * PROGRESS_AFTER_EPOCH:g} % "
-        "of its first epoch's",
+        f"{100 * PROGRESS:g} % of its first step's, or {100 * PROGRESS_AFTER_EPOCH:g} "
+        "% of its first epoch's",
         "own",
     ),
     Rule(
         "plateau",
         plateau,
-        f"`stopping.Plateau` would have ended the training in its first {100 * EARLY:g} "
-        f"%; a constant rate, at least {PLATEAU_EPOCHS} epochs",
-        "Viering and Loog, 2021, arXiv:2103.10948, for the curve",
+        f"after at most {100 * EARLY:g} % of the epochs the loss falls by less than "
+        f"{100 * LEFT:g} % of its fall until then, and of itself; a constant rate, at "
+        f"least {PLATEAU_EPOCHS} epochs",
+        "own",
     ),
     Rule(
         "overfitting",
         overfitting,
-        f"`val_loss` ends {100 * WORSE:g} % above its best, by {100 * WORSE_OF_FALL:g} % "
-        f"of its fall and twice its jumps; `loss` fell by {100 - 100 * LEARNED:g} % "
+        f"`val_loss` ends {100 * WORSE:g} % above its best, by {100 * WORSE_OF_FALL:g} "
+        f"% of its fall and twice its jumps; `loss` fell by {100 - 100 * LEARNED:g} % "
         "since",
         "Prechelt, 1998, generalization loss",
     ),

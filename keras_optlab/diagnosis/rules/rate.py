@@ -9,12 +9,13 @@ from keras_optlab.diagnosis.record import Curve, Record
 from keras_optlab.diagnosis.rules.rule import Rule, Verdict
 
 HIGH = 0.1  # update ratio; 1e-3 is healthy
-LOW = 3e-4
+LOW = 1e-4
 HEADWAY = 0.1  # fall of the loss, as a share of its first value, that speaks for a rate
 CRAWL = 0.2  # fall of the loss of a training at too low a rate
+FEWEST_VALUES = 4
 FALLS = 0.75  # share of the values of a loss that are below the one before
 BETTER = 3.0  # times the fall at the model's own rate
-LOWER, HIGHER = (0.1, 0.01, 0.001), (10.0, 100.0)  # factors on the rate to try
+LOWER, HIGHER = (0.1, 0.01, 0.001), (10.0, 100.0, 1000.0)  # factors on the rate to try
 OVER = 0.01  # of the largest rate
 LATE = 0.1  # share of a training that may be at the end of its schedule
 
@@ -28,11 +29,13 @@ def rate_too_high(record: Record) -> Verdict:
     if start is None or start <= 0:
         return NotJudged("the first loss is not positive")
     largest = float(ratios.values.max())
-    lost = not np.isfinite(end) or end > (1 - HEADWAY) * start
-    if not lost or largest <= HIGH:
+    if largest <= HIGH:
         return None
     tried = best_rerun(record, below=1.0)
-    if record.source == "probe" and (tried is None or tried[1] > (1 - HEADWAY) * start):
+    if record.source == "probe":
+        if tried is None or not _is_better(tried[1], start, end):
+            return None
+    elif np.isfinite(end) and end <= (1 - HEADWAY) * start:
         return None
     evidence = ""
     if tried is not None:
@@ -62,10 +65,9 @@ def rate_too_low(record: Record) -> Verdict:
     if record.source == "probe":
         if tried is None:
             return NotJudged("the rate of this optimizer could not be changed")
-        own, other = start - end, start - tried[1]
-        if other < HEADWAY * start or other < BETTER * max(own, 0.0):
+        if not _is_better(tried[1], start, end):
             return None
-    elif not _crawls(record, start, end):
+    elif not _crawls(record):
         return None
     evidence = ""
     if tried is not None:
@@ -121,7 +123,11 @@ def schedule_over(record: Record) -> Verdict:
 def update_ratios(record: Record) -> Curve:
     """Return the median over the matrices of update norm / weight norm, by step."""
     points: dict[float, list[float]] = {}
-    for curve in record.matrices("update_ratio").values():
+    sizes = record.layers("weight_norm")
+    for path, curve in record.matrices("update_ratio").items():
+        size = sizes.get(path)
+        if size and not size.values[0]:
+            continue  # one that starts at zero, as of LoRA, has to move far at first
         for at, value in zip(*curve.finite, strict=True):
             points.setdefault(at, []).append(value)
     return Curve.of((at, float(np.median(v))) for at, v in points.items())
@@ -130,11 +136,9 @@ def update_ratios(record: Record) -> Curve:
 def factors_to_try(record: Record) -> tuple[float, ...]:
     """Return the factors on the rate at which a probe is to be repeated."""
     ratios = update_ratios(record)
-    start, end = _levels(record)
-    if not ratios or start is None:
+    if not ratios:
         return ()
-    lost = not np.isfinite(end) or end > (1 - HEADWAY) * start
-    if lost and ratios.values.max() > HIGH:
+    if ratios.values.max() > HIGH:
         return LOWER
     return HIGHER if np.quantile(ratios.values, 0.9) < LOW else ()
 
@@ -159,14 +163,21 @@ def _levels(record: Record) -> tuple[float | None, float]:
     return record.first_loss, float(loss.end(0.2).mean())
 
 
-def _crawls(record: Record, start: float, end: float) -> bool:
+def _is_better(other: float, start: float, end: float) -> bool:
+    """Return whether the loss of a rerun has fallen clearly, and much further."""
+    own = start - end if np.isfinite(end) else 0.0
+    fall = start - other
+    return fall >= HEADWAY * start and fall >= BETTER * max(own, 0.0)
+
+
+def _crawls(record: Record) -> bool:
     """Return whether a loss still falls steadily, but has fallen only little."""
-    loss = record.epochs.get("loss", Curve.of([]))
-    values = loss.values if len(loss.at) >= 4 else record.loss.values
-    if len(values) < 4:
+    epochs = record.epochs.get("loss", Curve.of([]))
+    values = (epochs if len(epochs.at) >= FEWEST_VALUES else record.loss).values
+    if len(values) < FEWEST_VALUES:
         return False
     falls = float(np.mean(np.diff(values) < 0))
-    return (1 - CRAWL) * start < end < start and falls >= FALLS
+    return (1 - CRAWL) * values[0] < values[-1] < values[0] and falls >= FALLS
 
 
 RATE_RULES = (
@@ -174,16 +185,16 @@ RATE_RULES = (
         "rate_too_high",
         rate_too_high,
         f"the largest update ratio (median over the matrices) is above {HIGH:g}, and "
-        f"the loss has not fallen by {100 * HEADWAY:g} %; a probe asks that it does at "
-        "a smaller rate",
+        f"the loss has not fallen by {100 * HEADWAY:g} %; a probe asks that it does "
+        f"so, and {BETTER:g} times as far as at this rate, at a smaller one",
         "Karpathy, CS231n, 2015: a ratio of 1e-3 is healthy",
     ),
     Rule(
         "rate_too_low",
         rate_too_low,
         f"the update ratio is below {LOW:g}, and the loss falls steadily, by less than "
-        f"{100 * CRAWL:g} %; a probe asks that it falls {BETTER:g} times as far at a "
-        "higher rate",
+        f"{100 * CRAWL:g} %; a probe asks that it falls by {100 * HEADWAY:g} %, and "
+        f"{BETTER:g} times as far, at a higher rate",
         "Karpathy, CS231n, 2015",
     ),
     Rule(

@@ -12,13 +12,14 @@ from keras_optlab.diagnosis.rules.loss import skipped_share
 from keras_optlab.diagnosis.rules.rule import Rule, Verdict
 
 ALWAYS = 0.95  # share of the records with clipping
-SHORTENED = 0.5  # typical norm after clipping / before
+SHORTENED = 0.2  # typical norm after clipping / before
 SHORTENED_AT_FIRST = 0.1  # the same in a probe: gradients are larger at first
 NEVER = 10.0  # the limit over the largest norm
 FEWEST_RECORDS = 10
 DECAYED = 0.1  # share by which decay alone shrinks a weight in the training
 PER_STEP = 5e-5  # the same for one step, where the length is not known
 HALVINGS = 10
+CLIPPING = "global_clipnorm"  # what to set if it is not known what is set
 CLUSTER = 0.2  # share of a training
 
 
@@ -38,13 +39,14 @@ def clipping_always(record: Record) -> Verdict:
     if kept > (SHORTENED_AT_FIRST if record.source == "probe" else SHORTENED):
         return None
     typical = float(np.median(before.values[known]))
+    name = next(iter(record.setting.clips if record.setting else ()), CLIPPING)
     return Finding(
         "clipping_always",
         "warning",
-        f"Clipping acts on {100 * share:.0f} % of the steps and leaves {100 * kept:.2g} "
-        f"% of the gradient's norm, typically {typical:.3g}: it sets the length of "
-        "every step, and the gradient only its direction.",
-        f"global_clipnorm={_rounded(1.5 * typical)}  # above the typical norm",
+        f"Clipping acts on {100 * share:.0f} % of the steps and leaves "
+        f"{100 * kept:.2g} % of the gradient's norm, typically {typical:.3g}: it sets "
+        "the length of every step, and the gradient only its direction.",
+        f"{name}={_rounded(1.5 * typical)}  # above the typical norm",
         {"share": share, "kept": kept, "typical norm": typical},
     )
 
@@ -82,7 +84,7 @@ def skipped_steps(record: Record) -> Verdict:
     share = skipped_share(record)
     if not share:
         ours = record.setting is not None and record.setting.ours
-        if "optimizer/skipped_steps" in record.steps or ours:
+        if ours or "optimizer/gradient_norm" in record.steps:
             return None
         return NotJudged("only optimizers of `kol.optimizers` count skipped steps")
     if record.setting is not None and record.setting.loss_scale is not None:

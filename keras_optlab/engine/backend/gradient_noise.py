@@ -19,7 +19,7 @@ from keras_optlab.engine.backend.keras_adapter import loss_scale
 from keras_optlab.engine.backend.modules import jax_module, torch_module
 
 Tensors = list[Tensor]
-Loss = Callable[[Tensors, Tensors, Any, Any], Tensor]
+Loss = Callable[..., Tensor]
 
 
 class GradientNoise:
