@@ -48,9 +48,8 @@ def facts_of_data(model: Any, data: Any, seen: Sequence[Any]) -> Facts:
         return {"not finite": bad}  # everything else would be infinite too
     output, received = _outputs(model, seen[0][0])
     targets = [_array(y) for _, y, _ in seen if y is not None and not tree.is_nested(y)]
-    size = _size(received)
-    if size is not None:
-        facts["input size"] = size
+    if received is not None:
+        facts["input size"] = received
     if output is None or len(targets) < len(seen) or not np.isfinite(output).all():
         return facts
     y = np.concatenate([t.reshape(len(t), -1) for t in targets])
@@ -114,13 +113,14 @@ def _order(targets: Sequence[np.ndarray], units: int) -> Facts:
     }
 
 
-def _outputs(model: Any, x: Any) -> tuple[np.ndarray | None, Any]:
-    """Return the output for a batch, and what the first layer with weights received.
+def _outputs(model: Any, x: Any) -> tuple[np.ndarray | None, float | None]:
+    """Return the output for a batch, and the size of what the first weights received.
 
     What a model does to its inputs before that layer may be anywhere in its code.
     """
-    first: list[Any] = []
-    watched = [z for z in sublayers(model) if z.weights and not _has_layers(z)]
+    first: list[float | None] = []
+    watched = [z for z in sublayers(model) if z.weights and _is_whole(z)]
+    own = [vars(layer).get("call") for layer in watched]
     for layer in watched:
         vars(layer)["call"] = _watching(layer, first)
     try:
@@ -130,34 +130,38 @@ def _outputs(model: Any, x: Any) -> tuple[np.ndarray | None, Any]:
     except Exception:  # a model that is not called, but trained by a step of its own
         return None, None
     finally:
-        for layer in watched:
-            vars(layer).pop("call", None)
+        for layer, call in zip(watched, own, strict=True):
+            vars(layer).pop("call")
+            vars(layer).update({} if call is None else {"call": call})
+    size = first[0] if first else None
     if tree.is_nested(output):
-        return None, first
-    return np.asarray(ops.convert_to_numpy(output), "float64"), first
+        return None, size
+    return np.asarray(ops.convert_to_numpy(output), "float64"), size
 
 
-def _watching(layer: Any, first: list[Any]) -> Any:
+def _watching(layer: Any, first: list[float | None]) -> Any:
     call = layer.call
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         if not first:
             scaled = isinstance(layer, SCALING)
-            first.append(None if scaled or not args else args[0])
+            first.append(None if scaled or not args else _size(args[0]))
         return call(*args, **kwargs)
 
     return watched
 
 
-def _has_layers(layer: Any) -> bool:
-    return any(True for _ in sublayers(layer))
+def _is_whole(layer: Any) -> bool:
+    """Return whether a layer uses its inputs itself, not by layers in it."""
+    return isinstance(layer, layers.RNN) or not any(True for _ in sublayers(layer))
 
 
-def _size(received: Any) -> float | None:
-    """Return the root mean square of what the first layer with weights received."""
-    if not received or received[0] is None or tree.is_nested(received[0]):
+def _size(x: Any) -> float | None:
+    """Return the root mean square of an input; `None` of several, or in a trace."""
+    try:
+        values = _array(x)
+    except Exception:  # each backend has its own for a tensor without a value
         return None
-    values = _array(received[0])
     if values.dtype.kind not in "fiu":
         return None
     return float(np.sqrt(np.mean(np.square(values.astype("float64")))))

@@ -84,8 +84,7 @@ def _scheduled(kit: Kit) -> dict[str, Any]:
 SETTINGS: dict[str, tuple[Callable[[Kit], dict[str, Any]], int, int]] = {
     "plain": (lambda kit: {}, 8, 1500),
     "schedule": (_scheduled, 8, 1500),
-    "clipping": (lambda kit: {"global_clipnorm": 2.0, "factor": 0.5}, 6, 1500),
-    "long": (lambda kit: {"factor": 0.3}, 14, 3000),
+    "long": (lambda kit: {"factor": 0.3, "global_clipnorm": 2.0}, 14, 3000),
 }
 
 

@@ -101,8 +101,8 @@ def plateau(record: Record) -> Verdict:
         "plateau",
         "info",
         f"The loss is on a plateau since epoch {since:.0f} of {last:.0f}, at a "
-        f"constant rate: it fell from {start:.4g} to {level:.4g} until then, and to {end:.4g} "
-        "since.",
+        f"constant rate: it fell from {start:.4g} to {level:.4g} until then, and to "
+        f"{end:.4g} since.",
         "callbacks=[kol.callbacks.ReduceOnPlateau('loss')]  # or stop there",
         {"since": float(since), "level": float(level), "last": float(end)},
     )
