@@ -41,7 +41,7 @@ ROOMS = {
         "finders",
     },
     "averaging": {"core", "engine"},
-    "diagnosis": {"core", "engine", "stopping", "finders", "callbacks"},
+    "diagnosis": {"core", "engine", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }

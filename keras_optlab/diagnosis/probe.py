@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -89,23 +90,22 @@ class _Probe:
         """Return what was measured."""
         self.paths = [path_of(v, self.model) for v in self.model.trainable_variables]
         before = setting_of(self.model)
+        self.clips = {} if before is None else before.clips
         gradients = self._gradients()
         draw_from(self.seed)
         self._span_schedules()
         losses = self._run(gradients)
-        setting = setting_of(self.model)
-        known = facts_of_data(self.model, data, self.seen)
         record = Record(
             source="probe",
             steps={tag: Curve.of(points) for tag, points in self.points.items()},
             losses=Curve.of(enumerate(losses, 1)),
             rate=Curve.of(schedule_points(self.model)),
-            setting=setting,
+            setting=setting_of(self.model),
             trained=self.steps * self.window,
-            data=known,
+            data=facts_of_data(self.model, data, self.seen),
         )
-        factors = factors_to_try(record) if setting and before else ()
-        return record.with_(reruns=tuple(self._reruns(factors)))
+        reruns = tuple(self._reruns(factors_to_try(record)))
+        return replace(record, reruns=reruns)
 
     def _run(self, gradients: BatchGradients | None) -> list[float]:
         """Train, and measure; return the loss of each step."""
@@ -115,13 +115,14 @@ class _Probe:
         stream = full_batches(self.batches)
         for i in range(self.steps):
             batches = self._next(stream)
-            if i in measured:
-                if gradients is not None:
-                    gradients = self._measure_gradient(gradients, batches[0], i + 1)
-                weights = self._weights()
+            if i not in measured:
+                losses.append(self._train(batches))
+                continue
+            if gradients is not None:
+                gradients = self._measure_gradient(gradients, batches[0], i + 1)
+            weights = self._weights()
             losses.append(self._train(batches))
-            if i in measured:
-                self._measure_update(weights, i + 1)  # type: ignore[possibly-undefined]
+            self._measure_update(weights, i + 1)
         skipped = self._skipped() - skipped_before
         self._add("optimizer/skipped_steps", self.steps, skipped)
         if gradients is not None:
@@ -199,7 +200,7 @@ class _Probe:
             self._add(f"weight_gradient_norm/{path}", step, norm)
         total = float(np.linalg.norm(norms))
         self._add("optimizer/gradient_norm", step, total)
-        clips = {} if (s := setting_of(self.model)) is None else s.clips
+        clips = self.clips
         limit = clips.get("global_clipnorm")
         if limit is not None:
             self._add("optimizer/clipped_fraction", step, float(total > limit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +71,6 @@ class Record:
         rate: The learning rate; by step, or by epoch if `rate_by_epoch`.
         rate_by_epoch: The unit of `rate`.
         setting: What is known of the optimizer; `None` without a model.
-        skipped: Number of skipped steps, if it is known.
         trained: Number of steps, if it is known.
         data: What a probe has seen of the data.
         reruns: What a probe has tried beside the model's own rate.
@@ -126,10 +125,6 @@ class Record:
             for path, curve in self.layers(group).items()
             if path not in vectors and path.rpartition("/")[2] not in VECTORS
         }
-
-    def with_(self, **changes: object) -> Record:
-        """Return a copy with other attributes."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
     @property
     def find_rate(self) -> str:

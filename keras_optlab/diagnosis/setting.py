@@ -16,6 +16,7 @@ from keras_optlab.engine.backend.keras_adapter import (
 )
 
 POINTS = 200  # of a schedule that is evaluated
+AHEAD = np.unique(np.geomspace(1, 1e6, 40).astype(int))  # updates to look ahead
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Setting:
         updates: Number of updates so far.
         rate: The rate at present, without the scale that callbacks set.
         scheduled: Whether it follows a schedule.
+        peak: The largest rate that a schedule still comes to.
         clips: The limit of each clipping that is on, by the name of the argument.
         weight_decay: The largest factor λ of decoupled weight decay on a vector.
         decayed_vectors: Paths of biases and parameters of normalization that decay.
@@ -41,6 +43,7 @@ class Setting:
     updates: int
     rate: float | None = None
     scheduled: bool = False
+    peak: float = 0.0
     clips: dict[str, float] = field(default_factory=dict)
     weight_decay: float = 0.0
     decayed_vectors: tuple[str, ...] = ()
@@ -65,6 +68,7 @@ def setting_of(model: Any) -> Setting | None:
         updates=updates_of(optimizer),
         rate=_number(getattr(optimizer, "learning_rate", None)),
         scheduled=schedule_of(optimizer) is not None,
+        peak=max(_scheduled(optimizer, updates_of(optimizer) + AHEAD), default=0.0),
         clips={
             name: limit
             for name in CLIPPINGS
@@ -111,18 +115,24 @@ def schedule_points(model: Any) -> list[tuple[float, float]]:
     optimizer = inner_optimizer(getattr(model, "optimizer", None))
     if optimizer is None or hasattr(optimizer, "optimizers"):
         return []
-    schedule = schedule_of(optimizer)
+    last = max(updates_of(optimizer) - 1, 0)
+    steps = np.unique(np.linspace(0, last, POINTS).astype(int))
+    rates = _scheduled(optimizer, steps)
+    return [
+        (step + 1.0, rate) for step, rate in zip(steps.tolist(), rates, strict=False)
+    ]
+
+
+def _scheduled(optimizer: Any, steps: np.ndarray) -> list[float]:
+    """Return the rates by the schedule of an optimizer; `[]` if it has none."""
+    schedule, ours = schedule_of(optimizer), find_optimizer(optimizer)
     if schedule is None:
         return []
-    done, ours = updates_of(optimizer), find_optimizer(optimizer)
-    points = []
-    for step in np.unique(np.linspace(0, max(done - 1, 0), POINTS).astype(int)):
-        moment = int(step)
-        value = (
-            schedule(moment) if ours is None else ours.moment(moment).value(schedule)
-        )
-        points.append((step + 1.0, float(ops.convert_to_numpy(value))))
-    return points
+    values = (
+        schedule(step) if ours is None else ours.moment(step).value(schedule)
+        for step in steps.tolist()
+    )
+    return [float(ops.convert_to_numpy(v)) for v in values]
 
 
 def _number(x: Any) -> float | None:

@@ -220,6 +220,10 @@ def test_a_rate_of_a_probe_is_judged_by_other_rates():
     found = judge(record(**slow, reruns=(Rerun(10.0, np.full(50, 1.0)),)))
     assert found.rules == ["rate_too_low"]
     assert "At 10 times this rate it fell to 1." in found[0].sentence
+    rising = setting(rate=1e-5, peak=1e-3)
+    found = judge(record(**slow, setting=rising, reruns=(Rerun(10.0, np.ones(50)),)))
+    assert found == []
+    assert "still rises" in found.not_judged["rate_too_low"]
     fast = {"steps": HIGH, "losses": many(2.3), "source": "probe"}
     assert judge(record(**fast, reruns=(Rerun(0.1, np.full(50, 2.3)),))) == []
     found = judge(record(**fast, reruns=(Rerun(0.1, np.full(50, 1.0)),)))

@@ -16,6 +16,7 @@ FEWEST_VALUES = 4
 FALLS = 0.75  # share of the values of a loss that are below the one before
 BETTER = 3.0  # times the fall at the model's own rate
 LOWER, HIGHER = (0.1, 0.01, 0.001), (10.0, 100.0, 1000.0)  # factors on the rate to try
+RISES = 1.5  # times the present rate
 OVER = 0.01  # of the largest rate
 LATE = 0.1  # share of a training that may be at the end of its schedule
 
@@ -65,6 +66,9 @@ def rate_too_low(record: Record) -> Verdict:
     if record.source == "probe":
         if tried is None:
             return NotJudged("the rate of this optimizer could not be changed")
+        now = record.setting.rate if record.setting else None
+        if now is not None and record.setting.peak > RISES * now:
+            return NotJudged("the schedule of the rate still rises")
         if not _is_better(tried[1], start, end):
             return None
     elif not _crawls(record):
