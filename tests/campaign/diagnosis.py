@@ -33,33 +33,25 @@ def kits_for(name: str, kits: tuple[Kit, ...]) -> list[Kit]:
     return (able[shift:] + able[:shift])[:PER_DISEASE]
 
 
-def healthy(kit: Kit) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
-    """Yield the readings of healthy trainings of a kit, by their descriptions."""
-    for name, (arguments, epochs, size) in SETTINGS.items():
-        made = arguments(kit)
-        yield (
-            f"{name}, probe",
-            lambda made=made: probe(kit, kit.model(_optimizer(kit, made))),
-        )
-        runs: list[Any] = []
+def healthy(kit: Kit, setting: str) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
+    """Yield the readings of a healthy training of a kit, by their descriptions."""
+    arguments, epochs, size = SETTINGS[setting]
+    made = arguments(kit)
+    runs: list[Any] = []
 
-        def run(
-            made: Any = made,
-            epochs: int = epochs,
-            size: int = size,
-            runs: list[Any] = runs,
-        ) -> Any:
-            if not runs:
-                model = kit.model(_optimizer(kit, made))
-                runs.append(kit.fit(model, epochs=epochs, size=size))
-            return runs[0]
+    def run() -> Any:
+        if not runs:
+            model = kit.model(_optimizer(kit, made))
+            runs.append(kit.fit(model, epochs=epochs, size=size))
+        return runs[0]
 
-        yield f"{name}, History", lambda run=run: kol.diagnose(run().history)
-        yield f"{name}, Monitor", lambda run=run: kol.diagnose(run().monitor)
-        yield (
-            f"{name}, probe afterwards",
-            lambda run=run: probe(kit, run().model),
-        )
+    if setting != "long":
+        model = kit.model(_optimizer(kit, made))
+        yield f"{setting}, probe before", lambda: probe(kit, model)
+    yield f"{setting}, History", lambda: kol.diagnose(run().history)
+    yield f"{setting}, Monitor", lambda: kol.diagnose(run().monitor)
+    if setting == "plain":
+        yield f"{setting}, probe afterwards", lambda: probe(kit, run().model)
 
 
 def _optimizer(kit: Kit, made: dict[str, Any]) -> Any:
@@ -91,15 +83,25 @@ SETTINGS: dict[str, tuple[Callable[[Kit], dict[str, Any]], int, int]] = {
 def cases(
     kits: tuple[Kit, ...], only: list[str]
 ) -> Iterator[tuple[str, str, Kit, Any]]:
-    """Yield the rule that is expected (`""`: none), what is run, kit and reading."""
-    for name, make in DISEASES.items():
-        for kit in kits_for(name, kits):
-            if not only or name.partition(" ")[0] in only:
-                yield name.partition(" ")[0], name, kit, lambda m=make, k=kit: m(k)
-    for kit in kits:
-        for name, reading in healthy(kit):
-            if not only or "healthy" in only:
+    """Yield the rule that is expected (`""`: none), what is run, kit and reading.
+
+    The first kit of every disease comes first, then the healthy runs.
+    """
+
+    def ill(turns: range) -> Iterator[tuple[str, str, Kit, Any]]:
+        for i in turns:
+            for name, make in DISEASES.items():
+                rule = name.partition(" ")[0]
+                for kit in kits_for(name, kits)[i : i + 1]:
+                    if not only or rule in only:
+                        yield rule, name, kit, lambda m=make, k=kit: m(k)
+
+    yield from ill(range(1))
+    for setting in SETTINGS:
+        for kit in kits if not only or "healthy" in only else ():
+            for name, reading in healthy(kit, setting):
                 yield "", name, kit, reading
+    yield from ill(range(1, PER_DISEASE))
 
 
 def main(arguments: list[str]) -> int:

@@ -29,7 +29,7 @@ def test_a_made_disease_is_named(name):
     ids=str,
 )
 def test_a_healthy_training_is_left_in_peace(kit):
-    readings = dict(healthy(kit))
+    readings = dict(healthy(kit, "plain"))
     for name in "plain, Monitor", "plain, History":
         assert readings[name]() == []
 

@@ -27,7 +27,7 @@ def test_everything_is_put_back_after_reruns_and_an_error():
     made = trained(model(kol.optimizers.SGD(1e-7)))
     before = state(made)
     found = probe(made, X, Y, batch_size=16, steps=20)
-    assert [x.factor for x in found.reruns] == [10.0, 100.0]
+    assert [x.factor for x in found.reruns] == [10.0, 100.0, 1000.0]
     same(before, state(made))
     with pytest.raises((TypeError, ValueError, AttributeError)):
         kol.diagnose(made, X, Y[:, :, None, None].repeat(3, 2).astype(str))
