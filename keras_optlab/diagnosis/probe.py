@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core.errors import in_words
-from keras_optlab.diagnosis.probed_data import facts_of_data
+from keras_optlab.diagnosis.probed_data import facts_of_data, first_outputs
 from keras_optlab.diagnosis.record import Curve, Record, Rerun
 from keras_optlab.diagnosis.rules.rate import factors_to_try
 from keras_optlab.diagnosis.setting import path_of, schedule_points, setting_of
@@ -93,6 +93,10 @@ class _Probe:
         self.clips = {} if before is None else before.clips
         gradients = self._gradients()
         draw_from(self.seed)
+        first = first_outputs(self.model, self._next(full_batches(self.batches))[0][0])
+        self.seen.clear()
+        self.snapshot.put_back()
+        draw_from(self.seed)
         self._span_schedules()
         losses = self._run(gradients)
         record = Record(
@@ -102,7 +106,7 @@ class _Probe:
             rate=Curve.of(schedule_points(self.model)),
             setting=setting_of(self.model),
             trained=self.steps * self.window,
-            data=facts_of_data(self.model, data, self.seen),
+            data=facts_of_data(self.model, data, self.seen, first),
         )
         reruns = tuple(self._reruns(factors_to_try(record)))
         return replace(record, reruns=reruns)

@@ -15,6 +15,7 @@ from keras_optlab.engine.backend.keras_adapter import sublayers
 from keras_optlab.finders.data import is_in_arrays
 
 Facts = dict[str, float | str]
+First = tuple[np.ndarray | None, float | None]
 SAME_SIZE = 8  # examples that a batch needs to count as one of one class
 LARGER = 10.0  # targets over outputs
 OUTSIDE = 0.01  # share of the targets
@@ -34,19 +35,20 @@ RANGES = {  # of the activations of a last layer
 }
 
 
-def facts_of_data(model: Any, data: Any, seen: Sequence[Any]) -> Facts:
+def facts_of_data(model: Any, data: Any, seen: Sequence[Any], first: First) -> Facts:
     """Return what the rules about data read.
 
     Args:
-        model: The model, whose state may change.
+        model: The model.
         data: The inputs as the user gave them.
         seen: Batches of inputs, targets and sample weights.
+        first: What `first_outputs` returned before the first step.
     """
     facts: Facts = {}
     bad = _not_finite(seen)
     if bad:
         return {"not finite": bad}  # everything else would be infinite too
-    output, received = _outputs(model, seen[0][0])
+    output, received = first
     targets = [_array(y) for _, y, _ in seen if y is not None and not tree.is_nested(y)]
     if received is not None:
         facts["input size"] = received
@@ -113,7 +115,7 @@ def _order(targets: Sequence[np.ndarray], units: int) -> Facts:
     }
 
 
-def _outputs(model: Any, x: Any) -> tuple[np.ndarray | None, float | None]:
+def first_outputs(model: Any, x: Any) -> First:
     """Return the output for a batch, and the size of what the first weights received.
 
     What a model does to its inputs before that layer may be anywhere in its code.

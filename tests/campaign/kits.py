@@ -98,6 +98,29 @@ class Subclassed(keras.Model):
         return self.inner(x, training=training)
 
 
+def gated(x: Any) -> Any:
+    """Two gated linear units."""
+    x = layers.Flatten()(x)
+    for _ in range(2):
+        gate = layers.Dense(40, activation="sigmoid")(x)
+        x = layers.Multiply()([gate, layers.Dense(40)(x)])
+    return x
+
+
+def separable(x: Any) -> Any:
+    """Depthwise separable convolutions."""
+    x = layers.Reshape((28, 28, 1))(x)
+    x = layers.Conv2D(8, 3, strides=2, activation="elu")(x)
+    x = layers.SeparableConv2D(16, 3, strides=2, activation="elu")(x)
+    return layers.GlobalMaxPooling2D()(x)
+
+
+def selu_tower(x: Any) -> Any:
+    for units in 64, 32, 16:
+        x = layers.Dense(units, "selu", kernel_initializer="lecun_normal")(x)
+    return x
+
+
 @dataclass(frozen=True)
 class Kit:
     """A seed, a data set, a model and an optimizer with its rate.
@@ -207,4 +230,12 @@ HELD_OUT = (
     Kit(14, "digits", recurrent, STOCK.Nadam, 3e-3),
     Kit(15, "digits", attention, STOCK.AdamW, 2e-3),
     Kit(16, "prices", residual, STOCK.SGD, 0.03, batch_size=64),
+)
+# Two rules were changed after their first count on `HELD_OUT`: `rate_too_high` was too
+# timid, and `unscaled_targets` looked at the outputs after the probe instead of before.
+# They are counted on these.
+SECOND = (
+    Kit(21, "digits", gated, OURS.Adan, 2e-3),
+    Kit(22, "digits", separable, OURS.Adamax, 5e-3),
+    Kit(23, "prices", selu_tower, OURS.Lamb, 1e-2),
 )

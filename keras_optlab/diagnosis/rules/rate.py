@@ -9,6 +9,7 @@ from keras_optlab.diagnosis.record import Curve, Record
 from keras_optlab.diagnosis.rules.rule import Rule, Verdict
 
 HIGH = 0.1  # update ratio; 1e-3 is healthy
+FAR_TOO_HIGH = 0.5  # the same, whatever the loss does
 LOW = 1e-4
 HEADWAY = 0.1  # fall of the loss, as a share of its first value, that speaks for a rate
 CRAWL = 0.2  # fall of the loss of a training at too low a rate
@@ -36,7 +37,7 @@ def rate_too_high(record: Record) -> Verdict:
     if record.source == "probe":
         if tried is None or not _is_better(tried[1], start, end):
             return None
-    elif np.isfinite(end) and end <= (1 - HEADWAY) * start:
+    elif largest <= FAR_TOO_HIGH and end <= (1 - HEADWAY) * start:
         return None
     evidence = ""
     if tried is not None:
@@ -188,8 +189,9 @@ RATE_RULES = (
     Rule(
         "rate_too_high",
         rate_too_high,
-        f"the largest update ratio (median over the matrices) is above {HIGH:g}, and "
-        f"the loss has not fallen by {100 * HEADWAY:g} %; a probe asks that it does "
+        f"the largest update ratio (median over the matrices) is above "
+        f"{FAR_TOO_HIGH:g}, or above {HIGH:g} and the loss has not fallen by "
+        f"{100 * HEADWAY:g} %; a probe asks that it does "
         f"so, and {BETTER:g} times as far as at this rate, at a smaller one",
         "Karpathy, CS231n, 2015: a ratio of 1e-3 is healthy",
     ),
