@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_optlab.engine import CLIPPINGS, find_optimizer
 from keras_optlab.engine.backend.keras_adapter import (
-    decays,
+    KerasAdapter,
     inner_optimizer,
     schedule_of,
 )
@@ -86,6 +86,7 @@ def _decays_of(optimizer: Any, ours: Any, weights: list[Any]) -> dict[int, float
     """Return the factor of decoupled weight decay on each weight, by its `id`."""
     if ours is None or not ours.built:
         factor = _number(getattr(optimizer, "weight_decay", None)) or 0.0
+        decays: Any = KerasAdapter.decays  # reads what every Keras optimizer has
         return {id(v): factor * decays(optimizer, v) for v in weights}
     found = dict.fromkeys(map(id, weights), 0.0)
     for p in ours.plan.parameters:

@@ -67,8 +67,8 @@ def rate_too_low(record: Record) -> Verdict:
     if record.source == "probe":
         if tried is None:
             return NotJudged("the rate of this optimizer could not be changed")
-        now = record.setting.rate if record.setting else None
-        if now is not None and record.setting.peak > RISES * now:
+        setting = record.setting
+        if setting and setting.rate and setting.peak > RISES * setting.rate:
             return NotJudged("the schedule of the rate still rises")
         if not _is_better(tried[1], start, end):
             return None
@@ -190,17 +190,17 @@ RATE_RULES = (
         "rate_too_high",
         rate_too_high,
         f"the largest update ratio (median over the matrices) is above "
-        f"{FAR_TOO_HIGH:g}, or above {HIGH:g} and the loss has not fallen by "
-        f"{100 * HEADWAY:g} %; a probe asks that it does "
-        f"so, and {BETTER:g} times as far as at this rate, at a smaller one",
+        f"{FAR_TOO_HIGH:g}, or above {HIGH:g} where the loss has not fallen by "
+        f"{100 * HEADWAY:g} %; a probe: it is above {HIGH:g}, and at a smaller rate "
+        f"the loss falls by {100 * HEADWAY:g} % and {BETTER:g} times as far",
         "Karpathy, CS231n, 2015: a ratio of 1e-3 is healthy",
     ),
     Rule(
         "rate_too_low",
         rate_too_low,
         f"the update ratio is below {LOW:g}, and the loss falls steadily, by less than "
-        f"{100 * CRAWL:g} %; a probe asks that it falls by {100 * HEADWAY:g} %, and "
-        f"{BETTER:g} times as far, at a higher rate",
+        f"{100 * CRAWL:g} %; a probe: it is below {LOW:g}, and at a higher rate the "
+        f"loss falls by {100 * HEADWAY:g} % and {BETTER:g} times as far",
         "Karpathy, CS231n, 2015",
     ),
     Rule(

@@ -133,7 +133,7 @@ class KerasAdapter(keras.optimizers.Optimizer):
 
     def decays(self, variable: Variable) -> bool:
         """Return whether `exclude_from_weight_decay` does not exclude this weight."""
-        return decays(self, variable)
+        return self._use_weight_decay(variable)
 
     def indices_of(self, variables: Sequence[Variable]) -> list[int]:
         """Return the positions of weights among those that `build` saw."""
@@ -385,11 +385,6 @@ def state_variables(model: keras.Model) -> list[Variable]:
     layers = [model, *sublayers(model)]
     weights = {id(v) for layer in layers for v in layer._trainable_variables}  # frozen
     return [v for v in model.non_trainable_variables if id(v) not in weights]
-
-
-def decays(optimizer: Any, variable: Variable) -> bool:
-    """Return whether the weight decay of any optimizer does not exclude a weight."""
-    return bool(optimizer._use_weight_decay(variable))
 
 
 def rate_source(optimizer: Any) -> Any:
