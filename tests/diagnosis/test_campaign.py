@@ -8,13 +8,13 @@ from tests.campaign.diseases import DISEASES
 from tests.campaign.kits import HELD_OUT, TUNING
 
 BACKEND = keras.backend.backend()
-FAST = ["dead_units", "wrong_logits", "clipping_always"]  # in a plain run
+FAST = ["wrong_logits"]  # in a plain run
 ORDER = [*FAST, *(x for x in DISEASES if x not in FAST)]
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(x, marks=[] if x in FAST[:2] else pytest.mark.every) for x in ORDER],
+    [pytest.param(x, marks=[] if x in FAST else pytest.mark.every) for x in ORDER],
 )
 def test_a_made_disease_is_named(name):
     if name == "loss_scale" and BACKEND == "torch":

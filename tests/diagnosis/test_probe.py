@@ -70,6 +70,7 @@ def test_the_norms_are_those_of_the_batches():
     )
 
 
+@pytest.mark.every
 def test_accumulated_batches_are_one_step():
     made = model(kol.optimizers.SGD(0.01, gradient_accumulation_steps=3))
     record = probe(made, X, Y, batch_size=8, steps=20)
@@ -93,6 +94,7 @@ class Own(keras.Model):
         return super().train_step(*args)
 
 
+@pytest.mark.every
 def test_a_model_with_its_own_step_is_judged_without_gradients():
     made = Own()
     made.compile(kol.optimizers.Adam(), "mse")
