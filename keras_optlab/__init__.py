@@ -15,6 +15,7 @@ from keras_optlab import (
 from keras_optlab._version import __version__
 from keras_optlab.averaging import refresh_normalization, soup
 from keras_optlab.core import Group, layerwise_decay
+from keras_optlab.diagnosis import diagnose
 from keras_optlab.finders import find_batch_size, find_rate, tune_execution
 from keras_optlab.full_batch import fit_full_batch
 
@@ -25,6 +26,7 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "diagnose",
     "find_batch_size",
     "find_rate",
     "finders",

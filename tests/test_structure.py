@@ -43,6 +43,7 @@ ROOMS = {
         "resuming",
     },
     "averaging": {"core", "engine"},
+    "diagnosis": {"core", "engine", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
     "verify": {"core", "engine", "optimizers"},
 }

@@ -123,7 +123,7 @@ def find_rate(
     >>> result.low < 0.1 < result.high
     True
     """
-    _check_model(model)
+    check_model("find_rate", model)
     given = checked(
         monitor, lowest=lowest, highest=highest, steps=steps, runs=runs, seed=seed
     )
@@ -137,7 +137,7 @@ def find_rate(
     test = RangeTest(model, value, values, again, class_weight, monitor)
     unbuild = compiled_parts(model)
     try:
-        _build(model, again, x)
+        build_model("find_rate", model, again, x)
         with state_kept(model, x) as snapshot:
             snapshot.undo.append(value.end)
             value.begin(low)
@@ -147,25 +147,24 @@ def find_rate(
     return RateRange(model, name, values, losses)
 
 
-def _check_model(model: Any) -> None:
+def check_model(who: str, model: Any) -> None:
+    """Raise for `who` unless the model is compiled and can be trained here."""
     if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"find_rate takes a keras.Model. Received: model={shown(model)}"
-        )
+        raise TypeError(f"{who} takes a keras.Model. Received: model={shown(model)}")
     if not model.compiled or model.optimizer is None:
         raise ValueError(
-            "find_rate needs a compiled model with an optimizer. Received: a model "
+            f"{who} needs a compiled model with an optimizer. Received: a model "
             "without one. Call `model.compile(optimizer, loss)` first."
         )
     if model.built and not model.trainable_variables:
         raise ValueError(
-            "find_rate needs trainable weights. Received: a model without any. "
+            f"{who} needs trainable weights. Received: a model without any. "
             "Set `trainable = True` on a layer."
         )
     if is_distributed(model):
         raise ValueError(
-            "find_rate does not support `tf.distribute` strategies. Received: a model "
-            "that a strategy trains. Search with a model made outside of it."
+            f"{who} does not support `tf.distribute` strategies. Received: a model "
+            "that a strategy trains. Use a model made outside of it."
         )
 
 
@@ -188,7 +187,7 @@ def _check_legal(value: DrivenValue, low: float, high: float) -> None:
         )
 
 
-def _build(model: Any, again: Any, data: Any) -> None:
+def build_model(who: str, model: Any, again: Any, data: Any) -> None:
     """Build the model, its metrics and its optimizer for the first batch."""
     states = generator_states(data)
     draw_from(0)
@@ -202,7 +201,7 @@ def _build(model: Any, again: Any, data: Any) -> None:
         # On TensorFlow, `fit` builds in its first step, as the search can.
         if keras.backend.backend() != "tensorflow":
             raise
-    _check_model(model)
+    check_model(who, model)
 
 
 def _as_array(x: Any) -> Any:

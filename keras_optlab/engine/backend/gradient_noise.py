@@ -19,7 +19,7 @@ from keras_optlab.engine.backend.keras_adapter import loss_scale
 from keras_optlab.engine.backend.modules import jax_module, torch_module
 
 Tensors = list[Tensor]
-Loss = Callable[[Tensors, Tensors, Any], Tensor]
+Loss = Callable[..., Tensor]
 
 
 class GradientNoise:
@@ -41,7 +41,7 @@ class GradientNoise:
         self.others = [v for v in everything if id(v) not in trained]
         self.optimizer: Any = getattr(model, "optimizer", None)
         self._loss = self._loss_of(model)
-        self._pass = _compiled(self._make_pass())
+        self._pass = compiled(self._make_pass())
 
     def fits(self, model: Any) -> bool:
         """Return whether the compiled pass is still that of this model."""
@@ -116,7 +116,7 @@ def moments_of(loss: Loss) -> Callable[..., tuple[Tensors, Tensors]]:
     They are those over micro-batches: the data have an axis of them before that of the
     examples. The variance is that of a single one.
     """
-    gradient = _gradient(loss)
+    gradient = gradient_of(loss)
 
     def moments(values: Tensors, others: Tensors, data: Any) -> tuple[Tensors, Tensors]:
         size = tree.flatten(data)[0].shape[0]
@@ -159,7 +159,7 @@ def _sum_of_ratios(means: Tensors, variances: Tensors) -> tuple[Tensor, Tensor]:
     return total, count
 
 
-def _gradient(loss: Loss) -> Callable[..., Sequence[Tensor]]:
+def gradient_of(loss: Loss) -> Callable[..., Sequence[Tensor]]:
     """Return the function that returns the gradient by the first argument."""
     backend = keras.backend.backend()
     if backend == "jax":
@@ -195,7 +195,8 @@ def _torch_gradient(loss: Loss) -> Callable[..., Tensors]:
     return gradient
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors, compiled on TensorFlow and JAX."""
     backend = keras.backend.backend()
     if backend == "jax":
         return jax_module().jit(function)
