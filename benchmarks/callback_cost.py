@@ -19,9 +19,10 @@ gradients alone and with all of its figures, measured on 512 examples.
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
 evaluations of the same batches, after the fit, is subtracted.
 
-Last comes the time of `refresh_normalization`, which `fit` runs for averages such as
-`SWA` before each validation and at its end: 100 forward passes of the MLP with batch
-normalization after its hidden layers.
+Last come two times. One is of `refresh_normalization`, which `fit` runs for averages such
+as `SWA` before each validation and at its end: 100 forward passes of the MLP with batch
+normalization after its hidden layers. The other is of a checkpoint of `Resume` for a
+model of 10 million weights, beside an epoch of a minute.
 """
 
 import argparse
@@ -107,6 +108,23 @@ def timed_refresh(rounds, x, batch):
     return 1000 * np.median(took[1:])  # the first one compiles
 
 
+def timed_checkpoints(rounds):
+    """Return the median time, in seconds, of a checkpoint of 10 million weights."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((1000,)), keras.layers.Dense(10_000)])
+    model.compile(kol.optimizers.Adam(), "mse")
+    x, y = np.zeros((1, 1000), "float32"), np.zeros((1, 10_000), "float32")
+    ends, begins = [], []
+    around = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: begins.append(time.perf_counter()),
+        on_epoch_end=lambda *_: ends.append(time.perf_counter()),
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        resume = kol.callbacks.Resume(directory)
+        model.fit(x, y, epochs=rounds + 1, verbose=0, callbacks=[resume, around])
+    return np.median(np.subtract(begins[1:], ends[:-1]))
+
+
 def clocks():
     """Return the wall time and the processor time."""
     return np.array([time.perf_counter(), time.process_time()])
@@ -147,11 +165,10 @@ def evaluations_alone(model, callbacks, data):
     return clocks() - start
 
 
-def ratios(steps_per_execution, rounds, **data):
+def ratios(names, steps_per_execution, rounds, **data):
     """Return each entry's ratios to the bare fit, and the time of a bare fit."""
-    times = {name: [] for name in CALLBACKS}
+    times = {name: [] for name in names}
     for turn in range(rounds):
-        names = list(CALLBACKS)
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             times[name].append(timed_fit(name, steps_per_execution, **data))
@@ -168,13 +185,17 @@ def ratios(steps_per_execution, rounds, **data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--only", nargs="+", choices=CALLBACKS, help="default: all")
     parser.add_argument("--batch", type=int, default=128, help="default: %(default)s")
     args = parser.parse_args()
     (x, y), _ = kol.datasets.mnist()
     x = x.reshape(-1, 784).astype("float32") / 255
+    names = list(CALLBACKS)
+    if args.only:
+        names = ["bare", "off", *args.only]
     at_once = (1,) if keras.backend.backend() == "torch" else (1, 32)
     for n in at_once:
-        table, bare = ratios(n, args.rounds, x=x, y=y, batch_size=args.batch)
+        table, bare = ratios(names, n, args.rounds, x=x, y=y, batch_size=args.batch)
         wall, cpu = 1000 * bare / -(-len(x) // args.batch)
         print(f"\nsteps_per_execution {n}: {wall:.2f} ms a step, bare; cpu {cpu:.2f}")
         print(f"{'':18}{'median':>14}{'fastest':>14}")
@@ -183,6 +204,11 @@ def main():
             print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
     refresh = timed_refresh(args.rounds, x, args.batch)
     print(f"\nrefresh_normalization, 100 batches: {refresh:.0f} ms")
+    seconds = timed_checkpoints(args.rounds)
+    print(
+        f"Resume, 10 million weights with Adam: {seconds:.2f} s a checkpoint, "
+        f"{1 + seconds / 60:.3f} of an epoch of a minute"
+    )
 
 
 if __name__ == "__main__":
