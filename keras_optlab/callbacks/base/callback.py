@@ -31,6 +31,8 @@ class Callback(Serializable, keras.callbacks.Callback):
             step.
         runs_first: Whether `fit` calls it before callbacks without this, wherever it is
             in the list, since they read what it writes into the logs.
+        writes_logs: Whether `fit` calls it before Keras' `CSVLogger`, wherever it is in
+            the list.
         new_values: Values of a validation that this callback has just run, by name in
             the logs; empty in calls in which none ended.
         old_names: Names of values in the logs of an epoch that this callback reported
@@ -56,6 +58,7 @@ class Callback(Serializable, keras.callbacks.Callback):
     reason: str = ""
     recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
     runs_first: ClassVar[bool] = False
+    writes_logs: ClassVar[bool] = False
     new_values: Mapping[str, Any] = MappingProxyType({})
     old_names: Collection[str] = ()
 
