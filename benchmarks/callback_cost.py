@@ -19,10 +19,10 @@ gradients alone and with all of its figures, measured on 512 examples.
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
 evaluations of the same batches, after the fit, is subtracted.
 
-Last come two times. One is of `refresh_normalization`, which `fit` runs for averages such
-as `SWA` before each validation and at its end: 100 forward passes of the MLP with batch
-normalization after its hidden layers. The other is of a checkpoint of `Resume` for a
-model of 10 million weights, beside an epoch of a minute.
+Last come two times: of `refresh_normalization`, which `fit` runs for averages such as
+`SWA` before each validation and at its end (100 forward passes of the MLP with batch
+normalization after its hidden layers); and of a checkpoint of `Resume` for a model of 10
+million weights, beside an epoch of a minute.
 """
 
 import argparse

@@ -7,6 +7,7 @@ from keras_optlab import (
     datasets,
     finders,
     optimizers,
+    plotting,
     regularizers,
     schedules,
     stopping,
@@ -18,6 +19,7 @@ from keras_optlab.core import Group, layerwise_decay
 from keras_optlab.diagnosis import diagnose
 from keras_optlab.finders import find_batch_size, find_rate, tune_execution
 from keras_optlab.full_batch import fit_full_batch
+from keras_optlab.plotting import plot_history
 
 __all__ = [
     "Group",
@@ -33,6 +35,8 @@ __all__ = [
     "fit_full_batch",
     "layerwise_decay",
     "optimizers",
+    "plot_history",
+    "plotting",
     "refresh_normalization",
     "regularizers",
     "schedules",

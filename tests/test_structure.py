@@ -45,6 +45,7 @@ ROOMS = {
     "averaging": {"core", "engine"},
     "diagnosis": {"core", "engine", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
+    "plotting": {"core", "stopping"},
     "verify": {"core", "engine", "optimizers"},
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.

@@ -14,6 +14,7 @@ from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.resume import Resume
 from keras_optlab.callbacks.tensorboard import TensorBoard
 from keras_optlab.callbacks.time_stopping import TimeStopping
+from keras_optlab.callbacks.track import Track
 from keras_optlab.callbacks.validate import Validate
 from keras_optlab.callbacks.weight_clipping import WeightClipping
 
@@ -34,6 +35,7 @@ __all__ = [
     "StepCallback",
     "TensorBoard",
     "TimeStopping",
+    "Track",
     "Validate",
     "WeightClipping",
 ]

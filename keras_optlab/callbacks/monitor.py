@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.training_scalars import TrainingScalars
+from keras_optlab.callbacks.base.training_scalars import TrainingScalars, clips, skips
 from keras_optlab.tensorboard.tags import metric_tags
 
 # Panels of the plot: the tags, or prefixes of tags, and the labels of their lines.
@@ -26,6 +27,8 @@ PANELS = {
     "norm of the update / of the weight": {"update_ratio/": ""},
 }
 LABELS = 8  # a panel with more lines has no legend
+# Attributes that a resumed training goes on with.
+STATE = "_epoch", "_rows_before", "_skips_before", "rows"
 
 
 class Monitor(TrainingScalars):
@@ -36,14 +39,21 @@ class Monitor(TrainingScalars):
     `epoch/<metric>`, and `epoch/val_<metric>` of the validation. With a `Validate`, the
     row of the step of each validation holds `step/val_<metric>`.
 
-    Two scalars are added to the logs of each epoch: `lr`, the learning rate of the next
-    step, and `grad_norm`, the norm of the last recorded gradient. The progress bar
-    shows them, `History` keeps them, and a `CSVLogger` listed after this callback
-    writes them.
+    Scalars of the optimizer are added to the logs of each epoch. The progress bar shows
+    them, `History` keeps them, and Keras' `CSVLogger` writes them, wherever it is in
+    the list:
 
-    A stock Keras optimizer has no `grad_norm`. A `keras.optimizers.MultiOptimizer` has
-    its rates as `lr_<name>`; `optimizer` may be one of its optimizers. A second `fit`
-    appends to the table. Cost: one wait for the device every `every` steps.
+    | key | what |
+    |---|---|
+    | `lr` | learning rate of the next step |
+    | `grad_norm` | norm of the last recorded gradient |
+    | `clipped_fraction` | share of tensors clipped, mean of the epoch's records |
+    | `skipped_fraction` | share of the epoch's steps that were skipped |
+
+    `clipped_fraction` needs an optimizer that clips, `skipped_fraction` one that skips
+    steps. A stock Keras optimizer has `lr` alone. A `keras.optimizers.MultiOptimizer`
+    has its rates as `lr_<name>`; `optimizer` may be one of its optimizers. A second
+    `fit` appends to the table. Cost: one wait for the device every `every` steps.
 
     Args:
         every: steps between two rows, the first after step 1; integer >= 1.
@@ -78,6 +88,7 @@ class Monitor(TrainingScalars):
         ([0.5], [0.0])
     """
 
+    writes_logs = True
     hints = {
         "freq": "Write `every`: steps between two rows.",
         "frequency": "Write `every`: steps between two rows.",
@@ -93,7 +104,8 @@ class Monitor(TrainingScalars):
     ) -> None:
         super().__init__(every, statistics_every, optimizer=optimizer)
         self.rows: list[dict[str, float]] = []
-        self._epoch = 0
+        self._epoch = self._rows_before = 0
+        self._skips_before = 0.0, 0.0
 
     @property
     def columns(self) -> list[str]:
@@ -102,9 +114,12 @@ class Monitor(TrainingScalars):
         return ["step", "epoch", *sorted(tags)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Store the epoch."""
+        """Store the epoch, and where it begins."""
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
+        self._rows_before = len(self.rows)
+        ours = self.our_optimizer
+        self._skips_before = skips(ours) if ours is not None else (0, 0)
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Add the scalars of this step to the table."""
@@ -117,7 +132,7 @@ class Monitor(TrainingScalars):
         self._row(self.position).update(metric_tags("step", metrics))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add the metrics to the table, and `lr` and `grad_norm` to the logs."""
+        """Add the metrics to the table, and scalars of the optimizer to the logs."""
         self._epoch = epoch
         super().on_epoch_end(epoch, logs)
         for position, tags in self.measured().items():  # those after the last point
@@ -125,12 +140,7 @@ class Monitor(TrainingScalars):
         self._add_recorded()
         logs = {} if logs is None else logs
         self._row(self.position).update(metric_tags("epoch", logs))
-        for name, rate in self.learning_rates().items():
-            logs[f"lr_{name}".removesuffix("_")] = rate
-        ours = self.logged_optimizer
-        statistics = None if ours is None else ours.statistics()
-        if statistics is not None:
-            logs["grad_norm"] = statistics.gradient_norm
+        logs.update(self._of_epoch())
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Add what other callbacks have recorded last."""
@@ -191,6 +201,38 @@ class Monitor(TrainingScalars):
             ax.set_visible(False)
         figure.tight_layout()
         return figure
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training goes on with, and the table."""
+        own = {name: vars(self)[name] for name in STATE if name in vars(self)}
+        return super().get_state() | {"own": copy.deepcopy(own)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where the saved training was, with its table."""
+        super().set_state(state)
+        for name, value in state["own"].items():
+            setattr(self, name, value)
+
+    def _of_epoch(self) -> dict[str, float]:
+        """Return the scalars of the optimizer that the logs of an epoch get."""
+        rates = self.learning_rates().items()
+        scalars = {f"lr_{name}".removesuffix("_"): rate for name, rate in rates}
+        ours = self.logged_optimizer
+        if ours is None:
+            return scalars
+        statistics = ours.statistics()
+        if statistics is not None:
+            scalars["grad_norm"] = statistics.gradient_norm
+        if clips(ours):
+            tag = "optimizer/clipped_fraction"
+            rows = self.rows[self._rows_before :]
+            shares = [row[tag] for row in rows if tag in row]
+            scalars["clipped_fraction"] = sum(shares) / len(shares) if shares else 0.0
+        if ours.skip_non_finite:
+            (skipped, steps), before = skips(ours), self._skips_before
+            new = max(0.0, skipped - before[0]) / max(1, steps - before[1])
+            scalars["skipped_fraction"] = new
+        return scalars
 
     def _row(self, position: int) -> dict[str, float]:
         """Return the last row if it is of this step and epoch, else a new row."""

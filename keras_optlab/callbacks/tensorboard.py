@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Mapping
@@ -10,34 +11,66 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import flag
+from keras_optlab.callbacks.base.batch_size import batch_size_of_fit
+from keras_optlab.callbacks.base.best_values import BestValues
+from keras_optlab.callbacks.base.rate_in_logs import driver_of_rate, metrics_alone
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars
+from keras_optlab.callbacks.base.validation import Validation
+from keras_optlab.callbacks.validate import Validate
+from keras_optlab.engine.backend.keras_hooks import fit_callbacks
+from keras_optlab.finders.schedule_peak import peak_of
 from keras_optlab.tensorboard import (
+    Constants,
     Log,
     check_hparams,
     configuration,
     hyperparameters,
     kernel_image,
     recorded_histograms,
+    story,
     summaries,
     weight_histograms,
 )
+from keras_optlab.tensorboard.layout import Charts
 from keras_optlab.tensorboard.tags import metric_tags, split_logs, weight_tag
 
-SESSION, TRAIN, VALIDATION = "", "train", "validation"
+BEST, RESULT, TRAIN, VALID = RUNS = "best", "result", "train", "validation"
+# Attributes that a resumed training goes on with.
+STATE = (
+    "_began",
+    "_described",
+    "_next_epoch",
+    "_story",
+    "_tags",
+    "_warned",
+    "_weights_at",
+)
+
+NO_IMAGES = (
+    "TensorBoard: there are no images to show. `images=True` needs a model whose first "
+    "kernel is a convolution of one channel or three, or a dense layer on pixels. "
+    "Leave `images=True` out."
+)
 
 
 class TensorBoard(TrainingScalars):
     """TensorBoard logs of a training, on every backend and without TensorFlow.
 
-    Runs are `<log_dir>/train` and `<log_dir>/validation`. Open them while training runs
-    with `tensorboard --logdir <log_dir>`. To compare several trainings, pass their
-    parent directory.
+    Open the log while training runs with `tensorboard --logdir <log_dir>`. To compare
+    several trainings, pass their parent directory. A training has the runs
+    `<log_dir>/train` and `<log_dir>/validation`; `<log_dir>/best`, with the best values
+    so far in the same charts; and `<log_dir>/result`, the row of the page HPARAMS.
+
+    A `log_dir` that is in use is not mixed up: another `TensorBoard` object writes to
+    `<log_dir>/run-2`, then `run-3` and so on. The same object in a second `fit` goes on
+    in its own directory, and so does a training that `Resume` continues: points after
+    the checkpoint are removed, and a running TensorBoard drops them.
 
     | tag | what | x-axis |
     |---|---|---|
     | `configuration/...` (text) | training, optimizer, model, versions | step |
     | `dead_units/<weight>` | share of the units without a gradient | step |
-    | `epoch/<metric>` | loss and metrics, of both runs | epoch, from 0 |
+    | `epoch/<metric>` | loss and metrics, of all runs | epoch, from 0 |
     | `hyperparameter/<name>` | values that callbacks drive or that change | step |
     | `optimizer/clipped_fraction` | fraction of gradient tensors clipped | step |
     | `optimizer/gradient_cosine` | of a `GradientSignals` | step |
@@ -50,6 +83,7 @@ class TensorBoard(TrainingScalars):
     | `optimizer/skipped_steps` | steps skipped so far because of NaN or Inf | step |
     | `optimizer/update_norm` | norm of the update of all weights | step |
     | `optimizer/weight_norm` | norm of all weights | step |
+    | `result/...` | the best and the last values, for HPARAMS | step |
     | `step/<metric>` | loss and metrics, mean over the epoch so far | step |
     | `stopping/<metric>/<criterion>` | figure of a criterion for stopping | step |
     | `stopping/reason` (text) | why a callback stopped the training | step |
@@ -64,29 +98,41 @@ class TensorBoard(TrainingScalars):
     | `weight_update/<weight>` (histogram) | entries of the update | step |
     | `weight_value/<weight>` (histogram) | entries of the weight | step |
 
-    In the run `validation`, `step/<metric>` has each validation of a `Validate`.
+    Every tag has a description that says what is healthy: the sign "i" of a chart. The
+    page CUSTOM SCALARS shows the charts as a story: the loss, the metrics, the rate,
+    the gradient, the layers.
+
+    Constants are not drawn. A learning rate and the `hyperparameter/...` begin when
+    they change, with the points before; shares and counts of clipped and skipped
+    tensors when they are not 0; the norm after clipping when it differs from the one
+    before. The learning rate is drawn in one place, not again as a value of the logs.
+
+    The run `best` has the best value so far of each metric whose name tells whether
+    lower or higher is better: of the validation if there is one, else of the training.
+    In `validation` and `best`, `step/<metric>` has each validation of a `Validate`.
+
     `<weight>` is the path of a weight in the model, such as `dense/kernel`. A metric
     with several values gets a tag for each, `<metric>/<index>`. A criterion that needs
-    no metric has the tag `stopping/<criterion>`. Updates are those of
-    the rule, without decoupled weight decay. The units of a weight are its last axis,
-    such as the outputs of a dense layer; those whose gradient is exactly 0 are dead for
-    this batch. The throughput leaves out validation and what other callbacks measure,
-    but not the time between epochs. The memory is that of the device if the backend
-    tells, else of the process. A step is a batch, or an update with
-    `gradient_accumulation_steps`. Both axes continue in a second `fit`; the step also
-    after the model was recompiled or a trained optimizer was loaded.
+    no metric has the tag `stopping/<criterion>`. Updates are those of the rule, without
+    decoupled weight decay. The units of a weight are its last axis; those whose
+    gradient is exactly 0 are dead for this batch. The throughput leaves out validation
+    and what other callbacks measure, but not the time between epochs. The memory is
+    that of the device if the backend tells, else of the process. A step is a batch, or
+    an update with `gradient_accumulation_steps`. Both axes continue in a second `fit`;
+    the step also after the model was recompiled or a trained optimizer was loaded.
 
-    The HPARAMS page has one row per training below `--logdir`: the optimizer, its
-    non-default arguments, `epochs`, `hparams`, the final status, and the last value of
-    each scalar above. The row describes the first `fit` into a `log_dir`. If
-    `--logdir` is that `log_dir` itself, TensorBoard 2.21 shows the row without metrics.
+    The page HPARAMS has one row per training, by which it can be sorted: `optimizer`
+    with its non-default arguments, `learning_rate` (of a schedule the peak), `schedule`
+    (its class), `batch_size` (if arrays or the data tell it) and `hparams`; then the
+    best values, the last ones of the validation, and the last ones of the training.
+    Diagnostics are not in it. Of a second `fit` with the same object, the settings and
+    the status are not shown.
 
     A stock Keras optimizer gives the metrics, the learning rate, the hyperparameters
-    that callbacks drive, histograms of the weights, and images. A
-    `keras.optimizers.MultiOptimizer` gives its rates as
-    `optimizer/learning_rate/<name>`. Values that a custom `train_step` returns, but
-    that are not metrics of the model, are logged per epoch only, and its examples are
-    not counted.
+    that callbacks drive, histograms of the weights, and images. A `MultiOptimizer`
+    gives its rates as `optimizer/learning_rate/<name>`. Values that a custom
+    `train_step` returns, but that are not metrics of the model, are logged per epoch
+    only, and its examples are not counted.
 
     Cost: one wait for the device every `every` steps. The compiled step itself measures
     the norms and the clipped fraction, also at each of several steps in one execution.
@@ -95,7 +141,8 @@ class TensorBoard(TrainingScalars):
     logging, not the training.
 
     Args:
-        log_dir: directory for the runs, on a local file system; created if missing.
+        log_dir: directory for the runs, on a local file system; created if missing. If
+            another training has used it, `<log_dir>/run-2` and so on is taken.
         every: steps between two points, the first after step 1; integer >= 1. With
             `steps_per_execution` a point follows the execution in which a multiple of
             `every` was passed.
@@ -107,8 +154,8 @@ class TensorBoard(TrainingScalars):
         images: whether to log an image of the first kernel before training and after
             every epoch, if its inputs are pixels: a convolution of one channel or
             three, or a dense layer on an image.
-        hparams: further values for the HPARAMS page, such as `{"batch_size": 128}`;
-            each a bool, a number or a string.
+        hparams: further columns of the page HPARAMS, such as `{"weight_decay": 0.1}`;
+            each a bool, a number or a string. They replace those found out.
         optimizer: the optimizer to log, if a custom training step uses another one than
             the model's: `model.d_optimizer`. `None` is the model's, which is not logged
             while it takes no step.
@@ -130,7 +177,7 @@ class TensorBoard(TrainingScalars):
         ...         np.ones((8, 3)), np.ones((8, 1)), batch_size=1, verbose=0,
         ...         callbacks=[TensorBoard(log_dir, every=4)])
         ...     sorted(name for name in os.listdir(log_dir) if "." not in name)
-        ['train']
+        ['best', 'result', 'train']
     """
 
     hints = {
@@ -161,48 +208,61 @@ class TensorBoard(TrainingScalars):
         self.log_dir = log_dir
         self.images = flag("images", images)
         self.hparams = check_hparams({} if hparams is None else hparams)
-        self._log = Log(log_dir)
+        self._log = Log(log_dir, RUNS)
+        self._constants, self._values = Constants(), BestValues()
+        self._tags: set[str] = set()
+        self._story: dict[str, Charts] = {}
         self._next_epoch = self._weights_at = 0
         self._warned = False
-        self._described = True
+        self._described, self._opened = True, False
+        self._restart: int | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the log and describe the training."""
+        """Prepare to log; nothing is written before the first batch."""
         super().on_train_begin(logs)
-        self._log.open(TRAIN)
-        self._described, self._began = False, self.position
-        own_step = type(self.model).train_step is not keras.Model.train_step
-        if self.given_optimizer is not None or not own_step:
-            self._describe()  # else later: the model's optimizer may take no step
-        if self.model.built:
-            self._log_images()
+        self._described = self._opened = False
+        self._began, self._restart = self.position, None
+        coming = Validation.of_this_fit()
+        self._values.validated = (coming is not None and coming.given) or any(
+            isinstance(c, Validate) for c in fit_callbacks()
+        )
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Open the log before the first batch; log a point if one is due."""
+        self._open()
+        super().on_train_batch_begin(batch, logs)
 
     def on_steps(self, metrics: Mapping[str, Any]) -> None:
         """Log a point."""
         self._describe()
-        for position, tags in self.figures(metrics).items():
-            self._log.write(TRAIN, summaries.scalars(tags), position)
-        self._log_recorded()
+        self._draw(self.figures(metrics))
+        self._draw(self.new_recorded())
         self._log_histograms()
 
     def on_validation(self, metrics: Mapping[str, Any]) -> None:
         """Log the values of a validation at the current step."""
-        tags = metric_tags("step", split_logs(metrics)[1])
-        self._log.write(VALIDATION, summaries.scalars(tags), self.position)
+        best = self._values.update(metrics)
+        for run, values in (VALID, metrics), (BEST, best):
+            tags = metric_tags("step", split_logs(values)[1])
+            self._draw({self.position: tags}, run)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the metrics of the epoch, and a point if one is due."""
         super().on_epoch_end(epoch, logs)
         self._describe()
-        for position, tags in self.measured().items():  # those after the last point
-            self._log.write(TRAIN, summaries.scalars(tags), position)
-        self._log_recorded()
+        self._draw(self.measured())  # after the last point
+        self._draw(self.new_recorded())
         epoch = max(epoch, self._next_epoch)
         self._next_epoch = epoch + 1
-        train, validation = split_logs(logs or {})
-        for run, metrics in (TRAIN, train), (VALIDATION, validation):
-            tags = metric_tags("epoch", metrics)
-            self._log.write(run, summaries.scalars(tags), epoch)
+        metrics = metrics_alone(logs or {}, self.model, self.optimizer)
+        best = self._values.update(metrics)
+        best = {name.removeprefix("val_"): value for name, value in best.items()}
+        of_runs = best, *split_logs(metrics)
+        for run, values in zip((BEST, TRAIN, VALID), of_runs, strict=True):
+            self._draw({epoch: metric_tags("epoch", values)}, run)
+        self._draw({self.position: self._values.results()}, RESULT)
         self._log_images()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -215,14 +275,69 @@ class TensorBoard(TrainingScalars):
         super().on_train_interrupted()
         self._close(success=False)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training goes on with, and the sizes of the files."""
+        own = {name: vars(self)[name] for name in STATE if name in vars(self)}
+        parts = {"own": own, "values": vars(self._values)}
+        parts["constants"] = vars(self._constants)
+        log = self._log.get_state()
+        return super().get_state() | copy.deepcopy(parts) | {"log": log}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on in the directory and at the step of the saved training.
+
+        Points after its step are removed, and a running TensorBoard drops them.
+        """
+        super().set_state(state)
+        owners = {"own": self, "values": self._values, "constants": self._constants}
+        for key, owner in owners.items():
+            for name, value in state[key].items():
+                setattr(owner, name, value)
+        self._log.set_state(state["log"])
+        # Epochs are on the same axis; with `initial_epoch` they may be beyond the step.
+        self._opened, self._restart = (
+            False,
+            max(self.position, self._next_epoch - 1) + 1,
+        )
+
+    def _open(self) -> None:
+        """Open the log, once per `fit`, as late as possible: `set_state` comes late."""
+        if self._opened:
+            return
+        self._opened = True
+        self._log.open(self._restart)
+        own_step = type(self.model).train_step is not keras.Model.train_step
+        if self.given_optimizer is not None or not own_step:
+            self._describe()  # else later: the model's optimizer may take no step
+        if self.model.built and self._restart is None:
+            self._log_images()
+
+    def _write(self, run: str, values: list[Any], position: int) -> None:
+        self._open()
+        self._log.write(run, values, position)
+
+    def _draw(self, points: Mapping[int, dict[str, float]], run: str = TRAIN) -> None:
+        """Log scalars by tag, except constants; add charts for new tags."""
+        for position, tags in self._constants.drawn(points).items():
+            self._write(run, summaries.scalars(tags), position)
+            if not tags.keys() <= self._tags:
+                self._tags |= tags.keys()
+                charts = story(self._tags)
+                if charts != self._story:
+                    self._story = charts
+                    layout = summaries.custom_layout(charts)
+                    self._write(RESULT, layout, self.position)
+
     def _close(self, success: bool) -> None:
+        if not self._opened:  # no batch has begun
+            return
         self._describe()
-        self._log_recorded()
+        self._draw(self.new_recorded())
         for callback in self.companions:
             if callback.reason:
                 text = summaries.text("stopping/reason", callback.reason)
-                self._log.write(TRAIN, text, self.position)
-        self._log.write(SESSION, summaries.session_end(success), self.position)
+                self._write(TRAIN, text, self.position)
+        self._write(RESULT, summaries.session_end(success), self.position)
         self._log.close()
 
     def _describe(self) -> None:
@@ -236,23 +351,19 @@ class TensorBoard(TrainingScalars):
         texts = [
             v for k, page in pages for v in summaries.text(f"configuration/{k}", page)
         ]
-        self._log.write(TRAIN, texts, self._began)
-        hparams = hyperparameters(optimizer)
-        hparams |= {"epochs": (self.params or {}).get("epochs") or 1} | self.hparams
-        self._log.write(SESSION, summaries.session_start(hparams), self._began)
-
-    def _log_recorded(self) -> None:
-        """Log what other callbacks have recorded, at its steps."""
-        for position, tags in self.new_recorded().items():
-            self._log.write(TRAIN, summaries.scalars(tags), position)
+        self._write(TRAIN, texts, self._began)
+        hparams = hyperparameters(optimizer, peak_of, driver_of_rate(self.companions))
+        size = batch_size_of_fit()
+        hparams |= ({} if size is None else {"batch_size": size}) | self.hparams
+        self._write(RESULT, summaries.session_start(hparams), self._began)
 
     def _log_histograms(self) -> None:
         record = self.new_histograms()
         if record is not None:
             values = recorded_histograms(record, self.model.name)
-            self._log.write(TRAIN, values, self.position_of(record.step))
+            self._write(TRAIN, values, self.position_of(record.step))
         elif self.logged_optimizer is None and self._weights_due():
-            self._log.write(TRAIN, weight_histograms(self.model), self.position)
+            self._write(TRAIN, weight_histograms(self.model), self.position)
 
     def _weights_due(self) -> bool:
         """Return whether a multiple of `histograms_every` was passed."""
@@ -266,24 +377,19 @@ class TensorBoard(TrainingScalars):
         if not self.images:
             return
         shown = kernel_image(self.model)
-        if shown is None:
-            if not self._warned:
-                self._warned = True
-                warnings.warn(
-                    "TensorBoard: there are no images to show. `images=True` needs a "
-                    "model whose first kernel is a convolution of one channel or "
-                    "three, or a dense layer on pixels. Leave `images=True` out.",
-                    stacklevel=2,
-                )
-            return
-        path, pixels = shown
-        tag = weight_tag("weight_image", path, self.model.name)
-        self._log.write(TRAIN, summaries.image(tag, pixels), self.position)
+        if shown is not None:
+            path, pixels = shown
+            tag = weight_tag("weight_image", path, self.model.name)
+            self._write(TRAIN, summaries.image(tag, pixels), self.position)
+        elif not self._warned:
+            self._warned = True
+            warnings.warn(NO_IMAGES, stacklevel=2)
 
     def _facts(self) -> dict[str, Any]:
         fit = self.params or {}
         return {
             "epochs": fit.get("epochs") or "unknown",
+            "batch size": batch_size_of_fit() or "unknown",
             "steps per epoch": fit.get("steps") or "unknown",
             "steps before": self.position,
             "steps between points": self.every,

@@ -12,16 +12,17 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab._version import __version__
 from keras_optlab.core import Declared
 from keras_optlab.engine import find_optimizer
-from keras_optlab.engine.backend.keras_adapter import inner_optimizer
+from keras_optlab.engine.backend.keras_adapter import inner_optimizer, schedule_of
 
 LONGEST = 2000  # characters of a value that are shown
 
@@ -50,27 +51,51 @@ def configuration(
     }
 
 
-def hyperparameters(optimizer: Any) -> dict[str, bool | int | float | str]:
-    """Return an optimizer's class, learning rate and non-default arguments.
+def hyperparameters(
+    optimizer: Any, peak: Callable[[Any], float], driver: str | None = None
+) -> dict[str, bool | int | float | str]:
+    """Return an optimizer, its learning rate and the schedule, to sort trainings by.
 
-    `None` gives an empty dict.
+    TensorBoard shows five hyperparameters, and at 1440 pixels no loss beside them.
+    Therefore other arguments that are not as by default are in the optimizer's text.
 
-    >>> from keras_optlab import optimizers, schedules
-    >>> decay = schedules.Cosine(0.02, steps=100)
-    >>> hyperparameters(optimizers.Adam(weight_decay=decay, beta_1=0.8))
-    {'optimizer': 'Adam', 'learning_rate': 0.001,
-     'weight_decay': 'Cosine(initial=0.02, steps=100, final=0)', 'beta_1': 0.8}
+    Args:
+        optimizer: the optimizer; `None` gives an empty dict.
+        peak: returns the largest value of a schedule.
+        driver: class of a callback that drives the learning rate.
+
+    Returns:
+        `optimizer`: its class, with arguments. `learning_rate`: a number, of a schedule
+        the peak. `schedule`: the schedule's class; without one `driver` or
+        `"constant"`.
+
+    >>> from keras_optlab import finders, optimizers, schedules
+    >>> adam = optimizers.Adam(schedules.Cosine(0.02, steps=100), beta_1=0.8)
+    >>> hyperparameters(adam, finders.schedule_peak.peak_of)
+    {'optimizer': 'Adam(beta_1=0.8)', 'learning_rate': 0.02, 'schedule': 'Cosine'}
     """
     if optimizer is None:
         return {}
     facts = _optimizer(optimizer)
     name, _, _ = facts.pop("class"), facts.pop("inside"), facts.pop("name", None)
+    rate: Any = facts.pop("learning_rate", None)
     inner = inner_optimizer(optimizer)
     parameters = inspect.signature(type(inner)).parameters
     default = {k: describe(p.default) for k, p in parameters.items()}
-    default["learning_rate"] = ""  # always shown
-    changed = {k: v for k, v in facts.items() if describe(v) != default.get(k)}
-    return {"optimizer": name, **{k: _simple(v) for k, v in changed.items()}}
+    others = {k: v for k, v in facts.items() if describe(v) != default.get(k)}
+    text = _call(name, others) if others else name
+    values: dict[str, Any] = {"optimizer": text[:LONGEST]}
+    if find_optimizer(optimizer) is None and schedule_of(inner) is not None:
+        rate = schedule_of(inner)
+    if isinstance(rate, LearningRateSchedule):
+        return values | {"learning_rate": peak(rate), "schedule": type(rate).__name__}
+    if callable(rate):
+        now: Any = rate()
+        return values | {"learning_rate": float(now), "schedule": describe(rate)}
+    if rate is None:  # of a `MultiOptimizer`
+        return values
+    rate = float(describe(float(rate)))  # as it was before it became a float32
+    return values | {"learning_rate": rate, "schedule": driver or "constant"}
 
 
 def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
@@ -101,14 +126,6 @@ def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
                 f"Received: {name!r}: an integer of {value.bit_length()} bits"
             )
     return plain
-
-
-def _simple(value: Any) -> bool | int | float | str:
-    if isinstance(value, float):
-        return float(describe(value))  # as it was before it became a float32
-    if isinstance(value, bool | int):
-        return value
-    return describe(value)[:LONGEST]
 
 
 def describe(value: Any) -> str:

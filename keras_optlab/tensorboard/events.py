@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.tensorboard.summaries import describe
+
 
 class EventWriter:
     """A writer of one event file, which holds the data of one run.
@@ -39,6 +41,7 @@ class EventWriter:
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self._described: set[str] = set()
         # TensorBoard reads the files of a directory in the order of their names.
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         name = (
@@ -50,10 +53,27 @@ class EventWriter:
         self._append(file_version="brain.Event:2")
 
     def write(self, values: Sequence[Any], step: int) -> None:
-        """Write values, as the functions of `summaries` return them, at a step."""
+        """Write values, as the functions of `summaries` return them, at a step.
+
+        The first value of each tag is written with a description.
+        """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
+        new = [x for x in values if x.tag not in self._described]
+        for value in new:
+            describe(value)
+        self._described.update(x.tag for x in new)
         self._append(step=step, summary=Summary(value=values))
+
+    def start(self, step: int) -> None:
+        """Write the start of a session, whose first step this is.
+
+        At the second one of a run and later ones, TensorBoard drops what it has read
+        of this and later steps.
+        """
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
+        self._append(step=step, session_log=SessionLog(status=SessionLog.START))
 
     def close(self) -> None:
         """Close the file; everything in it is on disk already."""
@@ -67,6 +87,11 @@ class EventWriter:
         length = struct.pack("<Q", len(data))
         self._file.write(length + _checksum(length) + data + _checksum(data))
         self._file.flush()
+
+
+def event_files(directory: Path) -> list[Path]:
+    """Return the event files of a run, oldest first; `[]` if there is no directory."""
+    return sorted(directory.glob("events.out.tfevents.*"))
 
 
 def _checksum(data: bytes) -> bytes:

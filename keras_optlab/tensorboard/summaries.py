@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from keras_optlab.engine import Histogram
+from keras_optlab.tensorboard.descriptions import description
+from keras_optlab.tensorboard.layout import Charts, layout
 
 Values = list[Any]
 HParam = bool | int | float | str
@@ -90,6 +92,25 @@ def session_end(success: bool) -> Values:
     status = api_pb2.STATUS_SUCCESS if success else api_pb2.STATUS_FAILURE
     info = SessionEndInfo(status=status, end_time_secs=time.time())
     return _session(SESSION_END_INFO_TAG, session_end_info=info)
+
+
+def custom_layout(categories: Mapping[str, Charts]) -> Values:
+    """Return the layout of the page CUSTOM SCALARS, as `story` makes it."""
+    from tensorboard.plugins.custom_scalar import metadata
+
+    about = metadata.create_summary_metadata()
+    content = layout(categories).SerializeToString()
+    return [_value(metadata.CONFIG_SUMMARY_TAG, about, np.array(content, "object"))]
+
+
+def describe(value: Any) -> None:
+    """Add the description of its tag to a value."""
+    from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR
+
+    value.metadata.summary_description = description(value.tag)
+    if value.HasField("simple_value"):  # else the fast loader ignores the metadata
+        value.metadata.plugin_data.plugin_name = "scalars"
+        value.metadata.data_class = DATA_CLASS_SCALAR
 
 
 def _text(value: Any) -> str:

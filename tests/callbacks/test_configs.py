@@ -35,7 +35,8 @@ EXAMPLES = [
 
 
 def test_every_callback_has_an_example():
-    assert {type(c).__name__ for c in EXAMPLES} == PUBLIC
+    connected = {"Track"}  # to a run of a service, which it needs
+    assert {type(c).__name__ for c in EXAMPLES} == PUBLIC - connected
 
 
 @pytest.mark.parametrize("callback", EXAMPLES, ids=lambda c: type(c).__name__)

@@ -13,6 +13,15 @@ from tests.support.fitting import X, Y, new_model
 PUBLIC = set(callbacks.__all__) - set(callbacks.base.__all__)
 
 EPOCHS, BATCHES = 2, 2
+
+
+class Silent:
+    """A tracker that keeps nothing."""
+
+    def log(self, values, step):
+        assert all(isinstance(x, float) for x in values.values())
+
+
 MAKERS = {
     "AverageModelCheckpoint": lambda d, o: callbacks.AverageModelCheckpoint(
         False, os.path.join(d, "x.weights.h5"), save_weights_only=True, optimizer=o
@@ -42,6 +51,7 @@ MAKERS = {
         d, 2, histograms_every=2, optimizer=o
     ),
     "TimeStopping": lambda d, o: callbacks.TimeStopping(),
+    "Track": lambda d, o: callbacks.Track(Silent(), 2, optimizer=o),
     "Validate": lambda d, o: callbacks.Validate(2, (X, Y), optimizer=o),
     "WeightClipping": lambda d, o: callbacks.WeightClipping(
         low=-1.0, start=1, optimizer=o

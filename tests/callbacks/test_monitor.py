@@ -31,9 +31,11 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
     speed = {tag for tag in train if tag.startswith("throughput/")}  # by two clocks
     apart = (*speed, *(tag for tag in train if tag.startswith("epoch/")))
     shown = {tag: at for tag, at in train.items() if tag not in apart}
+    constant = {f"optimizer/{x}" for x in ("clipped_fraction", "gradient_norm_clipped")}
+    constant |= {f"optimizer/skipped_{x}" for x in ("fraction", "steps")}
+    constant |= {"dead_units/line/kernel"}
     assert "hyperparameter/weight_decay" in shown
-    assert {"epoch/lr", "epoch/grad_norm"} < train.keys()
-    assert "step/lr" not in train  # `lr` is logged per epoch
+    assert not {"epoch/lr", "epoch/grad_norm", "step/lr"} & train.keys()  # once
     for tag, at in shown.items():
         assert column(monitor, tag) == pytest.approx(at), tag
     epochs = {"epoch/loss": history["loss"], "epoch/val_loss": history["val_loss"]}
@@ -41,13 +43,15 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
         assert column(monitor, tag) == {4: first, 8: second}
     assert [row["step"] for row in monitor.rows] == [1, 3, 4, 6, 8]
     assert [row["epoch"] for row in monitor.rows] == [0, 0, 0, 1, 1]
-    assert monitor.columns == ["step", "epoch", *sorted({*shown, *speed, *epochs})]
+    tags = {*shown, *speed, *epochs, *constant}
+    assert monitor.columns == ["step", "epoch", *sorted(tags)]
 
 
-def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys):
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys, order):
     rate = Cosine(0.2, steps=10)
     path = tmp_path / "log.csv"
-    callbacks = [Monitor(3), keras.callbacks.CSVLogger(path)]
+    callbacks = [Monitor(3), keras.callbacks.CSVLogger(path)][::order]
     history = fit(line(SGD(rate)), callbacks, verbose=2)
     steps = by_hand(rate, math.inf)
     norms = [np.linalg.norm(steps[i][1]) for i in (2, 5)]  # last records of the epochs
@@ -58,12 +62,41 @@ def test_the_logs_hold_rate_and_gradient_norm(tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert [float(row["lr"]) for row in rows] == pytest.approx(history["lr"])
     assert [float(row["grad_norm"]) for row in rows] == history["grad_norm"]
+    assert [float(row["skipped_fraction"]) for row in rows] == [0, 0]
+    assert "clipped_fraction" not in rows[0]
+
+
+def test_the_logs_hold_the_shares_of_clipped_and_skipped(tmp_path):
+    path, x = tmp_path / "log.csv", X.copy()
+    x[9] = math.nan
+    model = line(SGD(0.01, global_clipnorm=0.5))
+    callbacks = [keras.callbacks.CSVLogger(path), Monitor(1)]
+    with pytest.warns(UserWarning, match="skipped"):
+        history = fit(model, callbacks, x=x)
+    assert history["skipped_fraction"] == [0.25, 0.25]
+    assert history["clipped_fraction"] == [1.0, 1.0]
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    for key in "skipped_fraction", "clipped_fraction":
+        assert [float(row[key]) for row in rows] == history[key]
+
+
+def test_monitor_moves_before_csv_loggers_alone(tmp_path):
+    order = []
+
+    class First(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            order.append("lr" in logs)
+
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    fit(line(SGD(0.1)), [First(), logger, First(), Monitor()], epochs=1)
+    assert order == [False, True]
 
 
 def test_with_a_stock_optimizer_there_is_no_gradient_norm():
     monitor = Monitor(2)
     history = fit(line(keras.optimizers.SGD(0.25)), [monitor], epochs=1)
-    assert history.keys() == {"loss", "lr"}
+    assert history.keys() == {"loss", "lr"}  # and nothing that it does not have
     shown = [tag for tag in monitor.columns[2:] if not tag.startswith("throughput/")]
     assert shown == ["epoch/loss", "optimizer/learning_rate", "step/loss"]
     titles = [ax.get_title() for ax in monitor.plot().axes if ax.get_visible()]

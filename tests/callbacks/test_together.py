@@ -84,7 +84,6 @@ def logged(log, tag):
     [
         ("hyperparameter/weight_decay", DECAY),
         ("hyperparameter/global_clipnorm", lambda t: 0.4 * LIMIT(t)),
-        ("hyperparameter/WeightClipping.high", lambda t: 0.7),
         ("optimizer/gradient_norm", lambda t: 1.0),
     ],
 )

@@ -1,5 +1,8 @@
 """Skipped steps: the state they leave unchanged, warnings, and when `fit` stops."""
 
+import itertools
+import re
+import time
 import warnings
 
 import keras
@@ -363,3 +366,55 @@ class TestWindows:
 
 def gradients_of_two(i):
     return np.random.default_rng(i).normal(size=(2, 3)).astype("float32")
+
+
+class TestShare:
+    """The share of skipped steps, in the progress bar and in the history."""
+
+    @staticmethod
+    def fit(bad_rows, capsys, epochs=1, **kwargs):
+        x = np.repeat(X, 4, axis=0)
+        x[bad_rows] = np.nan
+        how = {"batch_size": 1, "verbose": 1, "shuffle": False, "epochs": epochs}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = normalized(optimizers.SGD(1e-3))
+            fit = model.fit(x, np.repeat(Y, 4, axis=0), **(how | kwargs))
+        return fit.history, re.sub(r"\x1b\[\d+m|\x08", "", capsys.readouterr().out)
+
+    def test_in_the_middle_of_an_epoch_and_at_its_end(self, capsys):
+        class Slow(keras.callbacks.Callback):  # the bar is drawn 20 times a second
+            def on_train_batch_begin(self, batch, logs=None):
+                if batch in (49, 51, 52):
+                    time.sleep(0.06)
+
+        _, out = self.fit(slice(5, 15), capsys, callbacks=[Slow()])
+        steps = 4 * len(X)
+        shares = re.findall(r"(\d+)/\d+ [^\r\n]*?skipped_fraction: ([\d.e-]+)", out)
+        middle = [float(share) for step, share in shares if int(step) < steps]
+        assert 10 / 50 in [round(share, 4) for share in middle]
+        assert float(shares[-1][1]) == pytest.approx(10 / steps, abs=1e-4)
+
+    @pytest.mark.every
+    def test_not_at_0(self, capsys):
+        history, out = self.fit([], capsys)
+        assert "skipped_fraction" not in out
+        assert "skipped_fraction" not in history
+
+    def test_the_history_has_a_share_for_each_epoch(self):
+        def batches():
+            for n in itertools.count():
+                bad = np.nan if n // 10 == 1 else 1.0  # in the second epoch
+                yield bad * X[:16], Y[:16]
+
+        model = normalized(optimizers.SGD(0.1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            how = {"steps_per_epoch": 10, "verbose": 0}
+            fit = model.fit(batches(), epochs=4, **how)
+        assert fit.history["skipped_fraction"] == [0.0, 1.0, 0.0, 0.0]
+
+    def test_keras_need_not_wait_for_every_batch(self):
+        from keras_optlab.engine.model.skip_warnings import StopAfterSkips
+
+        assert StopAfterSkips.async_safe

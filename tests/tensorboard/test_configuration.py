@@ -8,6 +8,7 @@ import pytest
 from tensorboard.plugin_util import markdown_to_safe_html
 
 from keras_optlab.callbacks import TensorBoard
+from keras_optlab.finders.schedule_peak import peak_of
 from keras_optlab.optimizers import Adam
 from keras_optlab.schedules import Cosine
 from keras_optlab.tensorboard import configuration, hyperparameters
@@ -101,20 +102,34 @@ def test_names_of_layers_stay_in_their_cells():
 @pytest.mark.parametrize(
     ("optimizer", "shown"),
     [
-        (Adam(), {"learning_rate": 0.001}),
-        (Adam(name="mine", epsilon=1e-3), {"learning_rate": 0.001, "epsilon": 1e-3}),
-        (keras.optimizers.Adam(), {"learning_rate": 0.001}),
+        (Adam(), {}),
+        (Adam(name="mine", epsilon=1e-3), {"optimizer": "Adam(epsilon=0.001)"}),
+        (keras.optimizers.Adam(), {}),
         (
             keras.optimizers.LossScaleOptimizer(
                 keras.optimizers.Adam(0.1, amsgrad=True, clipnorm=2.0)
             ),
-            {"learning_rate": 0.1, "clipnorm": 2.0, "amsgrad": True},
+            {"optimizer": "Adam(clipnorm=2, amsgrad=True)", "learning_rate": 0.1},
         ),
-        (Adam(lambda: 0.1), {"learning_rate": "<lambda>"}),
+        (Adam(lambda: 0.1), {"learning_rate": 0.1, "schedule": "<lambda>"}),
+        (
+            Adam(Cosine(0.5), weight_decay=Cosine(0.1, 8)),
+            {
+                "optimizer": "Adam(weight_decay=Cosine(initial=0.1, steps=8, final=0))",
+                "learning_rate": 0.5,
+                "schedule": "Cosine",
+            },
+        ),
     ],
 )
 def test_what_is_not_as_by_default_is_a_hyperparameter(optimizer, shown):
-    assert hyperparameters(optimizer) == {"optimizer": "Adam", **shown}
+    default = {"optimizer": "Adam", "learning_rate": 0.001, "schedule": "constant"}
+    found = hyperparameters(optimizer, peak_of)
+    assert found == {
+        **default,
+        **shown,
+        "learning_rate": pytest.approx(shown.get("learning_rate", 0.001)),
+    }
 
 
 # What is imported.

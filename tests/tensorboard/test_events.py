@@ -92,8 +92,10 @@ def test_a_directory_that_may_not_be_written_is_warned_about(tmp_path, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied", str(directory))
 
     monkeypatch.setattr(EventWriter, "__init__", refuse)
+    log = Log(tmp_path)
+    log.open()
     with pytest.warns(UserWarning, match=r"Permission denied.*allow writing"):
-        Log(tmp_path).open("train")
+        log.write("train", summaries.scalars({"x": 1.0}), 1)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,8 @@ def test_a_log_dir_must_be_a_local_path(log_dir, error):
 
 
 def test_a_disk_that_fills_up_ends_the_logging_not_the_training(tmp_path, monkeypatch):
-    append, room = EventWriter._append, [2 + 1 + 1 + 3]  # headers, text, hparams, steps
+    # Two headers, two starts, text, hparams, layout, three steps.
+    append, room = EventWriter._append, [2 + 2 + 1 + 1 + 1 + 3]
 
     def append_until_full(self, **event):
         room[0] -= 1

@@ -1,10 +1,12 @@
 """Histograms, images and the HPARAMS page of the TensorBoard callback."""
 
 import io
+import math
 
 import keras
 import numpy as np
 import pytest
+from keras.optimizers.schedules import CosineDecay
 from PIL import Image
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.plugin_event_multiplexer import (
@@ -16,12 +18,17 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.backend_context import Context
 from tensorboard.plugins.hparams.list_session_groups import Handler
 
-from keras_optlab.callbacks import TensorBoard
+from keras_optlab.callbacks import (
+    HyperparameterScheduler,
+    ReduceOnPlateau,
+    TensorBoard,
+    Validate,
+)
 from keras_optlab.optimizers import SGD, Adam
-from keras_optlab.schedules import Cosine
+from keras_optlab.schedules import Cosine, OneCycle
 from keras_optlab.tensorboard import kernel_image
 from keras_optlab.tensorboard.kernels import LINE, SIDE, tiles
-from tests.support.logs import X, Y, by_hand, fit, line, read_tensors
+from tests.support.logs import X, Y, by_hand, fit, line, read, read_tensors
 
 # Histograms.
 
@@ -191,7 +198,7 @@ def fail(epoch, logs):
 
 def test_runs_are_rows_with_their_hyperparameters_metrics_and_status(tmp_path):
     adam = Adam(0.02, weight_decay=Cosine(0.1, steps=8), use_ema=True)
-    own = {"batch_size": np.int64(8), "kind": "line", "shuffled": False}
+    own = {"width": np.int64(3), "kind": "line", "shuffled": False}
     history = fit(
         line(adam),
         [TensorBoard(tmp_path / "a", every=4, hparams=own)],
@@ -202,27 +209,160 @@ def test_runs_are_rows_with_their_hyperparameters_metrics_and_status(tmp_path):
         fit(line("sgd"), [TensorBoard(tmp_path / "b"), failing], epochs=3)
 
     rows = table(tmp_path)
-    assert rows.keys() == {"a", "b"}
+    assert rows.keys() == {"a/result", "b/result"}
+    rows = {name.split("/")[0]: row for name, row in rows.items()}
     assert hparams(rows["a"]) == {
-        "optimizer": "Adam",
+        "optimizer": "Adam(weight_decay=Cosine(initial=0.1, steps=8, final=0), "
+        "use_ema=True)",
         "learning_rate": 0.02,
-        "weight_decay": "Cosine(initial=0.1, steps=8, final=0)",
-        "use_ema": True,
-        "epochs": 2,
+        "schedule": "constant",
         "batch_size": 8,
+        "width": 3,
         "kind": "line",
         "shuffled": False,
     }
     assert hparams(rows["b"]) == {
         "optimizer": "SGD",
         "learning_rate": 0.01,
-        "epochs": 3,
+        "schedule": "constant",
+        "batch_size": 8,
     }
-    metrics = {(m.name.group, m.name.tag): m.value for m in rows["a"].metric_values}
-    assert metrics["train", "epoch/loss"] == pytest.approx(history["loss"][-1])
-    assert metrics["validation", "epoch/loss"] == pytest.approx(history["val_loss"][-1])
+    shown = [(m.name.group, m.name.tag, m.value) for m in rows["a"].metric_values]
+    assert shown == [  # in the order of the columns
+        ("", "result/best_val_loss", pytest.approx(min(history["val_loss"]))),
+        ("", "result/last_val_loss", pytest.approx(history["val_loss"][-1])),
+        ("", "result/training_loss", pytest.approx(history["loss"][-1])),
+    ]
     status = {name: row.sessions[0].status for name, row in rows.items()}
     assert status == {"a": api_pb2.STATUS_SUCCESS, "b": api_pb2.STATUS_FAILURE}
+
+
+RATES = {
+    "our schedule": (lambda: SGD(OneCycle(peak=0.3)), 0.3, "OneCycle"),
+    "of Keras": (lambda: keras.optimizers.SGD(CosineDecay(0.2, 9)), 0.2, "CosineDecay"),
+    "a function": (lambda: Adam(lambda: 0.25), 0.25, "<lambda>"),
+    "a number": (lambda: Adam(0.5), 0.5, "constant"),
+}
+
+
+@pytest.mark.parametrize("case", RATES)
+def test_the_peak_of_the_rate_and_the_name_of_its_schedule(tmp_path, case):
+    make, peak, schedule = RATES[case]
+    fit(line(make()), [TensorBoard(tmp_path / "a")], epochs=1)
+    (row,) = table(tmp_path).values()
+    assert hparams(row)["learning_rate"] == pytest.approx(peak, rel=1e-3)
+    assert hparams(row)["schedule"] == schedule
+
+
+@pytest.mark.every
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+        lambda: ReduceOnPlateau("loss"),
+        lambda: HyperparameterScheduler("learning_rate", Cosine(0.1)),
+    ],
+)
+def test_the_callback_that_drives_the_rate(tmp_path, callback):
+    driver = callback()
+    fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a"), driver], epochs=1)
+    (row,) = table(tmp_path).values()
+    assert hparams(row)["schedule"] == type(driver).__name__
+
+
+def test_the_best_value_is_of_the_better_direction(tmp_path):
+    class Given(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = [3.0, 1.0, math.nan, 2.0][epoch]
+            logs["val_accuracy"] = [0.1, 0.4, 0.3, 0.2][epoch]
+            logs["val_size"] = epoch
+
+    given = [Given(), TensorBoard(tmp_path / "a")]
+    fit(line(SGD(0.1)), given, epochs=4, validation_data=(X, Y), validation_freq=9)
+    curves = read(tmp_path / "a" / "best")
+    assert curves["epoch/loss"] == {0: 3, 1: 1, 2: 1, 3: 1}
+    best = pytest.approx({0: 0.1, 1: 0.4, 2: 0.4, 3: 0.4})
+    assert curves["epoch/accuracy"] == best
+    results = {tag: at[16] for tag, at in read(tmp_path / "a" / "result").items()}
+    of_training = results.pop("result/training_loss")
+    assert results == {
+        "result/best_val_accuracy": pytest.approx(0.4),
+        "result/best_val_loss": 1,
+        "result/last_val_accuracy": pytest.approx(0.2),
+        "result/last_val_loss": 2,
+        "result/last_val_size": 3,
+    }
+    assert of_training == read(tmp_path / "a" / "train")["epoch/loss"][3]
+
+
+@pytest.mark.every
+def test_without_validation_the_values_are_those_of_the_training(tmp_path):
+    history = fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")])
+    (row,) = table(tmp_path).values()
+    shown = {m.name.tag: m.value for m in row.metric_values}
+    best, last = min(history["loss"]), history["loss"][-1]
+    assert shown == pytest.approx({"result/best_loss": best, "result/last_loss": last})
+
+
+@pytest.mark.every
+def test_a_validate_in_the_middle_of_epochs_counts(tmp_path):
+    validate = Validate(every=1, data=(X, Y))
+    fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a"), validate], epochs=1)
+    best = read(tmp_path / "a" / "best")["step/loss"]
+    lowest = np.minimum.accumulate(validate.history["val_loss"])
+    assert best == pytest.approx(dict(enumerate(lowest, start=1)))
+
+
+def test_one_log_dir_by_itself_has_a_row_with_metrics(tmp_path):
+    fit(line(SGD(0.1)), [TensorBoard(tmp_path)], epochs=1)
+    (row,) = table(tmp_path).values()
+    assert {m.name.tag for m in row.metric_values} == {
+        "result/best_loss",
+        "result/last_loss",
+    }
+
+
+def sized(size):
+    class Batches(keras.utils.PyDataset):
+        batch_size = size
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+    return Batches()
+
+
+@pytest.mark.every
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        ({}, 8),
+        ({"batch_size": None}, 32),
+        ({"x": lambda: sized(8), "y": None, "batch_size": None}, 8),
+        ({"x": lambda: sized(None), "y": None, "batch_size": None}, None),
+    ],
+)
+def test_the_batch_size_where_the_data_tell_it(tmp_path, data, size):
+    data = {k: v() if callable(v) else v for k, v in data.items()}
+    fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")], epochs=1, **data)
+    (row,) = table(tmp_path).values()
+    assert hparams(row).get("batch_size") == size
+
+
+@pytest.mark.every
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs tf.data")
+@pytest.mark.parametrize(("drop", "size"), [(True, 8), (False, None)])
+def test_the_batch_size_of_a_dataset(tmp_path, drop, size):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8, drop_remainder=drop)
+    how = {"x": data, "y": None, "batch_size": None}
+    fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")], epochs=1, **how)
+    (row,) = table(tmp_path).values()
+    assert hparams(row).get("batch_size") == size
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ class Callback(Serializable, keras.callbacks.Callback):
             step.
         runs_first: `fit` calls callbacks with a higher number first, wherever they are
             in the list: 1 if others read what it writes into the logs.
+        writes_logs: Whether `fit` calls it before Keras' `CSVLogger`, wherever it is in
+            the list.
         seconds_beside: Seconds that this callback has spent on other things than the
             training, such as a validation, which the throughput leaves out.
         new_values: Values of a validation that this callback has just run, by name in
@@ -60,6 +62,7 @@ class Callback(Serializable, keras.callbacks.Callback):
     reason: str = ""
     recorded: Sequence[tuple[int, Mapping[str, float]]] = ()
     runs_first: ClassVar[int] = 0
+    writes_logs: ClassVar[bool] = False
     seconds_beside: float = 0.0
     new_values: Mapping[str, Any] = MappingProxyType({})
     old_names: Collection[str] = ()

@@ -19,6 +19,9 @@ class ChangingHyperparameters:
     Args:
         optimizer: the optimizer to watch, with its transforms and groups.
 
+    Attributes:
+        moved: Names of those that have changed.
+
     Example:
         >>> from keras_optlab import optimizers, schedules
         >>> decay = schedules.Cosine(0.5, steps=10)
@@ -31,7 +34,7 @@ class ChangingHyperparameters:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._first = _values(optimizer)
-        self._moved: set[str] = set()
+        self.moved: set[str] = set()
 
     def values(self, optimizer: Optimizer) -> dict[str, float]:
         """Return the value of each at the next update, by name.
@@ -40,14 +43,14 @@ class ChangingHyperparameters:
         group `<pattern>.<argument>`.
         """
         now = _values(optimizer)
-        self._moved |= {k for k, v in now.items() if v != self._first.get(k)}
+        self.moved |= {k for k, v in now.items() if v != self._first.get(k)}
         step = int(keras.ops.convert_to_numpy(optimizer.updates))
         values = {}
         for name, value in sorted(now.items()):
             if isinstance(value, LearningRateSchedule):
                 now = optimizer.moment(step).value(value)
                 values[name] = float(keras.ops.convert_to_numpy(now))
-            elif name in self._moved and value is not None:
+            elif name in self.moved and value is not None:
                 values[name] = value
         return values
 

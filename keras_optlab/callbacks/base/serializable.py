@@ -12,7 +12,8 @@ import keras
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import suggest
 
-NOT_SAVED = "optimizer", "data"  # an optimizer trains now, and data may be large
+# An optimizer trains now, data may be large, and a tracker is connected to a service.
+NOT_SAVED = "optimizer", "data", "tracker"
 
 
 class Serializable:

@@ -80,15 +80,22 @@ class StatisticsCallback(StepCallback):
         """Return the records since the last call, oldest first."""
         if self.our_optimizer is None:
             return []
-        self._seen, new = self.our_optimizer.recorder.statistics_since(self._seen)
+        recorder = self.our_optimizer.recorder
+        now, new = recorder.statistics_since(self._seen)
+        if now < self._seen:  # a resumed training, without the records before
+            now, new = recorder.statistics_since(0)
+        self._seen = now
         return [x for x in new if _due(x.step, self.statistics_every)]
 
     def new_histograms(self) -> Histograms | None:
         """Return the last histograms, or `None` if they were returned before."""
         if self.our_optimizer is None or self.histograms_every is None:
             return None
-        seen = self._seen_histograms
-        self._seen_histograms, new = self.our_optimizer.recorder.histograms_since(seen)
+        recorder, seen = self.our_optimizer.recorder, self._seen_histograms
+        now, new = recorder.histograms_since(seen)
+        if now < seen:  # as in `new_statistics`
+            now, new = recorder.histograms_since(0)
+        self._seen_histograms = now
         own = [x for x in new if _due(x.step, self.histograms_every)]
         return own[-1] if own else None
 

@@ -16,6 +16,24 @@ from keras_optlab.callbacks.base.throughput import ExampleCount, PeakMemory, Thr
 from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.tensorboard.tags import metric_tags, statistics_tags
 
+# Attributes that a resumed training goes on with.
+STATE = (
+    "_before",
+    "_begun",
+    "_ended",
+    "_first",
+    "_gradients",
+    "_moved",
+    "_point",
+    "_received",
+    "_seen",
+    "_seen_histograms",
+    "_skips",
+    "_stride",
+    "_warned_of_no_step",
+    "step",
+)
+
 
 class TrainingScalars(StatisticsCallback):
     """A callback that collects the scalars that `TensorBoard` and `Monitor` log.
@@ -65,7 +83,7 @@ class TrainingScalars(StatisticsCallback):
         self._examples, self._memory = ExampleCount(), PeakMemory()
         ours = self.our_optimizer
         if ours is not None:
-            self._moving, self._skips = ChangingHyperparameters(ours), _skips(ours)
+            self._moving, self._skips = ChangingHyperparameters(ours), skips(ours)
             self._point = *_counts(ours), self.position
 
     def on_validation(self, metrics: Mapping[str, Any]) -> None:
@@ -136,6 +154,24 @@ class TrainingScalars(StatisticsCallback):
         speed = self._throughput.measure(self.position, examples, beside)
         return speed | self._memory.measure(model)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training goes on with.
+
+        Records that are not logged yet are in the state of the optimizer.
+        """
+        state = {name: vars(self)[name] for name in STATE if name in vars(self)}
+        moving = sorted(self._moving.moved) if hasattr(self, "_moving") else []
+        return state | {"taken": dict(self._taken), "moving": moving}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where the saved training was."""
+        for name in STATE:
+            if name in state:
+                setattr(self, name, state[name])
+        self._taken = dict(state["taken"])
+        if hasattr(self, "_moving"):
+            self._moving.moved |= set(state["moving"])
+
     def measured(self) -> dict[int, dict[str, float]]:
         """Return the new norms by tag, for each position that has any."""
         ours = self.logged_optimizer
@@ -202,7 +238,7 @@ class TrainingScalars(StatisticsCallback):
 
     def _skipped(self, ours: Optimizer) -> dict[str, float]:
         """Return the tags of skipped steps: fraction since the last point, total."""
-        (skipped, steps), before = _skips(ours), self._skips
+        (skipped, steps), before = skips(ours), self._skips
         self._skips = skipped, steps
         new = (skipped - before[0]) / max(1, steps - before[1])
         return {"optimizer/skipped_fraction": new, "optimizer/skipped_steps": skipped}
@@ -213,7 +249,14 @@ def _counts(ours: Optimizer) -> tuple[int, int]:
     return int(_number(ours.updates)), int(_number(ours.skipped_steps))
 
 
-def _skips(ours: Optimizer) -> tuple[float, float]:
+def clips(ours: Optimizer) -> bool:
+    """Return whether an optimizer clips gradients or updates."""
+    limits = ours.clipnorm, ours.clipvalue, ours.global_clipnorm
+    given = any(limit is not None for limit in limits)
+    return given or any(transform.clips for transform in ours.transforms)
+
+
+def skips(ours: Optimizer) -> tuple[float, float]:
     """Return the numbers of skipped and of received gradients."""
     return _number(ours.skipped_steps), _number(ours.micro_steps)
 

@@ -94,7 +94,7 @@ def _extended_fit(fit: Method, hooks: Hooks) -> Method:
 
     def fit_with_hooks(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        _put_first(bound.arguments)
+        _put_in_order(bound.arguments)
         model, callbacks = bound.arguments["self"], _callbacks(bound.arguments)
         before = len(callbacks)
         with contextlib.ExitStack() as stack:
@@ -140,22 +140,25 @@ def _callbacks(arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
     return [] if given is None else [given]
 
 
-def _put_first(arguments: dict[str, Any]) -> None:
-    """Move callbacks with a higher `runs_first` to the front of the callbacks of `fit`.
+def _put_in_order(arguments: dict[str, Any]) -> None:
+    """Order the callbacks of `fit` by who writes into the logs, and who reads them.
 
-    They write into the logs, which the callbacks after them read.
+    Callbacks with a higher `runs_first` move to the front. Those with a true
+    `writes_logs` move before the first `CSVLogger` of Keras.
     """
     given = arguments.get("callbacks")
     own_list = isinstance(given, keras.callbacks.CallbackList)
     flat = keras.tree.flatten(given.callbacks if own_list else given)  # pyright: ignore[reportOptionalMemberAccess]
-    if not any(map(_runs_first, flat)):
+    ordered = sorted(flat, key=lambda c: -getattr(c, "runs_first", 0))
+    loggers = [c for c in ordered if isinstance(c, keras.callbacks.CSVLogger)]
+    if loggers:
+        first = ordered.index(loggers[0])
+        after = ordered[first:]
+        late = [c for c in after if getattr(c, "writes_logs", False)]
+        ordered[first:] = [*late, *(c for c in after if c not in late)]
+    if all(a is b for a, b in zip(flat, ordered, strict=True)):
         return
-    flat.sort(key=_runs_first, reverse=True)
     if own_list:
-        given.callbacks[:] = flat  # pyright: ignore[reportOptionalMemberAccess]
+        given.callbacks[:] = ordered  # pyright: ignore[reportOptionalMemberAccess]
     else:
-        arguments["callbacks"] = flat
-
-
-def _runs_first(callback: Any) -> int:
-    return getattr(callback, "runs_first", 0)
+        arguments["callbacks"] = ordered

@@ -87,9 +87,13 @@ class SkipWatch:
 class StopAfterSkips(keras.callbacks.Callback):
     """Callback that warns of skipped steps in `fit`, and stops it at the limit.
 
-    `fit` adds it if an optimizer of this package trains. If steps of an epoch were
-    skipped, their share is `skipped_fraction` in the logs.
+    `fit` adds it if an optimizer of this package trains. If steps were skipped, their
+    share of the epoch so far is `skipped_fraction` in the progress bar. It lags behind
+    by up to 50 steps, as the counters are read that often. From the first epoch with a
+    skipped step on, the share of each epoch is in its logs.
     """
+
+    async_safe = True  # Keras may call `on_train_batch_end` from another thread
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start counting."""
@@ -100,6 +104,7 @@ class StopAfterSkips(keras.callbacks.Callback):
             for x in optimizers_of(self.model)
         ]
         self._before = self._done = 0
+        self._share, self._logged = 0.0, False
 
     def on_epoch_begin(
         self,
@@ -109,6 +114,7 @@ class StopAfterSkips(keras.callbacks.Callback):
         """Note where the epoch begins."""
         self._before = self._done
         self._at_begin = [w.last for w in self._watches]
+        self._share = 0.0
 
     def on_train_batch_begin(
         self,
@@ -120,6 +126,15 @@ class StopAfterSkips(keras.callbacks.Callback):
         if is_due(self._done, before):
             self._look()
 
+    def on_train_batch_end(
+        self,
+        batch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,
+    ) -> None:
+        """Show the share of skipped steps in the progress bar, unless it is 0."""
+        if self._share and logs is not None:
+            logs["skipped_fraction"] = self._share
+
     def on_epoch_end(
         self,
         epoch: int,  # noqa: ARG002
@@ -128,16 +143,27 @@ class StopAfterSkips(keras.callbacks.Callback):
         """Read the counters, and log the share of the steps that were skipped."""
         self._done += 1
         self._look()
-        rows = list(zip(self._at_begin, (w.last for w in self._watches), strict=True))
-        skipped = sum(now.total - then.total for then, now in rows)
-        steps = sum(now.steps - then.steps for then, now in rows)
-        if skipped and logs is not None:
-            logs["skipped_fraction"] = skipped / max(steps, 1)
+        if logs is None or not (self._share or self._logged):
+            return
+        if not self._logged:
+            self._logged = True
+            self._complete_history()
+        logs["skipped_fraction"] = self._share
+
+    def _complete_history(self) -> None:
+        """Add the share 0 of the epochs before, so that all lists are equally long."""
+        history = getattr(self.model, "history", None)
+        if history is not None and history.epoch:
+            history.history.setdefault("skipped_fraction", [0.0] * len(history.epoch))
 
     def _look(self) -> None:
         _ = self.model  # on JAX, the trainer returns the variables
         if any([w.look(self._done) for w in self._watches]):
             self.model.stop_training = True
+        rows = list(zip(self._at_begin, (w.last for w in self._watches), strict=True))
+        skipped = sum(now.total - then.total for then, now in rows)
+        steps = sum(now.steps - then.steps for then, now in rows)
+        self._share = max(skipped, 0) / max(steps, 1)  # counters may be put back
 
 
 @contextlib.contextmanager
