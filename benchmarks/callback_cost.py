@@ -67,6 +67,7 @@ CALLBACKS = {
     ],
     "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
     "Validate / 50": lambda _: [kol.callbacks.Validate(50, VALIDATION, batch_size=128)],
+    "SpikeGuard": lambda _: [kol.callbacks.SpikeGuard(verbose=0)],
     "spanning schedule": lambda _: [],
     "naive / 1": lambda _: [naive()],
 }

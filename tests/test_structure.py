@@ -31,6 +31,7 @@ ROOMS = {
     "tensorboard": {"core", "engine"},
     "stopping": {"core", "engine"},
     "finders": {"core", "engine", "schedules"},
+    "spikes": {"core", "engine"},
     "callbacks": {
         "core",
         "engine",
@@ -39,6 +40,7 @@ ROOMS = {
         "constraints",
         "stopping",
         "finders",
+        "spikes",
     },
     "averaging": {"core", "engine"},
     "full_batch": {"core", "engine", "callbacks"},

@@ -8,6 +8,7 @@ from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterSchedu
 from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.rate_finder import RateFinder
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
+from keras_optlab.callbacks.spike_guard import SpikeGuard
 from keras_optlab.callbacks.tensorboard import TensorBoard
 from keras_optlab.callbacks.time_stopping import TimeStopping
 from keras_optlab.callbacks.validate import Validate
@@ -23,6 +24,7 @@ __all__ = [
     "Monitor",
     "RateFinder",
     "ReduceOnPlateau",
+    "SpikeGuard",
     "StepCallback",
     "TensorBoard",
     "TimeStopping",

@@ -26,13 +26,15 @@ from keras_optlab.engine.model.new_statistics import refresh as refresh_statisti
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.model.swapped_averages import extend_swap_ema_weights
-from keras_optlab.engine.model.undisturbed import undisturbed
+from keras_optlab.engine.model.training_state import TrainingState
+from keras_optlab.engine.model.undisturbed import state_untouched, undisturbed
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
 from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.update.norm_guard import add_norm_guard, remove_norm_guard
 from keras_optlab.engine.wrapper import Wrapper
 
 __all__ = [
@@ -43,7 +45,9 @@ __all__ = [
     "LayerStatistics",
     "Optimizer",
     "Statistics",
+    "TrainingState",
     "Wrapper",
+    "add_norm_guard",
     "around_fit",
     "before_looking",
     "begin_statistics",
@@ -53,6 +57,8 @@ __all__ = [
     "normalization_layers",
     "optimizer_of",
     "refresh_statistics",
+    "remove_norm_guard",
+    "state_untouched",
     "statistics_are_outdated",
     "strict_loading",
     "undisturbed",

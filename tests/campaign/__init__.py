@@ -1,0 +1,1 @@
+"""Long runs that look for failures; each module is a command."""
