@@ -74,11 +74,11 @@ def first_non_finite(model: keras.Model, batch: Any) -> NonFinite | None:
         return found
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     with state_untouched(model):
-        try:
-            with _outputs_checked():
-                y_pred = model(x, training=True)
-        except _Found as stop:
-            return stop.found
+        y_pred = None
+        with _stopped_at_first() as layers:
+            y_pred = model(x, training=True)
+        if layers:
+            return layers[0]
         loss = model.compute_loss(x, y, y_pred, sample_weight)
         if _kinds(loss):
             text = f"loss: it is {_kinds(loss)}, and the outputs were finite"
@@ -95,16 +95,14 @@ def traced(model: keras.Model, batch: Any) -> str:
     return "run again, the batch is finite everywhere" if found is None else found.text
 
 
-class _Found(Exception):  # noqa: N818 - it reports no error
-    def __init__(self, found: NonFinite) -> None:
-        super().__init__(found.text)
-        self.found = found
+class _Stop(BaseException):
+    """Ends a forward pass; Keras would change the message of an `Exception`."""
 
 
 @contextlib.contextmanager
-def _outputs_checked() -> Iterator[None]:
-    """Raise `_Found` at the first layer or operation with an output not finite."""
-    given = keras.Operation.__call__
+def _stopped_at_first() -> Iterator[list[NonFinite]]:
+    """Stop at the first layer or operation with an output not finite, and list it."""
+    given, found = keras.Operation.__call__, []
 
     @functools.wraps(given)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -114,12 +112,15 @@ def _outputs_checked() -> Iterator[None]:
             before = _kinds((args, kwargs))
             inputs = f"its input has {before}" if before else "its input was finite"
             text = f"layer {self.name}: output has {kinds}, {inputs}"
-            raise _Found(NonFinite("layer", text))
+            found.append(NonFinite("layer", text))
+            raise _Stop
         return outputs
 
     keras.Operation.__call__ = checked
     try:
-        yield
+        yield found
+    except _Stop:
+        pass
     finally:
         keras.Operation.__call__ = given
 

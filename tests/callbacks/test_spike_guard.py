@@ -21,11 +21,11 @@ Y = (X.sum(axis=1, keepdims=True) + 0.1 * RANDOM.normal(size=(400, 1))).astype(
     "float32"
 )
 OURS = {
-    "SGD": lambda: optimizers.SGD(0.05, momentum=0.9),
+    "SGD": lambda: optimizers.SGD(0.005, momentum=0.9),
     "Adam": lambda: optimizers.Adam(0.01),
 }
 STOCK = {
-    "SGD": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+    "SGD": lambda: keras.optimizers.SGD(0.005, momentum=0.9),
     "Adam": lambda: keras.optimizers.Adam(0.01),
 }
 

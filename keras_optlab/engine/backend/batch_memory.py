@@ -72,7 +72,11 @@ class BatchMemory:
             return data  # distributed over devices
         if not isinstance(self._kept, _Queue):
             self._kept = _Queue(self._most, data.element_spec)
-        return data.map(self._kept.passing, name="keep_last_batches")
+        # by itself, TensorFlow would draw batches ahead of those that the step draws
+        drawn = data.prefetch(tf.data.AUTOTUNE).map(self._kept.passing)
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return drawn.with_options(options)
 
 
 class _Kept:
