@@ -263,8 +263,10 @@ class SpikeGuard(AccidentWatch):
             return True
         worst = next((x for x in accidents if x.applied), accidents[0])
         step = self._step_after(worst.at) + 1
-        batch = self.batches.get(done - worst.at + ahead)
-        cause = None if batch is None else non_finite_data(batch)
+        places = range(worst.at, worst.at + worst.batches)
+        known = [self.batches.get(done - at + ahead) for at in places]
+        known = [batch for batch in known if batch is not None]
+        cause = next(filter(None, map(non_finite_data, known)), None)
         harmless = cause is not None and not worst.applied
         action = self._stages.accident(step, harmless)
         back = action in (Action.ROLL_BACK, Action.GIVE_UP)
@@ -279,7 +281,7 @@ class SpikeGuard(AccidentWatch):
             self.counts["lowered"] += 1
             self._scale_rates(self.rate_factor)
         self.counts["rollbacks"] += action is Action.ROLL_BACK
-        found = cause or (None if worst.finite else self._trace(model, batch))
+        found = cause or (None if worst.finite else self._trace(model, known))
         why = "" if found is None else f" {found}."
         self._say(f"step {step}: {worst}: {self._done_text(action, copy)}.{why}")
         tags = {f"spikes/{k}": float(v) for k, v in self.counts.items()}
@@ -302,10 +304,10 @@ class SpikeGuard(AccidentWatch):
         known = (0 if running is None else running.counted, mean)
         self._copies.add(model, self._step_after(done), self.epoch, known)
 
-    def _trace(self, model: Any, batch: Any) -> str | None:
-        """Run a batch again; return where it is first not finite, if it is found."""
+    def _trace(self, model: Any, batches: list[Any]) -> str | None:
+        """Run batches again; return where one is first not finite, if it is found."""
         self._traced += 1
-        return None if batch is None or self._traced > TRACED else traced(model, batch)
+        return traced(model, batches) if batches and self._traced <= TRACED else None
 
     def _give_up(self, step: int, accident: Accident, copy: Copy | None) -> None:
         self.model.stop_training = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -86,13 +86,16 @@ def first_non_finite(model: keras.Model, batch: Any) -> NonFinite | None:
         return _non_finite_gradient(model, x, y, sample_weight)
 
 
-def traced(model: keras.Model, batch: Any) -> str:
-    """Return what `first_non_finite` finds, or why it finds nothing, as a sentence."""
-    try:
-        found = first_non_finite(model, batch)
-    except Exception as error:  # noqa: BLE001 - a custom step may need another form
-        return f"the batch could not be run again ({type(error).__name__}: {error})"
-    return "run again, the batch is finite everywhere" if found is None else found.text
+def traced(model: keras.Model, batches: Sequence[Any]) -> str:
+    """Return what `first_non_finite` finds in some batches, or why it finds nothing."""
+    for batch in batches:
+        try:
+            found = first_non_finite(model, batch)
+        except Exception as error:  # noqa: BLE001 - a custom step may need another form
+            return f"the batch could not be run again ({type(error).__name__}: {error})"
+        if found is not None:
+            return found.text
+    return "run again, the batch is finite everywhere"
 
 
 class _Stop(BaseException):
@@ -184,15 +187,14 @@ def _in_array(x: Any) -> str:
     by_feature = bad.any(axis=0)
     places = np.argwhere(by_feature)
     first = [int(i) for i in places[0]]
-    name = str(first[0] if len(first) == 1 else tuple(first))
-    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    if by_feature.all():
-        name, more = f"all {by_feature.size}", ""
-    noun = "feature" if by_feature.size == 1 or not by_feature.all() else "features"
+    name = f"feature {first[0] if len(first) == 1 else tuple(first)}"
+    if len(places) > 1:
+        name += f" and {len(places) - 1} more"
+        name = "some of every feature" if by_feature.all() else name
     rows = bad.reshape(len(bad), -1).any(axis=1)
     return (
-        f"{noun} {name}{more} of the batch has {kinds}, in {rows.sum()} of {len(rows)} "
-        f"rows, first in row {rows.argmax()}"
+        f"{name} of the batch has {kinds}, in {rows.sum()} of {len(rows)} rows, first "
+        f"in row {rows.argmax()}"
     )
 
 
@@ -201,7 +203,7 @@ def _kinds(xs: Any) -> str:
     tensors = [x for x in keras.tree.flatten(xs) if _is_float(x)]
     if all(_all_finite(x) for x in tensors):
         return ""
-    arrays = [ops.convert_to_numpy(ops.cast(x, "float64")) for x in tensors]
+    arrays = [np.asarray(ops.convert_to_numpy(x), "float64") for x in tensors]
     found = [("NaN", np.isnan), ("Inf", np.isinf)]
     return " and ".join(k for k, f in found if any(f(x).any() for x in arrays))
 

@@ -36,6 +36,7 @@ class Accident:
 
     Attributes:
         at: Position of its batch, or of the first batch of its execution.
+        batches: Number of batches of which it may be.
         what: `"loss"` or `"gradient norm"`.
         value: The loss or norm.
         score: Its robust z-score; NaN if it has none.
@@ -44,6 +45,7 @@ class Accident:
     """
 
     at: int
+    batches: int
     what: str
     value: float
     score: float
@@ -94,7 +96,8 @@ class Judge:
             found += self._not_applied(execution, limit)
             loss = self._loss(execution)
             if loss is not None and self.losses.is_spike(loss):
-                return [*found, self._accident("loss", execution.first, loss, True)]
+                at, batches = execution.first, execution.batches
+                return [*found, self._accident("loss", at, batches, loss, True)]
             if loss is not None:
                 self.losses.add([loss])
             self.norms.add(norm for norm, applied in execution.norms if applied)
@@ -108,7 +111,7 @@ class Judge:
         """Return the steps not applied because of their norm, not for other reasons."""
         largest = min(limit, TOO_LARGE)
         return [
-            self._accident("gradient norm", execution.first + i, norm, False)
+            self._accident("gradient norm", execution.first + i, 1, norm, False)
             for i, (norm, applied) in enumerate(execution.norms)
             if not applied and not norm <= largest
         ]
@@ -119,6 +122,9 @@ class Judge:
         left_out = sum(not applied for _, applied in execution.norms)
         return self.running.next(execution.batches, execution.report, left_out)
 
-    def _accident(self, what: str, at: int, value: float, applied: bool) -> Accident:
+    def _accident(
+        self, what: str, at: int, batches: int, value: float, applied: bool
+    ) -> Accident:
         window = self.losses if what == "loss" else self.norms
-        return Accident(at, what, value, window.score(value), window.median, applied)
+        about = window.score(value), window.median
+        return Accident(at, batches, what, value, *about, applied)

@@ -39,8 +39,8 @@ def with_bad(x, *places, value=np.nan):
         ),
         (
             (with_bad(X, 4), Y),
-            "inputs: features all 3 of the batch has NaN, in 1 of 8 rows, first in row "
-            "4",
+            "inputs: some of every feature of the batch has NaN, in 1 of 8 rows, first "
+            "in row 4",
         ),
         (
             ({"a": X, "b": with_bad(np.ones((8, 4, 4)), (2, 1, 3))},),
@@ -134,6 +134,6 @@ def test_nothing_is_changed():
 
 
 def test_a_batch_that_cannot_be_run_says_so():
-    assert traced(network(), (X, Y)) == "run again, the batch is finite everywhere"
-    text = traced(network(), (X[:, :2], Y))
+    assert traced(network(), [(X, Y)]) == "run again, the batch is finite everywhere"
+    text = traced(network(), [(X[:, :2], Y)])
     assert text.startswith("the batch could not be run again (")

@@ -126,6 +126,7 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
             # torch's trainer has drawn this batch already
             ahead = keras.backend.backend() == "torch"
             self._look(batch - self._first, int(ahead))
+        self.executions.begin()
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,8 @@ from keras_optlab.engine import (
     remove_norm_guard,
 )
 from keras_optlab.spikes import Execution
+
+PATIENCE = 0.2  # seconds; a loop of the user's own may not report its batches
 
 
 class ExecutionLog:
@@ -37,6 +41,7 @@ class ExecutionLog:
     """
 
     def __init__(self, monitor: str) -> None:
+        self._counting = threading.Lock()
         self.monitor = monitor
         self.reported, self.means = False, True
         self._optimizer: Optimizer | None = None
@@ -77,24 +82,35 @@ class ExecutionLog:
 
     def begin_epoch(self) -> None:
         """Count batches from 0."""
-        self.seen = 0
+        self.seen = self._begun = self._ended = 0
         self._reports: dict[int, float] = {}  # by number of batches before
+
+    def begin(self) -> None:
+        """Note that an execution begins."""
+        self._begun += 1
 
     def add(self, batches: int, logs: Mapping[str, Any] | None) -> None:
         """Add the logs after a number of batches; Keras may call in another thread."""
         value = (logs or {}).get(self.monitor)
         if value is not None:
             self._reports[batches] = float(value)
+        with self._counting:
+            self._ended += 1
 
     def executions(self, model: Any, done: int) -> list[Execution]:
         """Return the executions since the last call, up to `done` batches.
 
-        Those whose logs have not arrived yet are put together in the last one.
+        Their logs may still be on the way from another thread, which takes microseconds
+        once the device has computed them. An execution whose logs do not come is
+        put together with the next one.
         """
+        latest, norms = self.mean(model), self._new_norms()  # waits for the device
+        until = time.monotonic() + PATIENCE
+        while 0 < self._ended < self._begun and time.monotonic() < until:
+            time.sleep(1e-4)
         start, self.seen = self.seen, done
         arrived, self._reports = self._reports, {}
         reports = {min(k, done): v for k, v in sorted(arrived.items()) if k > start}
-        latest, norms = self.mean(model), self._new_norms()
         if reports and latest is None and all(applied for _, applied in norms):
             self.means = False
         if done not in reports and latest is not None:
