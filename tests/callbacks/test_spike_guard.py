@@ -77,7 +77,7 @@ def quiet(**arguments):
 # Detection and reaction, with this package's optimizers.
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", ["SGD", pytest.param("Adam", marks=pytest.mark.every)])
 def test_bad_steps_are_not_applied(name):
     """The run equals one from which the bad batches were left out."""
     bad = {"nan": [31], "inputs": [42], "labels": [77]}
@@ -98,6 +98,7 @@ def test_bad_steps_are_not_applied(name):
     )
 
 
+@pytest.mark.every
 def test_lines_name_steps_actions_and_causes():
     guard = quiet()
     with warnings.catch_warnings():
@@ -112,6 +113,7 @@ def test_lines_name_steps_actions_and_causes():
     assert second.endswith("): not applied.")
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("layer", [None, keras.layers.BatchNormalization])
 @pytest.mark.parametrize("name", STOCK)
 def test_steps_of_stock_optimizers_are_undone(name, layer):
@@ -138,6 +140,7 @@ def test_steps_of_stock_optimizers_are_undone(name, layer):
     assert guard.log[0].startswith("step 54: the loss is nan: undone, back to step 50.")
 
 
+@pytest.mark.every
 def test_a_spike_of_the_loss_alone_is_undone():
     """A large loss with a gradient of 0 can only be seen by the loss."""
 
@@ -196,6 +199,7 @@ def test_stages_follow_each_other_until_it_gives_up():
     assert all(np.isfinite(x).all() for x in state(model))
 
 
+@pytest.mark.every
 def test_after_giving_up_the_model_has_good_weights():
     """Also where the batch that `fit` still trains on is bad."""
     kept = {}
@@ -214,6 +218,7 @@ def test_after_giving_up_the_model_has_good_weights():
     assert all_equal(numbers(model.trainable_variables), kept[step])
 
 
+@pytest.mark.every
 def test_bad_data_do_not_lower_the_rate():
     model = network(OURS["Adam"]())
     guard = quiet()
@@ -224,6 +229,7 @@ def test_bad_data_do_not_lower_the_rate():
     assert model.optimizer.learning_rate_scale == 1
 
 
+@pytest.mark.every
 def test_a_lowered_rate_comes_back(monkeypatch):
     monkeypatch.setattr("keras_optlab.callbacks.spike_guard.RECOVERY", 40)
     model = network(OURS["SGD"]())
@@ -242,6 +248,7 @@ def test_a_lowered_rate_comes_back(monkeypatch):
 # What is put back, and what is not.
 
 
+@pytest.mark.every
 def test_counters_averages_and_seeds():
     model = network(
         keras.optimizers.Adam(0.01, use_ema=True), keras.layers.Dropout(0.3)
@@ -252,6 +259,7 @@ def test_counters_averages_and_seeds():
     assert all(np.isfinite(x).all() for x in numbers(model.optimizer.variables))
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -278,6 +286,7 @@ def test_optimizers_of_many_kinds(optimizer):
     assert history.history["loss"][0] < 5
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has no loss scaling on torch")
 @pytest.mark.parametrize("inner", [OURS["SGD"], STOCK["SGD"]])
 def test_a_loss_scale_optimizer(inner):
@@ -292,6 +301,7 @@ def test_a_loss_scale_optimizer(inner):
     assert history.history["loss"][0] < 5
 
 
+@pytest.mark.every
 @pytest.mark.skipif(not COMPILED, reason="torch has no steps_per_execution")
 @pytest.mark.parametrize("optimizers_", [OURS, STOCK])
 def test_steps_per_execution(optimizers_):
@@ -305,6 +315,7 @@ def test_steps_per_execution(optimizers_):
     assert max(history.history["loss"]) < 10
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("last", [98, 99])
 @pytest.mark.parametrize("optimizer", [OURS["Adam"], STOCK["Adam"]])
 def test_the_last_batches_of_an_epoch(optimizer, last):
@@ -320,6 +331,7 @@ def test_the_last_batches_of_an_epoch(optimizer, last):
     assert all(math.isfinite(v) for vs in history.values() for v in vs)
 
 
+@pytest.mark.every
 def test_a_model_without_an_input_layer():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(STOCK["SGD"](), "mse")
@@ -345,6 +357,7 @@ class OwnLogs(keras.Sequential):
             return {"my_loss": loss}
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="the step is TensorFlow's")
 def test_a_custom_train_step():
     model = OwnLogs([keras.Input((3,)), keras.layers.Dense(1)])
@@ -356,6 +369,7 @@ def test_a_custom_train_step():
         train(model, X, Y, quiet())
 
 
+@pytest.mark.every
 def test_generators_and_several_epochs():
     def batches():
         x, y = poisoned(nan=[53])
@@ -373,7 +387,51 @@ def test_generators_and_several_epochs():
     assert np.isfinite(history.history["loss"]).all()
 
 
-# Reports, conflicts and arguments.
+@pytest.mark.every
+def test_training_that_ends_because_all_steps_are_skipped():
+    x = X.copy()
+    x[40:] = np.nan
+    model = network(optimizers.SGD(0.005, stop_after_skips=20))
+    guard = quiet()
+    with pytest.warns(UserWarning, match="stop_after_skips=20"):
+        train(model, x, Y, guard)
+    assert "inputs: some of every feature of the batch has NaN" in guard.log[-1]
+    assert guard.reason == ""
+
+
+@pytest.mark.every
+@pytest.mark.parametrize("how", [{"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.parametrize("of", [OURS, STOCK])
+def test_ways_to_execute(of, how):
+    if BACKEND == "torch" and "jit_compile" in how:
+        pytest.skip("torch compiles for minutes")
+    model = network(of["Adam"](), **how)
+    guard = quiet()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train(model, *poisoned(nan=[13], labels=[31]), guard, steps_per_epoch=40)
+    assert guard.counts["accidents"] == 2
+    assert all(np.isfinite(x).all() for x in numbers(model.variables))
+
+
+@pytest.mark.every
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="of a later Keras"
+)
+def test_a_multi_optimizer():
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Dense(4), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    both = optimizers.Adam(0.01), keras.optimizers.SGD(0.005)
+    rows = list(zip(both, layers, strict=True))
+    model = compiled_model(model, keras.optimizers.MultiOptimizer(rows), "mse")
+    guard = quiet()
+    train(model, *poisoned(nan=[53]), guard)
+    assert guard.counts["undone"] == 10
+    assert all(np.isfinite(x).all() for x in numbers(model.variables))
+
+
+# Reports and conflicts.
 
 
 def test_counts_are_recorded_for_monitor():
@@ -384,6 +442,7 @@ def test_counts_are_recorded_for_monitor():
     assert [(r["step"], r["spikes/skipped"]) for r in rows] == [(32, 1.0)]
 
 
+@pytest.mark.every
 def test_each_accident_is_printed(capsys):
     with pytest.warns(UserWarning, match="skipped"):
         train(network(OURS["SGD"]()), *poisoned(nan=[31]), SpikeGuard())
@@ -411,28 +470,6 @@ def test_a_rate_that_cannot_be_lowered():
     train(model, X, Y, quiet(rate_factor=1.0))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"every": 0}, ValueError),
-        ({"every": 1.5}, TypeError),
-        ({"monitor": ""}, TypeError),
-        ({"threshold": 0}, ValueError),
-        ({"min_ratio": 0.5}, ValueError),
-        ({"window": 19}, ValueError),
-        ({"keep": 0}, ValueError),
-        ({"rate_factor": 0}, ValueError),
-        ({"rate_factor": 1.1}, ValueError),
-        ({"max_rollbacks": -1}, ValueError),
-        ({"optimizer": "sgd"}, TypeError),
-    ],
-)
-def test_bad_arguments(arguments, error):
-    [name] = arguments
-    with pytest.raises(error, match=f"Received: {name}="):
-        SpikeGuard(**arguments)
-
-
 def test_a_state_goes_on_in_another_process():
     first = quiet()
     with pytest.warns(UserWarning, match="skipped"):
@@ -448,6 +485,7 @@ def test_a_state_goes_on_in_another_process():
     second.on_train_end()
 
 
+@pytest.mark.every
 def test_nothing_is_left_behind():
     model = network(OURS["SGD"]())
     count = len(model.optimizer.variables)

@@ -69,7 +69,8 @@ def train(keeps, kind, **compiling):
     model.fit(**data(kind), **how, callbacks=[keeps])
 
 
-KINDS = ["arrays", "sequence", "generator", "dataset"]
+OTHERS = "sequence", "generator", "dataset"
+KINDS = ["arrays", *(pytest.param(k, marks=pytest.mark.every) for k in OTHERS)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,6 +86,7 @@ def test_the_last_batches_are_kept(kind):
     assert keeps.memory.get(1) is None  # forgotten after training
 
 
+@pytest.mark.every
 def test_large_batches_are_forgotten_earlier(monkeypatch):
     monkeypatch.setattr(batch_memory, "MOST_BYTES", 50)  # two batches of 24 bytes
     keeps = Keeps(4)

@@ -10,6 +10,7 @@ from keras_optlab.engine import TrainingState
 from tests.support.fitting import X, Y
 from tests.support.problems import compiled_model
 
+BACKEND = keras.backend.backend()
 LAYERS = keras.layers
 
 
@@ -34,8 +35,15 @@ class AtBatches(keras.callbacks.Callback):
     "optimizer",
     [
         lambda: optimizers.Adam(0.01),
-        lambda: keras.optimizers.Adam(0.01, use_ema=True),
-        lambda: keras.optimizers.LossScaleOptimizer(optimizers.SGD(0.01, momentum=0.9)),
+        pytest.param(
+            lambda: keras.optimizers.Adam(0.01, use_ema=True), marks=pytest.mark.every
+        ),
+        pytest.param(
+            lambda: keras.optimizers.LossScaleOptimizer(
+                optimizers.SGD(0.01, momentum=0.9)
+            ),
+            marks=pytest.mark.every,
+        ),
     ],
 )
 def test_it_goes_back_within_a_fit(optimizer):
@@ -68,7 +76,7 @@ def test_it_goes_back_within_a_fit(optimizer):
         for group, expected in zip(after, kept["before"], strict=True):
             for x, y in zip(group, expected, strict=True):
                 np.testing.assert_array_equal(x, y)
-        if seeds:
+        if seeds and BACKEND != "torch":  # there, Dropout draws from torch's generator
             assert not np.array_equal(numbers(seeds)[0], kept["seeds"][0])
 
     hooks = AtBatches(at_3=copy, at_7=back, at_12=back)

@@ -62,10 +62,10 @@ def test_equal_values_make_no_spike():
 def test_ordinary_losses_are_no_spikes(deviation):
     random = np.random.default_rng(0)
     window, found = filled([]), 0
-    for x in np.exp(deviation * random.normal(size=20_000)):
+    for x in np.exp(deviation * random.normal(size=3_000)):
         found += window.is_spike(x)
         window.add([x])
-    assert found <= 6
+    assert found <= 1
 
 
 @pytest.mark.parametrize("at_once", [1, 4])

@@ -14,6 +14,7 @@ from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.engine import before_looking
 from keras_optlab.engine.backend.batch_memory import BatchMemory
 from keras_optlab.engine.backend.keras_adapter import optimizers_of
+from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.spikes import Accident, BatchLosses, Judge, Outliers
 
 AT_ONCE = 64  # steps of an execution, if Keras chooses the number itself
@@ -25,7 +26,7 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
     It also looks at the end of an epoch, before validation. The loss of a step and the
     norm of its gradient are collected without waiting for the device. Gradient norms
     are known, and steps with a spike of them are not applied, if the model was
-    compiled with an optimizer of this package with `skip_non_finite`.
+    compiled with an optimizer of this package with `skip_non_finite`, on one device.
 
     Args:
         every: steps between two looks.
@@ -96,7 +97,7 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
         at_once = at_once if isinstance(at_once, int) else AT_ONCE
         most = (self.every or 1) * self._window + 2 * at_once
         ours = None if self.given_optimizer is not None else self.our_optimizer
-        skips = ours is not None and ours.skip_non_finite
+        skips = ours is not None and ours.skip_non_finite and not is_distributed(model)
         self.executions.start(model, ours if skips else None, most)
         self.batches = BatchMemory(most)
         self.batches.start()

@@ -104,7 +104,10 @@ class _Passing:
         self._data, self._kept = data, kept
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._data:
+        return self._pass(iter(self._data))  # now: it may draw random numbers
+
+    def _pass(self, batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
             self._kept.add(batch)
             yield batch
 
