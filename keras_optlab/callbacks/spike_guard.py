@@ -76,6 +76,9 @@ class SpikeGuard(AccidentWatch):
     The loss of each batch comes from the means that Keras reports, without waiting for
     the device. Cost: one wait and one copy every `every` steps; memory for `keep`
     copies on the device, and for references to the last batches (at most 256 MiB).
+    A batch of too large inputs makes no spike if a `BatchNormalization` follows before
+    the loss: it rescales them, and its running statistics are then off.
+
     With `steps_per_execution` the loss of an execution is a mean over its steps, and
     its steps are undone together; gradient norms are still those of each step.
 
@@ -94,8 +97,10 @@ class SpikeGuard(AccidentWatch):
             another one than the model's; `None` is the model's.
 
     Attributes:
-        counts: Numbers of accidents, of skipped steps, of undone steps, of reductions
-            of the rate, and of rollbacks, in all `fit`s.
+        counts: Numbers of accidents, of skipped steps, of undone batches, of reductions
+            of the rate, and of rollbacks, in all `fit`s. `TensorBoard` and `Monitor`
+            log them as `spikes/accidents`, `spikes/skipped`, `spikes/undone`,
+            `spikes/lowered` and `spikes/rollbacks`, at each accident.
         log: A line for each accident.
         reason: Why it stopped the training, in one line, or `""`.
 
@@ -222,14 +227,17 @@ class SpikeGuard(AccidentWatch):
         if model.built and not own_step and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep a first copy, if the model and its optimizers are built."""
-        super().on_epoch_begin(epoch, logs)
-        model = self.model
-        self._copies.reach(self._gradients)
-        built = model.built and all(x.built for x in optimizers_in(model))
-        if built and not self._copies:
-            self._keep_copy(model)
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Look if that is due; keep a first copy if everything is built."""
+        super().on_train_batch_begin(batch, logs)
+        if self._copies:
+            return
+        model, done = self.model, batch - self._first
+        if model.built and all(x.built for x in optimizers_in(model)):
+            self._copies.reach(self._gradients + done)
+            self._keep_copy(model, done)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Let go of the copies."""
@@ -299,7 +307,7 @@ class SpikeGuard(AccidentWatch):
         if self.judge.running is not None:
             self.judge.running = BatchLosses(*(copy.mean if with_metrics else ()))
 
-    def _keep_copy(self, model: Any, done: int = 0) -> None:
+    def _keep_copy(self, model: Any, done: int) -> None:
         running, mean = self.judge.running, self.executions.mean(model) or 0.0
         known = (0 if running is None else running.counted, mean)
         self._copies.add(model, self._step_after(done), self.epoch, known)

@@ -420,11 +420,11 @@ def test_ways_to_execute(of, how):
 )
 def test_a_multi_optimizer():
     keras.utils.set_random_seed(1)
-    layers = [keras.layers.Dense(4), keras.layers.Dense(1)]
+    layers = [keras.layers.Dense(4), keras.layers.Dense(1, name="stock")]
     model = keras.Sequential([keras.Input((3,)), *layers])
-    both = optimizers.Adam(0.01), keras.optimizers.SGD(0.005)
-    rows = list(zip(both, layers, strict=True))
-    model = compiled_model(model, keras.optimizers.MultiOptimizer(rows), "mse")
+    by_layer = keras.optimizers.OptimizerMap(optimizers.Adam(0.01))
+    by_layer[".*stock/.*"] = keras.optimizers.SGD(0.005)
+    model = compiled_model(model, keras.optimizers.MultiOptimizer(by_layer), "mse")
     guard = quiet()
     train(model, *poisoned(nan=[53]), guard)
     assert guard.counts["undone"] == 10
@@ -434,6 +434,7 @@ def test_a_multi_optimizer():
 # Reports and conflicts.
 
 
+@pytest.mark.every
 def test_counts_are_recorded_for_monitor():
     monitor, guard = Monitor(every=10), quiet()
     with pytest.warns(UserWarning, match="skipped"):
@@ -470,6 +471,7 @@ def test_a_rate_that_cannot_be_lowered():
     train(model, X, Y, quiet(rate_factor=1.0))
 
 
+@pytest.mark.every
 def test_a_state_goes_on_in_another_process():
     first = quiet()
     with pytest.warns(UserWarning, match="skipped"):

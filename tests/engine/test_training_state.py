@@ -85,6 +85,7 @@ def test_it_goes_back_within_a_fit(optimizer):
     assert all(np.isfinite(x).all() for x in numbers(model.weights))
 
 
+@pytest.mark.every
 def test_what_callbacks_drive_does_not_go_back():
     model = compiled_model(
         keras.Sequential([keras.Input((3,)), LAYERS.Dense(1)]), optimizers.Adam(0.01)
