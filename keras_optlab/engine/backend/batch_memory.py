@@ -32,6 +32,7 @@ class BatchMemory:
         self._armed = False
         self._trained: Any = lambda: None  # the iterator of `fit`
         self._kept: _Kept | _Queue = _Kept(most)
+        self._dataset: Any = None
         self._stack = contextlib.ExitStack()
 
     def start(self) -> None:
@@ -52,7 +53,7 @@ class BatchMemory:
     def stop(self) -> None:
         """Forget everything."""
         self._stack.close()
-        self._kept = _Kept(self._most)
+        self._kept, self._dataset = _Kept(self._most), None
 
     def get(self, back: int) -> Any:
         """Return a batch, 1 for the last one drawn; `None` if it is no longer kept."""
@@ -70,13 +71,10 @@ class BatchMemory:
 
         if not isinstance(data, tf.data.Dataset):
             return data  # distributed over devices
-        if not isinstance(self._kept, _Queue):
+        if self._dataset is None:  # tracing it each epoch would take longer
             self._kept = _Queue(self._most, data.element_spec)
-        # by itself, TensorFlow would draw batches ahead of those that the step draws
-        drawn = data.prefetch(tf.data.AUTOTUNE).map(self._kept.passing)
-        options = tf.data.Options()
-        options.experimental_optimization.inject_prefetch = False
-        return drawn.with_options(options)
+            self._dataset = self._kept.after(data)
+        return self._dataset
 
 
 class _Kept:
@@ -126,6 +124,16 @@ class _Queue:
         self._most, self._spec = most, spec
         self._flat = tf.nest.flatten(spec, expand_composites=True)
         self._queue = tf.queue.FIFOQueue(most, [x.dtype for x in self._flat])
+
+    def after(self, data: Any) -> Any:
+        """Return a dataset whose batches are kept as they are drawn."""
+        import tensorflow as tf
+
+        # by itself, TensorFlow would draw batches ahead of those that the step draws
+        drawn = data.prefetch(tf.data.AUTOTUNE).map(self.passing)
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return drawn.with_options(options)
 
     def passing(self, *batch: Any) -> Any:
         """Keep a batch, within the data pipeline, and return it."""
