@@ -130,7 +130,9 @@ class _Queue:
         import tensorflow as tf
 
         # by itself, TensorFlow would draw batches ahead of those that the step draws
-        drawn = data.prefetch(tf.data.AUTOTUNE).map(self.passing)
+        ahead = "Prefetch" in type(data).__name__
+        data = data if ahead else data.prefetch(tf.data.AUTOTUNE)
+        drawn = data.map(self.passing)
         options = tf.data.Options()
         options.experimental_optimization.inject_prefetch = False
         return drawn.with_options(options)
@@ -145,16 +147,14 @@ class _Queue:
         room = MOST_BYTES // tf.maximum(tf.add_n(sizes), 1)
         room = tf.clip_by_value(room, 1, self._most)
 
-        def drop() -> Any:
-            with tf.control_dependencies(tf.nest.flatten(self._queue.dequeue())):
-                return tf.constant(0)
+        def drop() -> int:
+            self._queue.dequeue()
+            return 0
 
         full = tf.cast(self._queue.size(), "int64") >= room
-        dropped = tf.cond(full, drop, lambda: tf.constant(0))
-        with tf.control_dependencies([dropped]):
-            kept = self._queue.enqueue(flat)
-        with tf.control_dependencies([kept]):
-            return tf.nest.map_structure(tf.identity, whole, expand_composites=True)
+        tf.cond(full, drop, lambda: 0)
+        self._queue.enqueue(flat)
+        return whole
 
     def batches(self) -> list[Any]:
         import tensorflow as tf
