@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -178,7 +179,7 @@ class SpikeGuard(AccidentWatch):
         self.verbose = verbosity(verbose)
         self.counts = dict.fromkeys(COUNTS, 0)
         self.log: list[str] = []
-        self.recorded: list[tuple[int, dict[str, float]]] = []
+        self.recorded: Sequence[tuple[int, Mapping[str, float]]] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -293,7 +294,7 @@ class SpikeGuard(AccidentWatch):
         why = "" if found is None else f" {found}."
         self._say(f"step {step}: {worst}: {self._done_text(action, copy)}.{why}")
         tags = {f"spikes/{k}": float(v) for k, v in self.counts.items()}
-        self.recorded.append((step, tags))
+        self.recorded = [*self.recorded, (step, tags)]
         if (needed and copy is None) or action is Action.GIVE_UP:
             self._give_up(step, worst, copy)
         elif copy is None:
@@ -305,7 +306,8 @@ class SpikeGuard(AccidentWatch):
         undone, with_metrics = self._copies.go_back(copy, same_epoch)
         self.counts["undone"] += undone
         if self.judge.running is not None:
-            self.judge.running = BatchLosses(*(copy.mean if with_metrics else ()))
+            counted, mean = copy.mean if with_metrics else (0, 0.0)
+            self.judge.running = BatchLosses(counted, mean)
 
     def _keep_copy(self, model: Any, done: int) -> None:
         running, mean = self.judge.running, self.executions.mean(model) or 0.0

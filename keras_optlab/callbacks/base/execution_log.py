@@ -64,7 +64,7 @@ class ExecutionLog:
         self._optimizer = optimizer
         if optimizer is None:
             return
-        guard = optimizer.norm_guard  # of an earlier `fit`
+        guard: Any = optimizer.norm_guard  # of an earlier `fit`
         if guard is None or guard.capacity < most:
             guard = add_norm_guard(optimizer, most)
             retrace(model, "train")
@@ -138,7 +138,7 @@ class ExecutionLog:
     def _new_norms(self) -> list[tuple[float, bool]]:
         if self._optimizer is None or self._optimizer.norm_guard is None:
             return []
-        guard = self._optimizer.norm_guard
+        guard: Any = self._optimizer.norm_guard
         self._norms_read, new = guard.since(self._norms_read)
         return new
 
