@@ -21,8 +21,7 @@ evaluations of the same batches, after the fit, is subtracted.
 
 Last come two times: of `refresh_normalization`, which `fit` runs for averages such as
 `SWA` before each validation and at its end (100 forward passes of the MLP with batch
-normalization after its hidden layers); and of a checkpoint of `Resume` for a model of 10
-million weights, beside an epoch of a minute.
+normalization); and of a checkpoint of `Resume` for 10 million weights.
 """
 
 import argparse
@@ -74,6 +73,7 @@ CALLBACKS = {
     "signals / 500": lambda _: [GradientSignals(500)],
     "Monitor / 50": lambda _: [kol.callbacks.Monitor(every=50)],
     "Validate / 50": lambda _: [kol.callbacks.Validate(50, VALIDATION, batch_size=128)],
+    "SpikeGuard": lambda _: [kol.callbacks.SpikeGuard(verbose=0)],
     "spanning schedule": lambda _: [],
     "naive / 1": lambda _: [naive()],
 }

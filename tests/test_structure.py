@@ -32,6 +32,7 @@ ROOMS = {
     "stopping": {"core", "engine"},
     "finders": {"core", "engine", "schedules"},
     "resuming": {"core", "engine"},
+    "spikes": {"core", "engine"},
     "callbacks": {
         "core",
         "engine",
@@ -41,6 +42,7 @@ ROOMS = {
         "stopping",
         "finders",
         "resuming",
+        "spikes",
     },
     "averaging": {"core", "engine"},
     "diagnosis": {"core", "engine", "finders", "callbacks"},

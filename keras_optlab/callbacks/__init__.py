@@ -12,6 +12,7 @@ from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.rate_finder import RateFinder
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.resume import Resume
+from keras_optlab.callbacks.spike_guard import SpikeGuard
 from keras_optlab.callbacks.tensorboard import TensorBoard
 from keras_optlab.callbacks.time_stopping import TimeStopping
 from keras_optlab.callbacks.track import Track
@@ -32,6 +33,7 @@ __all__ = [
     "RateFinder",
     "ReduceOnPlateau",
     "Resume",
+    "SpikeGuard",
     "StepCallback",
     "TensorBoard",
     "TimeStopping",

@@ -11,7 +11,7 @@ import keras
 from keras_optlab.callbacks.base.adjustable_numbers import (
     RateScale,
     StockRate,
-    find_rates,
+    required_rates,
 )
 from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.messages import print_message
@@ -179,18 +179,4 @@ class ReduceOnPlateau(MetricCallback):
         self.wait.restart(self.cooldown)
 
     def _rates(self) -> dict[str, RateScale | StockRate]:
-        optimizer = self.optimizer
-        if optimizer is None:
-            raise TypeError(
-                "ReduceOnPlateau needs an optimizer whose rate to reduce. Received: a "
-                "training without one. Pass the optimizer that trains by `optimizer=`."
-            )
-        try:
-            return find_rates(optimizer)
-        except AttributeError:
-            raise TypeError(
-                "ReduceOnPlateau cannot reduce the rate: the optimizer follows a "
-                f"schedule, or has no single learning rate. Received: {optimizer!r}. "
-                "Use the same optimizer from keras_optlab.optimizers, whose schedules "
-                "can be scaled, or construct it with a number as its learning rate."
-            ) from None
+        return required_rates(self)

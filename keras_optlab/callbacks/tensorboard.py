@@ -99,8 +99,7 @@ class TensorBoard(TrainingScalars):
     | `weight_value/<weight>` (histogram) | entries of the weight | step |
 
     Every tag has a description that says what is healthy: the sign "i" of a chart. The
-    page CUSTOM SCALARS shows the charts as a story: the loss, the metrics, the rate,
-    the gradient, the layers.
+    page CUSTOM SCALARS begins with the loss, then metrics, rate, gradient and layers.
 
     Constants are not drawn. A learning rate and the `hyperparameter/...` begin when
     they change, with the points before; shares and counts of clipped and skipped
@@ -136,7 +135,6 @@ class TensorBoard(TrainingScalars):
 
     Cost: one wait for the device every `every` steps. The compiled step itself measures
     the norms and the clipped fraction, also at each of several steps in one execution.
-
     Each write is flushed, so a crash loses nothing before it. A full disk ends the
     logging, not the training.
 

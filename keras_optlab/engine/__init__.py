@@ -13,6 +13,7 @@ from keras_optlab.engine.backend.trainer_adapter import set_first_epoch
 from keras_optlab.engine.hyperparameters.adjustable import make_adjustable
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.engine.lookup import find_optimizer, optimizer_of
+from keras_optlab.engine.model.device_copy import DeviceCopy
 from keras_optlab.engine.model.first_weights import start_from_present_weights
 from keras_optlab.engine.model.fit_span import check_span, span_fit
 from keras_optlab.engine.model.hooks import (
@@ -37,19 +38,21 @@ from keras_optlab.engine.model.training_state import (
     read_state,
     write_state,
 )
-from keras_optlab.engine.model.undisturbed import undisturbed
+from keras_optlab.engine.model.undisturbed import state_untouched, undisturbed
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.saving.matching import strict_loading
 from keras_optlab.engine.saving.nested_optimizers import patch_keras_wrappers
 from keras_optlab.engine.statistics.histograms import Histogram, Histograms
 from keras_optlab.engine.statistics.recorder import CAPACITY
 from keras_optlab.engine.statistics.statistics import LayerStatistics, Statistics
+from keras_optlab.engine.update.norm_guard import add_norm_guard, remove_norm_guard
 from keras_optlab.engine.update.sections import count_apart
 from keras_optlab.engine.wrapper import Wrapper
 
 __all__ = [
     "CAPACITY",
     "CLIPPINGS",
+    "DeviceCopy",
     "FitBatches",
     "Histogram",
     "Histograms",
@@ -58,6 +61,7 @@ __all__ = [
     "Statistics",
     "TrainingState",
     "Wrapper",
+    "add_norm_guard",
     "around_fit",
     "before_looking",
     "begin_statistics",
@@ -73,7 +77,9 @@ __all__ = [
     "optimizer_of",
     "read_state",
     "refresh_statistics",
+    "remove_norm_guard",
     "set_first_epoch",
+    "state_untouched",
     "statistics_are_outdated",
     "strict_loading",
     "undisturbed",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from keras_optlab.engine.model.second_pass import Batch
     from keras_optlab.engine.model.skip_warnings import SkipWatch
     from keras_optlab.engine.statistics.recorder import Recorder
+    from keras_optlab.engine.update.norm_guard import NormGuard
     from keras_optlab.engine.update.other_statistics import OtherStatistics
     from keras_optlab.engine.update.plan import Plan
     from keras_optlab.engine.update.skips import Skips
@@ -89,6 +90,7 @@ class BuiltOptimizer(RuleContract, Protocol):
         plan: Its weights with groups, slots and buckets, made in `build`.
         window: Counters of gradient accumulation.
         skips: Counters of skipped steps.
+        norm_guard: A limit on the gradient norm, set by a callback, or `None`.
         skip_watch: Warns of skipped steps.
         recorder: Statistics for callbacks.
         evaluation_statistics: Normalization statistics of the weights that the model
@@ -119,6 +121,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     plan: Plan
     window: Window
     skips: Skips
+    norm_guard: NormGuard | None
     skip_watch: SkipWatch
     recorder: Recorder
     evaluation_statistics: OtherStatistics | None

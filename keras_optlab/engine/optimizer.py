@@ -158,6 +158,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
             )
         self.updates = self._add_counter("updates")
         self.skips = Skips(self._add_counter)
+        self.norm_guard = None
         self.skip_watch = SkipWatch(self)
         self.warned_of_end = False
         self.recorder = Recorder()

@@ -27,6 +27,7 @@ EXAMPLES = [
     callbacks.Monitor(every=7),
     callbacks.RateFinder("valley", steps=60, lowest=1e-5),
     callbacks.ReduceOnPlateau("accuracy", factor=0.5, mode="max"),
+    callbacks.SpikeGuard(30, threshold=7.0, rate_factor=1.0),
     callbacks.TensorBoard(Path("runs"), histograms_every=50, hparams={"batch": 8}),
     callbacks.TimeStopping(60),
     callbacks.Validate(50, data=([1.0], [2.0]), name="val_own"),

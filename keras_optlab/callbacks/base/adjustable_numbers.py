@@ -256,6 +256,35 @@ def find_rates(optimizer: Any) -> dict[str, RateScale | StockRate]:
     return rates
 
 
+def required_rates(
+    callback: OptimizerAccess, alternative: str = ""
+) -> dict[str, RateScale | StockRate]:
+    """Return the rates that a callback reduces, as `find_rates` does.
+
+    Args:
+        callback: The callback.
+        alternative: What else to do, as the end of a sentence.
+
+    Raises:
+        TypeError: if there is no optimizer, or none with a rate that can be set.
+    """
+    optimizer, who = callback.optimizer, type(callback).__name__
+    if optimizer is None:
+        raise TypeError(
+            f"{who} needs an optimizer whose rate to reduce. Received: a training "
+            "without one. Pass the optimizer that trains by `optimizer=`."
+        )
+    try:
+        return find_rates(optimizer)
+    except AttributeError:
+        raise TypeError(
+            f"{who} cannot reduce the rate: the optimizer follows a schedule, or has "
+            f"no single learning rate. Received: {optimizer!r}. Use the same optimizer "
+            "from keras_optlab.optimizers, whose schedules can be scaled, or construct "
+            f"it with a number as its learning rate{alternative}."
+        ) from None
+
+
 def _regularizers(model: keras.Model) -> Iterator[Any]:
     yield from (v.regularizer for v in model.variables)
     yield from (getattr(x, "activity_regularizer", None) for x in leaves(model))

@@ -2,10 +2,12 @@
 
 Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffices:
 
-- The epoch iterators of the trainers, `_eval_epoch_iterator` of a model, and the
-  argument `_use_cached_eval_dataset` of `evaluate`: by them `fit` evaluates the same
-  data repeatedly. On TensorFlow, `evaluate` makes a new pipeline for each call, which
-  takes longer than a small evaluation.
+- The epoch iterators of the trainers, and their `_get_iterator`: all batches of `fit`
+  come through it.
+- `_eval_epoch_iterator` of a model, and the argument `_use_cached_eval_dataset` of
+  `evaluate`: by them `fit` evaluates the same data repeatedly. On TensorFlow,
+  `evaluate` makes a new pipeline for each call, which takes longer than a small
+  evaluation.
 - `_jax_state` and `_get_jax_state` of a model: what `jax_state_sync` would write into
   the variables.
 - `_symbolic_build`, `_compile_loss` and `_compile_metrics` of a model: build its loss
@@ -37,14 +39,36 @@ ITERATORS = {
 }
 
 
+def trainer_iterators() -> Any:
+    """Return the class of the iterators that make the batches of `fit`."""
+    name = keras.backend.backend()
+    trainer = importlib.import_module(f"keras.src.backend.{name}.trainer")
+    return getattr(trainer, ITERATORS[name])
+
+
+@contextlib.contextmanager
+def batches_passing(through: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """Pass all batches of all epochs through a function, within the context.
+
+    Args:
+        through: Called with an iterator of Keras, which makes the batches of an epoch,
+            and its data: an iterable, or a dataset of TensorFlow. It returns the data.
+    """
+    iterators = trainer_iterators()
+    given = iterators._get_iterator
+    iterators._get_iterator = lambda self: through(self, given(self))
+    try:
+        yield
+    finally:
+        iterators._get_iterator = given
+
+
 def evaluation_batches(
     model: Any, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None
 ) -> Any:
     """Return batches of x, y and weights, which `evaluate_batches` can read again."""
-    name = keras.backend.backend()
-    trainer = importlib.import_module(f"keras.src.backend.{name}.trainer")
-    on_tf = name == "tensorflow"
-    return getattr(trainer, ITERATORS[name])(
+    on_tf = keras.backend.backend() == "tensorflow"
+    return trainer_iterators()(
         **({"distribute_strategy": model.distribute_strategy} if on_tf else {}),
         **dict(zip(("x", "y", "sample_weight"), data, strict=True)),
         batch_size=batch_size,

@@ -26,7 +26,8 @@ def with_statistics_kept(
     """Return a train step that restores the model's state after a skipped step.
 
     This state is the non-trainable variables of a floating dtype. Seeds are not
-    restored.
+    restored. If the optimizer has a `NormGuard`, the metrics are restored too, so that
+    the means of the epoch leave out the batches of skipped steps.
     """
     on_jax = keras.backend.backend() == "jax"
     return partial(_stateless_step if on_jax else _step, model, train_step)
@@ -34,6 +35,8 @@ def with_statistics_kept(
 
 def _step(model: keras.Model, train_step: Callable[..., Any], data: Any) -> Any:
     variables = [v for v in model.non_trainable_variables if _is_float(v)]
+    if _is_guarded(model) and not in_replica():
+        variables += model.metrics_variables
     if not variables or not model.trainable_variables:
         return train_step(data)
     if not model.optimizer.built:
@@ -56,13 +59,16 @@ def _stateless_step(
 ) -> Any:
     ids = [id(v) for v in model.optimizer.variables]
     at = [ids.index(id(v)) for v in _counters(model.optimizer)]
-    _, before, counters, _ = state
+    _, before, counters, known = state
     logs, (weights, after, variables, metrics) = train_step(state, data)
     skipped = _skipped([counters[i] for i in at], [variables[i] for i in at])
     after = [
         new if new is old or not _is_float(new) else ops.where(skipped, old, new)
         for old, new in zip(before, after, strict=True)
     ]
+    if _is_guarded(model):
+        rows = zip(known, metrics, strict=True)
+        metrics = [ops.where(skipped, old, new) for old, new in rows]
     return logs, (weights, after, variables, metrics)
 
 
@@ -79,6 +85,10 @@ def _skipped(before: list[Tensor], now: list[Tensor]) -> Tensor:
     for scale, new in zip(before[1:], now[1:], strict=True):
         skipped = ops.logical_or(skipped, new < scale)
     return skipped
+
+
+def _is_guarded(model: Any) -> bool:
+    return inner_optimizer(model.optimizer).norm_guard is not None
 
 
 def _is_float(x: Any) -> bool:

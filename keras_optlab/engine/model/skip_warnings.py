@@ -190,6 +190,8 @@ def _in_words(optimizer: BuiltOptimizer, skipped: Skipped) -> str:
         advice = "Correct the schedule or the function."
     else:
         reason = "their gradients had a NaN or infinity, or were too large to square"
+        if optimizer.norm_guard is not None:
+            reason += ", or above the limit that SpikeGuard set"
         advice = (
             "Look for bad rows in the data. If the loss grew before, the weights may "
             "have diverged already: lower the learning rate, or clip the gradients."

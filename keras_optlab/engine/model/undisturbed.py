@@ -59,6 +59,17 @@ def undisturbed(
 
 
 @contextlib.contextmanager
+def state_untouched(model: Any) -> Iterator[None]:
+    """Restore at exit what a forward pass changes, and the random generators.
+
+    Within it the model has the weights that it trains, unlike in `undisturbed`.
+    """
+    state = [*model.metrics_variables, *state_variables(model)]
+    with replayed_random_numbers([]), _modes_kept(model), _values_kept(state):
+        yield
+
+
+@contextlib.contextmanager
 def _modes_kept(model: Any) -> Iterator[None]:
     """Restore which layers are in torch's training mode."""
     if keras.backend.backend() != "torch":

@@ -8,7 +8,7 @@ from functools import partial
 from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.commit import Case, can_branch, commit_first
+from keras_optlab.engine.backend.commit import Case, can_branch, commit, commit_first
 from keras_optlab.engine.backend.finite import check_gradients
 from keras_optlab.engine.backend.replicas import sum_over_replicas
 from keras_optlab.engine.backend.variables import Pairs, read
@@ -55,12 +55,19 @@ def take_step(
 def _check(
     optimizer: BuiltOptimizer, gradients: list[Tensor], scalars: StepHyperparameters
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return whether the step is good (`None`: always) and the global norm."""
+    """Return whether the step is good (`None`: always) and the global norm.
+
+    A `NormGuard` records both.
+    """
     if not optimizer.skip_non_finite:
         return scalars.legal, None
     good, norm = check_gradients(gradients)
     if scalars.legal is not None:
         good = ops.logical_and(good, scalars.legal)
+    guard = optimizer.norm_guard
+    if guard is not None:
+        good = ops.logical_and(good, guard.allows(norm))
+        commit(guard.record(norm, good, scalars.done))
     return good, norm
 
 
