@@ -213,9 +213,8 @@ def readme_blocks(language):
 
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick_start, companions, _, wrapped, full_batch, refusals, _ = readme_blocks(
-        "python"
-    )
+    quick_start, companions, _, _, *rest = readme_blocks("python")
+    wrapped, full_batch, refusals, _ = rest
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -243,12 +242,15 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_readme_measures_before_a_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick_start, _, control, *_ = readme_blocks("python")
+    quick_start, _, control, accidents, *_ = readme_blocks("python")
     names = {}
     exec(quick_start, names)
     exec(control, names)
     assert names["rate"].low < 0.01 < names["rate"].high
     assert int(keras.ops.convert_to_numpy(names["model"].optimizer.updates)) > 0
+    exec(accidents, names)
+    assert len(names["history"].epoch) == 2
+    assert list((tmp_path / "checkpoints/mnist").glob("epoch-*"))
 
 
 def test_the_optimizer_in_the_readme_works():
