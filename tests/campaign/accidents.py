@@ -36,6 +36,8 @@ def train(name, path, seed):
 
     saved = list((path / "checkpoints").glob("epoch-*"))
     keras.utils.set_random_seed(seed if saved else 0)
+    if not saved:  # it begins anew, and its log would go to another directory
+        shutil.rmtree(path / "logs", ignore_errors=True)
     model, data, callbacks = TRAININGS[name](path)
     resume = kol.callbacks.Resume(path / "checkpoints", every=3)
     begin = keras.callbacks.LambdaCallback(
