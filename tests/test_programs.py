@@ -35,6 +35,7 @@ CASES = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("program", "kind"), CASES)
 def test_a_program_trains(program, kind, tmp_path):
     module = importlib.import_module(f"tests.programs.{program}")

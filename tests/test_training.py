@@ -294,6 +294,7 @@ def test_a_frozen_model_may_be_fitted_without_effect(kind):
     np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_model_may_hold_its_layers_in_containers(container, kind):

@@ -127,7 +127,7 @@ class Resume(Resumer, Callback):
     ) -> None:
         super().__init__()
         self.directory = local_path("directory", directory)
-        if every != "epoch":
+        if not isinstance(every, str) or every != "epoch":
             doc = "'epoch', or batches between two checkpoints"
             every = optional_number("every", every, ">= 1", doc, integer=True)
         self.every = every

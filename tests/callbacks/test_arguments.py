@@ -1,6 +1,7 @@
 """Every argument of every callback: legal values are accepted, others are refused."""
 
 import inspect
+import types
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ NEEDED = {
     "ReduceOnPlateau": {"monitor": "loss"},
     "Resume": {"directory": "checkpoints"},
     "TensorBoard": {"log_dir": "runs"},
+    "Track": {"tracker": types.SimpleNamespace(log=print)},
     "Validate": {"every": 5},
     "WeightClipping": {},
 }
@@ -41,6 +43,7 @@ METRIC = ["loss", "val_loss"], [None, 3, "", ["loss"]]
 GLOBS = ["*", ["a", "b/*"], ("a",)], [None, 3, [1], {"a": 1}]
 SCHEDULE = [None, HALF], [0.5, "cosine", lambda step: 1.0]
 OPTIMIZER = [None, GIVEN], ["adam", optimizers.SGD, 3]
+TRACKER = types.SimpleNamespace(log=print)
 PATH = ["runs", Path("runs")], [None, 3, b"runs"]
 
 ARGUMENTS = {
@@ -173,6 +176,12 @@ ARGUMENTS = {
             [None, {}, {"a": 1, "b": "x", "c": True, "d": np.float32(1)}],
             [[], "a", 3, {1: 2}, {"a": None}, {"a": 1j}, {"a": 10**400}, {"a": b"x"}],
         ),
+        "optimizer": OPTIMIZER,
+    },
+    "Track": {
+        "tracker": ([TRACKER], [None, 3, "wandb", object()]),
+        "every": COUNT,
+        "statistics_every": STEPS,
         "optimizer": OPTIMIZER,
     },
     "Validate": {

@@ -117,6 +117,7 @@ def test_says_where_it_goes_on(tmp_path, capsys):
     assert capsys.readouterr().out == "Resume: going on at epoch 4.\n"
 
 
+@pytest.mark.every
 def test_an_ended_training_returns_its_history(tmp_path):
     one = train("keras_adamw", tmp_path, 0)
     other = train("keras_adamw", tmp_path, 7)
@@ -135,6 +136,7 @@ def test_a_second_fit_without_anything_to_train(tmp_path):
     assert model._initial_epoch is None
 
 
+@pytest.mark.every
 def test_a_damaged_checkpoint(tmp_path):
     whole = train("ema", tmp_path / "whole", 0)
     assert train("ema", tmp_path / "parts", 0, 20) is None
@@ -199,6 +201,7 @@ def test_other_settings_are_told(tmp_path):
         fit(network(kol.optimizers.Adam(0.01, beta_1=0.5)))
 
 
+@pytest.mark.every
 def test_other_settings_of_callbacks(tmp_path):
     def fit(crash, **settings):
         stop = keras.callbacks.EarlyStopping("loss", **settings)

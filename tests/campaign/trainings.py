@@ -156,6 +156,17 @@ def generator(path):  # noqa: ARG001
     return network(optimizers.Nadam(0.01)), {"x": batches(), "steps_per_epoch": 20}, []
 
 
+def guarded(path):  # noqa: ARG001
+    """A guard against spikes, which also gets all batches and losses."""
+    guard = callbacks.SpikeGuard(every=5, verbose=0)
+    return network(optimizers.Adam(0.01)), ARRAYS, [guard]
+
+
+def unfreezing(path):  # noqa: ARG001
+    """One more block in each of the first epochs."""
+    return network(optimizers.Adam(0.01)), ARRAYS, [callbacks.GradualUnfreezing()]
+
+
 TRAININGS = {
     f.__name__: f
     for f in (
@@ -171,5 +182,7 @@ TRAININGS = {
         py_dataset,
         tf_data,
         generator,
+        guarded,
+        unfreezing,
     )
 }

@@ -214,6 +214,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "optimizer",
     [lambda: keras.optimizers.Adam(0.1), lambda: optimizers.SGD(0.1, momentum=0.9)],

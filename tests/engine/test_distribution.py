@@ -53,6 +53,7 @@ def assert_same(a, b):
         np.testing.assert_allclose(x, y, rtol=2e-4, atol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS.keys())
 def test_mirrored_strategy_equals_one_device(options):
@@ -86,6 +87,7 @@ def test_slots_that_an_argument_switches_are_built_in_a_replica():
     assert_same(*ends)
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_a_step_without_records_under_a_strategy():
     """A step that records nothing is traced in another way."""

@@ -46,6 +46,7 @@ class Interrupted(keras.callbacks.Callback):
 each = pytest.mark.parametrize("name", optimizers.names())
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @each
 def test_backup_and_restore_goes_on_as_if_uninterrupted(name, tmp_path):
@@ -62,6 +63,7 @@ def test_backup_and_restore_goes_on_as_if_uninterrupted(name, tmp_path):
     assert_same(whole, parts)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @each
 def test_a_clone_compiled_from_the_configuration_trains_alike(name):
@@ -74,6 +76,7 @@ def test_a_clone_compiled_from_the_configuration_trains_alike(name):
     assert_same(model, clone)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @each
 def test_weights_in_several_files_bring_the_state(name, tmp_path):
@@ -94,6 +97,7 @@ def test_weights_in_several_files_bring_the_state(name, tmp_path):
     assert_same(model, other)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @each
 def test_terminate_on_nan_finds_weights_that_are_none(name):

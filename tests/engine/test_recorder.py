@@ -342,6 +342,7 @@ class TestWatching:
             slot for p in optimizer.plan.parameters for slot in p.slots.values()
         )
 
+    @pytest.mark.sampled
     @pytest.mark.long
     @pytest.mark.parametrize("mode", MODES, ids=str)
     @pytest.mark.parametrize("name", optimizers.names())
@@ -360,6 +361,7 @@ class TestWatching:
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
 @pytest.mark.parametrize("name", TWINS)
 def test_eager_and_compiled_agree(name):

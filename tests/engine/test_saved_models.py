@@ -335,6 +335,7 @@ def test_a_refusal_to_build_is_told_each_time(make, precision):
 # Under a strategy.
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 @pytest.mark.parametrize("name", ["adamw", "ema", "schedulefreeadamw"])
 def test_everything_is_read_within_a_scope(name, tmp_path):

@@ -334,6 +334,7 @@ class Own(keras.Model):
         return ({}, args[0]) if keras.backend.backend() == "jax" else {}
 
 
+@pytest.mark.every
 def test_the_first_may_be_made_within_the_call_of_compile():
     """Python looks up `model.compile` before it creates the optimizer."""
     code = (

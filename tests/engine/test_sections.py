@@ -50,6 +50,7 @@ def trained_late(optimizer):
     return values(ws)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", [*rules()], ids=label)
 def test_late_weights_train_as_with_a_new_optimizer(case):
     name, settings = case

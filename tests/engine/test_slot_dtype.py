@@ -47,6 +47,7 @@ class TestRounding:
         assert 400 < np.sum(rounded(x, 1) != rounded(x, 2)) < 600
 
 
+@pytest.mark.every
 def test_a_slow_mean_moves():
     """Rounding to nearest stops 0.99 v + 0.01 early; stochastic rounding does not."""
 
@@ -65,6 +66,7 @@ def test_a_slow_mean_moves():
     np.testing.assert_allclose(v.mean(), 1 - 0.99**400, rtol=0.01)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_every_rule_stays_close(case):

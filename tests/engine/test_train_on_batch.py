@@ -54,6 +54,7 @@ def test_where_the_weights_train_already(name):
     assert_same_run(batches(a), b)
 
 
+@pytest.mark.every
 @mover
 def test_a_function_made_anew(name):
     a, b = (batches(small(MOVERS[name]())) for _ in range(2))

@@ -62,6 +62,7 @@ def test_each_fit_is_spanned_from_its_first_update_to_its_last():
         np.testing.assert_allclose(rates(model, **how), line(n), atol=1e-8)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -285,6 +286,7 @@ def test_a_value_can_be_read_before_the_first_training():
     assert Moment(5, None).value(Linear(0.1)) == pytest.approx(0.1)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("at_once", [1] if BACKEND == "torch" else [1, 4])
 @pytest.mark.parametrize("per_epoch", [None, 3, 5, 7, 10, 12])
 def test_batches_are_counted_as_keras_does(per_epoch, at_once):

@@ -81,6 +81,7 @@ def test_resumes_from_a_weights_file(name, way, tmp_path):
     assert_same_run(a, b)
 
 
+@pytest.mark.every
 @mover
 def test_resumes_after_several_saves_from_what_was_never_trained_on(name, tmp_path):
     paths = [tmp_path / f"{i}.weights.h5" for i in range(3)]

@@ -59,6 +59,7 @@ def test_restoring_in_between():
         assert same(state(model), before)
 
 
+@pytest.mark.every
 @pytest.mark.sampled
 @pytest.mark.parametrize("stock", [False, True])
 def test_the_next_training_is_the_same(stock):

@@ -162,6 +162,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.every
 @pytest.mark.sampled
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_after_a_search_is_as_without_it(optimizer):

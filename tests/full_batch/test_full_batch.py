@@ -78,6 +78,7 @@ def test_regularizers_count(float64):
     np.testing.assert_allclose(found(model), optimum(ridge=0.1), rtol=1e-5)
 
 
+@pytest.mark.every
 def test_beats_adam_on_a_curve():
     model, x, y = curve()
     start = model.get_weights()

@@ -63,6 +63,7 @@ def test_zero_gradient_and_fresh_state_change_nothing(optimizer):
         np.testing.assert_array_equal(np.float32(before), after)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
     ws = variables(weights())
@@ -80,6 +81,7 @@ def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 def test_every_declared_slot_is_written(optimizer):
     ws = variables(weights())
     optimizer.build(ws)
@@ -95,6 +97,7 @@ def test_every_declared_slot_is_written(optimizer):
     assert written == {key for key in slots if key[1] not in constant}
 
 
+@pytest.mark.long
 def test_permuting_the_weights_permutes_the_result(optimizer):
     again = type(optimizer).from_config(optimizer.get_config())
     start, grads = weights(), gradients(steps=3)

@@ -169,6 +169,7 @@ def test_config_round_trip(name, around):
         assert float(again.learning_rate) == pytest.approx(0.3)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("around", "name"),
     [
@@ -204,6 +205,7 @@ def test_saving_and_loading_continues_as_if_uninterrupted(name, around, tmp_path
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.sampled
 @each_nest
 @pytest.mark.parametrize("name", ["adam", "prodigy"])
 def test_a_non_finite_gradient_changes_nothing(name, around):
@@ -265,6 +267,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "wrapper",
     [pytest.param(n, marks=() if n in ("lookahead", "sam") else rest) for n in CHANGES],

@@ -204,6 +204,7 @@ def test_turning_points_come_at_their_step(schedule, step, value):
     assert compiled(schedule)(step) == pytest.approx(value, rel=2e-7)
 
 
+@pytest.mark.sampled
 def test_any_kind_of_step_gives_the_same_value(schedule):
     expected = schedule.values(50)
     assert expected.dtype == "float64"

@@ -177,8 +177,10 @@ def test_a_resumed_training_has_the_curves_of_an_uninterrupted_one(tmp_path, kil
         assert tags.keys() == parts[run].keys()
         for tag, curve in tags.items():
             steps, values = zip(*curve, strict=True)
-            again = tuple(zip(*parts[run][tag], strict=True))
-            assert again == (steps, pytest.approx(values)), (run, tag)
+            steps_again, again = zip(*parts[run][tag], strict=True)
+            assert steps_again == steps, (run, tag)
+            if not tag.startswith("throughput/"):  # of a clock
+                assert again == pytest.approx(values), (run, tag)
 
 
 @pytest.mark.every
@@ -270,4 +272,6 @@ def test_a_resumed_table_of_monitor_is_whole():
     parts = resumed(lambda: Monitor(3, 1), (3, 1), saved_after=2)
     assert len(parts.rows) == len(whole.rows)
     for row, expected in zip(parts.rows, whole.rows, strict=True):
-        assert row == pytest.approx(expected)
+        assert row.keys() == expected.keys()
+        same = [k for k in row if not k.startswith("throughput/")]
+        assert [row[k] for k in same] == pytest.approx([expected[k] for k in same])

@@ -90,7 +90,8 @@ def test_the_charts_tell_a_story_and_none_is_empty(tmp_path):
     model = line(SGD(Cosine(0.1), global_clipnorm=0.1), metrics=["mae"])
     fit(model, [TensorBoard(tmp_path, every=2)], validation_data=(X, Y))
     shown = charts(tmp_path)
-    assert list(shown) == ["Loss", "Metrics", "Learning rate", "Gradient", "Layers"]
+    first = ["Loss", "Metrics", "Learning rate", "Gradient", "Layers"]
+    assert list(shown) == [*first, "Throughput"]
     assert list(shown["Loss"]) == ["loss, by epoch", "loss, by step"]
     tags = set()
     for run in "train", "validation", "best", "result":

@@ -80,6 +80,7 @@ class Halved(keras.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("transform", "expected"), CASES, ids=ids)
 @pytest.mark.parametrize(
     "dtype", ["float32", pytest.param("float64", marks=pytest.mark.every)]
