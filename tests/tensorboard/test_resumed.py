@@ -175,12 +175,10 @@ def test_a_resumed_training_has_the_curves_of_an_uninterrupted_one(tmp_path, kil
     assert whole.keys() == parts.keys() == {"best", "result", "train", "validation"}
     for run, tags in whole.items():
         assert tags.keys() == parts[run].keys()
-        for tag, curve in tags.items():
-            steps, values = zip(*curve, strict=True)
-            steps_again, again = zip(*parts[run][tag], strict=True)
-            assert steps_again == steps, (run, tag)
-            if not tag.startswith("throughput/"):  # of a clock
-                assert again == pytest.approx(values), (run, tag)
+        for tag in [t for t in tags if not t.startswith("throughput/")]:  # of a clock
+            steps, values = zip(*tags[tag], strict=True)
+            again = tuple(zip(*parts[run][tag], strict=True))
+            assert again == (steps, pytest.approx(values)), (run, tag)
 
 
 @pytest.mark.every
