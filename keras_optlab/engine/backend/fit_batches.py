@@ -211,7 +211,7 @@ class _Order:
         before = random.getstate()
         seed = random.getrandbits(31)
         random.setstate(before)
-        self._numbers = tf.Variable([seed, 0], dtype="int64", trainable=False)
+        self._numbers = tf.Variable(tf.constant([seed, 0], tf.int64), trainable=False)
 
     @property
     def seed(self) -> int:
@@ -247,7 +247,7 @@ class _Order:
         def shuffle(x: Any) -> Any:
             # Keras shuffles all rows, or those of each batch: x[0] tells which batch
             seed = self._numbers + tf.stack([tf.cast(x[0], tf.int64), 0])
-            return tf.random.experimental.stateless_shuffle(x, seed=seed)
+            return tf.random.experimental.stateless_shuffle(x, seed=seed)  # pyright: ignore[reportAttributeAccessIssue]
 
         given, tf.random.shuffle = tf.random.shuffle, shuffle
         try:

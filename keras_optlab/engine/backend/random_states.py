@@ -61,7 +61,7 @@ def set_random_states(
 def _of_process() -> list[Any]:
     """Return setters and states; torch's too if another backend's data use it."""
     found = random_numbers()
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if keras.backend.backend() != "torch" and hasattr(torch, "get_rng_state"):
         found.append((torch.set_rng_state, torch.get_rng_state()))
     return found
