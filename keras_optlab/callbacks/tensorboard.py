@@ -69,7 +69,6 @@ class TensorBoard(TrainingScalars):
     | tag | what | x-axis |
     |---|---|---|
     | `configuration/...` (text) | training, optimizer, model, versions | step |
-    | `dead_units/<weight>` | share of the units without a gradient | step |
     | `epoch/<metric>` | loss and metrics, of all runs | epoch, from 0 |
     | `hyperparameter/<name>` | values that callbacks drive or that change | step |
     | `optimizer/clipped_fraction` | fraction of gradient tensors clipped | step |
@@ -91,6 +90,7 @@ class TensorBoard(TrainingScalars):
     | `throughput/memory` | most bytes in use so far | step |
     | `throughput/steps_per_second` | since the last point | step |
     | `update_ratio/<weight>` | norm of the update / norm of the weight | step |
+    | `weight_dead_units/<weight>` | share of the units without a gradient | step |
     | `weight_gradient/<weight>` (histogram) | entries of the gradient | step |
     | `weight_gradient_norm/<weight>` | norm of the gradient | step |
     | `weight_image/<weight>` (image) | the first kernel, one tile per unit | step |

@@ -229,7 +229,9 @@ class _Probe:
             for i, largest in gradients(*batch)[1].items():
                 alive[i] = alive.get(i, np.zeros(len(largest), bool)) | (largest != 0)
         for i, units in alive.items():
-            self._add(f"dead_units/{self.paths[i]}", self.steps, 1 - units.mean())
+            self._add(
+                f"weight_dead_units/{self.paths[i]}", self.steps, 1 - units.mean()
+            )
 
     def _weights(self) -> list[np.ndarray]:
         return [

@@ -9,7 +9,7 @@ Points = dict[int, dict[str, float]]
 
 # Tags, and prefixes that end in "/", of values that are not drawn while 0.
 WHILE_ZERO = (
-    "dead_units/",
+    "weight_dead_units/",
     "optimizer/clipped_fraction",
     "optimizer/skipped_fraction",
     "optimizer/skipped_steps",

@@ -23,7 +23,7 @@ LAYERS = {
     "norm of the update / norm of the weight": "update_ratio/",
     "norm of the gradient": "weight_gradient_norm/",
     "norm of the weight": "weight_norm/",
-    "share of dead units": "dead_units/",
+    "share of dead units": "weight_dead_units/",
 }
 OTHERS = {
     "Spikes": {"what was seen and done": "spikes/"},

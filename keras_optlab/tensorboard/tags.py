@@ -68,7 +68,7 @@ def statistics_tags(statistics: Statistics, model: str) -> dict[str, float]:
         tags[weight_tag("weight_gradient_norm", path, model)] = layer.gradient_norm
         tags[weight_tag("weight_norm", path, model)] = layer.weight_norm
         if layer.dead_units is not None:
-            tags[weight_tag("dead_units", path, model)] = layer.dead_units
+            tags[weight_tag("weight_dead_units", path, model)] = layer.dead_units
         if math.isfinite(layer.update_ratio):  # not of a weight that is all zero
             tags[weight_tag("update_ratio", path, model)] = layer.update_ratio
     return tags

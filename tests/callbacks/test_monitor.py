@@ -33,7 +33,7 @@ def test_the_table_holds_what_tensorboard_shows(tmp_path):
     shown = {tag: at for tag, at in train.items() if tag not in apart}
     constant = {f"optimizer/{x}" for x in ("clipped_fraction", "gradient_norm_clipped")}
     constant |= {f"optimizer/skipped_{x}" for x in ("fraction", "steps")}
-    constant |= {"dead_units/line/kernel"}
+    constant |= {"weight_dead_units/line/kernel"}
     assert "hyperparameter/weight_decay" in shown
     assert not {"epoch/lr", "epoch/grad_norm", "step/lr"} & train.keys()  # once
     for tag, at in shown.items():

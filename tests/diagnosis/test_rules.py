@@ -43,7 +43,7 @@ def record(source="monitor", **given):
         **layers("weight_gradient_norm", a=0.5, b=1.0, c=0.7),
         **layers("weight_norm", a=5.0, b=5.0, c=5.0),
         **layers("update_ratio", a=2e-3, b=2e-3, c=2e-3),
-        **layers("dead_units", a=0.1, b=0.0),
+        **layers("weight_dead_units", a=0.1, b=0.0),
     }
     given["steps"] = steps | given.get("steps", {})
     whole = {
@@ -137,8 +137,8 @@ CASES = [
     ),
     (
         "dead_units",
-        {"steps": layers("dead_units", a=0.7)},
-        {"steps": layers("dead_units", a=0.4)},
+        {"steps": layers("weight_dead_units", a=0.7)},
+        {"steps": layers("weight_dead_units", a=0.4)},
     ),
     (
         "clipping_always",

@@ -104,9 +104,9 @@ class TestDeadUnits:
         compiled_model(model, optimizers.Adam(1e-3))
         model.fit(*regression(), verbose=0, callbacks=[monitor])
         for row in monitor.rows:
-            assert row["dead_units/hidden/kernel"] == pytest.approx(0.5)
-            assert row["dead_units/head/kernel"] == 0
-        assert "dead_units/hidden/bias" not in monitor.columns
+            assert row["weight_dead_units/hidden/kernel"] == pytest.approx(0.5)
+            assert row["weight_dead_units/head/kernel"] == 0
+        assert "weight_dead_units/hidden/bias" not in monitor.columns
 
 
 class TestCosine:

@@ -20,7 +20,7 @@ from tests.support.logs import X, Y, fit, line, read, read_tensors
 
 # Tags of statistics that an optimizer records on request.
 REQUESTED = (
-    "dead_units/dense/kernel",
+    "weight_dead_units/dense/kernel",
     "optimizer/gradient_cosine",
     "optimizer/gradient_noise_scale",
     "optimizer/sharpness",

@@ -66,7 +66,7 @@ def dead_units(record: Record) -> Verdict:
     """Judge whether many units of a layer never get a gradient."""
     shares = {
         path: float(curve.values[len(curve.values) // 2 :].min())
-        for path, curve in record.layers("dead_units").items()
+        for path, curve in record.layers("weight_dead_units").items()
         if curve
     }
     if not shares:
