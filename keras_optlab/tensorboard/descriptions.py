@@ -8,8 +8,8 @@ from __future__ import annotations
 # By tag; a key that ends in "/" stands for all tags that begin with it.
 DESCRIPTIONS = {
     "configuration/": "How this training was configured.",
-    "weight_dead_units/": "Share of the layer's units whose gradient is exactly 0. Not drawn "
-    "while 0. Healthy: below 0.1. Above 0.5: lower the rate, or replace `relu`.",
+    "weight_dead_units/": "Share of the layer's units whose gradient is exactly 0. Not "
+    "drawn while 0. Healthy: below 0.1. Above 0.5: lower the rate, or replace `relu`.",
     "epoch/": "Loss or metric of each epoch; in the run `best` the best so far. "
     "Healthy: training and validation improve together. Validation turns back while "
     "training goes on: overfitting.",

@@ -9,6 +9,7 @@ the batches that were trained on are drawn and dropped.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,13 +72,24 @@ class FitBatches:
         }
 
     def example(self) -> Any:
-        """Return a batch of zeros on TensorFlow, with the shapes of the data."""
+        """Return batches for the train function: on TensorFlow, of zeros.
+
+        They have the types of the data also where sizes are unknown, so TensorFlow
+        traces the step once for them and the data.
+        """
+        if not self._on_tf:
+            return [next(iter(self.data.get_torch_dataloader()))]
         import tensorflow as tf
 
         def zeros(spec: Any) -> Any:
             return tf.zeros([size or 1 for size in spec.shape], spec.dtype)
 
-        return tf.nest.map_structure(zeros, element_spec(self.iterator))
+        spec = element_spec(self.iterator)
+        one = tf.nest.map_structure(zeros, spec)
+        forever = tf.data.Dataset.from_generator(
+            lambda: itertools.repeat(one), output_signature=spec
+        )
+        return iter(forever)
 
     def position(self, batch: int) -> Position:
         """Return where the batches are now, to be pickled.

@@ -18,7 +18,6 @@ from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, trained_by
 from keras_optlab.engine.backend.modules import holds_state, torch_module
 from keras_optlab.engine.backend.state_copies import write_value
-from keras_optlab.engine.backend.trainer_adapter import symbolic_build
 from keras_optlab.engine.backend.variables import has_value, raw, to_numpy
 from keras_optlab.engine.model.reachable import Reached, numbers_in, reach
 
@@ -73,12 +72,13 @@ def build_for(model: Any, state: TrainingState, example: Any) -> None:
     Args:
         model: A compiled model.
         state: The state to be written.
-        example: Returns a batch of the data, of which shapes and types are used.
+        example: Returns batches, of which shapes and types are used, as the train
+            function takes them.
     """
     now = layout_of(model)
     fewer = [k for k in (WEIGHTS, METRICS) if len(now[k]) < len(state.layout[k])]
-    if fewer and keras.backend.backend() == "tensorflow":  # others have built it
-        symbolic_build(model, example())
+    if fewer and keras.backend.backend() != "jax":  # there `fit` has built it
+        model.train_function(example())  # creates them; `write_state` replaces all
     optimizers = _optimizers(model, reach([model]))
     for one, saved in zip(optimizers, state.optimizers, strict=False):
         if not one.built and saved["trains"] is not None:
