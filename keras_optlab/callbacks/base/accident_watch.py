@@ -141,6 +141,7 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
         model = self.model
         moved = any(x.at_evaluation_weights for x in optimizers_of(model))
         if self._in_epoch and not moved:
+            self.executions.wait()  # until then the last batch is not counted
             self._look_last(max(self._begun or 0, self._ended) - self._first)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -21,7 +21,7 @@ from keras_optlab.engine import (
 )
 from keras_optlab.spikes import Execution
 
-PATIENCE = 0.2  # seconds; a loop of the user's own may not report its batches
+PATIENCE = 5.0  # seconds; a loop of the user's own may not report all its batches
 
 
 class ExecutionLog:
@@ -97,6 +97,12 @@ class ExecutionLog:
         with self._counting:
             self._ended += 1
 
+    def wait(self) -> None:
+        """Wait for logs that are on the way from another thread."""
+        until = time.monotonic() + PATIENCE
+        while 0 < self._ended < self._begun and time.monotonic() < until:
+            time.sleep(1e-4)
+
     def executions(self, model: Any, done: int) -> list[Execution]:
         """Return the executions since the last call, up to `done` batches.
 
@@ -105,9 +111,7 @@ class ExecutionLog:
         put together with the next one.
         """
         latest, norms = self.mean(model), self._new_norms()  # waits for the device
-        until = time.monotonic() + PATIENCE
-        while 0 < self._ended < self._begun and time.monotonic() < until:
-            time.sleep(1e-4)
+        self.wait()
         start, self.seen = self.seen, done
         arrived, self._reports = self._reports, {}
         reports = {min(k, done): v for k, v in sorted(arrived.items()) if k > start}
