@@ -192,8 +192,21 @@ class Resume(Resumer, Callback):
         """Write a checkpoint of the batches before this one, if it is due."""
         self._batches += batch - self._last_batch
         self._last_batch = batch
-        if batch and self._is_due():
+        at_end = self._fit is not None and self._fit.batches.at_end
+        if batch and self._is_due() and not at_end:
             self._write(self._epoch, batch)
+
+    def on_epoch_end(
+        self,
+        epoch: int,  # noqa: ARG002
+        logs: dict[str, Any] | None = None,
+    ) -> None:
+        """Complete the logs of an epoch that had no batch left to train on."""
+        if logs is None or any(not name.startswith("val_") for name in logs):
+            return
+        for name, value in self.model.get_metrics_result().items():
+            array = keras.ops.convert_to_numpy(value)
+            logs[name] = array.item() if array.size == 1 else array
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note that the training has ended."""

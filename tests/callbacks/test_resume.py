@@ -92,6 +92,12 @@ def test_goes_on_as_if_uninterrupted(name, tmp_path):
 
 
 @pytest.mark.every
+@pytest.mark.parametrize("crash", [20, 21, 22])
+def test_around_the_end_of_data_of_unknown_length(crash, tmp_path):
+    check("tf_data", tmp_path, [crash, 1], every=1)
+
+
+@pytest.mark.every
 @pytest.mark.parametrize("name", ["adam", "spans", "short_epochs", "tf_data"])
 def test_at_epochs(name, tmp_path):
     check(name, tmp_path, [BATCHES + 3, BATCHES + 2], every="epoch")

@@ -9,7 +9,6 @@ the batches that were trained on are drawn and dropped.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +36,9 @@ class FitBatches:
 
     Args:
         iterator: The `EpochIterator` that `fit` has just made.
+
+    Attributes:
+        at_end: Whether the batch that begins now does not exist, if this is known.
     """
 
     def __init__(self, iterator: Any) -> None:
@@ -49,6 +51,8 @@ class FitBatches:
         self._drawn = self._drawn_before = 0  # batches of this pass: all, before epoch
         self._data_before: Any = None  # state of the data before this epoch
         self._goal: Position | None = None  # until it is reached
+        self._moment: tuple[Any, Any] | None = None  # random state and data's, if kept
+        self.at_end = False
         self._order = _Order() if self._on_tf and is_array_data(self.data) else None
         if self._order is not None:
             self.data.get_tf_dataset = self._order.owned(self.data.get_tf_dataset)
@@ -72,24 +76,15 @@ class FitBatches:
         }
 
     def example(self) -> Any:
-        """Return batches for the train function: on TensorFlow, of zeros.
-
-        They have the types of the data also where sizes are unknown, so TensorFlow
-        traces the step once for them and the data.
-        """
+        """Return a batch with the shapes of the data: on TensorFlow, of zeros."""
         if not self._on_tf:
-            return [next(iter(self.data.get_torch_dataloader()))]
+            return next(iter(self.data.get_torch_dataloader()))
         import tensorflow as tf
 
         def zeros(spec: Any) -> Any:
             return tf.zeros([size or 1 for size in spec.shape], spec.dtype)
 
-        spec = element_spec(self.iterator)
-        one = tf.nest.map_structure(zeros, spec)
-        forever = tf.data.Dataset.from_generator(
-            lambda: itertools.repeat(one), output_signature=spec
-        )
-        return iter(forever)
+        return tf.nest.map_structure(zeros, element_spec(self.iterator))
 
     def position(self, batch: int) -> Position:
         """Return where the batches are now, to be pickled.
@@ -98,6 +93,7 @@ class FitBatches:
             batch: The number of batches of the epoch that were trained on; 0 between
                 two epochs.
         """
+        random, data = self._moment or self._now()
         return {
             "batch": batch,
             "passes": self._passes,
@@ -105,9 +101,9 @@ class FitBatches:
             "drawn": self._drawn_before if batch else self._drawn,
             "inside": self.iterator._current_iterator is not None,
             "batches": self.iterator._num_batches,
-            "data": data_state(self.source),
+            "data": data,
             "data before": self._data_before,
-            "random": random_states(self.source),
+            "random": random,
             "seed": None if self._order is None else self._order.seed,
         }
 
@@ -156,7 +152,7 @@ class FitBatches:
     def _epoch(self) -> Iterator[tuple[int, int, Any]]:
         """Yield what `_enumerate_iterator` yields, from the batch to go on with."""
         iterator, goal = self.iterator, self._goal
-        now = random_states(self.source), data_state(self.source)
+        now = self._now()
         self._data_before = now[1]
         if goal is not None and goal["batch"]:
             now = goal["random"], goal["data"]
@@ -172,10 +168,26 @@ class FitBatches:
                 continue
             if self._goal is not None:
                 self._arrive(*now)
+            self._look_ahead(batches)
             yield begin, end, batches
+            self._moment = None
             self._drawn += end + 1 - begin
         if self._goal is not None:
             self._arrive(*now)
+
+    def _now(self) -> tuple[Any, Any]:
+        return random_states(self.source), data_state(self.source)
+
+    def _look_ahead(self, batches: Any) -> None:
+        """Find out whether data of unknown length are at their end.
+
+        Keras begins a batch there that does not exist, and JAX' trainer cannot go on
+        from this moment.
+        """
+        self._moment, self.at_end = None, False
+        if self.iterator._num_batches is None and isinstance(batches, _Pass):
+            self._moment = self._now()
+            self.at_end = batches.is_at_end()
 
     def _drop(self, batches: Iterator[Any], number: int) -> None:
         """Draw batches that were trained on."""
@@ -203,6 +215,7 @@ class _Pass:
     def __init__(self, batches: Any, tell: Callable[[], None]) -> None:
         self._batches = iter(batches)
         self._tell: Callable[[], None] | None = tell
+        self._next: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -211,7 +224,15 @@ class _Pass:
         tell, self._tell = self._tell, None
         if tell is not None:
             tell()
-        return next(self._batches)
+        return self._next.pop() if self._next else next(self._batches)
+
+    def is_at_end(self) -> bool:
+        """Return whether there is no other batch; draw it if there is one."""
+        try:
+            self._next.append(next(self))
+        except StopIteration:
+            return True
+        return False
 
 
 class _Order:

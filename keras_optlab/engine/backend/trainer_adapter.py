@@ -216,6 +216,15 @@ def set_first_epoch(model: Any, epoch: int | None) -> None:
     model._initial_epoch = epoch
 
 
+def forever(batch: Any) -> Any:
+    """Return a batch again and again, as the train function of a model takes it."""
+    if keras.backend.backend() != "tensorflow":
+        return [batch]
+    import tensorflow as tf
+
+    return iter(tf.data.Dataset.from_tensors(batch).repeat())
+
+
 def is_array_data(adapter: Any) -> bool:
     """Return whether a reader of data reads arrays or tensors."""
     return type(adapter).__name__ == "ArrayDataAdapter"

@@ -7,7 +7,7 @@ optimizers keep beside their variables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, trained_by
 from keras_optlab.engine.backend.modules import holds_state, torch_module
 from keras_optlab.engine.backend.state_copies import write_value
+from keras_optlab.engine.backend.trainer_adapter import forever, symbolic_build
 from keras_optlab.engine.backend.variables import has_value, raw, to_numpy
 from keras_optlab.engine.model.reachable import Reached, numbers_in, reach
 
@@ -66,19 +67,21 @@ def read_state(model: Any, configs: list[dict[str, Any]]) -> TrainingState:
     )
 
 
-def build_for(model: Any, state: TrainingState, example: Any) -> None:
+def build_for(model: Any, state: TrainingState, example: Callable[[], Any]) -> None:
     """Create the variables that the model had when the state was read.
 
     Args:
         model: A compiled model.
         state: The state to be written.
-        example: Returns batches, of which shapes and types are used, as the train
-            function takes them.
+        example: Returns a batch, of which shapes and types are used.
     """
     now = layout_of(model)
     fewer = [k for k in (WEIGHTS, METRICS) if len(now[k]) < len(state.layout[k])]
     if fewer and keras.backend.backend() != "jax":  # there `fit` has built it
-        model.train_function(example())  # creates them; `write_state` replaces all
+        if type(model).train_step is keras.Model.train_step:
+            symbolic_build(model, example())
+        else:  # only the step itself creates them all, and all values are replaced
+            model.train_function(forever(example()))
     optimizers = _optimizers(model, reach([model]))
     for one, saved in zip(optimizers, state.optimizers, strict=False):
         if not one.built and saved["trains"] is not None:
