@@ -324,6 +324,7 @@ class TestModels:
         assert (values(model.weights)[0] >= 0).all()
         assert int(model.optimizer.updates) == 8
 
+    @pytest.mark.every
     def test_jit_compiled_equals_eager(self):
         def end(**how):
             return values(fit(full(), **how).trainable_variables)

@@ -80,7 +80,7 @@ def check(name, tmp_path, crashes, **how):
     assert_equal(whole, train(name, tmp_path / "parts", 99, **how))
 
 
-PLAIN = "adam", "spans", "short_epochs", "py_dataset"
+PLAIN = ("adam",)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,7 @@ def other_model():
     return model
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("model", "how", "message"),
     [
@@ -307,6 +308,7 @@ class Counts(keras.callbacks.Callback):
         self.seen.append((batch, random.random()))
 
 
+@pytest.mark.every
 def test_callbacks_of_the_user(tmp_path):
     def fit(path, crash=999):
         keras.utils.set_random_seed(0 if crash < 999 or path.name == "whole" else 5)

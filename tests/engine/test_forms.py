@@ -98,6 +98,7 @@ def groups():
     ]
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @each_form
 @pytest.mark.parametrize("case", ALL, ids=label)

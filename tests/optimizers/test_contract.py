@@ -159,6 +159,7 @@ def end(name, settings):
     return few_steps(optimizers.create(name, **dict(settings)), start, grads)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_in_fit_without_tracing_twice(name):
@@ -184,6 +185,7 @@ def test_trains_in_fit_without_tracing_twice(name):
     assert int(model.optimizer.updates) == 16
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_saving_and_loading_continues_as_if_uninterrupted(name, tmp_path):
@@ -212,6 +214,7 @@ def test_saving_and_loading_continues_as_if_uninterrupted(name, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.sampled
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_trains_with_groups_clipping_accumulation_and_mixed_precision(name):

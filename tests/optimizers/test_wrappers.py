@@ -387,6 +387,7 @@ def by_windows(grads, sizes):
     return means
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["sgd", "adam", "dog"])
 @pytest.mark.parametrize(
     ("steps", "sizes"),
