@@ -78,6 +78,7 @@ def test_fit_makes_those_of_the_evaluation_weights(name):
         assert not np.allclose(statistics(model), expected, rtol=1e-2)
 
 
+@pytest.mark.every
 @renewing
 def test_training_is_not_disturbed(name, monkeypatch):
     """Weights, statistics, seeds and losses of training are equal, bit by bit."""

@@ -49,6 +49,7 @@ def unclipped():
     return values(trained(optimizers.SGD(0.1))[0].weights)[0]
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(("argument", "name"), LIMITS.items())
 def test_equals_an_optimizer_made_with_it(argument, name):
     callback = GradientClipping(**{argument: 0.02})

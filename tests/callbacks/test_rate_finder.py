@@ -22,6 +22,7 @@ def model(optimizer):
     return made
 
 
+@pytest.mark.every
 @pytest.mark.sampled
 @pytest.mark.parametrize("package", [kol, keras])
 def test_fit_is_that_of_a_fit_with_the_found_rate(package):

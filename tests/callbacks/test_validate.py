@@ -126,6 +126,7 @@ if BACKEND == "tensorflow":
     CASES += [("arrays", "adam", {"run_eagerly": True})]
 
 
+@pytest.mark.every
 @pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 @pytest.mark.parametrize(("kind", "optimizer", "compiling"), CASES)

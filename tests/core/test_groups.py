@@ -94,6 +94,7 @@ class Subclassed(keras.Model):
         return self.head(self.second(self.first(x)))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_group_of_a_subclassed_model_is_saved_by_place(before, tmp_path):
     """Also if another layer now has the name of the saved layer."""

@@ -12,6 +12,7 @@ FAST = ["wrong_logits"]  # in a plain run
 ORDER = [*FAST, *(x for x in DISEASES if x not in FAST)]
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     "name",
     [pytest.param(x, marks=[] if x in FAST else pytest.mark.every) for x in ORDER],
@@ -23,6 +24,7 @@ def test_a_made_disease_is_named(name):
     assert name.partition(" ")[0] in DISEASES[name](kit).rules
 
 
+@pytest.mark.every
 @pytest.mark.parametrize(
     "kit",
     [TUNING[0], *(pytest.param(k, marks=pytest.mark.every) for k in TUNING[1:])],

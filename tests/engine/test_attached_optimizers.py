@@ -101,6 +101,7 @@ def assert_close(a, b):
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.every
 @not_jax
 @mover
 def test_fit_of_the_owner_moves_it_there_and_back(name, tmp_path):

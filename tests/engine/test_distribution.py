@@ -64,6 +64,7 @@ def test_mirrored_strategy_equals_one_device(options):
     assert_same(trained(net), trained(model(**options)))
 
 
+@pytest.mark.every
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_mirrored_strategy_skips_non_finite_steps():
     with mirrored_strategy().scope():

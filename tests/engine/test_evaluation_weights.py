@@ -141,6 +141,7 @@ def test_looking_changes_nothing(name, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.every
 @mover
 def test_training_in_parts_is_training_at_once(name):
     """Each call moves the weights back and forth, which is exact up to rounding."""
@@ -161,6 +162,7 @@ def test_training_in_parts_is_training_at_once(name):
         np.testing.assert_allclose(a, c, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.every
 @mover
 def test_continues_from_a_checkpoint_of_the_middle(name, tmp_path):
     x, y = regression()

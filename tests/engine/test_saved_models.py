@@ -154,6 +154,7 @@ TRACES = {
 }
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("trace", TRACES)
 @pytest.mark.parametrize("name", ["adamw", "ema"])
 def test_the_loss_scale_is_kept(name, trace, tmp_path):

@@ -63,6 +63,7 @@ def test_rows_that_occur_twice_are_summed_before_clipping(clip, mode):
     np.testing.assert_allclose(end, start() - clipped, rtol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_lazy_is_the_rule_on_the_touched_rows(case):
     name, kwargs = case

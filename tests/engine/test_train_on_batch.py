@@ -67,6 +67,7 @@ def test_a_function_made_anew(name):
     assert_same_run(batches(a), batches(b))
 
 
+@pytest.mark.every
 @mover
 def test_before_the_model_is_built(name):
     def unbuilt():

@@ -79,6 +79,7 @@ on_tensorflow = pytest.mark.skipif(
 others = [pytest.param(name, marks=pytest.mark.every) for name in optimizers.wrappers()]
 
 
+@pytest.mark.every
 @pytest.mark.long
 @on_tensorflow
 @pytest.mark.parametrize("name", [*optimizers.names(), *others])

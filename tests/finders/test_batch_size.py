@@ -13,6 +13,7 @@ def found(model, **options):
     return kol.find_batch_size(model, X, Y, **{"smallest": 4, "seconds": 0.5} | options)
 
 
+@pytest.mark.every
 def test_what_it_proposes_has_run_and_the_model_is_untouched():
     limited = Limited(10)
     model = network(limited)

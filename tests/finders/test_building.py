@@ -24,6 +24,7 @@ def batch():
     return X[:8], Y[:8]
 
 
+@pytest.mark.every
 @pytest.mark.sampled
 @pytest.mark.parametrize("error", [KeyboardInterrupt, None, RuntimeError])
 def test_everything_is_as_before(error):

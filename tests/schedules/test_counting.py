@@ -109,6 +109,7 @@ def test_counts_beyond_what_float32_can(schedule):
     assert float(schedule(counter)) == pytest.approx(expected[3], rel=1e-6)
 
 
+@pytest.mark.every
 def test_so_they_do_in_a_compiled_step():
     def all_of_them(step):
         return ops.stack([schedule(step) for schedule in few])

@@ -10,6 +10,7 @@ from keras_optlab.verify.libraries import is_installed
 BACKEND = keras.backend.backend()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("it", KNOWN_WRONG, ids=str)
 def test_differs_from_the_paper_and_from_ours(it):
     oracle = it.comparison.oracle
