@@ -88,7 +88,8 @@ def test_a_tracker_must_have_the_method(tracker):
         Track(tracker)
 
 
-# Stand-ins with the signatures of wandb 0.22, mlflow 3.5 and aim 3.29.
+# Stand-ins for what the example calls of wandb, mlflow and aim; only the signature of
+# wandb's `log` was read in its source.
 
 
 class WandbRun(Lists):
