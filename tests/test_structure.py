@@ -48,6 +48,17 @@ ROOMS = {
     "diagnosis": {"core", "engine", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
     "plotting": {"core", "stopping"},
+    "lab": {
+        "core",
+        "engine",
+        "datasets",
+        "optimizers",
+        "schedules",
+        "stopping",
+        "finders",
+        "callbacks",
+        "plotting",
+    },
     "verify": {"core", "engine", "optimizers"},
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.

@@ -7,11 +7,13 @@ from keras_optlab.core.layerwise import layerwise_decay
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.rates import FloatOrSchedule, LearningRate, LearningRateLike
 from keras_optlab.core.slots import Slot
+from keras_optlab.core.tuning import Choices, LogUniform, Tuning, Uniform, around
 from keras_optlab.core.values import Values
 
 __all__ = [
     "Beta",
     "Choice",
+    "Choices",
     "Declared",
     "Flag",
     "FloatOrSchedule",
@@ -19,9 +21,13 @@ __all__ = [
     "Hyper",
     "LearningRate",
     "LearningRateLike",
+    "LogUniform",
     "Option",
     "Paper",
     "Slot",
+    "Tuning",
+    "Uniform",
     "Values",
+    "around",
     "layerwise_decay",
 ]

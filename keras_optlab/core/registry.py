@@ -10,6 +10,7 @@ from typing import Any
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.slots import Weight
+from keras_optlab.core.tuning import Tuning, around
 from keras_optlab.core.values import Values
 
 MATRIX = (256, 64)  # the weight for which `info` counts the state
@@ -54,6 +55,8 @@ class OptimizerInfo:
         hyperparameters: The arguments that the class and the rules it derives from
             declare, by name.
         keras_twin: Name of the class in `keras.optimizers` with the same updates.
+        tuning: What to search when it is tuned, and when to use it at all. A class that
+            does not declare it has rates around its default one.
     """
 
     name: str
@@ -66,6 +69,7 @@ class OptimizerInfo:
     learning_rate_free: bool
     hyperparameters: dict[str, Hyperparameter]
     keras_twin: str | None
+    tuning: Tuning
 
 
 def register(cls: type) -> str:
@@ -210,7 +214,14 @@ def info(name: str) -> OptimizerInfo:
             for k, f in own.items()
         },
         keras_twin=cls.keras_twin,
+        tuning=cls.tuning or _around_default(cls),
     )
+
+
+def _around_default(cls: Any) -> Tuning:
+    field = cls.fields.get("learning_rate")
+    known = field is not None and isinstance(field.default, int | float)
+    return Tuning(around(field.default, factor=30) if known else None)
 
 
 def _home(cls: type) -> str:

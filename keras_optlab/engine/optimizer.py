@@ -80,6 +80,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
     | `learning_rate_free` | bool, `False` | finds its step size | Prodigy |
     | `paper` | `Paper` | where it was published | all |
     | `keras_twin` | str, `None` | Keras' class with the same numbers | Adam |
+    | `tuning` | `Tuning`, `None` | what to search, when to use it | all |
     | `family` | str, `"other"` | keyword of the class statement | all |
 
     | method | runs | implemented by |

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
-from keras_optlab.core import Paper, Slot, Values
+from keras_optlab.core import Paper, Slot, Tuning, Values
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.model.second_pass import Batch
 
@@ -31,6 +31,7 @@ class Rule:
     family: ClassVar[str] = "other"
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
+    tuning: ClassVar[Tuning | None] = None
 
     needs_sums: ClassVar[bool]
     has_after_step: ClassVar[bool]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
 
-from keras_optlab.core import Paper, Slot
+from keras_optlab.core import Paper, Slot, Tuning
 from keras_optlab.core.declaration_checks import (
     check_field_names,
     check_no_overlap,
@@ -82,6 +82,7 @@ class Wrapper(Base):
     learning_rate_free: ClassVar[bool] = False
     paper: ClassVar[Paper] = Paper("Unpublished", "Unknown", 0)
     keras_twin: ClassVar[str | None] = None
+    tuning: ClassVar[Tuning | None] = None
     wrapper: ClassVar[type[Wrapper]]
     inner: ClassVar[type[Optimizer]]
 
