@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -88,7 +87,7 @@ class Problem:
         ...     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
         >>> problem = Problem(model, data=(x, x[:, :1]), loss="mse", epochs=2)
         >>> problem.updates, problem.monitor
-        (10, 'loss')
+        (9, 'loss')
     """
 
     model: Callable[[], keras.Model]
@@ -135,18 +134,21 @@ class Problem:
         )
 
     @property
-    def updates_per_epoch(self) -> int:
-        """Updates in an epoch; the last batch may be smaller."""
-        return math.ceil(self.splits.rows / self.batch_size)
+    def updates_per_epoch(self) -> float:
+        """Updates in which as many rows are seen as there are."""
+        return self.splits.rows / min(self.batch_size, self.splits.rows)
 
     @property
     def updates(self) -> int:
         """Updates in a training of `epochs`."""
         return max(1, round(self.epochs * self.updates_per_epoch))
 
-    def with_budget(self, **changes: Any) -> Problem:
-        """Return the problem with another `epochs`, `target` or other field."""
-        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+    def with_changes(self, **changes: Any) -> Problem:
+        """Return the problem with other fields; `target` may be the value alone."""
+        value = changes.get("target")
+        if self.target is not None and isinstance(value, int | float):
+            changes["target"] = replace(self.target, value=value)
+        return replace(self, **changes)
 
 
 def split(x: Any, y: Any, seed: int = 0) -> Data:

@@ -1,0 +1,159 @@
+"""`Candidate`: an optimizer that takes part in a study, and what to search for it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_optlab import optimizers
+from keras_optlab.core.errors import shown
+from keras_optlab.core.tuning import Domain, LogUniform, Tuning, Uniform
+from keras_optlab.lab.trials.setting import (
+    KERAS,
+    WARMUP,
+    Setting,
+    class_names,
+    find_class,
+)
+
+LENGTH = LogUniform(0.05, 1.0)  # share of the budget, where time to a target counts
+WARMUPS = Uniform(0.05, 0.4)
+OF_SCHEDULE = ("schedule", "length", "warmup")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An optimizer in a study.
+
+    Args:
+        optimizer: Its name, such as `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
+        fixed: Arguments that are not searched, by name; also `schedule`, `length` and
+            `warmup` of the `Setting`.
+        space: What to search beside or instead of the declared space, by name.
+        label: How to call it in the study. Defaults to what was written.
+
+    >>> Candidate.parse("adam(learning_rate=0.001)").domains()
+    {}
+    >>> sorted(Candidate.parse("adamw").domains())
+    ['learning_rate', ...]
+    """
+
+    optimizer: str
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    space: Mapping[str, Domain] = field(default_factory=dict)
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        known = self._known()
+        for name in (*self.fixed, *self.space):
+            if name not in known and name not in OF_SCHEDULE:
+                raise ValueError(
+                    f"{self.optimizer} does not take this argument. "
+                    f"Received: {name!r}. It takes {', '.join(sorted(known))}."
+                )
+        if not self.label:
+            object.__setattr__(self, "label", self._written())
+
+    @classmethod
+    def parse(cls, text: Any) -> Candidate:
+        """Return the candidate for a text like `"ema(adamw, average_decay=0.99)"`.
+
+        Raises:
+            TypeError: if it is neither a text nor a `Candidate`.
+            ValueError: if it cannot be read, or there is no such optimizer.
+        """
+        if isinstance(text, cls):
+            return text
+        if not isinstance(text, str):
+            raise TypeError(
+                "expected an optimizer's name or a lab.Candidate. "
+                f"Received: {shown(text)}"
+            )
+        try:
+            node = ast.parse(text.strip(), mode="eval").body
+            name, fixed = _read(node)
+        except (SyntaxError, ValueError) as error:
+            raise ValueError(
+                "expected an optimizer like 'adamw', 'ema(adamw)' or "
+                f"'adam(learning_rate=0.001)'. Received: {text!r}"
+            ) from error
+        return cls(name, fixed)
+
+    @property
+    def tuning(self) -> Tuning:
+        """What its class declares; for a wrapper, what the inner one declares."""
+        return optimizers.info(self._ours()[-1]).tuning
+
+    @property
+    def schedule(self) -> str:
+        """The schedule of its rate."""
+        return self.fixed.get("schedule", self.tuning.schedule)
+
+    def domains(self, with_length: bool = False, fine: bool = False) -> dict[str, Any]:
+        """Return what is searched, by name.
+
+        Args:
+            with_length: Whether the length of the training is searched too.
+            fine: Whether the share of the warm-up is.
+        """
+        found: dict[str, Any] = {}
+        rate = self.tuning.learning_rate
+        if rate is not None:
+            found["learning_rate"] = rate
+        for name in reversed(self._ours()):
+            found |= optimizers.info(name).tuning.others
+        timed = self.schedule != "constant"
+        found |= {"length": LENGTH} if with_length and timed else {}
+        found |= {"warmup": WARMUPS} if fine and self.schedule == "one_cycle" else {}
+        found |= self.space
+        known = self._known() | set(OF_SCHEDULE)
+        return {k: v for k, v in found.items() if k not in self.fixed and k in known}
+
+    def setting(self, values: Mapping[str, Any]) -> Setting:
+        """Return the setting with values for what is searched."""
+        chosen = {**values, **self.fixed}
+        return Setting(
+            self.optimizer,
+            {k: v for k, v in chosen.items() if k not in OF_SCHEDULE},
+            self.schedule,
+            chosen.get("length", 1.0),
+            chosen.get("warmup", WARMUP),
+        )
+
+    def at(self, shares: Mapping[str, float], domains: Mapping[str, Any]) -> Setting:
+        """Return the setting at a point of the unit cube."""
+        return self.setting({k: domains[k].at(share) for k, share in shares.items()})
+
+    def _ours(self) -> list[str]:
+        """Return the names of the classes, for one of Keras that of its twin."""
+        names = class_names(self.optimizer)
+        return [name.removeprefix(KERAS) for name in names]
+
+    def _known(self) -> set[str]:
+        """Return the arguments that it takes."""
+        known: set[str] = set()
+        for name in class_names(self.optimizer):
+            cls = find_class(name)
+            fields = getattr(cls, "fields", None)
+            code = cls.__init__.__code__
+            known |= {*(fields or code.co_varnames[1 : code.co_argcount])}
+        return known
+
+    def _written(self) -> str:
+        inside = ", ".join(f"{k}={v!r}" for k, v in self.fixed.items())
+        return f"{self.optimizer}({inside})" if inside else self.optimizer
+
+
+def _read(node: ast.expr) -> tuple[str, dict[str, Any]]:
+    """Return the names, nested in brackets, and the arguments of a call."""
+    if isinstance(node, ast.Call):
+        name = _read(node.func)[0]
+        arguments = {k.arg or "": ast.literal_eval(k.value) for k in node.keywords}
+        if not node.args:
+            return name, arguments
+        (inside,) = node.args
+        inner, of_inner = _read(inside)
+        return f"{name}({inner})", of_inner | arguments
+    return ast.unparse(node).lower(), {}

@@ -1,0 +1,137 @@
+"""`run_trial`: train once, and return the record."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_optlab.engine.backend.ordered_batches import batches_in_order
+from keras_optlab.lab.problems import Problem, find
+from keras_optlab.lab.trials.recorder import Recorder, Report
+from keras_optlab.lab.trials.trial import Trial
+
+SEARCH_EVALUATIONS = 20  # about so many in a trial that searches a setting
+MOST_POINTS = 60  # of a curve in a record
+
+
+def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
+    """Train once, and return the record: the trial and its results, as JSON values.
+
+    While settings are searched, the model is evaluated on the validation data, about
+    twenty times; in the end on the test data, as often as the problem says. An error is
+    recorded, not raised.
+
+    Args:
+        trial: What to train.
+        report: As in `Recorder`.
+
+    Returns:
+        The values of `trial.as_dict()`, and
+        `status`: `"complete"`, `"diverged"`, `"target"`, `"pruned"` or `"failed"`;
+        `value`: the metric at the end, `reached`: updates and seconds to the target;
+        `updates`, `seconds`, `step_seconds`, `first_seconds` (of the first update,
+        which compiles), `total_seconds`; `curve`; `parameters`; `optimizer_bytes`.
+    """
+    begun = time.perf_counter()
+    try:
+        found = _train(trial, report)
+    except Exception as error:
+        found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    found["total_seconds"] = round(time.perf_counter() - begun, 3)
+    return trial.as_dict() | _finite(found)
+
+
+def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
+    problem = _problem(trial.problem, json.dumps(trial.changes, sort_keys=True))
+    updates = max(1, round(problem.updates * trial.setting.length))
+    keras.utils.set_random_seed(trial.seed)
+    model = problem.model()
+    optimizer = trial.setting.build(updates)
+    model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
+    recorder = Recorder(
+        _evaluated(problem, trial),
+        _every(problem, trial, updates),
+        updates,
+        problem.target,
+        trial.stop_at_target,
+        problem.monitor,
+        report,
+    )
+    rows = order(problem.splits.rows, problem.batch_size, updates, trial.seed)
+    data = batches_in_order(problem.splits.train, rows)
+    model.fit(data, shuffle=False, verbose=0, callbacks=[recorder])
+    return _results(recorder, problem, model)
+
+
+@functools.lru_cache(maxsize=4)
+def _problem(reference: str, changes: str) -> Problem:
+    """Return the problem, kept in this process with its data for further trials."""
+    return find(reference).with_changes(**json.loads(changes))
+
+
+def _evaluated(problem: Problem, trial: Trial) -> Any:
+    data = problem.splits
+    final = trial.purpose == "final" and data.test is not None
+    return data.test if final else data.validation
+
+
+def _every(problem: Problem, trial: Trial, updates: int) -> int:
+    """Return the updates between two evaluations."""
+    every = problem.evaluate_every or max(1, round(problem.updates_per_epoch))
+    if trial.purpose == "final":
+        return every
+    return max(every, updates // SEARCH_EVALUATIONS)
+
+
+def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
+    """Return the rows of each batch, shape `(updates, batch_size)`.
+
+    Passes over all rows, each in another random order, follow each other without a gap,
+    so that all batches are full.
+
+    >>> order(rows=3, batch_size=2, updates=3, seed=0)
+    array([[2, 0], [1, 1], [2, 0]]...)
+    """
+    batch_size = min(batch_size, rows)
+    random = np.random.default_rng([seed, 0x0B7])
+    needed = updates * batch_size
+    passes = [random.permutation(rows) for _ in range(math.ceil(needed / rows))]
+    return np.concatenate(passes)[:needed].reshape(updates, batch_size).astype("int32")
+
+
+def _results(recorder: Recorder, problem: Problem, model: Any) -> dict[str, Any]:
+    curve = recorder.curve
+    return {
+        "status": recorder.end,
+        "value": curve[problem.monitor][-1] if curve else None,
+        "reached": recorder.reached,
+        "updates": curve["updates"][-1] if curve else 0,
+        "seconds": round(recorder.seconds, 4),
+        "step_seconds": round(recorder.step_seconds, 7),
+        "first_seconds": round(recorder.first_seconds, 3),
+        "curve": _thinned(curve),
+        "parameters": model.count_params(),
+        "optimizer_bytes": sum(np.asarray(v).nbytes for v in model.optimizer.variables),
+    }
+
+
+def _thinned(curve: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return at most `MOST_POINTS` points, the last one among them."""
+    length = len(next(iter(curve.values()), []))
+    step = max(1, math.ceil(length / MOST_POINTS))
+    return {name: values[::-1][::step][::-1] for name, values in curve.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with `None` for each number that JSON does not have."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

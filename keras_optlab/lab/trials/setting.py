@@ -1,0 +1,134 @@
+"""`Setting`: an optimizer with all that was chosen for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from keras_optlab import optimizers, schedules
+from keras_optlab.core.errors import suggest
+
+KERAS = "keras."  # in front of the name of a class in `keras.optimizers`
+WARMUP = 0.3  # share of a one-cycle schedule before its peak
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An optimizer, its arguments, and its schedule.
+
+    Attributes:
+        optimizer: Its name; that of a wrapper has the inner one in brackets:
+            `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
+        arguments: Its arguments by name, also those of the inner optimizer.
+            `learning_rate` is the peak of the schedule.
+        schedule: `"one_cycle"`, `"cosine"` or `"constant"`.
+        length: Length of the training as a share of the problem's budget, in (0, 1].
+            The schedule ends with the training.
+        warmup: Share of a one-cycle schedule before its peak, in (0, 1).
+
+    >>> setting = Setting("ema(adamw)", {"learning_rate": 0.01, "average_decay": 0.9})
+    >>> type(setting.build(updates=100)).__name__
+    'EMA(AdamW)'
+    >>> print(setting.code(updates=100))
+    kol.optimizers.EMA(
+        kol.optimizers.AdamW(learning_rate=0.01), average_decay=0.9)
+    """
+
+    optimizer: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    schedule: str = "constant"
+    length: float = 1.0
+    warmup: float = WARMUP
+
+    def build(self, updates: int) -> Any:
+        """Return a new optimizer.
+
+        Args:
+            updates: Length of the training in updates.
+
+        Raises:
+            ValueError: if there is no such optimizer, or an argument is out of range.
+            TypeError: if it does not take an argument.
+        """
+        return self._make(class_names(self.optimizer), dict(self.arguments), updates)
+
+    def _make(self, names: list[str], arguments: dict[str, Any], updates: int) -> Any:
+        cls, *inner = names
+        made = find_class(cls)
+        if not inner:
+            if "learning_rate" in arguments:
+                arguments["learning_rate"] = self._rate(
+                    arguments["learning_rate"], updates
+                )
+            return made(**arguments)
+        own = {k: v for k, v in arguments.items() if k in made.own_fields}
+        rest = {k: v for k, v in arguments.items() if k not in own}
+        return made(self._make(inner, rest, updates), **own)
+
+    def _rate(self, rate: float, updates: int) -> Any:
+        if self.schedule == "one_cycle":
+            return schedules.OneCycle(rate, steps=updates, warmup=self.warmup)
+        if self.schedule == "cosine":
+            return schedules.Cosine(rate, steps=updates)
+        return rate
+
+    def code(self, updates: int) -> str:
+        """Return Python code that makes the optimizer, to paste."""
+        return self._code(class_names(self.optimizer), dict(self.arguments), updates)
+
+    def _code(self, names: list[str], arguments: dict[str, Any], updates: int) -> str:
+        cls, *inner = names
+        made = find_class(cls)
+        room = "keras.optimizers" if cls.startswith(KERAS) else "kol.optimizers"
+        own = arguments
+        if inner:
+            own = {k: v for k, v in arguments.items() if k in made.own_fields}
+        text = [f"{k}={self._value(k, v, updates)}" for k, v in own.items()]
+        if not inner:
+            return f"{room}.{made.__name__}({', '.join(text)})"
+        rest = {k: v for k, v in arguments.items() if k not in own}
+        lines = [self._code(inner, rest, updates).replace("\n", "\n    "), *text]
+        return f"{room}.{made.__name__}(\n    {', '.join(lines)})"
+
+    def _value(self, name: str, value: Any, updates: int) -> str:
+        if name != "learning_rate" or self.schedule == "constant":
+            return repr(value)
+        if self.schedule == "cosine":
+            return f"kol.schedules.Cosine({value!r}, steps={updates})"
+        warmup = "" if self.warmup == WARMUP else f", warmup={self.warmup!r}"
+        return f"kol.schedules.OneCycle({value!r}, steps={updates}{warmup})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the setting as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def class_names(optimizer: str) -> list[str]:
+    """Return the names in `"ema(adamw)"`, from the outside in.
+
+    >>> class_names("ema(sam(adamw))")
+    ['ema', 'sam', 'adamw']
+    """
+    return [name.strip() for name in optimizer.lower().rstrip(")").split("(")]
+
+
+def find_class(name: str) -> Any:
+    """Return the class of an optimizer, or of one of Keras as `"keras.adam"`."""
+    if not name.startswith(KERAS):
+        return optimizers.info(name).cls
+    known = {
+        k.lower(): v
+        for k, v in vars(keras.optimizers).items()
+        if isinstance(v, type) and k not in ("Optimizer", "LossScaleOptimizer")
+    }
+    wanted = name.removeprefix(KERAS)
+    if wanted not in known:
+        raise ValueError(
+            f"Keras has no optimizer of this name. Received: {name!r}. "
+            f"{suggest(wanted, known)}"
+        )
+    return known[wanted]
