@@ -79,7 +79,7 @@ class Running:
         return started
 
     def _room(self) -> int:
-        """Return how many trials may run at once: one while a guilty one is looked for."""
+        """Return how many trials may run at once: one, after all of them died."""
         running = self._futures.values()
         suspects = self._again or any(t.key in self._deaths for t in running)
         return 1 if suspects and self._engine.loses_all else self._engine.workers
