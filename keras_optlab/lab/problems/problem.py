@@ -66,7 +66,8 @@ class Problem:
         model: Returns a new model, not compiled. It is called after the seed is set.
         data: `Data`, or a function that returns it. `(x, y)` is split by the lab: 70 %
             of the rows for training, 15 % for validation, 15 % for the test.
-        loss: As in `compile`.
+        loss: As in `compile`. `None`: `model` returns compiled models, and their loss
+            and metrics are used.
         metrics: As in `compile`.
         target: The value to reach, measured on the validation data while settings are
             chosen, and on the test data in the end. `None` compares final values only.

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_optlab.engine.backend.ordered_batches import batches_in_order
+from keras_optlab.engine.backend.trainer_adapter import compile_again
 from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
 from keras_optlab.lab.trials.trial import Trial
@@ -53,7 +54,10 @@ def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
     keras.utils.set_random_seed(trial.seed)
     model = problem.model()
     optimizer = trial.setting.build(updates)
-    model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
+    if problem.loss is None:
+        compile_again(model, optimizer)
+    else:
+        model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
     recorder = Recorder(
         _evaluated(problem, trial),
         _every(problem, trial, updates),

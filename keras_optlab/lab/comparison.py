@@ -1,0 +1,207 @@
+"""`Comparison`: what a study found."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_optlab.lab.requirements import need
+from keras_optlab.lab.scores import OBJECTIVES
+from keras_optlab.lab.statistics import Judgement, Measure, judge
+from keras_optlab.lab.studies import Study
+from keras_optlab.lab.trials import Setting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Comparison:
+    """The result of `compare`, or of a folder with a study.
+
+    `print` it for the ranking and the verdicts.
+
+    Args:
+        study: The study, or its folder. It may be unfinished.
+
+    Raises:
+        FileNotFoundError: if the folder has no study.
+        ValueError: if it is not one of `compare`, or of another version.
+
+    Attributes:
+        study: The `Study`.
+        objective: By what settings were chosen: `"updates"`, `"seconds"` or `"final"`.
+        labels: What was compared.
+    """
+
+    def __init__(self, study: Study | str | Path) -> None:
+        self.study = study if isinstance(study, Study) else Study(study)
+        config = self.study.config
+        if config.get("kind") != "compare":
+            raise ValueError(
+                "expected a study of `compare`. Received: "
+                f"{str(self.study.folder)!r}, which is one of {config.get('kind')!r}."
+            )
+        self.objective: str = config["objective"]
+        self.labels: list[str] = [o["label"] for o in config["optimizers"]]
+
+    def records(self, label: str, purpose: str = "final") -> list[dict[str, Any]]:
+        """Return the records of an optimizer: `"search"`, `"confirm"` or `"final"`."""
+        return [
+            record
+            for record in self.study.records.all
+            if record["label"] == label and record["purpose"] == purpose
+        ]
+
+    @property
+    def missing(self) -> int:
+        """Number of trials that have not been run, or failed."""
+        done = [r for r in self.study.records.all if r["status"] != "failed"]
+        return self.study.config["total"] - len(done)
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Setting]:
+        """The chosen setting of each optimizer that has one."""
+        found = {label: self.records(label) for label in self.labels}
+        return {k: Setting(**v[0]["setting"]) for k, v in found.items() if v}
+
+    def updates_of(self, label: str) -> int:
+        """Return the length of the training with the chosen setting."""
+        budget = self.study.config["problem_facts"]["updates"]
+        return max(1, round(budget * self.settings[label].length))
+
+    def code(self, label: str) -> str:
+        """Return Python code that makes the optimizer with its chosen setting."""
+        return self.settings[label].code(self.updates_of(label))
+
+    def judge(self, objective: str | None = None) -> Judgement:
+        """Return the ranking and the verdicts.
+
+        Args:
+            objective: `"updates"` or `"seconds"` to the target, or the `"final"` value.
+                `None` is that by which settings were chosen.
+
+        Raises:
+            ValueError: if nothing was measured, or there is no target.
+        """
+        objective = objective or self.objective
+        if objective not in self.objectives:
+            raise ValueError(
+                f"expected an objective of {', '.join(self.objectives)}. "
+                f"Received: objective={objective!r}"
+            )
+        scores = {k: self.scores(k, objective) for k in self.labels if self.records(k)}
+        if not scores:
+            raise ValueError(
+                "The study has no final results yet. Received: "
+                f"{len(self.study.records)} records in {str(self.study.folder)!r}. "
+                "Run the same comparison again to go on."
+            )
+        reruns = {k: self._reruns(k, objective) for k in scores}
+        known = {k: v for k, v in reruns.items() if len(v) > 1}
+        return judge(scores, self._measure(objective), reruns=known)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What can be judged: `"final"` alone if there is no target."""
+        return (
+            OBJECTIVES if self.study.config["problem_facts"]["target"] else ("final",)
+        )
+
+    def scores(
+        self, label: str, objective: str, purpose: str = "final"
+    ) -> list[float | None]:
+        """Return the score of each seed; `None` for one that failed."""
+        return [score_of(r, objective) for r in self.records(label, purpose)]
+
+    def _reruns(self, label: str, objective: str) -> list[list[float | None]]:
+        """Return the scores of the confirmed settings, with seeds that did not rank."""
+        of_setting: dict[int, list[float | None]] = {}
+        for record in self.records(label, "confirm"):
+            found = score_of(record, objective)
+            of_setting.setdefault(record["index"], []).append(found)
+        return [scores for scores in of_setting.values() if len(scores) > 1]
+
+    def _measure(self, objective: str) -> Measure:
+        facts = self.study.config["problem_facts"]
+        monitor, target = facts["monitor"], facts["target"]
+        if objective == "final":
+            kind = "accuracy" if facts["mode"] == "max" else "loss"
+            return Measure(kind, f"final {monitor}")
+        aim = f"{target['metric']} {target['value']:g}"
+        limit = facts["updates"]
+        if objective == "seconds":
+            finals = [r for k in self.labels for r in self.records(k)]
+            limit *= max(r.get("step_seconds") or 1e-9 for r in finals)
+        return Measure("effort", f"{objective} to {aim}", limit=limit)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row for each optimizer, the best first, as a pandas data frame."""
+        need("pandas")
+        import pandas as pd
+
+        judgements = {name: self.judge(name) for name in self.objectives}
+        rows = []
+        for standing in judgements[self.objective].ranking:
+            label = standing.label
+            finals = self.records(label)
+            row: dict[str, Any] = {"optimizer": label, "place": standing.place}
+            for name, judgement in judgements.items():
+                of_label = next(s for s in judgement.ranking if s.label == label)
+                row |= {f"{name}": of_label.median, f"{name}_low": of_label.low}
+                row |= {f"{name}_high": of_label.high}
+            row["reached"] = sum(r.get("reached") is not None for r in finals)
+            row["seeds"] = len(finals)
+            row["step_ms"] = 1000 * _median([r.get("step_seconds") for r in finals])
+            row["optimizer_mb"] = _median([r.get("optimizer_bytes") for r in finals])
+            row["optimizer_mb"] /= 1e6
+            row["updates_trained"] = self.updates_of(label)
+            row |= self.settings[label].arguments
+            row["schedule"] = self.settings[label].schedule
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def trials(self) -> pd.DataFrame:
+        """Return a row for each trial, as a pandas data frame."""
+        need("pandas")
+        import pandas as pd
+
+        names = ("label", "purpose", "index", "seed", "status", "error", "value")
+        names += ("updates", "seconds", "step_seconds", "first_seconds")
+        names += ("total_seconds", "optimizer_bytes")
+        rows = []
+        for record in self.study.records.all:
+            reached = record.get("reached") or {}
+            setting = record["setting"]
+            rows.append(
+                {k: record.get(k) for k in names}
+                | {f"{k}_to_target": reached.get(k) for k in ("updates", "seconds")}
+                | {k: setting[k] for k in ("schedule", "length", "warmup")}
+                | setting["arguments"]
+            )
+        return pd.DataFrame(rows)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report: one HTML file. Return its path.
+
+        Args:
+            path: Where to write it; `None` is `report.html` in the study's folder.
+        """
+        from keras_optlab.lab.report import write_report
+
+        return write_report(self, path)
+
+    def __str__(self) -> str:
+        return str(self.judge())
+
+
+def score_of(record: dict[str, Any], objective: str) -> float | None:
+    """Return the score of a record: a value, or the effort to the target."""
+    if objective == "final":
+        return record.get("value")
+    return (record.get("reached") or {}).get(objective)
+
+
+def _median(values: list[float | None]) -> float:
+    known = sorted(v for v in values if v is not None)
+    return known[len(known) // 2] if known else float("nan")
