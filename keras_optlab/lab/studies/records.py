@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
 
 
-class Records:
+class Records(Mapping[str, Record]):
     """Records in a file of JSON lines, by their key.
 
     A line is on the disk when `add` returns. A line that was torn by a crash is cut off
@@ -69,13 +70,8 @@ class Records:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._by_key
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_key)
 
     def __getitem__(self, key: str) -> Record:
         return self._by_key[key]
-
-    @property
-    def all(self) -> list[Record]:
-        """All records, in the order in which they were first added."""
-        return list(self._by_key.values())
