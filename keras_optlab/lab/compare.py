@@ -79,7 +79,7 @@ def compare(
     Raises:
         TypeError: if an argument has a wrong type.
         ValueError: if an argument is out of range, or the folder has another study.
-        RuntimeError: if another process works on the study.
+        RuntimeError: if another process works on the study, or all trials fail.
         OSError: if a record cannot be written. The others are not lost.
 
     Example:
@@ -131,6 +131,17 @@ def run(plan: Plan, study: Study, engine: Engine, progress: Progress | None) -> 
         for phase in range(len(plan.phases)):
             running = Running(engine, run_trial, keep)
             running.run(plan.missing(phase, study.records))
+            _check_progress(study)
+
+
+def _check_progress(study: Study) -> None:
+    """Raise if nothing works, which is no result."""
+    records = list(study.records.values())
+    if all(r["status"] == "failed" for r in records):
+        raise RuntimeError(
+            f"All {len(records)} trials failed. The last one: {records[-1]['error']} "
+            "Mend that and run the same comparison again."
+        )
 
 
 def _candidates(optimizers: Any) -> list[Candidate]:

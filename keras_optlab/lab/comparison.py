@@ -49,14 +49,14 @@ class Comparison:
         """Return the records of an optimizer: `"search"`, `"confirm"` or `"final"`."""
         return [
             record
-            for record in self.study.records.all
+            for record in self.study.records.values()
             if record["label"] == label and record["purpose"] == purpose
         ]
 
     @property
     def missing(self) -> int:
         """Number of trials that have not been run, or failed."""
-        done = [r for r in self.study.records.all if r["status"] != "failed"]
+        done = [r for r in self.study.records.values() if r["status"] != "failed"]
         return self.study.config["total"] - len(done)
 
     @functools.cached_property
@@ -170,7 +170,7 @@ class Comparison:
         names += ("updates", "seconds", "step_seconds", "first_seconds")
         names += ("total_seconds", "optimizer_bytes")
         rows = []
-        for record in self.study.records.all:
+        for record in self.study.records.values():
             reached = record.get("reached") or {}
             setting = record["setting"]
             rows.append(

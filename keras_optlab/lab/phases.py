@@ -106,7 +106,7 @@ class Plan:
         """Return the numbers of settings, the best one first, by their mean score."""
         scores: dict[int, list[float]] = {}
         for trial in trials:
-            record = records[trial.key] if trial.key in records else {}
+            record = records.get(trial.key, {})
             found = score(record, self.problem, self.objective)
             scores.setdefault(trial.index, []).append(found)
         means = {i: math.fsum(s) / len(s) for i, s in scores.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.lab.problems.problem import Problem
+from keras_optlab.lab.requirements import need
 
 HERE = "keras_optlab.lab.problems"
 BUILT_IN = {  # the functions that make them
@@ -52,6 +53,8 @@ def find(problem: Any) -> Problem:
         )
     if problem in BUILT_IN:
         return replace(_call(f"{HERE}.{BUILT_IN[problem]}"), name=problem)
+    if problem.endswith(".pkl"):
+        return _unpickled(Path(problem))
     if ":" not in problem and not problem.endswith(".py"):
         raise ValueError(
             f"No problem has this name. Received: {problem!r}. "
@@ -59,6 +62,14 @@ def find(problem: Any) -> Problem:
         )
     found = _call(problem)
     return found if found.name != "problem" else replace(found, name=problem)
+
+
+def _unpickled(path: Path) -> Problem:
+    """Return a problem that a study has kept in its folder, for its workers."""
+    need("cloudpickle")
+    import cloudpickle
+
+    return cloudpickle.loads(path.read_bytes())
 
 
 def _call(reference: str) -> Problem:

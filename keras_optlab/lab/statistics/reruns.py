@@ -1,0 +1,66 @@
+"""How much another search for the settings might change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_optlab.lab.statistics.measures import Measure, Score
+from keras_optlab.lab.statistics.pair_tests import Array, luck_of
+
+
+@dataclass(frozen=True)
+class Reruns:
+    """Variances of tuning by optimizer, their freedom, and their root mean square."""
+
+    variances: dict[str, float]
+    freedom: float
+    spread: float | None
+
+
+def tuning_luck(
+    measure: Measure,
+    reruns: Mapping[str, Sequence[Sequence[Score]]],
+    labels: Sequence[str],
+) -> Reruns:
+    """Return the variances of tuning of all optimizers; 0 for those not tuned.
+
+    Args:
+        measure: What the scores are.
+        reruns: Scores of the best settings, by optimizer, a list for each setting.
+        labels: All optimizers.
+    """
+    flat = {
+        f"{label}, setting {i}": runs
+        for label, settings in reruns.items()
+        for i, runs in enumerate(settings, 1)
+    }
+    x = measure.on_scale(flat)
+    excess: dict[str, float] = {}
+    freedom = 0
+    for label, settings in reruns.items():
+        mine = [x[f"{label}, setting {i}"] for i in range(1, len(settings) + 1)]
+        mine = [runs for runs in mine if runs.size > 1 and np.isfinite(runs).all()]
+        if len(mine) > 1:
+            excess[label] = excess_variance(mine)
+            freedom += len(mine) - 1
+    variances = dict.fromkeys(labels, 0.0)
+    if not excess:
+        return Reruns(variances, 0.0, None)
+    shared = luck_of(np.array(list(excess.values())))
+    found = dict(zip(excess, shared.tolist(), strict=True))
+    typical = max(float(np.mean(list(excess.values()))), 0.0)
+    for label in reruns:  # whose settings say nothing: as those of the others
+        variances[label] = found.get(label, typical)
+    tuned = [variances[label] for label in reruns]
+    return Reruns(variances, float(freedom), math.sqrt(sum(tuned) / len(tuned)))
+
+
+def excess_variance(settings: Sequence[Array]) -> float:
+    """Return the variance between settings, less what the noise of the runs adds."""
+    means = np.array([runs.mean() for runs in settings])
+    noise = np.mean([runs.var(ddof=1) / runs.size for runs in settings])
+    return float(means.var(ddof=1) - noise)
