@@ -6,6 +6,7 @@ from keras_optlab.lab.compare import compare
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.problems import Data, Problem, Target
 from keras_optlab.lab.trials import Candidate, Setting
+from keras_optlab.lab.tune import tune
 
 __all__ = [
     "Candidate",
@@ -19,4 +20,5 @@ __all__ = [
     "Uniform",
     "compare",
     "problems",
+    "tune",
 ]

@@ -45,6 +45,11 @@ class Plan:
     devices: int = 1
     reference: str = ""
 
+    @property
+    def fresh_seeds(self) -> list[int]:
+        """Seeds that took no part in choosing a setting."""
+        return [self.seed + FRESH + number for number in range(self.seeds)]
+
     def domains(self, candidate: Candidate) -> dict[str, Any]:
         """Return what is searched for a candidate."""
         return candidate.domains(with_length=self.objective != "final")
@@ -91,8 +96,10 @@ class Plan:
     def final(self, candidate: Candidate, records: Records) -> list[Trial]:
         """Return the trials of the chosen setting with fresh seeds."""
         index = self.chosen(candidate, records)
-        seeds = range(self.seed + FRESH, self.seed + FRESH + self.seeds)
-        return [self._trial(candidate, index, seed=s, purpose="final") for s in seeds]
+        return [
+            self._trial(candidate, index, seed=seed, purpose="final")
+            for seed in self.fresh_seeds
+        ]
 
     def chosen(self, candidate: Candidate, records: Records) -> int:
         """Return the number of the setting with the best mean of all its seeds."""

@@ -52,8 +52,8 @@ def tuning_luck(
         return Reruns(variances, 0.0, None)
     shared = luck_of(np.array(list(excess.values())))
     found = dict(zip(excess, shared.tolist(), strict=True))
-    typical = max(float(np.mean(list(excess.values()))), 0.0)
-    for label in reruns:  # whose settings say nothing: as those of the others
+    typical = float(np.mean(list(found.values())))
+    for label in reruns:  # of too few runs: as the others
         variances[label] = found.get(label, typical)
     tuned = [variances[label] for label in reruns]
     return Reruns(variances, float(freedom), math.sqrt(sum(tuned) / len(tuned)))

@@ -88,11 +88,9 @@ def advice(measure: Measure, needed: float, luck: bool, margin: float) -> str:
     if luck:
         return (
             "More runs will not tell them apart: another search for the settings might "
-            "change as much. It takes more trials."
+            "change as much. It takes more trials of tuning."
         )
-    return (
-        "If the difference is what it seems, it takes over 1000 runs each to show it."
-    )
+    return "If the difference is what it seems, not even 1000 runs each show it."
 
 
 def both_failed(measure: Measure) -> str:

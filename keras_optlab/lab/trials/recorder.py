@@ -17,7 +17,7 @@ from keras_optlab.lab.problems import Target
 
 EVALUATION_BATCH = 1000  # rows
 
-Report = Callable[[int, float], bool]
+Report = Callable[[int, float, float], bool]
 
 
 class Recorder(Callback):
@@ -33,8 +33,8 @@ class Recorder(Callback):
         target: The value to reach.
         stop: Whether to end the training at the target.
         monitor: Metric that is reported.
-        report: Called with the update and the value of `monitor` at each evaluation
-            before the last; returns whether to end the training.
+        report: Called with the updates, the seconds and the value of `monitor` at each
+            evaluation before the last; returns whether to end the training.
 
     Attributes:
         curve: Lists by name: `updates`, `seconds`, `train_loss` (mean since the last
@@ -111,11 +111,14 @@ class Recorder(Callback):
             self._finish("diverged")
         elif self._is_reached(row) and self._stop:
             self._finish("target")
-        elif self._done < self._updates and self._is_hopeless(row[self._monitor]):
+        elif self._done < self._updates and self._is_hopeless(row):
             self._finish("pruned")
 
-    def _is_hopeless(self, value: float) -> bool:
-        return self._report is not None and self._report(self._done, value)
+    def _is_hopeless(self, row: dict[str, float]) -> bool:
+        report = self._report
+        return report is not None and report(
+            self._done, row["seconds"], row[self._monitor]
+        )
 
     def _is_reached(self, row: dict[str, float]) -> bool:
         """Return whether the target is reached, and note when."""

@@ -36,8 +36,9 @@ def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
         The values of `trial.as_dict()`, and
         `status`: `"complete"`, `"diverged"`, `"target"`, `"pruned"` or `"failed"`;
         `value`: the metric at the end, `reached`: updates and seconds to the target;
-        `updates`, `seconds`, `step_seconds`, `first_seconds` (of the first update,
-        which compiles), `total_seconds`; `curve`; `parameters`; `optimizer_bytes`.
+        `updates`, `planned` (updates without an early end), `seconds`, `step_seconds`,
+        `first_seconds` (of the first update, which compiles), `total_seconds`; `curve`;
+        `parameters`; `optimizer_bytes`.
     """
     begun = time.perf_counter()
     try:
@@ -70,7 +71,7 @@ def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
     rows = order(problem.splits.rows, problem.batch_size, updates, trial.seed)
     data = batches_in_order(problem.splits.train, rows)
     model.fit(data, shuffle=False, verbose=0, callbacks=[recorder])
-    return _results(recorder, problem, model)
+    return _results(recorder, problem, model, updates)
 
 
 @functools.lru_cache(maxsize=4)
@@ -109,13 +110,16 @@ def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
     return np.concatenate(passes)[:needed].reshape(updates, batch_size).astype("int32")
 
 
-def _results(recorder: Recorder, problem: Problem, model: Any) -> dict[str, Any]:
+def _results(
+    recorder: Recorder, problem: Problem, model: Any, updates: int
+) -> dict[str, Any]:
     curve = recorder.curve
     return {
         "status": recorder.end,
         "value": curve[problem.monitor][-1] if curve else None,
         "reached": recorder.reached,
         "updates": curve["updates"][-1] if curve else 0,
+        "planned": updates,
         "seconds": round(recorder.seconds, 4),
         "step_seconds": round(recorder.step_seconds, 7),
         "first_seconds": round(recorder.first_seconds, 3),
