@@ -127,10 +127,9 @@ class Search:
             running = Running(engine, run_trial, keep, self._pruning)
             running.run(self._next(running))
             self.study.check_progress()
-            running.run(
-                t for t in self._confirm() if not is_done(t, self.study.records)
-            )
-            running.run(t for t in self._final() if not is_done(t, self.study.records))
+            for phase in (self._confirm, self._final):
+                trials = phase()
+                running.run(t for t in trials if not is_done(t, self.study.records))
 
     def _next(self, running: Running) -> Iterator[Trial]:
         """Yield trials of the search until the budget is used."""
