@@ -6,13 +6,14 @@ import functools
 import json
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_optlab.engine.backend.ordered_batches import batches_in_order
-from keras_optlab.engine.backend.trainer_adapter import compile_again
+from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
 from keras_optlab.lab.trials.trial import Trial
@@ -40,23 +41,29 @@ def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
         `first_seconds` (of the first update, which compiles), `total_seconds`; `curve`;
         `parameters`; `optimizer_bytes`.
     """
+    return train(trial, report, lambda: _problem(trial.problem, _key(trial.changes)))
+
+
+def train(
+    trial: Trial, report: Report | None, problem: Callable[[], Problem]
+) -> dict[str, Any]:
+    """Train once on a problem, which a function returns; see `run_trial`."""
     begun = time.perf_counter()
     try:
-        found = _train(trial, report)
+        found = _train(trial, report, problem())
     except Exception as error:
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     found["total_seconds"] = round(time.perf_counter() - begun, 3)
     return trial.as_dict() | _finite(found)
 
 
-def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
-    problem = _problem(trial.problem, json.dumps(trial.changes, sort_keys=True))
+def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, Any]:
     updates = max(1, round(problem.updates * trial.setting.length))
     keras.utils.set_random_seed(trial.seed)
     model = problem.model()
     optimizer = trial.setting.build(updates)
     if problem.loss is None:
-        compile_again(model, optimizer)
+        compile_as(model, model, optimizer)
     else:
         model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
     recorder = Recorder(
@@ -72,6 +79,10 @@ def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
     data = batches_in_order(problem.splits.train, rows)
     model.fit(data, shuffle=False, verbose=0, callbacks=[recorder])
     return _results(recorder, problem, model, updates)
+
+
+def _key(changes: dict[str, Any]) -> str:
+    return json.dumps(changes, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=4)
