@@ -72,10 +72,14 @@ class Race:
             ValueError: if no trial could be trained.
         """
         entries = [(c.label, s) for c in self.candidates for s in self._settings(c)]
-        while True:
+        self._measure(*entries[0])
+        while len(entries) > 1 or not self.rounds:
             entries = self._round(entries)
-            if len(entries) < 2:
-                return
+
+    def _measure(self, label: str, setting: Setting) -> None:
+        """Train for a moment, to know how long a step and a start take."""
+        record = self._train(label, setting, 0.0)
+        self._overhead = record["total_seconds"] - record.get("seconds", 0.0)
 
     def _settings(self, candidate: Candidate) -> list[Setting]:
         """Return settings with the rate that is found, and a higher one."""
@@ -122,7 +126,8 @@ class Race:
         self._overhead = sum(spent) / len(spent)
         ranked = sorted(known, key=lambda r: score(r, self.problem, "final"))
         self.rounds.append(Round(ranked, seconds))
-        kept = max(1, len(entries) // 2)
+        whole = all(r["updates"] >= self.problem.updates for r in known)
+        kept = 1 if whole else max(1, len(entries) // 2)
         while kept > 1 and self._share(kept) < 2 * self._overhead:
             kept //= (
                 2  # there is no time to train so many for longer than to start them
