@@ -46,6 +46,7 @@ class Candidate:
     label: str = ""
 
     def __post_init__(self) -> None:
+        _check_nesting(class_names(self.optimizer))
         known = self._known()
         for name in (*self.fixed, *self.space):
             if name not in known and name not in OF_SCHEDULE:
@@ -144,6 +145,24 @@ class Candidate:
     def _written(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.fixed.items())
         return f"{self.optimizer}({inside})" if inside else self.optimizer
+
+
+def _check_nesting(names: list[str]) -> None:
+    """Raise unless all names but the last are of wrappers."""
+    wrappers = set(optimizers.wrappers())
+    for name in names[:-1]:
+        find_class(name)
+        if name not in wrappers:
+            raise ValueError(
+                f"{name} is no wrapper of another optimizer. Wrappers are "
+                f"{', '.join(sorted(wrappers))}. Received: {name}({names[-1]})"
+            )
+    find_class(names[-1])
+    if names[-1] in wrappers:
+        raise ValueError(
+            f"{names[-1]} is a wrapper around another optimizer. Write for instance "
+            f"{names[-1]}(adamw). Received: {names[-1]}"
+        )
 
 
 def _read(node: ast.expr) -> tuple[str, dict[str, Any]]:
