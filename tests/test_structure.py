@@ -49,6 +49,7 @@ ROOMS = {
     "full_batch": {"core", "engine", "callbacks"},
     "plotting": {"core", "stopping"},
     "verify": {"core", "engine", "optimizers"},
+    "lab": {"core", "finders"},
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.
 ENGINE = [
