@@ -21,7 +21,7 @@ BUILT_IN = {  # the functions that make them
     "char-gpt": "char_gpt:char_gpt",
     "diabetes-mlp": "tabular:diabetes_mlp",
     "diamonds-mlp": "tabular:diamonds_mlp",
-    "embedding": "word_embedding:embedding",
+    "embedding": "ratings:embedding",
     "mnist-autoencoder": "mnist:autoencoder",
     "mnist-cnn": "mnist:cnn",
     "mnist-logreg": "mnist:logreg",
@@ -142,7 +142,7 @@ def _from_file(reference: str, path: Path) -> Any:
     try:
         with _first_on_path(path.parent):  # for modules beside it
             _called(reference, spec.loader.exec_module, module)
-    finally:  # cloudpickle sends what is in no known module as a whole to other processes
+    finally:  # cloudpickle sends to workers what no known module has
         sys.modules.pop(path.stem)
         if before is not None:
             sys.modules[path.stem] = before

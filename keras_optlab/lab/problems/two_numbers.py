@@ -49,6 +49,9 @@ def beale() -> Problem:
 def rastrigin() -> Problem:
     """Return a bowl full of local minima: 20 + sum of x_i^2 - 10 cos(2 pi x_i).
 
+    Most settings end in the local minimum nearest to the start, of 12.9. SGD with
+    momentum 0.9 and a constant rate of 5e-3 reaches one of 1.0, beside the lowest.
+
     Source: Rastrigin, 1974, "Systems of extremal control".
     """
 
@@ -57,7 +60,7 @@ def rastrigin() -> Problem:
             xp.square(axis) - 10 * xp.cos(2 * math.pi * axis) for axis in (x, y)
         )
 
-    surface = Surface(function, (-2.3, 3.6), (0.0, 0.0), ((-5.12, 5.12),) * 2)
+    surface = Surface(function, (-2.4, 3.4), (0.0, 0.0), ((-5.12, 5.12),) * 2)
     return _problem(surface, target=2.0, summary="Rastrigin's bowl of local minima")
 
 
