@@ -60,7 +60,6 @@ ROOMS = {
         "plotting",
     },
     "verify": {"core", "engine", "optimizers"},
-    "lab": {"core", "finders"},
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.
 ENGINE = [

@@ -1,1 +1,26 @@
-"""The lab: which optimizer, at what rate, for which model, found by measurement."""
+"""The lab: which optimizer, at what rate, for a model; answered by measurement."""
+
+from keras_optlab.core.tuning import Choices, LogUniform, Uniform
+from keras_optlab.lab import problems
+from keras_optlab.lab.compare import compare
+from keras_optlab.lab.comparison import Comparison
+from keras_optlab.lab.problems import Data, Problem, Target
+from keras_optlab.lab.recommend import recommend
+from keras_optlab.lab.trials import Candidate, Setting
+from keras_optlab.lab.tune import tune
+
+__all__ = [
+    "Candidate",
+    "Choices",
+    "Comparison",
+    "Data",
+    "LogUniform",
+    "Problem",
+    "Setting",
+    "Target",
+    "Uniform",
+    "compare",
+    "problems",
+    "recommend",
+    "tune",
+]

@@ -132,14 +132,21 @@ class Comparison:
         facts = self.study.config["problem_facts"]
         monitor, target = facts["monitor"], facts["target"]
         if objective == "final":
-            kind = "accuracy" if facts["mode"] == "max" else "loss"
-            return Measure(kind, f"final {monitor}")
+            return self._measure_of_values(facts["mode"], f"final {monitor}")
         aim = f"{target['metric']} {target['value']:g}"
         limit = facts["updates"]
         if objective == "seconds":
             finals = [r for k in self.labels for r in self.records(k)]
             limit *= max(r.get("step_seconds") or 1e-9 for r in finals)
         return Measure("effort", f"{objective} to {aim}", limit=limit)
+
+    def _measure_of_values(self, mode: str, name: str) -> Measure:
+        values = [v for k in self.labels for v in self.scores(k, "final")]
+        known = [v for v in values if v is not None]
+        if mode == "max":
+            rows = self.study.config["problem_facts"]["test_rows"]
+            return Measure("accuracy", name, resolution=1 / max(rows, 1))
+        return Measure("value" if min(known, default=0) < 0 else "loss", name)
 
     def table(self) -> pd.DataFrame:
         """Return a row for each optimizer, the best first, as a pandas data frame."""

@@ -110,7 +110,7 @@ class Race:
         if self.problem.loss is None:
             compile_as(model, model, optimizer)
         else:
-            metrics = [*self.problem.metrics]
+            metrics = self.problem.new_metrics()
             model.compile(optimizer, self.problem.loss, metrics=metrics)
 
     def _round(self, entries: list[tuple[str, Setting]]) -> list[tuple[str, Setting]]:

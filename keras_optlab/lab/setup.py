@@ -109,6 +109,7 @@ def _facts(problem: Problem) -> dict[str, Any]:
         "updates": problem.updates,
         "batch_size": problem.batch_size,
         "rows": problem.splits.rows,
+        "test_rows": problem.splits.test_rows,
     }
 
 

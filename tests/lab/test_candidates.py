@@ -1,3 +1,5 @@
+import re
+
 import keras
 import pytest
 
@@ -80,8 +82,10 @@ def test_the_code_makes_the_same_optimizer(setting):
 
     made = eval(setting.code(50), {"kol": kol, "keras": keras})
     expected = setting.build(50)
-    configs = [{**o.get_config(), "name": ""} for o in (made, expected)]
-    assert repr(configs[0]) == repr(configs[1])
+    made_text, expected_text = (
+        re.sub(r"'name': '\w+'", "", repr(o.get_config())) for o in (made, expected)
+    )
+    assert made_text == expected_text
     assert type(made) is type(expected)
 
 

@@ -65,7 +65,7 @@ def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, A
     if problem.loss is None:
         compile_as(model, model, optimizer)
     else:
-        model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
+        model.compile(optimizer, problem.loss, metrics=problem.new_metrics())
     recorder = Recorder(
         _evaluated(problem, trial),
         _every(problem, trial, updates),
