@@ -42,7 +42,7 @@ def test_a_problem_of_ten_lines_works_from_a_file_and_a_module(write):
     ):
         problem = find(reference)
         assert problem.name == reference
-        assert problem.updates == 10
+        assert problem.updates == 9
         assert find(problem) is problem
     assert set(sys.modules) == modules
     assert find("own_problem_1:problem").model().count_params() == 5
@@ -64,7 +64,7 @@ from beside_1 import LOSS
 class Settings:  # looks its module up
     width: int = 1
 
-ready = problem().with_budget(loss=LOSS, name="mine")
+ready = problem().with_changes(loss=LOSS, name="mine")
 """,
     )
     problem = find("inner/mine.py:ready")

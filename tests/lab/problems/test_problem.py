@@ -77,7 +77,7 @@ def test_data_is_loaded_when_it_is_needed_and_once():
 
     problem = made(data=data, batch_size=8, epochs=1.5)
     assert not calls
-    assert problem.updates_per_epoch == 3  # 20 rows
+    assert problem.updates_per_epoch == 2.5  # 20 rows
     assert problem.updates == 4
     assert problem.splits.rows == 20
     assert calls == [1]
@@ -91,7 +91,7 @@ def test_what_is_compared_follows_from_the_target():
     assert (other.monitor, other.mode) == ("loss", "min")
     mine = made(target=Target("score", 3.0, mode="max"))
     assert (mine.monitor, mine.mode) == ("score", "max")
-    assert accurate.with_budget(epochs=3, target=None).target is accurate.target
+    assert accurate.with_changes(epochs=3).target is accurate.target
 
 
 def test_problems_are_compared_by_identity():
