@@ -103,6 +103,7 @@ def test_what_is_no_problem_is_refused(write, reference, error, said):
     assert "raises" not in sys.modules
 
 
+@pytest.mark.every
 def test_a_problem_from_a_file_goes_to_another_process(write, tmp_path):
     cloudpickle = pytest.importorskip("cloudpickle")
     write("own_problem_2.py", OWN)
