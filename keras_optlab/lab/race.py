@@ -142,7 +142,7 @@ class Race:
     def _train(self, label: str, setting: Setting, seconds: float) -> dict[str, Any]:
         updates = self._updates(label, seconds)
         problem = self.problem.with_changes(
-            epochs=updates / self.problem.updates_per_epoch, evaluate_every=updates
+            epochs=updates / self.problem.updates_per_epoch
         )
         trial = Trial(problem.name, label, setting, seed=self.seed)
         record = train(trial, None, lambda: problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from keras_optlab.callbacks.base.callback import Callback
@@ -28,8 +28,7 @@ class Recorder(Callback):
 
     Args:
         data: `(x, y)` to evaluate on; `None` takes the loss of the training batches.
-        every: Updates between two evaluations; integer >= 1.
-        updates: Updates of the training; integer >= 1.
+        points: Updates after which to evaluate, the last one at the end.
         target: The value to reach.
         stop: Whether to end the training at the target.
         monitor: Metric that is reported.
@@ -46,15 +45,14 @@ class Recorder(Callback):
     def __init__(
         self,
         data: Any,
-        every: int,
-        updates: int,
+        points: Collection[int],
         target: Target | None,
         stop: bool,
         monitor: str,
         report: Report | None = None,
     ) -> None:
         super().__init__()
-        self._data, self._every, self._updates = data, every, updates
+        self._data, self._points, self._updates = data, set(points), max(points)
         self._target, self._stop = target, stop
         self._monitor, self._report = monitor, report
         self._batches: Any = None
@@ -78,7 +76,7 @@ class Recorder(Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Evaluate after the earlier updates if it is time; start the clock."""
-        if batch and batch % self._every == 0:
+        if batch in self._points:
             self._evaluate()
         self._begun = time.perf_counter()
 

@@ -18,16 +18,18 @@ from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
 from keras_optlab.lab.trials.trial import Trial
 
-SEARCH_EVALUATIONS = 20  # about so many in a trial that searches a setting
+OF_VALUE = (0.25, 0.5, 1.0)  # shares of the training after which to evaluate
+OF_TARGET = (0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+OF_CONSTANT = tuple(1.15**-i for i in range(20))
 MOST_POINTS = 60  # of a curve in a record
 
 
 def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
     """Train once, and return the record: the trial and its results, as JSON values.
 
-    While settings are searched, the model is evaluated on the validation data, about
-    twenty times; in the end on the test data, as often as the problem says. An error is
-    recorded, not raised.
+    While settings are searched, the model is evaluated on the validation data; in the
+    end on the test data, as often as the problem says. An error is recorded, not
+    raised.
 
     Args:
         trial: What to train.
@@ -68,8 +70,7 @@ def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, A
         model.compile(optimizer, problem.loss, metrics=problem.new_metrics())
     recorder = Recorder(
         _evaluated(problem, trial),
-        _every(problem, trial, updates),
-        updates,
+        evaluation_points(problem, trial, updates),
         problem.target,
         trial.stop_at_target,
         problem.monitor,
@@ -97,12 +98,23 @@ def _evaluated(problem: Problem, trial: Trial) -> Any:
     return data.test if final else data.validation
 
 
-def _every(problem: Problem, trial: Trial, updates: int) -> int:
-    """Return the updates between two evaluations."""
-    every = problem.evaluate_every or max(1, round(problem.updates_per_epoch))
+def evaluation_points(problem: Problem, trial: Trial, updates: int) -> list[int]:
+    """Return the updates after which to evaluate.
+
+    An evaluation can take as long as many updates, so a search has few: where the
+    rate falls, most of them towards the end, since a target is seldom reached before;
+    with a constant rate, at growing distances.
+    """
     if trial.purpose == "final":
-        return every
-    return max(every, updates // SEARCH_EVALUATIONS)
+        every = problem.evaluate_every or max(1, round(problem.updates_per_epoch))
+        return [*range(every, updates, every), updates]
+    if not trial.stop_at_target:
+        shares = OF_VALUE
+    elif trial.setting.schedule == "constant":
+        shares = OF_CONSTANT
+    else:
+        shares = OF_TARGET
+    return sorted({max(1, round(share * updates)) for share in shares})
 
 
 def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
