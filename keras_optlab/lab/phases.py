@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,9 +56,13 @@ class Plan:
         return candidate.domains(with_length=self.objective != "final")
 
     def settings(self, candidate: Candidate) -> list[Setting]:
-        """Return the settings that are tried."""
+        """Return the settings that are tried.
+
+        Each candidate has points of its own, so that luck in them counts as noise.
+        """
         domains = self.domains(candidate)
-        shares = points(domains, self.trials, self.seed)
+        seed = zlib.crc32(candidate.label.encode()) + self.seed
+        shares = points(domains, self.trials, seed)
         return [candidate.at(point, domains) for point in shares]
 
     def _trial(self, candidate: Candidate, index: int, **more: Any) -> Trial:
