@@ -37,7 +37,8 @@ def compare(
     1. *Search*: for each optimizer, `trials` settings of its declared space are trained
        once and evaluated on the validation data.
     2. *Confirmation*: its best three settings are trained with two more seeds. The one
-       with the best mean is chosen.
+       with the best mean is chosen. With `seeds=1`, which can judge nothing, the best
+       of the search is.
     3. *Final*: the chosen setting is trained with fresh seeds and evaluated on the test
        data. Only these results are compared.
 

@@ -87,7 +87,12 @@ class Plan:
         ]
 
     def confirm(self, candidate: Candidate, records: Records) -> list[Trial]:
-        """Return the trials of the best settings with further seeds."""
+        """Return the trials of the best settings with further seeds.
+
+        A study with one fresh seed has none, since nothing can be judged by it.
+        """
+        if self.seeds == 1:
+            return []
         ranked = self._ranked(self.search(candidate), records)
         stop = self.objective != "final"
         return [
@@ -140,7 +145,8 @@ class Plan:
     def total(self) -> int:
         """Return the number of trials of all phases."""
         counts = [len(self.search(c)) for c in self.candidates]
-        confirmed = [min(n, CONFIRMED) * CONFIRMATIONS for n in counts]
+        again = CONFIRMATIONS if self.seeds > 1 else 0
+        confirmed = [min(n, CONFIRMED) * again for n in counts]
         return sum(counts) + sum(confirmed) + self.seeds * len(counts)
 
 
