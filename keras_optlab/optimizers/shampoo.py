@@ -96,7 +96,7 @@ class Shampoo(Optimizer, family="matrix"):
     tuning = Tuning(
         around(0.1),
         others={
-            "period": Choices((1, 10, 50)),
+            "period": Choices((5, 10, 50)),
             "epsilon": LogUniform(1e-6, 1e-2),
         },
         use_when="Entries of gradients are correlated, and updates count, not seconds.",

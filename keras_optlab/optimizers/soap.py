@@ -100,7 +100,7 @@ class SOAP(Optimizer, family="matrix"):
         around(3e-3),
         others={
             "weight_decay": LogUniform(0.003, 0.3),
-            "period": Choices((1, 10, 30)),
+            "period": Choices((5, 10, 30)),
         },
         use_when="Updates count, and settings should be as forgiving as AdamW's.",
         not_when="Memory is short or layers wide: an axis adds two square matrices.",
