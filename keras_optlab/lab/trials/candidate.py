@@ -89,8 +89,15 @@ class Candidate:
 
     @property
     def schedule(self) -> str:
-        """The schedule of its rate."""
-        return self.fixed.get("schedule", self.tuning.schedule)
+        """The schedule of its rate: that of the inner optimizer, or constant.
+
+        A wrapper whose own schedule is constant does in place of one what the decay of
+        the rate does, as averages do.
+        """
+        *wrappers, _ = (optimizers.info(name).tuning for name in self._ours())
+        constant = any(tuning.schedule == "constant" for tuning in wrappers)
+        declared = "constant" if constant else self.tuning.schedule
+        return self.fixed.get("schedule", declared)
 
     def domains(self, with_length: bool = False, fine: bool = False) -> dict[str, Any]:
         """Return what is searched, by name.
