@@ -181,7 +181,8 @@ def rates(study: Study, studies: int, method: str = "as built", seed: int = 1) -
 
 
 KINDS: dict[str, dict] = {  # by what the tables call them
-    "normal noise, no luck": {"luck": "none"},
+    "normal, no luck": {"luck": "none"},
+    "unequal, no luck": {"luck": "none", "noise": "unequal"},
     **{
         f"{noise}, {luck} luck": {"noise": noise, "luck": luck}
         for noise in NOISE

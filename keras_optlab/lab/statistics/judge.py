@@ -140,21 +140,21 @@ def _notes(
     notes: list[str] = []
     if comparison.tests and comparison.seed_spread is not None:
         margin = measure.effect(comparison.margin * comparison.seed_spread)
-        many = len(comparison.tests)
+        known = luck.spread is not None
         notes.append(
             f"A difference counts beyond {margin:.3g}{' times' * measure.is_ratio}, "
             f"{comparison.margin:g} standard deviations of a run. The chance of any "
             f"false verdict is at most {comparison.alpha:.0%}"
-            + (
-                f"; the intervals of all {many} pairs hold together."
-                if many > 1
-                else "."
-            )
+            f"{'.' if known else ' for these settings.'}"
         )
-        if luck.spread is None:
+        if len(comparison.tests) > 1:
+            notes.append(
+                f"The intervals of all {len(comparison.tests)} pairs hold together."
+            )
+        if not known:
             notes.append(
                 "How much another search for the settings might change is not known: "
-                "a verdict is on these settings."
+                "an optimizer may seem better because its search was luckier."
             )
     if any(r.failed for r in runs):
         counts = "its budget" if measure.kind == "effort" else "the limit"
