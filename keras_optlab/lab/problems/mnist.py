@@ -97,7 +97,7 @@ def logreg() -> Problem:
 @functools.cache
 def pixels() -> Data:
     """Return images as vectors of 784 pixels, each its own target."""
-    flat = (x.reshape(len(x), -1) for x, _ in images())
+    flat = (part[0].reshape(len(part[0]), -1) for part in images() if part)
     return Data(*((x, x) for x in flat))
 
 

@@ -210,8 +210,9 @@ def _rows(name: str, part: Any) -> int:
     """Return the number of rows of `(x, y)`, after a check that all arrays have it."""
     if not isinstance(part, tuple) or len(part) != 2:
         raise TypeError(f"expected (x, y). Received: {name}={shown(part)}")
-    shapes = [tuple(getattr(a, "shape", ())) for a in keras.tree.flatten(part)]
-    lengths = {shape[0] if len(shape) else 0 for shape in shapes}
+    leaves = keras.tree.flatten(part)
+    shapes: list[Any] = [tuple(getattr(leaf, "shape", ())) for leaf in leaves]
+    lengths = {shape[0] if shape else 0 for shape in shapes}
     if len(lengths) != 1 or not min(lengths):
         raise ValueError(
             "expected arrays with the same number of rows, at least 1. "

@@ -60,7 +60,7 @@ def rastrigin() -> Problem:
             xp.square(axis) - 10 * xp.cos(2 * math.pi * axis) for axis in (x, y)
         )
 
-    surface = Surface(function, (-2.4, 3.4), (0.0, 0.0), ((-5.12, 5.12),) * 2)
+    surface = Surface(function, (-2.4, 3.4), (0.0, 0.0), ((-5.12, 5.12), (-5.12, 5.12)))
     return _problem(surface, target=2.0, summary="Rastrigin's bowl of local minima")
 
 

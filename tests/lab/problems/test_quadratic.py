@@ -23,7 +23,7 @@ def test_noise_is_in_the_gradients_only():
     assert y.std() == pytest.approx(NOISE, rel=0.01)
     best = np.linalg.solve(factor(), np.ones(100))
     for w, value in ((best, 0.0), (np.zeros(100), 50.0)):
-        given = (keras.ops.convert_to_tensor(a, "float32") for a in (exact, [w]))
+        given = (keras.ops.convert_to_tensor(a, "float32") for a in (exact, w[None]))
         found = keras.ops.convert_to_numpy(loss(*given))
         assert found == pytest.approx([value], abs=1e-4)
 
