@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import math
 import time
@@ -55,6 +56,7 @@ def train(
         found = _train(trial, report, problem())
     except Exception as error:
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    gc.collect()  # models and data refer to themselves, and a process has many trials
     found["total_seconds"] = round(time.perf_counter() - begun, 3)
     return trial.as_dict() | _finite(found)
 
