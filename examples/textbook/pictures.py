@@ -84,7 +84,7 @@ def save(figure, conclusion, path):
     """Save a picture under its conclusion, with 64 colours: a third of the size."""
     from PIL import Image
 
-    figure.suptitle(textwrap.fill(conclusion, 84))
+    figure.suptitle(textwrap.fill(conclusion.replace(" %", "\u00a0%"), 84))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     with Image.open(path) as picture:
