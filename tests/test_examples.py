@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 import keras_optlab
@@ -148,3 +149,65 @@ def test_regularization(run, tmp_path):
 )
 def test_as_a_user_runs_it(launch, name, options, score, least):
     assert number(rf"Test {score}", launch(name, *options)) > least
+
+
+TEXTBOOK = EXAMPLES / "textbook"
+TINY = {  # a budget for each, and what its output then says
+    "gradient_descent": ("--updates=60", r"full batch +60 updates, \d"),
+    "momentum": (
+        "--updates=20",
+        r"falling rate: heavy ball [01]e[+-]\d\d from velocity",
+    ),
+    "adaptive": ("--updates=30", r"SGD +rates at the end: \[0\.3 0\.3 0\.3\]"),
+    "learning_rate": (
+        "--epochs=2 --examples=320 --rates=2",
+        r"one cycle +validation loss",
+    ),
+    "overfitting": ("--epochs=1 --rows=50", r"weight clipping +test error \d"),
+    "six_optimizers": ("--epochs=2 --examples=320 --rates=1", r"Adam 0.003: \d"),
+    "tensorflow_loop": ("--epochs=2 --examples=640", r"Test accuracy: [4-9]\d"),
+    "compile_fit": ("--epochs=2 --examples=640", r"of the loop and of fit: \d"),
+}
+ON_EVERY_BACKEND = "gradient_descent", "momentum", "adaptive"
+
+
+def check_picture(path):
+    """Assert that a picture is small and shows something."""
+    image = pytest.importorskip("PIL.Image")
+    assert 5_000 < path.stat().st_size < 60_000
+    with image.open(path) as picture:
+        assert picture.size[0] == 1080
+        assert 8 < len(picture.getcolors()) <= 64
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_textbook(run, tmp_path, monkeypatch, name):
+    pytest.importorskip("matplotlib")
+    if name not in ON_EVERY_BACKEND and keras.backend.backend() != "tensorflow":
+        pytest.skip("its training runs on TensorFlow")
+    monkeypatch.syspath_prepend(TEXTBOOK)
+    budget, line = TINY[name]
+    said = run(f"textbook/{name}.py", *budget.split(), "--picture=new/picture.png")
+    assert re.search(line, said), said
+    check_picture(tmp_path / "new" / "picture.png")
+
+
+@pytest.mark.slow
+def test_torch_loop(launch, tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    said = launch("textbook/torch_loop.py", "--examples=1280")
+    assert "Saved a picture of it: torch_loop.png" in said
+    check_picture(tmp_path / "torch_loop.png")
+
+
+def test_each_textbook_example_is_short_and_has_its_picture():
+    page = (TEXTBOOK / "README.md").read_text()
+    names = {path.stem for path in TEXTBOOK.glob("*.py")} - {"pictures"}
+    assert names == {*TINY, "torch_loop"}
+    for name in names:
+        assert 30 <= len((TEXTBOOK / f"{name}.py").read_text().splitlines()) <= 80, name
+        assert f"[{name}.py]({name}.py)" in page
+        assert re.search(rf"!\[[^]]{{20,}}\]\({name}\.png\)", page), name
+        check_picture(TEXTBOOK / f"{name}.png")

@@ -205,7 +205,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         super().apply(grads, trainable_variables)
         self.skip_watch.count()
 
-    def step(self, gradients: list[Tensor], indices: list[int]) -> None:
+    def update_weights(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
         if self.needs_second_pass and not self._second_pass_done:
             raise RuntimeError(

@@ -19,6 +19,7 @@ from keras_optlab.core.declared import signature_of
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.registry import register_wrapper, twin_of
+from keras_optlab.engine.backend.torch_habits import NO_WEIGHTS, holds_weights
 from keras_optlab.engine.optimizer import Optimizer
 from keras_optlab.engine.rule import HOOKS
 
@@ -206,6 +207,8 @@ def _advice(given: Any) -> str:
         return f" Make one: keras_optlab.optimizers.create({given!r})."
     if isinstance(given, type) and issubclass(given, Optimizer):
         return f" This is the class; make an object of it: {given.__name__}()."
+    if holds_weights(given):
+        return f" It {NO_WEIGHTS} Pass an optimizer, such as Adam()."
     twin = twin_of(type(given).__name__)
     if not isinstance(given, keras.optimizers.Optimizer) or twin is None:
         return ""

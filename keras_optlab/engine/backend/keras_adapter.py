@@ -49,6 +49,7 @@ import numpy as np
 
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.partial_calls import PartialCalls
+from keras_optlab.engine.backend.torch_habits import TorchHabits
 
 
 def constant(value: float) -> Callable[..., Tensor]:
@@ -61,17 +62,17 @@ def constant(value: float) -> Callable[..., Tensor]:
     return fill
 
 
-class KerasAdapter(PartialCalls, keras.optimizers.Optimizer):
-    """`keras.optimizers.Optimizer` with one abstract method, `step`."""
+class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
+    """`keras.optimizers.Optimizer` with one abstract method, `update_weights`."""
 
-    def step(self, gradients: list[Tensor], indices: list[int]) -> None:
+    def update_weights(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
         raise NotImplementedError
 
     def _backend_apply_gradients(
         self, grads: list[Tensor], trainable_variables: list[Variable]
     ) -> None:
-        self.step(list(grads), self.indices_of(trainable_variables))
+        self.update_weights(list(grads), self.indices_of(trainable_variables))
 
     def update_step(
         self,

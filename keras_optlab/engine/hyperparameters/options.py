@@ -24,6 +24,7 @@ from keras_optlab.core import (
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import check_groups
 from keras_optlab.core.rates import LearningRateField
+from keras_optlab.engine.backend.torch_habits import check_no_weights
 from keras_optlab.engine.hyperparameters import checks
 from keras_optlab.engine.hyperparameters.checks import CLIPPINGS
 from keras_optlab.transforms import Transform
@@ -249,6 +250,8 @@ class Options(Declared):
     @classmethod
     def bind(cls, *args: Any, **kwargs: Any) -> Values:
         """Return the validated values of all arguments."""
+        default = cls.fields["learning_rate"].default
+        check_no_weights(cls.__name__, default, args, kwargs)
         values = super().bind(*args, **kwargs)
         given = [k for k in CLIPPINGS if getattr(values, k) is not None]
         if len(given) > 1:
