@@ -20,7 +20,7 @@ MARKDOWN = re.compile(r"[\\`*_|<>\[\]]")
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Return the verdict, the ranking, and the settings as Markdown.
+    """Return the verdicts on the best one, the ranking, and the settings as Markdown.
 
     Args:
         comparison: The comparison; at least one final run is done.
@@ -30,13 +30,18 @@ def to_markdown(comparison: Comparison) -> str:
         ImportError: if pandas is not installed.
     """
     judgement = comparison.judge()
+    best = judgement.ranking[0].label
     table = comparison.table().dropna(axis="columns", how="all")
     head = [str(name) for name in table.columns]
     rows = [[_cell(v) for v in row] for row in table.itertuples(index=False)]
     parts = [
         f"**{_escaped(judgement.headline)}**",
         _table(head, rows),
-        "\n".join(f"- {_escaped(pair.sentence)}" for pair in judgement.pairs),
+        "\n".join(
+            f"- {_escaped(pair.sentence)}"
+            for pair in judgement.pairs
+            if best in (pair.first, pair.second)
+        ),
         "\n".join(_escaped(note) for note in judgement.notes),
         *(f"```python\n{comparison.code(s.label)}\n```" for s in judgement.ranking),
     ]
@@ -113,7 +118,7 @@ def _log(writer: EventWriter, record: dict[str, Any], monitor: str) -> None:
     for name in curve.keys() - {"updates", "seconds"}:
         for update, value in zip(updates, curve[name], strict=True):
             if value is not None:
-                writer.write(summaries.scalars({f"curve/{name}": value}), int(update))
+                writer.write(summaries.scalars({f"trial/{name}": value}), int(update))
     results = _results(record, monitor)
     if results:
         writer.write(summaries.scalars(results), record.get("updates") or 0)
@@ -121,7 +126,10 @@ def _log(writer: EventWriter, record: dict[str, Any], monitor: str) -> None:
 
 
 def _hyperparameters(record: dict[str, Any]) -> dict[str, Value]:
-    """Return the columns on the left; TensorBoard shows the first five at once."""
+    """Return the columns on the left, of which TensorBoard shows five at first.
+
+    The seed is in the name of the run, and TensorBoard shows the status by itself.
+    """
     setting = record["setting"]
     arguments = dict(setting["arguments"])
     rate = {k: arguments.pop(k) for k in ("learning_rate",) if k in arguments}
@@ -131,8 +139,6 @@ def _hyperparameters(record: dict[str, Any]) -> dict[str, Value]:
         "purpose": record["purpose"],
         **rate,
         **of_schedule,
-        "seed": record["seed"],
-        "status": record["status"],
         **arguments,
     }
     return {k: v if isinstance(v, Value) else str(v) for k, v in values.items()}

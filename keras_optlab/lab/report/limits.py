@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_optlab.lab.phases import CONFIRMATIONS, CONFIRMED
 from keras_optlab.lab.report.material import PURPOSES, Material
 from keras_optlab.lab.report.number_text import counted, duration, figure, listed
 
@@ -37,8 +38,8 @@ def method(material: Material) -> list[str]:
     return [
         f"Search: {counted(config['trials'], 'setting')} of each optimizer, one seed, "
         "scored on the validation data. An optimizer with one setting is not searched.",
-        "Confirmation: the best three settings with two more seeds. The best mean is "
-        f"chosen, by {by}.",
+        f"Confirmation: the best {counted(CONFIRMED, 'setting')} with "
+        f"{counted(CONFIRMATIONS, 'more seed')}. The best mean is chosen, by {by}.",
         f"Final: the chosen setting with {counted(config['seeds'], 'fresh seed')}, on "
         "the test data, if the problem has some. Only these runs are compared.",
     ]

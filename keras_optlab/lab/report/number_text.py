@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def figure(x: float | None, digits: int = 3) -> str:
@@ -43,7 +44,7 @@ def duration(seconds: float, longest: float | None = None) -> str:
 UNITS = (("s", 1, 120.0), ("min", 60, 7200.0), ("h", 3600, math.inf))
 
 
-def median(values: list[float | None]) -> float | None:
+def median(values: Sequence[float | None]) -> float | None:
     """Return the median of the values that are known; `None` if none is.
 
     >>> median([3.0, None, 1.0]), median([])
@@ -56,7 +57,7 @@ def median(values: list[float | None]) -> float | None:
     return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
 
 
-def listed(names: list[str] | tuple[str, ...], most: int = 6) -> str:
+def listed(names: Sequence[str], most: int = 6) -> str:
     """Return names as people list them.
 
     >>> listed(["adam"]), listed(["adam", "lion", "sgd"]), listed(list("abcd"), most=2)
@@ -68,6 +69,11 @@ def listed(names: list[str] | tuple[str, ...], most: int = 6) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def capital(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,7 +8,13 @@ from keras_optlab._version import __version__
 from keras_optlab.lab.report import charts, limits, ranking
 from keras_optlab.lab.report.figures import Figure
 from keras_optlab.lab.report.material import COLOURED, Entry, Material
-from keras_optlab.lab.report.number_text import counted, duration, figure, listed
+from keras_optlab.lab.report.number_text import (
+    capital,
+    counted,
+    duration,
+    figure,
+    listed,
+)
 from keras_optlab.lab.report.verdicts import sentences
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def page(comparison: Comparison) -> dict[str, Any]:
         "rates": rates,
         "not_searched": listed(not_searched),
         "at_edge": listed(at_edge),
-        "by": material.noun(comparison.objective),
+        "by": capital(material.noun(comparison.objective)),
         "profiles": _known(charts.profile(material, o) for o in comparison.objectives),
         "costs": _cost_charts(material),
         "settings": [(e, _code(material, e)) for e in material.entries if e.finals],

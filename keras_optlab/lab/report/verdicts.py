@@ -45,16 +45,19 @@ def _unjudged(material: Material, objective: str) -> str:
 def _won(material: Material, judgement: Judgement, objective: str) -> list[str]:
     first, second, *others = judgement.ranking
     measure, result = judgement.measure, _result(material, first, objective)
-    gap = _gap(measure, judgement.verdict(first.label, second.label), bool(others))
+    nothing = "has no result" if objective == "final" else "never reaches it"
+    gap = f"; {second.label} {nothing}"  # the difference is only a bound
+    if second.mean is not None:
+        gap = _gap(measure, judgement.verdict(first.label, second.label), bool(others))
     worse = f"all {len(others) + 1} others" if others else second.label
     lines = [
         f"{first.label} is better than {worse}: it {result}{gap}.",
-        f"In parentheses: intervals. A mean is of {counted(first.runs, 'run')}.",
+        f"In parentheses: {1 - judgement.alpha:.0%} intervals. A mean is of "
+        f"{counted(first.runs, 'run')}.",
     ]
     if others:
         last = judgement.verdict(others[-1].label, first.label)
-        nothing = "has no result" if objective == "final" else "never reaches it"
-        lost = f"The last, {last.first}, {nothing}."  # the difference is only a bound
+        lost = f"The last, {last.first}, {nothing}."
         lines.insert(1, lost if others[-1].mean is None else _last(measure, last))
     return lines
 
@@ -100,8 +103,6 @@ def _gap(measure: Measure, verdict: Verdict, is_next: bool) -> str:
     """Return by how much the first of a pair is better, after what it came to."""
     next_best = ", the next best" * is_next
     effect, second = verdict.effect, verdict.second
-    if effect is None:
-        return f"; {second} has no result"
     known = verdict.low is not None and verdict.high is not None
     if not measure.is_ratio:
         ends = f" ({_below(verdict.high)} to {_below(verdict.low)})" if known else ""

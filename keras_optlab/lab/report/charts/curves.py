@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from keras_optlab.lab.report.drawing import WIDTH, Drawing
 from keras_optlab.lab.report.figures import Cell, Figure, Table, cell
 from keras_optlab.lab.report.material import COLOURED, Entry, Material, Record
-from keras_optlab.lab.report.number_text import figure, median
+from keras_optlab.lab.report.number_text import capital, figure, median
 from keras_optlab.lab.report.scales import Scale, scale_of
 
 LEFT, RIGHT, TOP, BOTTOM = 46, WIDTH - 16, 8, 196
@@ -39,13 +39,12 @@ def curves(material: Material, along: str, metric: str) -> Figure | None:
         return None
     is_error = _is_accuracy(material, metric)
     x, y = _scales(found, is_error)
-    name = _name(metric)
     drawing = Drawing(
         f"curve-{along}-{metric}",
-        f"{name[0].upper()}{name[1:]} over {along}",
-        f"A line for the median of the seeds of each optimizer, with a band from the "
+        f"{capital(_name(metric))} over {along}",
+        "A line for the median of the seeds of each optimizer, with a band from the "
         f"worst to the best seed for the first {COLOURED}. The number at the end of a "
-        "line is the place in the ranking. The table below has the numbers.",
+        "line is that of the optimizer. The table below has the numbers.",
         BOTTOM + 36,
     )
     drawing.columns(x, TOP, BOTTOM, along)
@@ -134,16 +133,17 @@ def _draw(drawing: Drawing, curve: Curve, x: Scale, y: Scale) -> None:
         drawing.area([*upper, *reversed(lower)], "band")
     drawing.line([(at, middle) for at, middle, _, _ in rows], "line")
     if len(rows) == 1:
-        drawing.dot(*rows[0][:2], 2.6, "run")
+        drawing.dot(rows[0][0], rows[0][1], 2.6, "run")
     drawing.close()
 
 
 def _number(drawing: Drawing, found: list[Curve], x: Scale, y: Scale) -> None:
-    """Write the place of the best at the ends of their lines, apart from each other."""
+    """Write the numbers of the best at the ends of their lines, not on each other."""
     ends = []
-    for curve in found[:COLOURED]:
-        at, value, *_ = curve.points[-1]
-        ends.append([y.at(value), x.at(at), curve.entry])
+    for curve in found:
+        if curve.entry.number < COLOURED:
+            at, value, *_ = curve.points[-1]
+            ends.append([y.at(value), x.at(at), curve.entry])
     ends.sort(key=lambda end: end[0])
     for above, end in zip(ends, ends[1:], strict=False):
         if abs(end[1] - above[1]) < 12:

@@ -15,7 +15,7 @@ WIDEST = 32.0  # factor of the best up to which the axis goes
 
 
 def profile(material: Material, objective: str) -> Figure | None:
-    """Return the profiles by an objective; `None` if there are no scores to compare.
+    """Return the profiles; `None` for fewer than two optimizers or seeds.
 
     A seed stands for a problem: all optimizers begin it with the same weights and see
     the same batches.
@@ -62,7 +62,7 @@ def _costs(material: Material, objective: str) -> dict[str, dict[str, float | No
     common = set.intersection(*(set(s) for s in seeds.values())) if seeds else set()
     kept = {k: {p: v[p] for p in sorted(common)} for k, v in seeds.items()}
     known = [c for v in kept.values() for c in v.values() if c is not None]
-    if not known or min(known) <= 0:
+    if len(common) < 2 or not known or min(known) <= 0:
         return {}
     return kept
 

@@ -84,7 +84,8 @@ def _chart(material: Material, entry: Entry, tried: list[Tried], y: Scale) -> Fi
     known = [
         (x.at(t.rate), y.at(cost(t.score)), t) for t in tried if t.score is not None
     ]
-    drawing.line([(at, height) for at, height, _ in known], "thin") if known else None
+    if known:
+        drawing.line([(at, height) for at, height, _ in known], "thin")
     lost = BOTTOM - 6 if y.start < y.end else TOP + 6
     if len(known) < len(tried):
         drawing.text(LEFT - 5, lost + 4, "none", "end soft")
@@ -120,6 +121,6 @@ def _table(title: str, noun: str, tried: list[Tried], entry: Entry) -> Table:
     rows = []
     for t in tried:
         score = _why(t.record) if t.score is None else figure(t.score, 4)
-        chosen = "chosen" if t.record["index"] == index else ""
+        chosen = "yes" if t.record["index"] == index else ""
         rows.append((cell(t.rate, 4), Cell(score, t.score), Cell(chosen)))
-    return Table(title, ("learning rate", noun, ""), rows)
+    return Table(title, ("learning rate", noun, "chosen"), rows)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from keras_optlab.lab.report.drawing import WIDTH, Drawing, shortened
 from keras_optlab.lab.report.figures import Cell, Figure, Table, cell
 from keras_optlab.lab.report.material import Entry, Material
-from keras_optlab.lab.report.number_text import counted
+from keras_optlab.lab.report.number_text import capital, counted
 from keras_optlab.lab.report.scales import Scale, scale_of
 from keras_optlab.lab.statistics import Standing
 
@@ -24,23 +24,25 @@ def runs(material: Material, objective: str) -> Figure | None:
     values = [cost(v) for of_one in scores.values() for v in of_one]
     if not values:
         return None
+    # Intervals may be far longer than the runs are apart: they are cut.
+    low, high = min(values), max(values)
+    room = max(high - low, 0.5 * abs(high))
     for s in judgement.ranking:
-        values += [
-            cost(e) for e in (s.low, s.high) if e is not None and scores[s.label]
-        ]
+        ends = [e for e in (s.low, s.high) if e is not None and scores[s.label]]
+        values += [min(max(cost(e), low - 0.3 * room), high + room) for e in ends]
     better = "right" if objective == "final" and material.is_accuracy else "left"
     ends = (WIDTH - 8, LEFT) if better == "right" else (LEFT, WIDTH - 8)
     log = all(v > 0 for v in values)
     scale = scale_of(values, *ends, log=log, shown=material.shown(objective))
     bottom = TOP + ROW * len(judgement.ranking)
     noun = material.noun(objective)
-    title = noun[0].upper() + noun[1:]
+    title = capital(noun)
     drawing = Drawing(
         f"runs-{objective}",
         title,
         "A dot for each run, an upright line for the mean, a level line for its "
-        f"interval, in the order of the means. The "
-        f"{better} is better. The table below has the numbers.",
+        f"interval, in the order of the means. The {better} is better. The table below "
+        "has the numbers.",
         bottom + 36,
     )
     drawing.columns(scale, TOP, bottom, f"{noun} (better: {better})")
