@@ -190,6 +190,10 @@ def info(name: str) -> OptimizerInfo:
     >>> adam = optimizers.info("adam")
     >>> adam.paper.year, adam.bytes_per_parameter, adam.hyperparameters["beta_1"].domain
     (2014, 8.0, '[0, 1)')
+    >>> adam.tuning.learning_rate, adam.tuning.schedule
+    (LogUniform(low=0.0003, high=0.03, integer=False), 'one_cycle')
+    >>> adam.tuning.use_when
+    'You want a first result on any network, or to repeat older work.'
     """
     cls: Any = find(name)
     declared = {*cls.own_fields}
@@ -219,9 +223,10 @@ def info(name: str) -> OptimizerInfo:
 
 
 def _around_default(cls: Any) -> Tuning:
-    field = cls.fields.get("learning_rate")
-    known = field is not None and isinstance(field.default, int | float)
-    return Tuning(around(field.default, factor=30) if known else None)
+    rate = getattr(cls.fields.get("learning_rate"), "default", None)
+    if isinstance(rate, int | float) and rate > 0:
+        return Tuning(around(rate, factor=30))
+    return Tuning(None)
 
 
 def _home(cls: type) -> str:

@@ -113,7 +113,8 @@ class Tuning:
             logarithmic axis is the first one tried. It is the peak of the schedule. For
             a wrapper `None`: the rates of the inner optimizer.
         schedule: The schedule that the rule wants: `"one_cycle"` (a warm-up, then a
-            cosine to 0), `"cosine"` (without warm-up) or `"constant"`.
+            cosine to 0), `"cosine"` (without warm-up) or `"constant"`. A wrapper that
+            has not `"constant"` leaves it to the inner optimizer.
         others: Further arguments to search, by name.
         use_when: What the optimizer is good for; one sentence.
         not_when: Where another is the better choice; one sentence.

@@ -4,6 +4,7 @@ Provenance and licences are in `data/README.md` beside this file.
 """
 
 from keras_optlab.datasets.diamond_prices import Diamonds, diamonds
+from keras_optlab.datasets.english_verse import paradise_lost
 from keras_optlab.datasets.handwritten_digits import mnist
 
-__all__ = ["Diamonds", "diamonds", "mnist"]
+__all__ = ["Diamonds", "diamonds", "mnist", "paradise_lost"]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_optlab.core.errors import shown
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.engines import Engine, Running, make_engine
 from keras_optlab.lab.phases import Plan
-from keras_optlab.lab.problem_files import as_problem, fingerprint, reference_of
-from keras_optlab.lab.problems import Problem
-from keras_optlab.lab.scores import check_objective
+from keras_optlab.lab.setup import Progress, prepared
 from keras_optlab.lab.studies import Study
-from keras_optlab.lab.trials import Candidate, run_trial
-
-Progress = Callable[[dict[str, Any], int, int], None]
+from keras_optlab.lab.trials import run_trial
 
 
 def compare(
@@ -43,7 +37,8 @@ def compare(
     1. *Search*: for each optimizer, `trials` settings of its declared space are trained
        once and evaluated on the validation data.
     2. *Confirmation*: its best three settings are trained with two more seeds. The one
-       with the best mean is chosen.
+       with the best mean is chosen. With `seeds=1`, which can judge nothing, the best
+       of the search is.
     3. *Final*: the chosen setting is trained with fresh seeds and evaluated on the test
        data. Only these results are compared.
 
@@ -88,32 +83,16 @@ def compare(
         ...     "mnist-mlp", ["sgd", "adam", "muon"], trials=6, seeds=3)
         >>> print(result)  # doctest: +SKIP
     """
-    made = as_problem(problem, data)
-    _whole("trials", trials), _whole("seeds", seeds), _whole("devices", devices)
-    candidates = _candidates(optimizers)
-    given = {"epochs": epochs, "target": target}
-    changes = {k: v for k, v in given.items() if v is not None}
-    changed = made.with_changes(**changes)
-    objective = check_objective(objective, changed)
-    plan = Plan(changed, candidates, trials, seeds, objective, seed, changes, devices)
-    config = {
-        "kind": "compare",
-        "problem": made.name,
-        "changes": changes,
-        "problem_facts": _facts(changed),
-        "optimizers": [_described(c) for c in candidates],
-        "trials": trials,
-        "seeds": seeds,
-        "objective": objective,
-        "devices": devices,
-        "seed": seed,
-        "total": plan.total(),
-    }
-    if not isinstance(problem, str):
-        config["fingerprint"] = fingerprint(made)
-    folder = Path("studies", made.name) if folder is None else Path(folder)
-    study = Study(folder, config)
-    plan.reference = reference_of(problem, made, folder)
+    plan, study = prepared(
+        "compare",
+        problem,
+        optimizers,
+        data,
+        folder,
+        {"epochs": epochs, "target": target},
+        objective,
+        {"trials": trials, "seeds": seeds, "devices": devices, "seed": seed},
+    )
     run(plan, study, make_engine(engine, workers, address), progress)
     return Comparison(study)
 
@@ -131,56 +110,4 @@ def run(plan: Plan, study: Study, engine: Engine, progress: Progress | None) -> 
         for phase in range(len(plan.phases)):
             running = Running(engine, run_trial, keep)
             running.run(plan.missing(phase, study.records))
-            _check_progress(study)
-
-
-def _check_progress(study: Study) -> None:
-    """Raise if nothing works, which is no result."""
-    records = list(study.records.values())
-    if all(r["status"] == "failed" for r in records):
-        raise RuntimeError(
-            f"All {len(records)} trials failed. The last one: {records[-1]['error']} "
-            "Mend that and run the same comparison again."
-        )
-
-
-def _candidates(optimizers: Any) -> list[Candidate]:
-    if isinstance(optimizers, str | Candidate):
-        optimizers = [optimizers]
-    candidates = [Candidate.parse(o) for o in optimizers]
-    labels = [c.label for c in candidates]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if not candidates or twice is not None:
-        raise ValueError(
-            "expected different optimizers to compare. "
-            f"Received: {shown(list(labels))}. Give a lab.Candidate a `label`."
-        )
-    return candidates
-
-
-def _facts(problem: Problem) -> dict[str, Any]:
-    """Return what a report says of the problem."""
-    target = problem.target
-    return {
-        "summary": problem.summary,
-        "monitor": problem.monitor,
-        "mode": problem.mode,
-        "target": None if target is None else dataclasses.asdict(target),
-        "updates": problem.updates,
-        "batch_size": problem.batch_size,
-        "rows": problem.splits.rows,
-    }
-
-
-def _described(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "label": candidate.label,
-        "optimizer": candidate.optimizer,
-        "fixed": dict(candidate.fixed),
-        "space": {k: repr(v) for k, v in candidate.space.items()},
-    }
-
-
-def _whole(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be an integer >= 1. Received: {shown(value)}")
+            study.check_progress()

@@ -1,4 +1,4 @@
-"""`Comparison`: what a study found."""
+"""`Comparison`: what a study of `compare` or `tune` found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Comparison:
-    """The result of `compare`, or of a folder with a study.
+    """The result of `compare` or `tune`, or of a folder with a study.
 
     `print` it for the ranking and the verdicts.
 
@@ -26,7 +26,7 @@ class Comparison:
 
     Raises:
         FileNotFoundError: if the folder has no study.
-        ValueError: if it is not one of `compare`, or of another version.
+        ValueError: if it is of another version.
 
     Attributes:
         study: The `Study`.
@@ -37,11 +37,6 @@ class Comparison:
     def __init__(self, study: Study | str | Path) -> None:
         self.study = study if isinstance(study, Study) else Study(study)
         config = self.study.config
-        if config.get("kind") != "compare":
-            raise ValueError(
-                "expected a study of `compare`. Received: "
-                f"{str(self.study.folder)!r}, which is one of {config.get('kind')!r}."
-            )
         self.objective: str = config["objective"]
         self.labels: list[str] = [o["label"] for o in config["optimizers"]]
 
@@ -54,10 +49,11 @@ class Comparison:
         ]
 
     @property
-    def missing(self) -> int:
-        """Number of trials that have not been run, or failed."""
-        done = [r for r in self.study.records.values() if r["status"] != "failed"]
-        return self.study.config["total"] - len(done)
+    def is_finished(self) -> bool:
+        """Whether all trials have been run."""
+        config, finals = self.study.config, [len(self.records(k)) for k in self.labels]
+        complete = [n >= config["seeds"] for n in finals]
+        return any(complete) if config["kind"] == "tune" else all(complete)
 
     @functools.cached_property
     def settings(self) -> dict[str, Setting]:
@@ -70,8 +66,18 @@ class Comparison:
         budget = self.study.config["problem_facts"]["updates"]
         return max(1, round(budget * self.settings[label].length))
 
-    def code(self, label: str) -> str:
-        """Return Python code that makes the optimizer with its chosen setting."""
+    @property
+    def best(self) -> str:
+        """Label of the optimizer that is first in the ranking."""
+        return self.judge().ranking[0].label
+
+    def code(self, label: str | None = None) -> str:
+        """Return Python code that makes an optimizer with its chosen setting.
+
+        Args:
+            label: The optimizer; `None` is the best one.
+        """
+        label = label or self.best
         return self.settings[label].code(self.updates_of(label))
 
     def judge(self, objective: str | None = None) -> Judgement:
@@ -126,14 +132,21 @@ class Comparison:
         facts = self.study.config["problem_facts"]
         monitor, target = facts["monitor"], facts["target"]
         if objective == "final":
-            kind = "accuracy" if facts["mode"] == "max" else "loss"
-            return Measure(kind, f"final {monitor}")
+            return self._measure_of_values(facts["mode"], f"final {monitor}")
         aim = f"{target['metric']} {target['value']:g}"
         limit = facts["updates"]
         if objective == "seconds":
             finals = [r for k in self.labels for r in self.records(k)]
             limit *= max(r.get("step_seconds") or 1e-9 for r in finals)
         return Measure("effort", f"{objective} to {aim}", limit=limit)
+
+    def _measure_of_values(self, mode: str, name: str) -> Measure:
+        values = [v for k in self.labels for v in self.scores(k, "final")]
+        known = [v for v in values if v is not None]
+        if mode == "max":
+            rows = self.study.config["problem_facts"]["test_rows"]
+            return Measure("accuracy", name, resolution=1 / max(rows, 1))
+        return Measure("value" if min(known, default=0) < 0 else "loss", name)
 
     def table(self) -> pd.DataFrame:
         """Return a row for each optimizer, the best first, as a pandas data frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,14 +46,23 @@ class Plan:
     devices: int = 1
     reference: str = ""
 
+    @property
+    def fresh_seeds(self) -> list[int]:
+        """Seeds that took no part in choosing a setting."""
+        return [self.seed + FRESH + number for number in range(self.seeds)]
+
     def domains(self, candidate: Candidate) -> dict[str, Any]:
         """Return what is searched for a candidate."""
         return candidate.domains(with_length=self.objective != "final")
 
     def settings(self, candidate: Candidate) -> list[Setting]:
-        """Return the settings that are tried."""
+        """Return the settings that are tried.
+
+        Each candidate has points of its own, so that luck in them counts as noise.
+        """
         domains = self.domains(candidate)
-        shares = points(domains, self.trials, self.seed)
+        seed = zlib.crc32(candidate.label.encode()) + self.seed
+        shares = points(domains, self.trials, seed)
         return [candidate.at(point, domains) for point in shares]
 
     def _trial(self, candidate: Candidate, index: int, **more: Any) -> Trial:
@@ -77,7 +87,12 @@ class Plan:
         ]
 
     def confirm(self, candidate: Candidate, records: Records) -> list[Trial]:
-        """Return the trials of the best settings with further seeds."""
+        """Return the trials of the best settings with further seeds.
+
+        A study with one fresh seed has none, since nothing can be judged by it.
+        """
+        if self.seeds == 1:
+            return []
         ranked = self._ranked(self.search(candidate), records)
         stop = self.objective != "final"
         return [
@@ -91,8 +106,10 @@ class Plan:
     def final(self, candidate: Candidate, records: Records) -> list[Trial]:
         """Return the trials of the chosen setting with fresh seeds."""
         index = self.chosen(candidate, records)
-        seeds = range(self.seed + FRESH, self.seed + FRESH + self.seeds)
-        return [self._trial(candidate, index, seed=s, purpose="final") for s in seeds]
+        return [
+            self._trial(candidate, index, seed=seed, purpose="final")
+            for seed in self.fresh_seeds
+        ]
 
     def chosen(self, candidate: Candidate, records: Records) -> int:
         """Return the number of the setting with the best mean of all its seeds."""
@@ -128,7 +145,8 @@ class Plan:
     def total(self) -> int:
         """Return the number of trials of all phases."""
         counts = [len(self.search(c)) for c in self.candidates]
-        confirmed = [min(n, CONFIRMED) * CONFIRMATIONS for n in counts]
+        again = CONFIRMATIONS if self.seeds > 1 else 0
+        confirmed = [min(n, CONFIRMED) * again for n in counts]
         return sum(counts) + sum(confirmed) + self.seeds * len(counts)
 
 

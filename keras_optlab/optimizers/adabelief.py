@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -50,6 +53,15 @@ class AdaBelief(Optimizer, family="adaptive"):
         "Zhuang et al.",
         2020,
         "2010.07468",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "epsilon": LogUniform(1e-16, 1e-8),
+        },
+        use_when="Gradients agree from batch to batch: it then steps longer than Adam.",
+        not_when="Gradients are tiny: `epsilon` decides the steps and needs tuning.",
     )
 
     def prepare(self, h, t, z):

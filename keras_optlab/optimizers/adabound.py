@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -61,6 +64,16 @@ class AdaBound(Optimizer, family="adaptive"):
         "Luo, Xiong, Liu and Sun",
         2019,
         "1902.09843",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        schedule="cosine",
+        others={
+            "final_learning_rate": LogUniform(0.01, 1.0),
+            "gamma": LogUniform(1e-4, 1e-2),
+        },
+        use_when="Training should begin like Adam's and end like SGD's.",
+        not_when="Trials are few: its final rate matters as much as the first.",
     )
 
     def prepare(self, h, t, z):

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
@@ -43,6 +47,15 @@ class Adadelta(Optimizer, family="adaptive"):
     slots = (Slot("accumulated_grad"), Slot("accumulated_delta"))
     paper = Paper(
         "ADADELTA: An adaptive learning rate method", "Zeiler", 2012, "1212.5701"
+    )
+    tuning = Tuning(
+        around(2.0),
+        others={
+            "rho": Choices((0.9, 0.95, 0.99)),
+            "epsilon": LogUniform(1e-8, 1e-4),
+        },
+        use_when="Layers differ much in the size of gradients; a rate near 1 may do.",
+        not_when="You keep the default rate, a thousandth of the paper's.",
     )
     keras_twin = "Adadelta"
 

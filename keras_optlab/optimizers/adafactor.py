@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import (
     BetaTensor,
@@ -87,6 +90,12 @@ class Adafactor(Optimizer, family="memory-efficient"):
         "Shazeer and Stern",
         2018,
         "1804.04235",
+    )
+    tuning = Tuning(
+        around(0.05),
+        others={"weight_decay": LogUniform(1e-4, 0.01)},
+        use_when="The model is large, and Adam's moments do not fit in memory.",
+        not_when="Memory is no problem: AdamW has fewer rules for its step size.",
     )
     keras_twin = "Adafactor"
 

@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -48,6 +51,12 @@ class Adagrad(Optimizer, family="adaptive"):
         "Adaptive subgradient methods for online learning and stochastic optimization",
         "Duchi, Hazan and Singer",
         2011,
+    )
+    tuning = Tuning(
+        around(0.05),
+        others={"initial_accumulator_value": LogUniform(1e-6, 0.1)},
+        use_when="Features are sparse, such as words: rare ones get larger steps.",
+        not_when="Training is long: steps only shrink, where RMSprop's recover.",
     )
     keras_twin = "Adagrad"
 

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.curvature import hessian_diagonal
 from keras_optlab.core.numerics import ema, mean, one_minus_power
@@ -69,6 +73,15 @@ class AdaHessian(Optimizer, family="curvature"):
         "Yao et al.",
         2020,
         "2006.00719",
+    )
+    tuning = Tuning(
+        around(0.1),
+        others={
+            "hessian_power": Choices((0.5, 1.0)),
+            "weight_decay": LogUniform(1e-4, 0.01),
+        },
+        use_when="Curvature differs by layer, and a step may cost three of Adam's.",
+        not_when="Seconds count, or you have a loop of your own: it needs `fit`.",
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):

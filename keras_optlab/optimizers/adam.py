@@ -5,6 +5,7 @@ from keras import ops
 from keras_optlab.core import (
     Beta,
     Choice,
+    Choices,
     Flag,
     FloatOrSchedule,
     Hyper,
@@ -12,6 +13,8 @@ from keras_optlab.core import (
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -63,6 +66,12 @@ class Adam(Optimizer, family="adaptive"):
         "Kingma and Ba",
         2014,
         "1412.6980",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={"beta_2": Choices((0.95, 0.99, 0.999))},
+        use_when="You want a first result on any network, or to repeat older work.",
+        not_when="Weight decay matters: AdamW is this rule with a decay by default.",
     )
     keras_twin = "Adam"
 

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, mean, one_minus_power
 from keras_optlab.core.slots import Shape, Weight
@@ -67,6 +71,15 @@ class AdamMini(Optimizer, family="memory-efficient"):
         "Zhang et al.",
         2024,
         "2406.16793",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="A transformer should train as with AdamW, at half of its memory.",
+        not_when="Layers have unusual names or axes, from which its blocks follow.",
     )
 
     def prepare(self, h, t, z):

@@ -4,12 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -46,6 +49,12 @@ class Adamax(Optimizer, family="adaptive"):
         "Kingma and Ba",
         2014,
         "1412.6980",
+    )
+    tuning = Tuning(
+        around(5e-3),
+        others={"beta_2": Choices((0.95, 0.99, 0.999))},
+        use_when="Gradients are sparse, as of embeddings, and similar in size.",
+        not_when="Single gradients are huge: its maximum keeps steps short for long.",
     )
     keras_twin = "Adamax"
 

@@ -1,11 +1,15 @@
 """Adam with decoupled weight decay."""
 
 from keras_optlab.core import (
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.optimizers.adam import Adam
 
@@ -47,5 +51,14 @@ class AdamW(Adam, family="adaptive"):
         "Loshchilov and Hutter",
         2017,
         "1711.05101",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="You need a strong default for any network, with warm-up and decay.",
+        not_when="Memory is short (Lion), or a step may cost more (Muon, SOAP).",
     )
     keras_twin = "AdamW"

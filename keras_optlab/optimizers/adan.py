@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -56,6 +59,12 @@ class Adan(Optimizer, family="adaptive"):
         "Xie et al.",
         2022,
         "2208.06677",
+    )
+    tuning = Tuning(
+        around(0.01),
+        others={"weight_decay": LogUniform(0.003, 0.3)},
+        use_when="Training of a CNN or transformer is long, with memory to spare.",
+        not_when="Memory is short: its four slots are twice AdamW's.",
     )
 
     def prepare(self, h, t, z):

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import BetaTensor, ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -64,6 +68,16 @@ class AdEMAMix(Optimizer, family="adaptive"):
         "Pagliardini, Ablin and Grangier",
         2024,
         "2409.03137",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "alpha": Choices((2.0, 5.0, 8.0)),
+            "beta_3": Choices((0.99, 0.999, 0.9999)),
+        },
+        use_when="Training is long, and gradients from long ago still help.",
+        not_when="Training is short: the slow average has no time to become useful.",
     )
 
     def prepare(self, h, t, z):

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum
 from keras_optlab.engine import Optimizer
@@ -50,6 +54,15 @@ class ADOPT(Optimizer, family="adaptive"):
         "Taniguchi et al.",
         2024,
         "2411.02853",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.99, 0.999, 0.9999)),
+        },
+        use_when="Adam does not converge at your `beta_2`: this rule does at any.",
+        not_when="The first batch is not typical: it sets the scale of early steps.",
     )
 
     def prepare(self, h, t, z):

@@ -2,11 +2,15 @@
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -45,6 +49,15 @@ class AggMo(Optimizer, family="momentum"):
         "Lucas, Sun, Zemel and Grosse",
         2018,
         "1804.00325",
+    )
+    tuning = Tuning(
+        around(0.03),
+        others={
+            "beta_3": Choices((0.95, 0.99, 0.999)),
+            "weight_decay": LogUniform(1e-5, 1e-2),
+        },
+        use_when="High momentum oscillates: here fast momentum damps the slow one.",
+        not_when="SGD with momentum already trains calmly, in one slot instead of two.",
     )
 
     def update(self, w, g, s, h, t):

@@ -10,8 +10,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, mean, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -61,6 +64,15 @@ class Amos(Optimizer, family="adaptive"):
         "Tian and Parikh",
         2022,
         "2210.11693",
+    )
+    tuning = Tuning(
+        around(0.05),
+        others={
+            "decay_speed": LogUniform(0.03, 2.0),
+            "scale": LogUniform(0.3, 3.0),
+        },
+        use_when="A transformer is trained from scratch, without tuning of decay.",
+        not_when="A model is fine-tuned: its scales are those of fresh weights.",
     )
 
     def prepare(self, h, t, z):

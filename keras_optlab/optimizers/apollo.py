@@ -10,8 +10,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.matrices import matrix_shape, recompute_if_due
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
@@ -96,6 +99,15 @@ class Apollo(Optimizer, family="memory-efficient"):
         "Zhu et al.",
         2024,
         "2412.05270",
+    )
+    tuning = Tuning(
+        around(0.01),
+        others={
+            "rank": LogUniform(4, 256, integer=True),
+            "scale": LogUniform(0.3, 3.0),
+        },
+        use_when="A large transformer must train in little memory, at a small `rank`.",
+        not_when="Matrices are small: a `rank` near their shorter side saves nothing.",
     )
 
     def prepare(self, h, t, z):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper
+from keras_optlab.core import FloatOrSchedule, Hyper, LogUniform, Paper, Tuning
 from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -34,6 +34,12 @@ class ASAM(Wrapper, family="sharpness-aware"):
         "Kwon, Kim, Park and Choi",
         2021,
         "2102.11600",
+    )
+    tuning = Tuning(
+        None,
+        others={"sam_rho": LogUniform(0.05, 5.0)},
+        use_when="SAM helps, but sizes of weights differ much from layer to layer.",
+        not_when="There are no trials for `sam_rho`, or no time for a second pass.",
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):

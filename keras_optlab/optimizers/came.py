@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, factored_root, maximum, mean, rms
 from keras_optlab.core.slots import columns, rows, unfactored
@@ -71,6 +74,12 @@ class CAME(Optimizer, family="memory-efficient"):
         "Luo et al.",
         2023,
         "2307.02047",
+    )
+    tuning = Tuning(
+        around(1e-3),
+        others={"weight_decay": LogUniform(0.003, 0.3)},
+        use_when="Large matrices need Adafactor's memory, but its steps are unsteady.",
+        not_when="The momentum is what is too large: it keeps one for every weight.",
     )
 
     def update(self, w, g, s, h, t):

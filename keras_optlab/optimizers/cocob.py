@@ -7,8 +7,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
@@ -52,6 +55,13 @@ class COCOB(Optimizer, family="learning-rate-free"):
         "Orabona and Tommasi",
         2017,
         "1705.07795",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="constant",
+        others={"alpha": LogUniform(10.0, 1000.0)},
+        use_when="No rate can be chosen, and a rough first result is enough.",
+        not_when="Memory is short, or a few trials are possible: it keeps five slots.",
     )
 
     def update(self, w, g, s, h, t):

@@ -4,11 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Choice,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import minimum, norm
 from keras_optlab.core.spectral import leading_pair
@@ -45,6 +49,16 @@ class ConditionalGradient(Optimizer, family="projection-free"):
 
     elementwise = False
     paper = Paper("An algorithm for quadratic programming", "Frank and Wolfe", 1956)
+    tuning = Tuning(
+        around(0.01),
+        schedule="cosine",
+        others={
+            "radius": LogUniform(3.0, 100.0),
+            "norm": Choices(("nuclear", "frobenius")),
+        },
+        use_when="Weights must stay in a norm ball, or have low rank (nuclear norm).",
+        not_when="Weights are unconstrained: every step also shrinks them.",
+    )
 
     def update(self, w, g, s, h, t):
         if h.norm == "nuclear" and len(w.shape) > 1:

@@ -9,9 +9,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
     Values,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, sqrt_beta
 from keras_optlab.engine import Optimizer
@@ -68,6 +71,13 @@ class DAdaptAdam(Optimizer, family="learning-rate-free"):
         "Defazio and Mishchenko",
         2023,
         "2301.07733",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="cosine",
+        others={"weight_decay": LogUniform(0.003, 0.3)},
+        use_when="Adam suits the model, and nobody wants to search its rate.",
+        not_when="Training is short: Prodigy's estimate of the rate grows faster.",
     )
 
     def prepare(self, h, t, z):

@@ -4,13 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
     Values,
+    around,
 )
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
@@ -56,6 +59,13 @@ class DAdaptSGD(Optimizer, family="learning-rate-free"):
         "Defazio and Mishchenko",
         2023,
         "2301.07733",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="cosine",
+        others={"momentum": Choices((0.0, 0.9))},
+        use_when="SGD suits the model, as a CNN, and nobody wants to search its rate.",
+        not_when="The model is a transformer: there is one rate for all weights.",
     )
 
     def local_sums(self, w, g, s, h, t):

@@ -2,7 +2,17 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot, Values
+from keras_optlab.core import (
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+    Values,
+    around,
+)
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
@@ -43,6 +53,13 @@ class DoG(Optimizer, family="learning-rate-free"):
         "Ivgi, Hinder and Carmon",
         2023,
         "2302.12022",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="constant",
+        others={"reps_rel": LogUniform(1e-6, 1e-3)},
+        use_when="A model is fine-tuned without a search; average its weights.",
+        not_when="A model is trained from scratch: a tuned AdamW gets further.",
     )
 
     def local_sums(self, w, g, s, h, t):

@@ -2,7 +2,17 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot, Values
+from keras_optlab.core import (
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+    Values,
+    around,
+)
 from keras_optlab.core.numerics import maximum
 from keras_optlab.engine import Optimizer
 
@@ -40,6 +50,13 @@ class DoWG(Optimizer, family="learning-rate-free"):
         "Khaled, Mishchenko and Jin",
         2023,
         "2305.16284",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="constant",
+        others={"initial_distance": LogUniform(1e-3, 0.1)},
+        use_when="The loss may be smooth or not, and no rate is to be tuned.",
+        not_when="Layers need different rates or momentum: it has neither.",
     )
 
     def local_sums(self, w, g, s, h, t):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Beta, FloatOrSchedule, Paper, Slot
+from keras_optlab.core import Beta, Choices, FloatOrSchedule, Paper, Slot, Tuning
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -38,6 +38,13 @@ class EMA(Wrapper, family="averaging"):
         "Acceleration of stochastic approximation by averaging",
         "Polyak and Juditsky",
         1992,
+    )
+    tuning = Tuning(
+        None,
+        schedule="constant",
+        others={"average_decay": Choices((0.9, 0.99, 0.999))},
+        use_when="The last weights jitter, as in GANs or at a constant rate.",
+        not_when="The rate decays to 0: the last weights are near their average.",
     )
 
     def average(self, a, w, h, t):

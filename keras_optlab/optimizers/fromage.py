@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import LearningRate, LearningRateLike, Paper
+from keras_optlab.core import LearningRate, LearningRateLike, Paper, Tuning, around
 from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
 
@@ -33,6 +33,11 @@ class Fromage(Optimizer, family="layer-wise"):
         "Bernstein, Vahdat, Yue and Liu",
         2020,
         "2002.03432",
+    )
+    tuning = Tuning(
+        around(0.05),
+        use_when="One rate should suit networks of many sizes, GANs among them.",
+        not_when="Norms of weights must change: steps are a fixed share of them.",
     )
 
     def update(self, w, g, s, h, t):

@@ -7,8 +7,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
@@ -66,6 +69,16 @@ class Ftrl(Optimizer, family="proximal"):
     slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))
     paper = Paper(
         "Ad click prediction: a view from the trenches", "McMahan et al.", 2013
+    )
+    tuning = Tuning(
+        around(0.03),
+        schedule="constant",
+        others={
+            "initial_accumulator_value": LogUniform(1e-10, 1e-2),
+            "l1_regularization_strength": LogUniform(1e-7, 1e-2),
+        },
+        use_when="A linear model of sparse features should have exact zeros.",
+        not_when="The network is deep: the first step forgets its initial weights.",
     )
     keras_twin = "Ftrl"
 

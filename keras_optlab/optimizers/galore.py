@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.matrices import matrix_shape, recompute_if_due
 from keras_optlab.core.numerics import ema, one_minus_power
@@ -94,6 +97,15 @@ class GaLore(Optimizer, family="memory-efficient"):
         "Zhao et al.",
         2024,
         "2403.03507",
+    )
+    tuning = Tuning(
+        around(0.02),
+        others={
+            "rank": LogUniform(8, 256, integer=True),
+            "scale": LogUniform(0.1, 1.0),
+        },
+        use_when="A large model is pretrained, and Adam's moments do not fit.",
+        not_when="Matrices are small: the projection saves little and costs an SVD.",
     )
 
     def prepare(self, h, t, z):

@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import (
+    Beta,
+    Choices,
+    FloatOrSchedule,
+    Hyper,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+)
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -37,6 +46,15 @@ class Grokfast(Wrapper, family="gradient filter"):
         "Lee et al.",
         2024,
         "2405.20233",
+    )
+    tuning = Tuning(
+        None,
+        others={
+            "grokfast_alpha": Choices((0.9, 0.98)),
+            "grokfast_lambda": LogUniform(0.1, 5.0),
+        },
+        use_when="A model fits its training data long before it generalizes.",
+        not_when="Training is ordinary: it then acts as a higher rate and momentum.",
     )
 
     def local_sums(self, w, g, s, h, t):

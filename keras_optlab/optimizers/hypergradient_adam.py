@@ -8,9 +8,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
     Values,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -54,6 +57,13 @@ class HypergradientAdam(Optimizer, family="hypergradient"):
         "Baydin et al.",
         2017,
         "1703.04782",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        schedule="constant",
+        others={"hypergradient_learning_rate": LogUniform(1e-9, 1e-5)},
+        use_when="Adam's rate is roughly known and should correct itself.",
+        not_when="The length is known: a schedule needs no rate of the rate.",
     )
 
     def prepare(self, h, t, z):

@@ -7,9 +7,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
     Values,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -45,6 +48,13 @@ class HypergradientSGD(Optimizer, family="hypergradient"):
         "Baydin et al.",
         2017,
         "1703.04782",
+    )
+    tuning = Tuning(
+        around(0.1),
+        schedule="constant",
+        others={"hypergradient_learning_rate": LogUniform(1e-5, 0.1)},
+        use_when="SGD's first rate is a guess and should rise or fall by itself.",
+        not_when="Gradients are large: the rate jumps unless its own rate is tiny.",
     )
 
     def local_sums(self, w, g, s, h, t):

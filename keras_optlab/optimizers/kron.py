@@ -8,12 +8,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.factors import multiply_along, solve_along, transposed
 from keras_optlab.core.matrices import spectral_norm, unfold
@@ -110,6 +114,15 @@ class Kron(Optimizer, family="matrix"):
     )
     paper = Paper(
         "Preconditioned stochastic gradient descent", "Li", 2015, "1512.04202"
+    )
+    tuning = Tuning(
+        around(2e-3),
+        others={
+            "weight_decay": LogUniform(0.01, 1.0),
+            "period": Choices((None, 3, 10)),
+        },
+        use_when="The number of updates counts: a whitened momentum needs few of them.",
+        not_when="Seconds count: on small batches its products outweigh a gradient.",
     )
 
     def is_too_large(self, shape, values):

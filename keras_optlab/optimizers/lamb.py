@@ -9,8 +9,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, norm, one_minus_power, trust_ratio
 from keras_optlab.engine import Optimizer
@@ -56,6 +59,12 @@ class Lamb(Optimizer, family="layer-wise"):
         "You et al.",
         2019,
         "1904.00962",
+    )
+    tuning = Tuning(
+        around(0.01),
+        others={"weight_decay": LogUniform(0.003, 0.3)},
+        use_when="Batches are very large: a layer moves in proportion to its norm.",
+        not_when="Batches have a usual size: AdamW needs no ratio of norms.",
     )
     keras_twin = "Lamb"
 

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -47,6 +51,15 @@ class LaProp(Optimizer, family="adaptive"):
         "Ziyin, Wang and Ueda",
         2020,
         "2002.04839",
+    )
+    tuning = Tuning(
+        around(4e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="Gradients are noisy and Adam unsteady, as with a small `beta_2`.",
+        not_when="Adam trains well: they then differ little, and Adam is better known.",
     )
 
     def prepare(self, h, t, z):

@@ -5,8 +5,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import norm, trust_ratio
 from keras_optlab.engine import Optimizer
@@ -49,6 +52,15 @@ class LARS(Optimizer, family="layer-wise"):
         "You, Gitman and Ginsburg",
         2017,
         "1708.03888",
+    )
+    tuning = Tuning(
+        around(1.0),
+        others={
+            "weight_decay": LogUniform(1e-6, 1e-3),
+            "trust_coefficient": LogUniform(1e-3, 0.1),
+        },
+        use_when="Batches are very large and the model is a CNN.",
+        not_when="Batches have a usual size: SGD with momentum is simpler.",
     )
 
     def update(self, w, g, s, h, t):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, Paper, Slot
+from keras_optlab.core import Choices, Hyper, LogUniform, Paper, Slot, Tuning
 from keras_optlab.engine.backend.commit import cond_rare
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -64,6 +64,16 @@ class LAWA(Wrapper, family="averaging"):
         "Kaddour",
         2022,
         "2209.14981",
+    )
+    tuning = Tuning(
+        None,
+        schedule="constant",
+        others={
+            "average_period": LogUniform(5, 200, integer=True),
+            "average_checkpoints": Choices((3, 5, 10)),
+        },
+        use_when="A long training should give good weights before its rate falls.",
+        not_when="Memory is short: it keeps every checkpoint in its mean.",
     )
 
     def after_step(self, w, s, h, t):

@@ -2,7 +2,16 @@
 
 from keras import ops
 
-from keras_optlab.core import Hyper, LearningRate, LearningRateLike, Paper, Slot
+from keras_optlab.core import (
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+    around,
+)
 from keras_optlab.core.numerics import maximum, norm
 from keras_optlab.engine import Optimizer
 
@@ -39,6 +48,13 @@ class LDoG(Optimizer, family="learning-rate-free"):
         "Ivgi, Hinder and Carmon",
         2023,
         "2302.12022",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="constant",
+        others={"reps_rel": LogUniform(1e-6, 1e-3)},
+        use_when="A model is fine-tuned without a search, and layers differ in rate.",
+        not_when="A tensor may run away: DoG has one rate for all and is more careful.",
     )
 
     def update(self, w, g, s, h, t):

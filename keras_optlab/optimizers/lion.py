@@ -4,11 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
@@ -46,6 +50,15 @@ class Lion(Optimizer, family="sign"):
         "Chen et al.",
         2023,
         "2302.06675",
+    )
+    tuning = Tuning(
+        around(1e-3),
+        others={
+            "weight_decay": LogUniform(0.03, 3.0),
+            "beta_2": Choices((0.95, 0.99, 0.995)),
+        },
+        use_when="Batches are large, and there is memory for one slot only.",
+        not_when="Batches are small: noise decides the sign of every weight's step.",
     )
     keras_twin = "Lion"
 

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import (
+    Choices,
+    FloatOrSchedule,
+    Hyper,
+    Paper,
+    Slot,
+    Tuning,
+    Uniform,
+)
 from keras_optlab.core.periods import as_integer_period
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -40,6 +48,15 @@ class Lookahead(Wrapper, family="averaging"):
         "Zhang, Lucas, Hinton and Ba",
         2019,
         "1907.08610",
+    )
+    tuning = Tuning(
+        None,
+        others={
+            "sync_period": Choices((5, 10, 20)),
+            "slow_step_size": Uniform(0.3, 0.8),
+        },
+        use_when="The inner rate is high and its weights oscillate.",
+        not_when="The rate decays to 0, or weights are averaged anyway.",
     )
 
     def update(self, w, g, s, h, t):

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import (
+    Choices,
+    FloatOrSchedule,
+    Hyper,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+)
 from keras_optlab.core.numerics import global_norm, wide_sum
 from keras_optlab.core.periods import is_due
 from keras_optlab.engine.wrapper import Wrapper
@@ -43,6 +51,15 @@ class LookSAM(Wrapper, family="sharpness-aware"):
         "Liu, Mai, Chen, Hsieh and You",
         2022,
         "2203.02714",
+    )
+    tuning = Tuning(
+        None,
+        others={
+            "sam_rho": LogUniform(0.01, 1.0),
+            "sam_period": Choices((2, 5, 10)),
+        },
+        use_when="SAM helps, but not at twice the time: it reuses its second gradient.",
+        not_when="Gradients turn quickly: an old direction is then wrong.",
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):

@@ -4,12 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -49,6 +52,12 @@ class MADGRAD(Optimizer, family="adaptive"):
         "Defazio and Jelassi",
         2021,
         "2101.11075",
+    )
+    tuning = Tuning(
+        around(0.01),
+        others={"momentum": Choices((0.8, 0.9, 0.95))},
+        use_when="Adagrad suits the data, and momentum should help.",
+        not_when="Weight decay matters: steps start from initial weights, undoing it.",
     )
 
     def prepare(self, h, t, z):

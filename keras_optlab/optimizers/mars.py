@@ -9,8 +9,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -60,6 +63,15 @@ class MARS(Optimizer, family="adaptive"):
         "Yuan et al.",
         2024,
         "2411.10438",
+    )
+    tuning = Tuning(
+        around(0.01),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "gamma": LogUniform(0.005, 0.1),
+        },
+        use_when="AdamW suits the model, but noise between batches slows it down.",
+        not_when="Batches differ in kind: the last gradient is a poor reference.",
     )
 
     def update(self, w, g, s, h, t):

@@ -2,7 +2,15 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import (
+    Choices,
+    FloatOrSchedule,
+    Hyper,
+    LogUniform,
+    Paper,
+    Slot,
+    Tuning,
+)
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine.wrapper import Wrapper
@@ -80,6 +88,15 @@ class Mechanic(Wrapper, family="learning-rate-free"):
         "Cutkosky, Defazio and Mehta",
         2023,
         "2306.00144",
+    )
+    tuning = Tuning(
+        None,
+        others={
+            "mechanic_decay": Choices((0.0, 0.01, 0.1)),
+            "mechanic_s_init": LogUniform(1e-8, 1e-4),
+        },
+        use_when="The shape of the schedule is known and its height is not.",
+        not_when="The inner optimizer is LARS or LAMB: both normalize their updates.",
     )
 
     @classmethod

@@ -3,11 +3,15 @@
 from keras_optlab.core import (
     Beta,
     Choice,
+    Choices,
     FloatOrSchedule,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -51,6 +55,15 @@ class Momentum(Optimizer, family="momentum"):
         "Some methods of speeding up the convergence of iteration methods",
         "Polyak",
         1964,
+    )
+    tuning = Tuning(
+        around(0.05),
+        others={
+            "momentum": Choices((0.8, 0.9, 0.95)),
+            "weight_decay": LogUniform(1e-5, 1e-2),
+        },
+        use_when="You study momentum, or need one of its three textbook forms.",
+        not_when="You want Nesterov momentum: SGD has it.",
     )
 
     def update(self, w, g, s, h, t):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper
+from keras_optlab.core import Choices, FloatOrSchedule, Hyper, Paper, Tuning
 from keras_optlab.core.spans import needs_span
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -49,6 +49,12 @@ class MultiSteps(Wrapper, family="accumulation"):
         "Smith, Kindermans, Ying and Le",
         2017,
         "1711.00489",
+    )
+    tuning = Tuning(
+        None,
+        others={"accumulation_steps": Choices((1, 2, 4))},
+        use_when="The batch does not fit in memory, or should grow during training.",
+        not_when="The batch fits: a single pass is faster.",
     )
 
     @classmethod

@@ -8,14 +8,18 @@ from keras import ops
 from keras_optlab.core import (
     Beta,
     Choice,
+    Choices,
     Flag,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Option,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.errors import shown
 from keras_optlab.core.matrices import (
@@ -182,6 +186,16 @@ class Muon(Optimizer, family="matrix"):
     )
     paper = Paper(
         "Muon: An optimizer for hidden layers in neural networks", "Jordan et al.", 2024
+    )
+    tuning = Tuning(
+        around(1e-2),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "momentum": Choices((0.9, 0.95)),
+            "flatten_kernels": Choices((False, True)),
+        },
+        use_when="Most weights are in hidden matrices, and few updates should do.",
+        not_when="Batches are small on a CPU: Newton-Schulz outweighs the gradient.",
     )
     keras_twin = "Muon"
 

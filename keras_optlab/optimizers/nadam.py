@@ -4,12 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -52,6 +55,12 @@ class Nadam(Optimizer, family="adaptive"):
     slots = (Slot("m"), Slot("v"))
     shared = (Slot("product", init=1.0),)
     paper = Paper("Incorporating Nesterov momentum into Adam", "Dozat", 2016)
+    tuning = Tuning(
+        around(3e-3),
+        others={"beta_2": Choices((0.95, 0.99, 0.999))},
+        use_when="Adam is to have Nesterov momentum, with the numbers of Keras' class.",
+        not_when="You want the published momentum warm-up or a decay: see NAdamW.",
+    )
     keras_twin = "Nadam"
 
     def prepare(self, h, t, z):

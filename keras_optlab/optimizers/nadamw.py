@@ -1,11 +1,15 @@
 """Nadam with decoupled weight decay."""
 
 from keras_optlab.core import (
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.optimizers.nadam import Nadam
 
@@ -42,4 +46,13 @@ class NAdamW(Nadam, family="adaptive"):
     momentum_decay: FloatOrSchedule = Hyper(default=0.004, doc="speed ψ of the warm-up")
 
     paper = Paper("Incorporating Nesterov momentum into Adam", "Dozat", 2016)
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="AdamW suits the model, and Nesterov momentum may save some updates.",
+        not_when="Results must match others: each library's momentum differs.",
+    )
     keras_twin = None

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
@@ -53,6 +57,15 @@ class NovoGrad(Optimizer, family="layer-wise"):
         "Ginsburg et al.",
         2019,
         "1905.11286",
+    )
+    tuning = Tuning(
+        around(0.02),
+        others={
+            "weight_decay": LogUniform(1e-5, 1e-2),
+            "beta_2": Choices((0.25, 0.98)),
+        },
+        use_when="Speech and image models at large rates, with half of Adam's memory.",
+        not_when="You reuse AdamW's weight decay: here it goes through the momentum.",
     )
 
     def update(self, w, g, s, h, t):

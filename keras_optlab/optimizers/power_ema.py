@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import Choices, FloatOrSchedule, Hyper, Paper, Slot, Tuning
 from keras_optlab.engine.wrapper import Wrapper
 
 
@@ -49,6 +49,13 @@ class PowerEMA(Wrapper, family="averaging"):
         "Karras et al.",
         2024,
         "2312.02696",
+    )
+    tuning = Tuning(
+        None,
+        schedule="constant",
+        others={"tail_power": Choices((3.56, 6.94, 16.97))},
+        use_when="The best length of an average is unknown: its window grows.",
+        not_when="Data change over time: a growing window holds old weights.",
     )
 
     def average(self, a, w, h, t):

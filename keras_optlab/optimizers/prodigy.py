@@ -9,9 +9,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
     Values,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum, minimum, one_minus_power, sqrt_beta
 from keras_optlab.engine import Optimizer
@@ -78,6 +81,16 @@ class Prodigy(Optimizer, family="learning-rate-free"):
         "Mishchenko and Defazio",
         2023,
         "2306.06101",
+    )
+    tuning = Tuning(
+        around(1.0, factor=5),
+        schedule="cosine",
+        others={
+            "d_coef": LogUniform(0.3, 3.0),
+            "weight_decay": LogUniform(0.003, 0.3),
+        },
+        use_when="No rate is to be searched: keep 1, with a cosine to 0.",
+        not_when="Memory is short, or training too short for its estimate to grow.",
     )
 
     def prepare(self, h, t, z):

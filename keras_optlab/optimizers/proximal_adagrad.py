@@ -7,7 +7,10 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.optimizers.proximal_sgd import ProximalSGD
 
@@ -45,6 +48,12 @@ class ProximalAdagrad(ProximalSGD, family="proximal"):
     )
 
     slots = (Slot("accumulator", init="initial_accumulator_value"),)
+    tuning = Tuning(
+        around(0.1),
+        others={"l1_regularization_strength": LogUniform(1e-7, 1e-3)},
+        use_when="Features are sparse, and L1 should make exact zeros.",
+        not_when="There is no penalty: it is then Adagrad.",
+    )
 
     def update(self, w, g, s, h, t):
         total = s.accumulator + ops.square(g)

@@ -5,7 +5,10 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import soft_threshold
 from keras_optlab.engine import Optimizer
@@ -41,6 +44,12 @@ class ProximalSGD(Optimizer, family="proximal"):
         "Efficient online and batch learning using forward backward splitting",
         "Duchi and Singer",
         2009,
+    )
+    tuning = Tuning(
+        around(0.3),
+        others={"l1_regularization_strength": LogUniform(1e-7, 1e-3)},
+        use_when="Weights should become exactly zero, as in a lasso.",
+        not_when="There is no penalty: it is then SGD without momentum.",
     )
 
     def update(self, w, g, s, h, t):

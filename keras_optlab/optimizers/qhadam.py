@@ -8,8 +8,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    Uniform,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -59,6 +63,15 @@ class QHAdam(Optimizer, family="adaptive"):
         "Ma and Yarats",
         2018,
         "1810.06801",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "nu_1": Uniform(0.5, 0.9),
+        },
+        use_when="Adam suits the model, but single gradients should count for more.",
+        not_when="Trials are few: it has two more weights to choose than Adam.",
     )
 
     def prepare(self, h, t, z):

@@ -2,12 +2,16 @@
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    Uniform,
+    around,
 )
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
@@ -45,6 +49,15 @@ class QHM(Optimizer, family="momentum"):
         "Ma and Yarats",
         2018,
         "1810.06801",
+    )
+    tuning = Tuning(
+        around(1.0),
+        others={
+            "momentum": Choices((0.9, 0.99, 0.999)),
+            "nu": Uniform(0.5, 0.9),
+        },
+        use_when="Very long momentum should help SGD without making it unstable.",
+        not_when="You reuse SGD's rate: this one is 1 / (1 - momentum) times as large.",
     )
 
     def update(self, w, g, s, h, t):

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power, simple_average_length
 from keras_optlab.engine import Optimizer
@@ -56,6 +60,15 @@ class RAdam(Optimizer, family="adaptive"):
         "Liu et al.",
         2019,
         "1908.03265",
+    )
+    tuning = Tuning(
+        around(5e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="Adam is unsteady in its first steps, and there is no warm-up.",
+        not_when="The schedule has a warm-up: it does the same for AdamW.",
     )
 
     def prepare(self, h, t, z):

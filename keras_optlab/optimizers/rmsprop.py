@@ -5,6 +5,7 @@ from keras import ops
 from keras_optlab.core import (
     Beta,
     Choice,
+    Choices,
     Flag,
     FloatOrSchedule,
     Hyper,
@@ -12,6 +13,8 @@ from keras_optlab.core import (
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, maximum
 from keras_optlab.engine import Optimizer
@@ -62,6 +65,15 @@ class RMSprop(Optimizer, family="adaptive"):
         "Lecture 6e: Divide the gradient by a running average of its recent magnitude",
         "Tieleman and Hinton",
         2012,
+    )
+    tuning = Tuning(
+        around(1e-3),
+        others={
+            "rho": Choices((0.9, 0.95, 0.99)),
+            "momentum": Choices((0.0, 0.9)),
+        },
+        use_when="Older recipes ask for it, as for recurrent networks and agents.",
+        not_when="The first steps must be small: their bias is not corrected.",
     )
     keras_twin = "RMSprop"
 

@@ -7,8 +7,12 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    Uniform,
+    around,
 )
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.engine import Optimizer
@@ -52,6 +56,16 @@ class Rprop(Optimizer, family="sign"):
         "algorithm",
         "Riedmiller and Braun",
         1993,
+    )
+    tuning = Tuning(
+        around(3e-3),
+        schedule="constant",
+        others={
+            "eta_plus": Uniform(1.05, 1.3),
+            "max_step": LogUniform(1e-3, 1.0),
+        },
+        use_when="All data are one batch, as with small tables or physical models.",
+        not_when="Batches are samples: noise flips signs, and steps collapse.",
     )
 
     def update(self, w, g, s, h, t):

@@ -1,6 +1,6 @@
 """Sharpness-aware minimization."""
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper
+from keras_optlab.core import FloatOrSchedule, Hyper, LogUniform, Paper, Tuning
 from keras_optlab.core.numerics import global_norm
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -34,6 +34,12 @@ class SAM(Wrapper, family="sharpness-aware"):
         "Foret, Kleiner, Mobahi and Neyshabur",
         2020,
         "2010.01412",
+    )
+    tuning = Tuning(
+        None,
+        others={"sam_rho": LogUniform(0.01, 0.5)},
+        use_when="Generalization counts more than time, as with noisy labels.",
+        not_when="Time is the budget: each step computes two gradients, in `fit` only.",
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):

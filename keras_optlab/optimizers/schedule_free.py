@@ -1,6 +1,14 @@
 """Schedule-free learning with any optimizer."""
 
-from keras_optlab.core import Beta, FloatOrSchedule, Hyper, Paper
+from keras_optlab.core import (
+    Beta,
+    Choices,
+    FloatOrSchedule,
+    Hyper,
+    LogUniform,
+    Paper,
+    Tuning,
+)
 from keras_optlab.core import schedule_free as free
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -44,6 +52,16 @@ class ScheduleFree(Wrapper, family="schedule-free"):
     shared = free.SHARED
     decays_in_rule = True
     paper = Paper("The road less scheduled", "Defazio et al.", 2024, "2405.15682")
+    tuning = Tuning(
+        None,
+        schedule="constant",
+        others={
+            "average_warmup": LogUniform(10, 300, integer=True),
+            "interpolation": Choices((0.8, 0.9, 0.95)),
+        },
+        use_when="An optimizer other than SGD and AdamW should train without a decay.",
+        not_when="The inner optimizer has momentum: the interpolation replaces it.",
+    )
 
     def prepare(self, h, t, z):
         h, z = free.with_average_weight(h, t, z, h.average_warmup, h.average_power)

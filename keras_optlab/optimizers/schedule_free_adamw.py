@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core import schedule_free as free
 from keras_optlab.core.numerics import ema, one_minus_power
@@ -56,6 +60,17 @@ class ScheduleFreeAdamW(Optimizer, family="schedule-free"):
     shared = free.SHARED
     decays_in_rule = True
     paper = Paper("The road less scheduled", "Defazio et al.", 2024, "2405.15682")
+    tuning = Tuning(
+        around(0.01),
+        schedule="constant",
+        others={
+            "warmup_steps": LogUniform(10, 300, integer=True),
+            "beta_1": Choices((0.9, 0.95, 0.98)),
+            "weight_decay": LogUniform(0.003, 0.3),
+        },
+        use_when="The length of training is open: it may stop at any update.",
+        not_when="There is batch normalization: its statistics are of other weights.",
+    )
 
     def prepare(self, h, t, z):
         h = h.extend(bias_2=one_minus_power(h.beta_2, t))

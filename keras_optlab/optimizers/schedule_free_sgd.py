@@ -2,11 +2,15 @@
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.core import schedule_free as free
 from keras_optlab.engine import Optimizer
@@ -55,6 +59,16 @@ class ScheduleFreeSGD(Optimizer, family="schedule-free"):
     shared = free.SHARED
     decays_in_rule = True
     paper = Paper("The road less scheduled", "Defazio et al.", 2024, "2405.15682")
+    tuning = Tuning(
+        around(1.0),
+        schedule="constant",
+        others={
+            "warmup_steps": LogUniform(10, 300, integer=True),
+            "beta_1": Choices((0.9, 0.95, 0.98)),
+        },
+        use_when="SGD suits the model, and the number of epochs is open.",
+        not_when="You reuse SGD's rate: this one is often 10 to 50 times as large.",
+    )
 
     def prepare(self, h, t, z):
         return free.with_average_weight(h, t, z, h.warmup_steps, h.weight_lr_power)

@@ -1,13 +1,17 @@
 """Stochastic gradient descent."""
 
 from keras_optlab.core import (
+    Choices,
     Flag,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.engine import Optimizer
 
@@ -44,6 +48,16 @@ class SGD(Optimizer, family="momentum"):
         "On the importance of initialization and momentum in deep learning",
         "Sutskever, Martens, Dahl and Hinton",
         2013,
+    )
+    tuning = Tuning(
+        around(0.1),
+        others={
+            "momentum": Choices((0.0, 0.9, 0.95)),
+            "nesterov": Choices((False, True)),
+            "weight_decay": LogUniform(1e-5, 1e-2),
+        },
+        use_when="You can tune a CNN's rate, momentum and decay; no step is cheaper.",
+        not_when="The model is a transformer, or its layers' gradients differ in size.",
     )
     keras_twin = "SGD"
 

@@ -5,12 +5,16 @@ from functools import partial
 from keras import ops
 
 from keras_optlab.core import (
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.matrices import (
     inverse_root,
@@ -88,6 +92,15 @@ class Shampoo(Optimizer, family="matrix"):
         "Gupta, Koren and Singer",
         2018,
         "1802.09568",
+    )
+    tuning = Tuning(
+        around(0.1),
+        others={
+            "period": Choices((5, 10, 50)),
+            "epsilon": LogUniform(1e-6, 1e-2),
+        },
+        use_when="Entries of gradients are correlated, and updates count, not seconds.",
+        not_when="Training is long: its sums only grow, where SOAP's forget.",
     )
 
     def is_too_large(self, shape, values):

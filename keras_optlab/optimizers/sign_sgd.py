@@ -2,7 +2,14 @@
 
 from keras import ops
 
-from keras_optlab.core import LearningRate, LearningRateLike, Paper
+from keras_optlab.core import (
+    LearningRate,
+    LearningRateLike,
+    LogUniform,
+    Paper,
+    Tuning,
+    around,
+)
 from keras_optlab.engine import Optimizer
 
 
@@ -28,6 +35,12 @@ class SignSGD(Optimizer, family="sign"):
         "Bernstein, Wang, Azizzadenesheli and Anandkumar",
         2018,
         "1802.04434",
+    )
+    tuning = Tuning(
+        around(2e-3),
+        others={"weight_decay": LogUniform(0.01, 1.0)},
+        use_when="There is no memory for state, or gradients are sent as signs.",
+        not_when="Batches are small: noise decides the signs. Signum averages first.",
     )
 
     @property

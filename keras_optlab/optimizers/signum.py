@@ -4,11 +4,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema
 from keras_optlab.engine import Optimizer
@@ -40,6 +44,15 @@ class Signum(Optimizer, family="sign"):
         "Bernstein, Wang, Azizzadenesheli and Anandkumar",
         2018,
         "1802.04434",
+    )
+    tuning = Tuning(
+        around(1e-3),
+        others={
+            "momentum": Choices((0.9, 0.95, 0.99)),
+            "weight_decay": LogUniform(0.01, 1.0),
+        },
+        use_when="Batches are large, layers differ in scale, one slot must do.",
+        not_when="Weights should rest near an optimum: all move by the rate.",
     )
 
     def update(self, w, g, s, h, t):

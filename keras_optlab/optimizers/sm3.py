@@ -6,12 +6,15 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, minimum
 from keras_optlab.core.slots import Shape, Weight
@@ -67,6 +70,12 @@ class SM3(Optimizer, family="memory-efficient"):
         "Anil, Gupta, Koren and Singer",
         2019,
         "1901.11150",
+    )
+    tuning = Tuning(
+        around(0.1),
+        others={"momentum": Choices((0.0, 0.9))},
+        use_when="Embedding tables are large, and Adagrad's accumulators do not fit.",
+        not_when="Training is long: its accumulators never shrink, as Adagrad's.",
     )
 
     def update(self, w, g, s, h, t):

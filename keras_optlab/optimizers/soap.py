@@ -6,12 +6,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.matrices import eigh, recompute_if_due, times_along, unfold
 from keras_optlab.core.numerics import ema, one_minus_power
@@ -91,6 +95,15 @@ class SOAP(Optimizer, family="matrix"):
         "Vyas et al.",
         2024,
         "2409.11321",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "period": Choices((5, 10, 30)),
+        },
+        use_when="Updates count, and settings should be as forgiving as AdamW's.",
+        not_when="Memory is short or layers wide: an axis adds two square matrices.",
     )
 
     def is_too_large(self, shape, values):

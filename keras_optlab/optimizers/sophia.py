@@ -6,8 +6,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.curvature import hessian_diagonal
 from keras_optlab.core.matrices import recompute_if_due
@@ -70,6 +73,15 @@ class Sophia(Optimizer, family="curvature"):
         "Liu, Li, Hall, Liang and Ma",
         2023,
         "2305.14342",
+    )
+    tuning = Tuning(
+        around(1e-3),
+        others={
+            "gamma": LogUniform(1e-3, 0.3),
+            "weight_decay": LogUniform(0.01, 1.0),
+        },
+        use_when="A language model is pretrained by `fit`, with time for Hessians.",
+        not_when="There are no trials for `gamma`, which decides what is clipped.",
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):

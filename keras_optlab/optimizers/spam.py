@@ -10,8 +10,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import cosine, ema, minimum, one_minus_power
 from keras_optlab.core.periods import as_integer_period
@@ -71,6 +74,16 @@ class SPAM(Optimizer, family="adaptive"):
         "Huang et al.",
         2025,
         "2501.06842",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "reset_every": LogUniform(200, 2000, integer=True),
+            "threshold": LogUniform(500.0, 50000.0),
+        },
+        use_when="The loss has spikes, which Adam's moments would remember for long.",
+        not_when="Training is calm: each reset costs a new warm-up.",
     )
 
     def prepare(self, h, t, z):

@@ -4,12 +4,16 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import BetaTensor, ema, maximum, mean, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -58,6 +62,15 @@ class StableAdamW(Optimizer, family="adaptive"):
         "Wortsman et al.",
         2023,
         "2304.13013",
+    )
+    tuning = Tuning(
+        around(3e-3),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "beta_2": Choices((0.95, 0.99, 0.999)),
+        },
+        use_when="AdamW's loss has spikes: it shortens a tensor's sudden updates.",
+        not_when="There are no spikes, or gradients are clipped: AdamW is simpler.",
     )
 
     def prepare(self, h, t, z):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_optlab.core import FloatOrSchedule, Hyper, Paper, Slot
+from keras_optlab.core import FloatOrSchedule, Hyper, LogUniform, Paper, Slot, Tuning
 from keras_optlab.core.periods import as_integer_period
 from keras_optlab.engine.wrapper import Wrapper
 
@@ -43,6 +43,13 @@ class SWA(Wrapper, family="averaging"):
         "Izmailov et al.",
         2018,
         "1803.05407",
+    )
+    tuning = Tuning(
+        None,
+        schedule="constant",
+        others={"average_from": LogUniform(20, 2000, integer=True)},
+        use_when="Late in training the rate is constant or cycles: average the path.",
+        not_when="The length is open: the average must not begin too early.",
     )
 
     def after_step(self, w, s, h, t):

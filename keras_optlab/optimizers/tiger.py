@@ -2,11 +2,15 @@
 
 from keras_optlab.core import (
     Beta,
+    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
+    Tuning,
+    around,
 )
 from keras_optlab.optimizers.signum import Signum
 
@@ -40,3 +44,12 @@ class Tiger(Signum, family="sign"):
     momentum: FloatOrSchedule = Beta(default=0.965, doc="momentum decay rate β")
 
     paper = Paper("Tiger: A tight-fisted optimizer", "Su", 2023)
+    tuning = Tuning(
+        around(1e-3),
+        others={
+            "momentum": Choices((0.9, 0.95, 0.98)),
+            "weight_decay": LogUniform(0.01, 1.0),
+        },
+        use_when="Memory is short, and Lion should have one beta less to choose.",
+        not_when="There are trials for Lion's two betas: the second keeps more memory.",
+    )

@@ -8,8 +8,11 @@ from keras_optlab.core import (
     Hyper,
     LearningRate,
     LearningRateLike,
+    LogUniform,
     Paper,
     Slot,
+    Tuning,
+    around,
 )
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.engine import Optimizer
@@ -48,6 +51,15 @@ class Yogi(Optimizer, family="adaptive"):
 
     slots = (Slot("m"), Slot("v", init="initial_accumulator_value"))
     paper = Paper("Adaptive methods for nonconvex optimization", "Zaheer et al.", 2018)
+    tuning = Tuning(
+        around(0.01),
+        others={
+            "weight_decay": LogUniform(0.003, 0.3),
+            "epsilon": LogUniform(1e-5, 1e-2),
+        },
+        use_when="Large gradients are rare: they are not soon forgotten.",
+        not_when="The first gradients are the largest: steps stay short for long.",
+    )
 
     def prepare(self, h, t, z):
         rate = h.learning_rate / one_minus_power(h.beta_1, t)

@@ -5,7 +5,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from keras_optlab.datasets import diamonds, mnist
+from keras_optlab.datasets import diamonds, mnist, paradise_lost
 
 DATA = resources.files("keras_optlab.datasets") / "data"
 
@@ -15,7 +15,10 @@ def gems():
     return diamonds()
 
 
-@pytest.mark.parametrize("name", ["mnist.npz", "diamonds.csv.gz"])
+FILES = ["mnist.npz", "diamonds.csv.gz", "paradise_lost.txt.gz"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_files_have_the_checksum_that_the_readme_states(name):
     readme = (DATA / "README.md").read_text(encoding="utf-8")
     stated = re.search(rf"sha256 of `{re.escape(name)}`:\s+([0-9a-f]{{64}})", readme)
@@ -105,3 +108,15 @@ def test_a_straight_line_already_explains_most_of_the_price(gems):
     prediction = np.c_[gems.x_test, np.ones(len(gems.x_test))] @ weights
     r2 = 1 - np.var(prediction - gems.y_test) / np.var(gems.y_test)
     assert r2 == pytest.approx(0.98, abs=0.005)
+
+
+def test_paradise_lost_is_whole():
+    text = paradise_lost()
+    assert re.findall(r"^Book (.+)$", text, flags=re.MULTILINE) == [
+        *("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+    ]
+    assert text.startswith("Book I\n")
+    assert text.endswith("Through Eden took their solitary way.")
+    assert "Gutenberg" not in text
+    assert not re.search(r"\r|[ \t]$", text, flags=re.MULTILINE)
+    assert text.isascii()

@@ -225,18 +225,18 @@ def forever(batch: Any) -> Any:
     return iter(tf.data.Dataset.from_tensors(batch).repeat())
 
 
-def compile_again(model: keras.Model, optimizer: Any) -> None:
-    """Compile a compiled model with another optimizer, and all else as it is."""
-    loss, metrics = model._compile_loss, model._compile_metrics
+def compile_as(model: keras.Model, compiled: keras.Model, optimizer: Any) -> None:
+    """Compile a model as another one, which may be itself, but for the optimizer."""
+    loss, metrics = compiled._compile_loss, compiled._compile_metrics
     model.compile(
         optimizer,
-        loss=model.loss,
+        loss=compiled.loss,
         loss_weights=loss and loss._user_loss_weights,
         metrics=metrics and metrics._user_metrics,
         weighted_metrics=metrics and metrics._user_weighted_metrics,
-        run_eagerly=model.run_eagerly,
-        steps_per_execution=model.steps_per_execution,
-        jit_compile=model.jit_compile,
+        run_eagerly=compiled.run_eagerly,
+        steps_per_execution=compiled.steps_per_execution,
+        jit_compile=compiled.jit_compile,
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,19 @@ from keras_optlab.lab.requirements import need
 
 HERE = "keras_optlab.lab.problems"
 BUILT_IN = {  # the functions that make them
-    "mnist-mlp": "mnist:mlp",
+    "beale": "two_numbers:beale",
+    "char-gpt": "char_gpt:char_gpt",
+    "diabetes-mlp": "tabular:diabetes_mlp",
+    "diamonds-mlp": "tabular:diamonds_mlp",
+    "embedding": "ratings:embedding",
+    "mnist-autoencoder": "mnist:autoencoder",
     "mnist-cnn": "mnist:cnn",
+    "mnist-logreg": "mnist:logreg",
+    "mnist-mlp": "mnist:mlp",
+    "quadratic-100": "quadratic:quadratic",
+    "rastrigin": "two_numbers:rastrigin",
+    "rosenbrock": "two_numbers:rosenbrock",
+    "saddle": "two_numbers:saddle",
 }
 EXAMPLE = "'mnist-mlp', 'my_module:function' or 'my_file.py:function'"
 
@@ -36,7 +50,8 @@ def find(problem: Any) -> Problem:
     Args:
         problem: A `Problem`; the name of one that comes with the package;
             `"module:function"` or `"file.py:function"` of a function that returns one;
-            or `"file.py"`, whose function is `problem`.
+            or `"file.py"`, whose function is `problem`. A `Problem` may stand in place
+            of the function.
 
     Raises:
         TypeError: if that is no problem.
@@ -52,7 +67,7 @@ def find(problem: Any) -> Problem:
             f"expected a lab.Problem, or {EXAMPLE}. Received: {shown(problem)}"
         )
     if problem in BUILT_IN:
-        return replace(_call(f"{HERE}.{BUILT_IN[problem]}"), name=problem)
+        return replace(_read(f"{HERE}.{BUILT_IN[problem]}"), name=problem)
     if problem.endswith(".pkl"):
         return _unpickled(Path(problem))
     if ":" not in problem and not problem.endswith(".py"):
@@ -60,7 +75,7 @@ def find(problem: Any) -> Problem:
             f"No problem has this name. Received: {problem!r}. "
             f"{suggest(problem, BUILT_IN)} Or pass your own as {EXAMPLE}."
         )
-    found = _call(problem)
+    found = _read(problem)
     return found if found.name != "problem" else replace(found, name=problem)
 
 
@@ -72,44 +87,84 @@ def _unpickled(path: Path) -> Problem:
     return cloudpickle.loads(path.read_bytes())
 
 
-def _call(reference: str) -> Problem:
-    """Return what a function returns, by `module:function` or `file.py:function`."""
+def _read(reference: str) -> Problem:
+    """Return what `module:function`, `file.py:function` or `file.py` stands for."""
     where, _, name = reference.rpartition(":")
     if not where or name.endswith(".py"):
         where, name = reference, "problem"
-    try:
-        module = _from_file(Path(where)) if where.endswith(".py") else _import(where)
-        made = getattr(module, name)()
-    except Exception as error:
+    if where.endswith(".py"):
+        module = _from_file(reference, Path(where).expanduser())
+    else:
+        module = _called(reference, _import, where)
+    if not hasattr(module, name):
         raise ValueError(
-            f"The problem cannot be made. Received: {reference!r}, which raises "
-            f"{type(error).__name__}: {error}"
-        ) from error
+            f"There is no function {name!r} in {where}. Received: {reference!r}. "
+            f"{suggest(name, _functions(module))}"
+        )
+    made = getattr(module, name)
+    if callable(made) and not isinstance(made, type):
+        made = _called(reference, made)
     if not isinstance(made, Problem):
         raise TypeError(
             f"expected a function that returns a lab.Problem. Received: {reference!r}, "
-            f"which returns {shown(made)}"
+            f"which is {shown(made)}"
         )
     return made
 
 
-def _import(module: str) -> Any:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)  # a command's first entry is the folder of its script
+def _functions(module: Any) -> list[str]:
+    """Return the names that a module defines itself, and that may be meant."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, Problem)
+        or getattr(value, "__module__", None) == module.__name__
+    ]
+
+
+def _called(reference: str, function: Any, *args: Any) -> Any:
+    """Return what a function of the user returns; say where it raised."""
     try:
+        return function(*args)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise ValueError(
+            f"The problem cannot be made. Received: {reference!r}, which raises "
+            f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        ) from error
+
+
+def _import(module: str) -> Any:
+    with _first_on_path(Path.cwd()):  # a command's first entry is its script's folder
         return importlib.import_module(module)
-    finally:
-        sys.path.remove(here)
 
 
-def _from_file(path: Path) -> Any:
+def _from_file(reference: str, path: Path) -> Any:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    name = f"keras_optlab_problem_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+        raise ValueError(
+            f"There is no file {str(path)!r} in {Path.cwd()}. Received: {reference!r}"
+        )
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # so that classes in it can be pickled
-    spec.loader.exec_module(module)
+    before = sys.modules.get(path.stem)
+    sys.modules[path.stem] = module  # for dataclasses, which look their module up
+    try:
+        with _first_on_path(path.parent):  # for modules beside it
+            _called(reference, spec.loader.exec_module, module)
+    finally:  # cloudpickle sends to workers what no known module has
+        sys.modules.pop(path.stem)
+        if before is not None:
+            sys.modules[path.stem] = before
     return module
+
+
+@contextlib.contextmanager
+def _first_on_path(folder: Path) -> Iterator[None]:
+    before = sys.path.copy()
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        yield
+    finally:
+        sys.path[:] = before

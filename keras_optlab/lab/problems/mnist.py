@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -76,12 +77,68 @@ def cnn() -> Problem:
     )
 
 
-def _problem(model, target, epochs, summary) -> Problem:
+def logreg() -> Problem:
+    """Return logistic regression, without label smoothing: a convex problem."""
+
+    def model() -> keras.Model:
+        return keras.Sequential(
+            [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)]
+        )
+
+    return _problem(
+        model,
+        target=Target("accuracy", 0.925),
+        epochs=4,
+        summary="MNIST, logistic regression 784-10",
+        smoothing=0.0,
+    )
+
+
+@functools.cache
+def pixels() -> Data:
+    """Return images as vectors of 784 pixels, each its own target."""
+    flat = (x.reshape(len(x), -1) for x, _ in images())
+    return Data(*((x, x) for x in flat))
+
+
+def autoencoder() -> Problem:
+    """Return an autoencoder with 32 numbers in the middle; the error is of pixels.
+
+    Its tanh units and narrow middle make plain gradient descent slow.
+
+    Source: Hinton and Salakhutdinov, 2006, "Reducing the dimensionality of data with
+    neural networks", the same kind of network, larger.
+    """
+
+    def model() -> keras.Model:
+        hidden = [layers.Dense(units, "tanh") for units in (512, 128, 32, 128, 512)]
+        ends = keras.Input((784,)), layers.Dense(784, "sigmoid")
+        return keras.Sequential([ends[0], *hidden, ends[1]])
+
+    return Problem(
+        model=model,
+        data=pixels,
+        loss="mse",
+        target=Target("loss", 0.012),
+        batch_size=BATCH_SIZE,
+        epochs=4,
+        evaluate_every=50,
+        summary="MNIST, an autoencoder 784-512-128-32-128-512-784",
+    )
+
+
+def _problem(
+    model: Callable[[], keras.Model],
+    target: Target,
+    epochs: float,
+    summary: str,
+    smoothing: float = SMOOTHING,
+) -> Problem:
     return Problem(
         model=model,
         data=images,
         loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=SMOOTHING
+            from_logits=True, label_smoothing=smoothing
         ),
         metrics=["accuracy"],
         target=target,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_optlab.core.errors import shown
+from keras_optlab.lab.problems.surface import Surface
 from keras_optlab.stopping.direction import check_mode
 
 
@@ -29,8 +32,14 @@ class Data(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """The number of rows for training."""
-        return len(keras.tree.flatten(self.train[0])[0])
+        """Number of rows for training."""
+        return _rows("train", self.train)
+
+    @property
+    def test_rows(self) -> int:
+        """Number of rows for the final test; 0 where the training loss counts."""
+        part = self.test or self.validation
+        return 0 if part is None else len(keras.tree.flatten(part[0])[0])
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Target:
         return value >= self.value if self.mode == "max" else value <= self.value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # `==` of arrays is no truth value
 class Problem:
     """A model, its data, and how long it is trained: what optimizers are compared on.
 
@@ -68,7 +77,8 @@ class Problem:
             of the rows for training, 15 % for validation, 15 % for the test.
         loss: As in `compile`. `None`: `model` returns compiled models, and their loss
             and metrics are used.
-        metrics: As in `compile`.
+        metrics: As in `compile`, in a list. A class of yours, such as `[MyMetric]`, is
+            made anew for each training; an object is shared.
         target: The value to reach, measured on the validation data while settings are
             chosen, and on the test data in the end. `None` compares final values only.
         monitor: Name of the metric that is compared at the end of the training.
@@ -80,6 +90,12 @@ class Problem:
             epoch.
         name: How to call it.
         summary: What it is; one line.
+        surface: The function that is minimized, where the model has only two numbers,
+            for pictures of paths.
+
+    Raises:
+        TypeError: if `model`, `metrics`, `target` or `surface` has another type.
+        ValueError: if a number is not > 0, or `mode` contradicts the name of `monitor`.
 
     Example:
         >>> import keras, numpy as np
@@ -103,17 +119,21 @@ class Problem:
     evaluate_every: int | None = None
     name: str = "problem"
     summary: str = ""
+    surface: Surface | None = None
 
     def __post_init__(self) -> None:
-        if not callable(self.model):
+        if not callable(self.model) or isinstance(self.model, keras.Model):
             raise TypeError(
                 "`model` must be a function that returns a new model. "
                 f"Received: model={shown(self.model)}"
             )
-        _positive("batch_size", self.batch_size, int)
-        _positive("epochs", self.epochs, (int, float))
+        _of_type("metrics", self.metrics, (list, tuple), "a list")
+        _of_type("target", self.target, (Target, type(None)), "a lab.Target or None")
+        _of_type("surface", self.surface, (Surface, type(None)), "a Surface or None")
+        _positive("batch_size", self.batch_size, numbers.Integral)
+        _positive("epochs", self.epochs, numbers.Real)
         if self.evaluate_every is not None:
-            _positive("evaluate_every", self.evaluate_every, int)
+            _positive("evaluate_every", self.evaluate_every, numbers.Integral)
         target = self.target
         if not self.monitor:
             object.__setattr__(self, "monitor", target.metric if target else "loss")
@@ -125,14 +145,17 @@ class Problem:
     def splits(self) -> Data:
         """The data, split; loaded when first read."""
         data = self.data() if callable(self.data) else self.data
-        if isinstance(data, Data):
-            return data
         if isinstance(data, tuple) and len(data) == 2:
             return split(*data)
-        raise TypeError(
-            "`data` must be lab.Data, (x, y), or a function that returns one of them. "
-            f"Received: data={shown(data)}"
-        )
+        if not isinstance(data, Data):
+            raise TypeError(
+                "`data` must be lab.Data, (x, y), or a function that returns one of "
+                f"them. Received: data={shown(data)}"
+            )
+        for name, part in data._asdict().items():
+            if part is not None:
+                _rows(name, part)
+        return data
 
     @property
     def updates_per_epoch(self) -> float:
@@ -143,6 +166,10 @@ class Problem:
     def updates(self) -> int:
         """Updates in a training of `epochs`."""
         return max(1, round(self.epochs * self.updates_per_epoch))
+
+    def new_metrics(self) -> list[Any]:
+        """Return the metrics for `compile`."""
+        return [m() if isinstance(m, type) else m for m in self.metrics]
 
     def with_changes(self, **changes: Any) -> Problem:
         """Return the problem with other fields; `target` may be the value alone."""
@@ -155,11 +182,21 @@ class Problem:
 def split(x: Any, y: Any, seed: int = 0) -> Data:
     """Return 70 % of the rows for training, 15 % for validation, 15 % for the test.
 
+    Args:
+        x: Array, or tree of arrays, with the rows first.
+        y: Its targets; the same number of rows.
+        seed: Of the order in which the rows are drawn.
+
+    Raises:
+        ValueError: if arrays differ in their rows, or there are fewer than 4 rows.
+
     >>> import numpy as np
     >>> split(np.arange(20.0), np.arange(20.0)).rows
     14
     """
-    rows = len(keras.tree.flatten(x)[0])
+    rows = _rows("data", (x, y))
+    if rows < 4:
+        raise ValueError(f"expected at least 4 rows to split. Received: rows={rows}")
     order = np.random.RandomState(seed).permutation(rows)
     parts = np.split(order, [round(0.7 * rows), round(0.85 * rows)])
 
@@ -169,7 +206,27 @@ def split(x: Any, y: Any, seed: int = 0) -> Data:
     return Data(*(part(chosen) for chosen in parts))
 
 
+def _rows(name: str, part: Any) -> int:
+    """Return the number of rows of `(x, y)`, after a check that all arrays have it."""
+    if not isinstance(part, tuple) or len(part) != 2:
+        raise TypeError(f"expected (x, y). Received: {name}={shown(part)}")
+    shapes = [tuple(getattr(a, "shape", ())) for a in keras.tree.flatten(part)]
+    lengths = {shape[0] if len(shape) else 0 for shape in shapes}
+    if len(lengths) != 1 or not min(lengths):
+        raise ValueError(
+            "expected arrays with the same number of rows, at least 1. "
+            f"Received: {name} with the shapes {', '.join(map(str, shapes))}"
+        )
+    return lengths.pop()
+
+
+def _of_type(name: str, value: Any, types: Any, what: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"`{name}` must be {what}. Received: {name}={shown(value)}")
+
+
 def _positive(name: str, value: Any, kind: Any) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool) or value <= 0:
-        what = "an integer" if kind is int else "a number"
+    number = isinstance(value, kind) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        what = "an integer" if kind is numbers.Integral else "a number"
         raise ValueError(f"`{name}` must be {what} > 0. Received: {name}={value!r}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_optlab.core.errors import shown
+from keras_optlab.lab.statistics.arguments import check_arguments
 from keras_optlab.lab.statistics.judgement import Judgement, Standing, Verdict
 from keras_optlab.lab.statistics.measures import Measure, Score, has_failed
 from keras_optlab.lab.statistics.pairwise import Comparison
@@ -62,7 +62,7 @@ def judge(
     muon is better than sgd: loss 0.37 times sgd's (0.313 to 0.438).
     """
     measure = Measure() if measure is None else measure
-    _check(scores, measure, reruns, margin, alpha)
+    check_arguments(scores, measure, reruns, margin=margin, alpha=alpha)
     x = measure.on_scale(scores)
     means = {label: float(v.mean()) if v.size else math.nan for label, v in x.items()}
     order = sorted(x, key=lambda label: (math.isnan(means[label]), means[label]))
@@ -140,16 +140,21 @@ def _notes(
     notes: list[str] = []
     if comparison.tests and comparison.seed_spread is not None:
         margin = measure.effect(comparison.margin * comparison.seed_spread)
+        known = luck.spread is not None
         notes.append(
             f"A difference counts beyond {margin:.3g}{' times' * measure.is_ratio}, "
             f"{comparison.margin:g} standard deviations of a run. The chance of any "
-            f"false verdict is at most {comparison.alpha:.0%}; the intervals of all "
-            f"{len(comparison.tests)} pair{'s' * (len(comparison.tests) > 1)} hold together."
+            f"false verdict is at most {comparison.alpha:.0%}"
+            f"{'.' if known else ' for these settings.'}"
         )
-        if luck.spread is None:
+        if len(comparison.tests) > 1:
+            notes.append(
+                f"The intervals of all {len(comparison.tests)} pairs hold together."
+            )
+        if not known:
             notes.append(
                 "How much another search for the settings might change is not known: "
-                "a verdict is on these settings."
+                "an optimizer may seem better because its search was luckier."
             )
     if any(r.failed for r in runs):
         counts = "its budget" if measure.kind == "effort" else "the limit"
@@ -159,38 +164,3 @@ def _notes(
                 counts = "the worst of the others and the range of all"
         notes.append(f"A run without a score counts as {counts}.")
     return tuple(notes)
-
-
-def _check(
-    scores: Mapping[str, Sequence[Score]],
-    measure: object,
-    reruns: Mapping[str, Sequence[Sequence[Score]]] | None,
-    margin: float,
-    alpha: float,
-) -> None:
-    if not isinstance(measure, Measure):
-        raise TypeError(
-            '`measure` must be a Measure, such as Measure("accuracy"). '
-            f"Received: measure={shown(measure)}"
-        )
-    if not isinstance(scores, Mapping) or not scores:
-        raise ValueError(
-            "`scores` must map labels of optimizers to lists of scores, at least one. "
-            f"Received: scores={shown(scores)}"
-        )
-    for label, runs in scores.items():
-        if isinstance(runs, str) or not isinstance(runs, Sequence | np.ndarray):
-            raise TypeError(
-                "`scores` must have a list of scores for each label. "
-                f"Received: {label}={shown(runs)}"
-            )
-    unknown = [label for label in reruns or {} if label not in scores]
-    if unknown:
-        raise ValueError(
-            "`reruns` must be of optimizers in `scores`. "
-            f"Received: reruns of {', '.join(map(repr, unknown))}"
-        )
-    if not (math.isfinite(margin) and margin >= 0):
-        raise ValueError(f"`margin` must be >= 0. Received: margin={margin}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must be in (0, 1). Received: alpha={alpha}")

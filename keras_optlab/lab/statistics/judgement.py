@@ -203,9 +203,12 @@ class Judgement:
             return f"{self.winner} has the best {name}: better than all others."
         if len(self.ranking) == 1:
             return f"{self.ranking[0].label} was measured alone."
+        first, *others = self.leaders
+        if self.ranking[0].mean is None:
+            return "No run has a score."
         return (
-            f"Best {name}, not distinguishable from one another or from the first: "
-            + (f"{', '.join(self.leaders)}.")
+            f"No optimizer is better than all others. Best mean {name}: {first}; not "
+            f"distinguishable from it: {', '.join(others)}."
         )
 
 

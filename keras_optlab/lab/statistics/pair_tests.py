@@ -15,7 +15,7 @@ Sources: Smyth, 2004, doi:10.2202/1544-6115.1027 (variances shrunk to the pool);
 McCarthy and Smyth, 2009, doi:10.1093/bioinformatics/btp053 (tests against a minimum
 effect); Welch, 1947, doi:10.1093/biomet/34.1-2.28 (degrees of freedom); Holm, 1979,
 Scandinavian Journal of Statistics 6 (several pairs). The limit of 4 and the variance of
-tuning are our own, chosen by `python -m tests.campaign.verdicts`.
+tuning are our own, checked by `python -m tests.campaign.verdicts`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 
 PRIOR_FREEDOM = 4.0  # degrees of freedom of the pool in a shrunk variance
 NOISIER = 4.0  # times the others' variance, beyond which an optimizer has its own
+# Holds the rate of false verdicts where some optimizers need finer tuning than others.
+LUCK_FACTOR = 1.25
 Array = NDArray[np.float64]
 
 
@@ -106,22 +108,29 @@ def _median(x: Array, where: NDArray[np.bool_]) -> Array:
     return np.where(count > 0, both.mean(-1, keepdims=True), 0.0)
 
 
-def luck_of(excess: Array) -> Array:
+def luck_of(excess: Array, noise: Array) -> Array:
     r"""Return the variance of tuning of each optimizer.
 
     Had the search drawn other settings, the best of them would be another one. How much
-    that matters shows in how far the best settings of a search are apart: the excess
-    $b_i$ is the variance between their means over new seeds, less what the noise of the
-    runs adds. It is pooled, and an optimizer's own counts where it is larger:
+    that matters shows in how far the best settings of a search are apart. The excess
+    $b_i$ is the variance between their means over new seeds, less $v_i$, what the noise
+    of the runs adds. It is pooled, and an optimizer's own counts where it is larger:
 
-    $$\tau_i^2 = \max(\bar b, (\bar b + b_i) / 2), \quad
-      \bar b = \max(0, \operatorname{mean}_i b_i)$$
+    $$\tau_i^2 = \tfrac{5}{4} \max(\bar b, (\bar b + b_i) / 2), \quad
+      \bar b = \max\left(0, \frac{\sum_i w_i b_i}{\sum_i w_i}\right), \quad
+      w_i = \min(1, 4 \operatorname{med}_j v_j / v_i)^2$$
 
     Args:
         excess: $b_i$, (..., tuned optimizers).
+        noise: $v_i$, of the same shape.
     """
-    mean = np.maximum(excess.mean(-1, keepdims=True), 0.0)
-    return np.maximum(mean, (mean + excess) / 2)
+    typical = _median(noise, noise > 0)
+    weights = np.ones_like(noise)
+    np.divide(NOISIER * typical, noise, out=weights, where=noise > 0)
+    weights = np.minimum(weights, 1.0) ** 2
+    mean = (weights * excess).sum(-1, keepdims=True) / weights.sum(-1, keepdims=True)
+    mean = np.maximum(mean, 0.0)
+    return LUCK_FACTOR * np.maximum(mean, (mean + excess) / 2)
 
 
 def compare_pairs(

@@ -54,6 +54,7 @@ class Comparison:
         self.labels = [k for k, v in x.items() if v.size > 1 and np.isfinite(v).all()]
         self.noise = self._noise()
         self.tests = self._tests() if self.noise and len(self.labels) > 1 else {}
+        self.undecided = sum(t.p >= alpha for t in self.tests.values())
 
     def _noise(self) -> Noise | None:
         """Return the shrunk variances; `None` if the runs do not vary."""
@@ -120,7 +121,7 @@ class Comparison:
             measure.effect(test.difference + shift) for shift in (0.0, -half, half)
         )
         size = sentences.size(measure, b.label, effect, low, high)
-        if b.all_failed and measure.kind == "effort":
+        if b.all_failed and not a.all_failed and measure.kind == "effort":
             low = high = None  # the budget is no score: the ratio is a bound
             size = sentences.at_most(measure, b.label, effect)
         elif b.all_failed:
@@ -159,12 +160,11 @@ class Comparison:
         if distance <= 0:
             return math.nan
         i, j = self.labels.index(a), self.labels.index(b)
-        open_pairs = sum(t.p >= self.alpha for t in self.tests.values())
         needed = runs_needed(
             distance,
             float(self.noise.variances[i] + self.noise.variances[j]),
             self._luck(a, b),
-            level=self.alpha / open_pairs,
+            level=self.alpha / self.undecided,  # Holm's for the next pair
             optimizers=len(self.labels),
             luck_freedom=self.luck.freedom,
         )
@@ -175,9 +175,11 @@ class Comparison:
         return self.luck.variances[a] + self.luck.variances[b]
 
     def _untested(self, measure: Measure, a: Runs, b: Runs) -> Verdict:
-        means = self.mean_of(a.label)[0], self.mean_of(b.label)[0]
-        known = means[0] is not None and means[1] is not None
-        effect = measure.effect(means[0] - means[1]) if known else None
+        first, second = self.mean_of(a.label)[0], self.mean_of(b.label)[0]
+        effect = None
+        if first is not None and second is not None:
+            lost = a.all_failed or b.all_failed
+            effect = None if lost else measure.effect(first - second)
         size = "" if effect is None else sentences.size(measure, b.label, effect)
         sentence = sentences.untested(measure, a, b, size)
         return Verdict(

@@ -39,28 +39,28 @@ def tuning_luck(
         for i, runs in enumerate(settings, 1)
     }
     x = measure.on_scale(flat)
-    excess: dict[str, float] = {}
+    spreads: dict[str, tuple[float, float]] = {}
     freedom = 0
     for label, settings in reruns.items():
         mine = [x[f"{label}, setting {i}"] for i in range(1, len(settings) + 1)]
         mine = [runs for runs in mine if runs.size > 1 and np.isfinite(runs).all()]
         if len(mine) > 1:
-            excess[label] = excess_variance(mine)
+            spreads[label] = setting_spread(mine)
             freedom += len(mine) - 1
     variances = dict.fromkeys(labels, 0.0)
-    if not excess:
+    if not spreads:
         return Reruns(variances, 0.0, None)
-    shared = luck_of(np.array(list(excess.values())))
-    found = dict(zip(excess, shared.tolist(), strict=True))
-    typical = max(float(np.mean(list(excess.values()))), 0.0)
-    for label in reruns:  # whose settings say nothing: as those of the others
+    excess, noise = np.array(list(spreads.values())).T
+    found = dict(zip(spreads, luck_of(excess, noise).tolist(), strict=True))
+    typical = float(np.mean(list(found.values())))
+    for label in reruns:  # of too few runs: as the others
         variances[label] = found.get(label, typical)
     tuned = [variances[label] for label in reruns]
     return Reruns(variances, float(freedom), math.sqrt(sum(tuned) / len(tuned)))
 
 
-def excess_variance(settings: Sequence[Array]) -> float:
-    """Return the variance between settings, less what the noise of the runs adds."""
+def setting_spread(settings: Sequence[Array]) -> tuple[float, float]:
+    """Return the variance between settings without, and the one from, noise of runs."""
     means = np.array([runs.mean() for runs in settings])
-    noise = np.mean([runs.var(ddof=1) / runs.size for runs in settings])
-    return float(means.var(ddof=1) - noise)
+    noise = float(np.mean([runs.var(ddof=1) / runs.size for runs in settings]))
+    return float(means.var(ddof=1)) - noise, noise

@@ -80,18 +80,22 @@ def advice(measure: Measure, needed: float, luck: bool, margin: float) -> str:
     if math.isnan(needed):
         limit = f"{margin:.3g} times" if measure.is_ratio else f"{margin:.3g}"
         return (
-            f"The difference is within the margin ({limit}): if it is what it seems, "
+            f"The difference is within the margin ({limit}): if the true one is too, "
             "more runs will not tell them apart."
         )
     if math.isfinite(needed):
-        return f"If the difference is what it seems, {needed:.0f} runs each show it."
+        return (
+            f"If the true difference is the measured one, about {needed:.0f} runs each "
+            "would show it."
+        )
     if luck:
         return (
             "More runs will not tell them apart: another search for the settings might "
-            "change as much. It takes more trials."
+            "change as much. It takes more trials of tuning."
         )
     return (
-        "If the difference is what it seems, it takes over 1000 runs each to show it."
+        "If the true difference is the measured one, not even 1000 runs each would "
+        "show it."
     )
 
 

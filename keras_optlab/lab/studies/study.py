@@ -91,6 +91,19 @@ class Study:
         finally:
             lock.release()
 
+    def check_progress(self) -> None:
+        """Raise if nothing works, which is no result.
+
+        Raises:
+            RuntimeError: if all trials failed.
+        """
+        records = list(self.records.values())
+        if records and all(r["status"] == "failed" for r in records):
+            raise RuntimeError(
+                f"All {len(records)} trials failed. The last one: "
+                f"{records[-1]['error']} Mend that, and run the same command again."
+            )
+
     @property
     def versions(self) -> dict[str, str]:
         """Versions of the packages that it was begun with."""

@@ -46,6 +46,7 @@ class Candidate:
     label: str = ""
 
     def __post_init__(self) -> None:
+        _check_nesting(class_names(self.optimizer))
         known = self._known()
         for name in (*self.fixed, *self.space):
             if name not in known and name not in OF_SCHEDULE:
@@ -88,8 +89,15 @@ class Candidate:
 
     @property
     def schedule(self) -> str:
-        """The schedule of its rate."""
-        return self.fixed.get("schedule", self.tuning.schedule)
+        """The schedule of its rate: that of the inner optimizer, or constant.
+
+        A wrapper whose own schedule is constant does in place of one what the decay of
+        the rate does, as averages do.
+        """
+        *wrappers, _ = (optimizers.info(name).tuning for name in self._ours())
+        constant = any(tuning.schedule == "constant" for tuning in wrappers)
+        declared = "constant" if constant else self.tuning.schedule
+        return self.fixed.get("schedule", declared)
 
     def domains(self, with_length: bool = False, fine: bool = False) -> dict[str, Any]:
         """Return what is searched, by name.
@@ -144,6 +152,24 @@ class Candidate:
     def _written(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.fixed.items())
         return f"{self.optimizer}({inside})" if inside else self.optimizer
+
+
+def _check_nesting(names: list[str]) -> None:
+    """Raise unless all names but the last are of wrappers."""
+    wrappers = set(optimizers.wrappers())
+    for name in names[:-1]:
+        find_class(name)
+        if name not in wrappers:
+            raise ValueError(
+                f"{name} is no wrapper of another optimizer. Wrappers are "
+                f"{', '.join(sorted(wrappers))}. Received: {name}({names[-1]})"
+            )
+    find_class(names[-1])
+    if names[-1] in wrappers:
+        raise ValueError(
+            f"{names[-1]} is a wrapper around another optimizer. Write for instance "
+            f"{names[-1]}(adamw). Received: {names[-1]}"
+        )
 
 
 def _read(node: ast.expr) -> tuple[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from keras_optlab.callbacks.base.callback import Callback
@@ -17,7 +17,7 @@ from keras_optlab.lab.problems import Target
 
 EVALUATION_BATCH = 1000  # rows
 
-Report = Callable[[int, float], bool]
+Report = Callable[[int, float, float], bool]
 
 
 class Recorder(Callback):
@@ -28,13 +28,12 @@ class Recorder(Callback):
 
     Args:
         data: `(x, y)` to evaluate on; `None` takes the loss of the training batches.
-        every: Updates between two evaluations; integer >= 1.
-        updates: Updates of the training; integer >= 1.
+        points: Updates after which to evaluate, the last one at the end.
         target: The value to reach.
         stop: Whether to end the training at the target.
         monitor: Metric that is reported.
-        report: Called with the update and the value of `monitor` at each evaluation
-            before the last; returns whether to end the training.
+        report: Called with the updates, the seconds and the value of `monitor` at each
+            evaluation before the last; returns whether to end the training.
 
     Attributes:
         curve: Lists by name: `updates`, `seconds`, `train_loss` (mean since the last
@@ -46,15 +45,14 @@ class Recorder(Callback):
     def __init__(
         self,
         data: Any,
-        every: int,
-        updates: int,
+        points: Collection[int],
         target: Target | None,
         stop: bool,
         monitor: str,
         report: Report | None = None,
     ) -> None:
         super().__init__()
-        self._data, self._every, self._updates = data, every, updates
+        self._data, self._points, self._updates = data, set(points), max(points)
         self._target, self._stop = target, stop
         self._monitor, self._report = monitor, report
         self._batches: Any = None
@@ -78,7 +76,7 @@ class Recorder(Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Evaluate after the earlier updates if it is time; start the clock."""
-        if batch and batch % self._every == 0:
+        if batch in self._points:
             self._evaluate()
         self._begun = time.perf_counter()
 
@@ -111,11 +109,14 @@ class Recorder(Callback):
             self._finish("diverged")
         elif self._is_reached(row) and self._stop:
             self._finish("target")
-        elif self._done < self._updates and self._is_hopeless(row[self._monitor]):
+        elif self._done < self._updates and self._is_hopeless(row):
             self._finish("pruned")
 
-    def _is_hopeless(self, value: float) -> bool:
-        return self._report is not None and self._report(self._done, value)
+    def _is_hopeless(self, row: dict[str, float]) -> bool:
+        report = self._report
+        return report is not None and report(
+            self._done, row["seconds"], row[self._monitor]
+        )
 
     def _is_reached(self, row: dict[str, float]) -> bool:
         """Return whether the target is reached, and note when."""

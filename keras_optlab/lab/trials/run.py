@@ -6,27 +6,30 @@ import functools
 import json
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_optlab.engine.backend.ordered_batches import batches_in_order
-from keras_optlab.engine.backend.trainer_adapter import compile_again
+from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
 from keras_optlab.lab.trials.trial import Trial
 
-SEARCH_EVALUATIONS = 20  # about so many in a trial that searches a setting
+OF_VALUE = (0.25, 0.5, 1.0)  # shares of the training after which to evaluate
+OF_TARGET = (0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+OF_CONSTANT = tuple(1.15**-i for i in range(20))
 MOST_POINTS = 60  # of a curve in a record
 
 
 def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
     """Train once, and return the record: the trial and its results, as JSON values.
 
-    While settings are searched, the model is evaluated on the validation data, about
-    twenty times; in the end on the test data, as often as the problem says. An error is
-    recorded, not raised.
+    While settings are searched, the model is evaluated on the validation data; in the
+    end on the test data, as often as the problem says. An error is recorded, not
+    raised.
 
     Args:
         trial: What to train.
@@ -36,32 +39,38 @@ def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
         The values of `trial.as_dict()`, and
         `status`: `"complete"`, `"diverged"`, `"target"`, `"pruned"` or `"failed"`;
         `value`: the metric at the end, `reached`: updates and seconds to the target;
-        `updates`, `seconds`, `step_seconds`, `first_seconds` (of the first update,
-        which compiles), `total_seconds`; `curve`; `parameters`; `optimizer_bytes`.
+        `updates`, `planned` (updates without an early end), `seconds`, `step_seconds`,
+        `first_seconds` (of the first update, which compiles), `total_seconds`; `curve`;
+        `parameters`; `optimizer_bytes`.
     """
+    return train(trial, report, lambda: _problem(trial.problem, _key(trial.changes)))
+
+
+def train(
+    trial: Trial, report: Report | None, problem: Callable[[], Problem]
+) -> dict[str, Any]:
+    """Train once on a problem, which a function returns; see `run_trial`."""
     begun = time.perf_counter()
     try:
-        found = _train(trial, report)
+        found = _train(trial, report, problem())
     except Exception as error:
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     found["total_seconds"] = round(time.perf_counter() - begun, 3)
     return trial.as_dict() | _finite(found)
 
 
-def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
-    problem = _problem(trial.problem, json.dumps(trial.changes, sort_keys=True))
+def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, Any]:
     updates = max(1, round(problem.updates * trial.setting.length))
     keras.utils.set_random_seed(trial.seed)
     model = problem.model()
     optimizer = trial.setting.build(updates)
     if problem.loss is None:
-        compile_again(model, optimizer)
+        compile_as(model, model, optimizer)
     else:
-        model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
+        model.compile(optimizer, problem.loss, metrics=problem.new_metrics())
     recorder = Recorder(
         _evaluated(problem, trial),
-        _every(problem, trial, updates),
-        updates,
+        evaluation_points(problem, trial, updates),
         problem.target,
         trial.stop_at_target,
         problem.monitor,
@@ -70,7 +79,11 @@ def _train(trial: Trial, report: Report | None) -> dict[str, Any]:
     rows = order(problem.splits.rows, problem.batch_size, updates, trial.seed)
     data = batches_in_order(problem.splits.train, rows)
     model.fit(data, shuffle=False, verbose=0, callbacks=[recorder])
-    return _results(recorder, problem, model)
+    return _results(recorder, problem, model, updates)
+
+
+def _key(changes: dict[str, Any]) -> str:
+    return json.dumps(changes, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=4)
@@ -85,12 +98,23 @@ def _evaluated(problem: Problem, trial: Trial) -> Any:
     return data.test if final else data.validation
 
 
-def _every(problem: Problem, trial: Trial, updates: int) -> int:
-    """Return the updates between two evaluations."""
-    every = problem.evaluate_every or max(1, round(problem.updates_per_epoch))
+def evaluation_points(problem: Problem, trial: Trial, updates: int) -> list[int]:
+    """Return the updates after which to evaluate.
+
+    An evaluation can take as long as many updates, so a search has few: where the
+    rate falls, most of them towards the end, since a target is seldom reached before;
+    with a constant rate, at growing distances.
+    """
     if trial.purpose == "final":
-        return every
-    return max(every, updates // SEARCH_EVALUATIONS)
+        every = problem.evaluate_every or max(1, round(problem.updates_per_epoch))
+        return [*range(every, updates, every), updates]
+    if not trial.stop_at_target:
+        shares = OF_VALUE
+    elif trial.setting.schedule == "constant":
+        shares = OF_CONSTANT
+    else:
+        shares = OF_TARGET
+    return sorted({max(1, round(share * updates)) for share in shares})
 
 
 def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
@@ -109,13 +133,16 @@ def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
     return np.concatenate(passes)[:needed].reshape(updates, batch_size).astype("int32")
 
 
-def _results(recorder: Recorder, problem: Problem, model: Any) -> dict[str, Any]:
+def _results(
+    recorder: Recorder, problem: Problem, model: Any, updates: int
+) -> dict[str, Any]:
     curve = recorder.curve
     return {
         "status": recorder.end,
         "value": curve[problem.monitor][-1] if curve else None,
         "reached": recorder.reached,
         "updates": curve["updates"][-1] if curve else 0,
+        "planned": updates,
         "seconds": round(recorder.seconds, 4),
         "step_seconds": round(recorder.step_seconds, 7),
         "first_seconds": round(recorder.first_seconds, 3),

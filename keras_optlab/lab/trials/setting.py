@@ -76,11 +76,17 @@ class Setting:
             return schedules.Cosine(rate, steps=updates)
         return rate
 
-    def code(self, updates: int) -> str:
-        """Return Python code that makes the optimizer, to paste."""
+    def code(self, updates: int | None) -> str:
+        """Return Python code that makes the optimizer, to paste.
+
+        Args:
+            updates: Length of the schedule; `None` is that of the `fit`.
+        """
         return self._code(class_names(self.optimizer), dict(self.arguments), updates)
 
-    def _code(self, names: list[str], arguments: dict[str, Any], updates: int) -> str:
+    def _code(
+        self, names: list[str], arguments: dict[str, Any], updates: int | None
+    ) -> str:
         cls, *inner = names
         made = find_class(cls)
         room = "keras.optimizers" if cls.startswith(KERAS) else "kol.optimizers"
@@ -94,13 +100,24 @@ class Setting:
         lines = [self._code(inner, rest, updates).replace("\n", "\n    "), *text]
         return f"{room}.{made.__name__}(\n    {', '.join(lines)})"
 
-    def _value(self, name: str, value: Any, updates: int) -> str:
+    def _value(self, name: str, value: Any, updates: int | None) -> str:
         if name != "learning_rate" or self.schedule == "constant":
             return repr(value)
+        steps = "" if updates is None else f", steps={updates}"
         if self.schedule == "cosine":
-            return f"kol.schedules.Cosine({value!r}, steps={updates})"
+            return f"kol.schedules.Cosine({value!r}{steps})"
         warmup = "" if self.warmup == WARMUP else f", warmup={self.warmup!r}"
-        return f"kol.schedules.OneCycle({value!r}, steps={updates}{warmup})"
+        return f"kol.schedules.OneCycle({value!r}{steps}{warmup})"
+
+    def with_constant_rate(self) -> Setting:
+        """Return the setting without its schedule, as `find_rate` needs it."""
+        return dataclasses.replace(self, schedule="constant")
+
+    @property
+    def is_rate_free(self) -> bool:
+        """Whether the rule finds its step size itself."""
+        inner = class_names(self.optimizer)[-1]
+        return bool(getattr(find_class(inner), "learning_rate_free", False))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the setting as JSON values."""
