@@ -8,6 +8,10 @@ from keras_optlab.lab.phases import CONFIRMATIONS, CONFIRMED
 from keras_optlab.lab.report.material import PURPOSES, Material
 from keras_optlab.lab.report.number_text import counted, duration, figure, listed
 
+UNEQUAL = (
+    "Which optimizer is better: a search tries most what does well, so they do not "
+    "have the same budget. `compare` gives it to them."
+)
 # What no study of one problem shows.
 NOT_SHOWN = (
     "Other models, data, batch sizes, and trainings of another length: the ranking "
@@ -20,36 +24,61 @@ NOT_SHOWN = (
 
 def unfinished(material: Material) -> str:
     """Return what is missing, in a sentence; empty if the study is complete."""
-    study = material.comparison.study
-    total, known = study.config["total"], len(study.records)
-    if known >= total:
+    comparison = material.comparison
+    if comparison.is_finished:
         return ""
+    seeds = comparison.study.config["seeds"]
+    without = [e.label for e in material.entries if len(e.finals) < seeds]
+    missing = (
+        "" if material.is_tuning else f"; final runs of {listed(without)} are missing"
+    )
+    done = counted(len(comparison.study.records), "trial")
     return (
-        f"This study is not finished: {counted(total - known, 'trial')} of {total:,} "
-        f"{'has' if total - known == 1 else 'have'} not been run. Run the same "
-        "comparison again to go on."
+        f"This study is not finished: {done} done{missing}. Run it again with the same "
+        "arguments to go on."
     )
 
 
 def method(material: Material) -> list[str]:
     """Return how the study was done, in sentences."""
     config = material.comparison.study.config
-    by = material.noun(config["objective"])
-    return [
-        f"Search: {counted(config['trials'], 'setting')} of each optimizer, one seed, "
-        "scored on the validation data. An optimizer with one setting is not searched.",
+    by, number = material.noun(config["objective"]), config["trials"]
+    search = (
+        f"Search: {counted(number, 'setting')} of each optimizer, one seed, scored on "
+        "the validation data. An optimizer with one setting is not searched."
+    )
+    if material.is_tuning:
+        search = (
+            f"Search: {counted(number, 'setting')} of all optimizers together, each by "
+            "what the ones before came to (Optuna's TPE), one seed, scored on the "
+            "validation data. Trials that were behind were ended early."
+        )
+    confirmation = (
         f"Confirmation: the best {counted(CONFIRMED, 'setting')} with "
-        f"{counted(CONFIRMATIONS, 'more seed')}. The best mean is chosen, by {by}.",
+        f"{counted(CONFIRMATIONS, 'more seed')}. The best mean is chosen, by {by}."
+    )
+    if config["seeds"] == 1 and not material.is_tuning:
+        confirmation = f"Choice: the best setting of the search, by {by}."
+    return [
+        search,
+        confirmation,
         f"Final: the chosen setting with {counted(config['seeds'], 'fresh seed')}, on "
-        "the test data, if the problem has some. Only these runs are compared.",
+        "the test data, if the problem has some."
+        + " Only these runs are compared."
+        * (not material.is_tuning),
     ]
+
+
+def not_shown(material: Material) -> list[str]:
+    """Return what the study cannot tell, in sentences."""
+    return [*[UNEQUAL] * material.is_tuning, *NOT_SHOWN]
 
 
 def limits(material: Material, at_edge: list[str]) -> list[str]:
     """Return what weakens the result, in sentences."""
     found = []
     seeds = material.comparison.study.config["seeds"]
-    if seeds < 3:
+    if seeds < 3 and not material.is_tuning:
         found.append(
             f"{counted(seeds, 'seed')}: "
             + (
@@ -117,7 +146,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         ("Settings chosen by", material.noun(config["objective"])),
         (
             "Trials",
-            f"{len(records):,} of {config['total']:,}, {duration(spent)} in all",
+            f"{len(records):,}, {duration(spent)} in all",
         ),
         ("Seeds", f"from {config['seed']}; {config['seeds']} fresh"),
         ("Changed", ", ".join(f"{k}={v}" for k, v in config["changes"].items())),

@@ -111,6 +111,11 @@ class Material:
         return self.judgements.get(self.main_objective or "")
 
     @property
+    def is_tuning(self) -> bool:
+        """Whether the study is one of `tune`, which has one setting in the end."""
+        return self.comparison.study.config["kind"] == "tune"
+
+    @property
     def is_accuracy(self) -> bool:
         """Whether the final value is one that is better when higher."""
         return self.facts["mode"] == "max"

@@ -37,6 +37,7 @@ def page(comparison: Comparison) -> dict[str, Any]:
         "version": __version__,
         "problem": comparison.study.config["problem"],
         "summary": material.facts["summary"],
+        "kind": "Tuning" if material.is_tuning else "Comparison of optimizers",
         "question": _question(material),
         "unfinished": limits.unfinished(material),
         "verdict": sentences(material, first),
@@ -59,7 +60,7 @@ def page(comparison: Comparison) -> dict[str, Any]:
         "is_judged": material.main is not None,
         "method": limits.method(material),
         "limits": limits.limits(material, at_edge),
-        "not_shown": limits.NOT_SHOWN,
+        "not_shown": limits.not_shown(material),
         "failures": limits.failures(material),
         "facts": limits.facts(material),
         "trials": ranking.trials(material),
@@ -73,9 +74,10 @@ def _known(found: Any) -> list[Figure]:
 def _question(material: Material) -> str:
     """Return what was compared, in a line."""
     config = material.comparison.study.config
+    of = "in all" if material.is_tuning else "for each"
     return (
         f"{counted(len(material.entries), 'optimizer')}, "
-        f"{counted(config['trials'], 'setting')} tried for each, "
+        f"{counted(config['trials'], 'setting')} tried {of}, "
         f"{counted(config['seeds'], 'fresh seed')} of the best"
     )
 

@@ -36,9 +36,12 @@ def ranking(material: Material) -> Table:
 
 def _verdict(material: Material, entry: Entry) -> str:
     if not entry.finals:
-        return "no final run yet"
+        is_over = material.is_tuning and material.comparison.is_finished
+        return "not chosen" if is_over else "no final run yet"
     if material.main is None:
         return "not judged"
+    if material.is_tuning:
+        return "chosen"
     return short(material.main, material.main.ranking[entry.number])
 
 

@@ -17,6 +17,8 @@ def sentences(material: Material, objective: str) -> list[str]:
         failed = f"reached {material.aim}" if objective != "final" else "has a result"
         return [f"No run of any optimizer {failed}."]
     result = _result(material, first, objective)
+    if material.is_tuning:
+        return [f"{first.label} was chosen: it {result}."]
     if len(judgement.ranking) < min(2, len(material.entries)):
         return [f"No verdict yet: only {first.label} has final runs. It {result}."]
     if len(judgement.ranking) == 1:
