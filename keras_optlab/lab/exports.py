@@ -126,21 +126,19 @@ def _log(writer: EventWriter, record: dict[str, Any], monitor: str) -> None:
 
 
 def _hyperparameters(record: dict[str, Any]) -> dict[str, Value]:
-    """Return the columns on the left, of which TensorBoard shows five at first.
+    """Return the columns on the left.
 
-    The seed is in the name of the run, and TensorBoard shows the status by itself.
+    TensorBoard shows the first five, in the order of the alphabet: so the names of
+    arguments that only some optimizers have come last. The seed is in the name of the
+    run, and TensorBoard knows the status.
     """
     setting = record["setting"]
     arguments = dict(setting["arguments"])
-    rate = {k: arguments.pop(k) for k in ("learning_rate",) if k in arguments}
-    of_schedule = {k: setting[k] for k in ("schedule", "length", "warmup")}
-    values = {
-        "optimizer": record["label"],
-        "purpose": record["purpose"],
-        **rate,
-        **of_schedule,
-        **arguments,
-    }
+    first = {"optimizer": record["label"], "purpose": record["purpose"]}
+    if "learning_rate" in arguments:
+        first["learning_rate"] = arguments.pop("learning_rate")
+    others = {k: setting[k] for k in ("schedule", "length", "warmup")} | arguments
+    values = first | {f"setting/{name}": value for name, value in others.items()}
     return {k: v if isinstance(v, Value) else str(v) for k, v in values.items()}
 
 

@@ -52,13 +52,13 @@ def test_every_trial_is_a_row_of_the_page_hparams(comparison, tmp_path):
         (k, r) for k, r in comparison.study.records.items() if r["purpose"] == "final"
     )
     row = rows[by_key[key]]
+    arguments = dict(record["setting"]["arguments"])
+    others = {"schedule": "one_cycle", "length": 1.0, "warmup": 0.3}
     assert hparams_values(row) == {
         "optimizer": record["label"],
         "purpose": "final",
-        "schedule": "one_cycle",
-        "length": 1.0,
-        "warmup": 0.3,
-        **record["setting"]["arguments"],
+        "learning_rate": arguments.pop("learning_rate"),
+        **{f"setting/{k}": v for k, v in (others | arguments).items()},
     }
     metrics = {m.name.tag: m.value for m in row.metric_values}
     assert metrics["result/accuracy"] == pytest.approx(record["value"])
