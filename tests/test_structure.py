@@ -58,6 +58,7 @@ ROOMS = {
         "finders",
         "callbacks",
         "plotting",
+        "tensorboard",
     },
     "verify": {"core", "engine", "optimizers"},
 }

@@ -204,6 +204,32 @@ class Comparison:
 
         return write_report(self, path)
 
+    def to_markdown(self) -> str:
+        """Return the verdict, the ranking and the settings as Markdown."""
+        from keras_optlab.lab.exports import to_markdown
+
+        return to_markdown(self)
+
+    def to_csv(self, path: str | Path) -> tuple[Path, Path]:
+        """Write `ranking.csv` and `trials.csv` into a folder. Return their paths.
+
+        Args:
+            path: The folder; it is made.
+        """
+        from keras_optlab.lab.exports import to_csv
+
+        return to_csv(self, path)
+
+    def log_hparams(self, log_dir: str | Path) -> Path:
+        """Log each trial as a run of TensorBoard, for its page HPARAMS.
+
+        Args:
+            log_dir: A new or empty folder.
+        """
+        from keras_optlab.lab.exports import log_hparams
+
+        return log_hparams(self, log_dir)
+
     def __str__(self) -> str:
         return str(self.judge())
 

@@ -46,6 +46,10 @@ DESCRIPTIONS = {
     "result/": "Best value, last value, and last value on the training data, for the "
     "page HPARAMS. Healthy: last close to best, training a little better than "
     "validation. Training much better: overfitting.",
+    "result/optimizer_mb": "Memory of the optimizer, in megabytes.",
+    "result/seconds_to_target": "Seconds of updates until the target was reached.",
+    "result/step_ms": "Time of an update, in milliseconds, without the first one.",
+    "result/updates_to_target": "Updates until the target was reached.",
     "spikes/": "What `SpikeGuard` has seen and done. Healthy: no spikes, no action.",
     "step/": "Loss or metric, mean over the epoch so far; on validation data, of each "
     "validation. Healthy: falls fast, then slowly. Spikes: lower the rate, or clip.",
@@ -57,6 +61,8 @@ DESCRIPTIONS = {
     "throughput/steps_per_second": "Steps per second since the last point. Healthy: "
     "constant. Low with an idle device: raise `steps_per_execution`, prefetch the "
     "data; `tune_execution` measures it.",
+    "trial/": "Loss or metric of a trial of a study, by updates: on the validation "
+    "data, in final runs on the test data. Healthy: falls fast, then slowly.",
     "update_ratio/": "Norm of the update / norm of the weight. Healthy: about 0.001, "
     "alike in all layers. Above 0.01: rate too high. Below 0.0001: too low, or the "
     "layer does not learn.",

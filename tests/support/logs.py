@@ -4,7 +4,16 @@ import os
 
 import keras
 import numpy as np
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import (
+    EventMultiplexer,
+)
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.backend_context import Context
+from tensorboard.plugins.hparams.list_session_groups import Handler
 from tensorboard.util.tensor_util import make_ndarray
 
 from tests.support.problems import compiled_model
@@ -74,3 +83,20 @@ def read_text(directory, tag):
     """Return the texts under a tag."""
     texts = read_tensors(directory, "text")[tag].values()
     return [str(text.item(), "utf-8") for text in texts]
+
+
+def hparams_rows(log_dir):
+    """Return the rows of the page HPARAMS, as TensorBoard's own backend makes them."""
+    runs = EventMultiplexer().AddRunsFromDirectory(str(log_dir)).Reload()
+    provider = MultiplexerDataProvider(runs, str(log_dir))
+    everything = api_pb2.ListSessionGroupsRequest(
+        slice_size=99, allowed_statuses=api_pb2.Status.values()
+    )
+    context = Context(TBContext(data_provider=provider))
+    answer = Handler(RequestContext(), context, "", everything).run()
+    return {group.name: group for group in answer.session_groups}
+
+
+def hparams_values(row):
+    """Return the hyperparameters of a row."""
+    return {k: getattr(v, v.WhichOneof("kind")) for k, v in row.hparams.items()}

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 from keras.optimizers.schedules import CosineDecay
 from PIL import Image
-from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
-from tensorboard.backend.event_processing.plugin_event_multiplexer import (
-    EventMultiplexer,
-)
-from tensorboard.context import RequestContext
-from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2
-from tensorboard.plugins.hparams.backend_context import Context
-from tensorboard.plugins.hparams.list_session_groups import Handler
 
 from keras_optlab.callbacks import (
     HyperparameterScheduler,
@@ -28,7 +20,17 @@ from keras_optlab.optimizers import SGD, Adam
 from keras_optlab.schedules import Cosine, OneCycle
 from keras_optlab.tensorboard import kernel_image
 from keras_optlab.tensorboard.kernels import LINE, SIDE, tiles
-from tests.support.logs import X, Y, by_hand, fit, line, read, read_tensors
+from tests.support.logs import (
+    X,
+    Y,
+    by_hand,
+    fit,
+    hparams_rows,
+    hparams_values,
+    line,
+    read,
+    read_tensors,
+)
 
 # Histograms.
 
@@ -175,23 +177,6 @@ def test_images_that_do_not_exist_are_warned_about_once(tmp_path):
 # The HPARAMS page.
 
 
-def table(log_dir):
-    """Return the rows of the page, as TensorBoard's own backend makes them."""
-    runs = EventMultiplexer().AddRunsFromDirectory(str(log_dir)).Reload()
-    provider = MultiplexerDataProvider(runs, str(log_dir))
-    everything = api_pb2.ListSessionGroupsRequest(
-        slice_size=99, allowed_statuses=api_pb2.Status.values()
-    )
-    context = Context(TBContext(data_provider=provider))
-    answer = Handler(RequestContext(), context, "", everything).run()
-    return {group.name: group for group in answer.session_groups}
-
-
-def hparams(row):
-    """Return the hyperparameters of a row."""
-    return {k: getattr(v, v.WhichOneof("kind")) for k, v in row.hparams.items()}
-
-
 def fail(epoch, logs):
     raise RuntimeError("failed")
 
@@ -208,10 +193,10 @@ def test_runs_are_rows_with_their_hyperparameters_metrics_and_status(tmp_path):
     with pytest.raises(RuntimeError, match="failed"):
         fit(line("sgd"), [TensorBoard(tmp_path / "b"), failing], epochs=3)
 
-    rows = table(tmp_path)
+    rows = hparams_rows(tmp_path)
     assert rows.keys() == {"a/result", "b/result"}
     rows = {name.split("/")[0]: row for name, row in rows.items()}
-    assert hparams(rows["a"]) == {
+    assert hparams_values(rows["a"]) == {
         "optimizer": "Adam(weight_decay=Cosine(initial=0.1, steps=8, final=0), "
         "use_ema=True)",
         "learning_rate": 0.02,
@@ -221,7 +206,7 @@ def test_runs_are_rows_with_their_hyperparameters_metrics_and_status(tmp_path):
         "kind": "line",
         "shuffled": False,
     }
-    assert hparams(rows["b"]) == {
+    assert hparams_values(rows["b"]) == {
         "optimizer": "SGD",
         "learning_rate": 0.01,
         "schedule": "constant",
@@ -249,9 +234,9 @@ RATES = {
 def test_the_peak_of_the_rate_and_the_name_of_its_schedule(tmp_path, case):
     make, peak, schedule = RATES[case]
     fit(line(make()), [TensorBoard(tmp_path / "a")], epochs=1)
-    (row,) = table(tmp_path).values()
-    assert hparams(row)["learning_rate"] == pytest.approx(peak, rel=1e-3)
-    assert hparams(row)["schedule"] == schedule
+    (row,) = hparams_rows(tmp_path).values()
+    assert hparams_values(row)["learning_rate"] == pytest.approx(peak, rel=1e-3)
+    assert hparams_values(row)["schedule"] == schedule
 
 
 @pytest.mark.every
@@ -266,8 +251,8 @@ def test_the_peak_of_the_rate_and_the_name_of_its_schedule(tmp_path, case):
 def test_the_callback_that_drives_the_rate(tmp_path, callback):
     driver = callback()
     fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a"), driver], epochs=1)
-    (row,) = table(tmp_path).values()
-    assert hparams(row)["schedule"] == type(driver).__name__
+    (row,) = hparams_rows(tmp_path).values()
+    assert hparams_values(row)["schedule"] == type(driver).__name__
 
 
 def test_the_best_value_is_of_the_better_direction(tmp_path):
@@ -298,7 +283,7 @@ def test_the_best_value_is_of_the_better_direction(tmp_path):
 @pytest.mark.every
 def test_without_validation_the_values_are_those_of_the_training(tmp_path):
     history = fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")])
-    (row,) = table(tmp_path).values()
+    (row,) = hparams_rows(tmp_path).values()
     shown = {m.name.tag: m.value for m in row.metric_values}
     best, last = min(history["loss"]), history["loss"][-1]
     assert shown == pytest.approx({"result/best_loss": best, "result/last_loss": last})
@@ -315,7 +300,7 @@ def test_a_validate_in_the_middle_of_epochs_counts(tmp_path):
 
 def test_one_log_dir_by_itself_has_a_row_with_metrics(tmp_path):
     fit(line(SGD(0.1)), [TensorBoard(tmp_path)], epochs=1)
-    (row,) = table(tmp_path).values()
+    (row,) = hparams_rows(tmp_path).values()
     assert {m.name.tag for m in row.metric_values} == {
         "result/best_loss",
         "result/last_loss",
@@ -348,8 +333,8 @@ def sized(size):
 def test_the_batch_size_where_the_data_tell_it(tmp_path, data, size):
     data = {k: v() if callable(v) else v for k, v in data.items()}
     fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")], epochs=1, **data)
-    (row,) = table(tmp_path).values()
-    assert hparams(row).get("batch_size") == size
+    (row,) = hparams_rows(tmp_path).values()
+    assert hparams_values(row).get("batch_size") == size
 
 
 @pytest.mark.every
@@ -361,8 +346,8 @@ def test_the_batch_size_of_a_dataset(tmp_path, drop, size):
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8, drop_remainder=drop)
     how = {"x": data, "y": None, "batch_size": None}
     fit(line(SGD(0.1)), [TensorBoard(tmp_path / "a")], epochs=1, **how)
-    (row,) = table(tmp_path).values()
-    assert hparams(row).get("batch_size") == size
+    (row,) = hparams_rows(tmp_path).values()
+    assert hparams_values(row).get("batch_size") == size
 
 
 @pytest.mark.parametrize(

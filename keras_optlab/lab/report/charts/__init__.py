@@ -1,0 +1,9 @@
+"""The charts of a report."""
+
+from keras_optlab.lab.report.charts.bars import bars
+from keras_optlab.lab.report.charts.curves import curves
+from keras_optlab.lab.report.charts.profile import profile
+from keras_optlab.lab.report.charts.rates import rate_charts
+from keras_optlab.lab.report.charts.runs import runs
+
+__all__ = ["bars", "curves", "profile", "rate_charts", "runs"]
