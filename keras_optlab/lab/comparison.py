@@ -121,12 +121,15 @@ class Comparison:
         return [score_of(r, objective) for r in self.records(label, purpose)]
 
     def _reruns(self, label: str, objective: str) -> list[list[float | None]]:
-        """Return the scores of the confirmed settings, with seeds that did not rank."""
+        """Return the scores of the confirmed settings, with seeds that did not rank.
+
+        A setting that failed or missed the target once has no mean to compare.
+        """
         of_setting: dict[int, list[float | None]] = {}
         for record in self.records(label, "confirm"):
             found = score_of(record, objective)
             of_setting.setdefault(record["index"], []).append(found)
-        return [scores for scores in of_setting.values() if len(scores) > 1]
+        return [s for s in of_setting.values() if len(s) > 1 and None not in s]
 
     def _measure(self, objective: str) -> Measure:
         facts = self.study.config["problem_facts"]

@@ -278,3 +278,16 @@ def test_scipy_is_imported_only_by_a_judgement():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert "pip install keras-optlab[lab]" in ran.stdout
+
+
+def test_the_interval_of_a_verdict_agrees_with_it():
+    # Holm's test names a and b, whose own interval reaches into the margin
+    scores = {
+        "a": [0.103, 0.109, 0.099],
+        "b": [0.129, 0.110, 0.119],
+        "c": [0.210, 0.197, 0.184],
+        "d": [0.257, 0.267, 0.282],
+    }
+    found = judge(scores)
+    assert found.verdict("a", "b").outcome == "better"
+    assert all(p.high <= 1.0001 / found.margin_effect for p in found.pairs)

@@ -1,5 +1,3 @@
-import math
-
 import keras
 import numpy as np
 import pytest
@@ -67,7 +65,7 @@ def test_a_training_that_diverges_is_ended():
     record = run(a_problem(epochs=40), rate=1e6)
     assert record["status"] == "diverged"
     assert record["updates"] < 400
-    assert record["value"] is None or math.isfinite(record["value"])
+    assert record["value"] is None
 
 
 @pytest.mark.every

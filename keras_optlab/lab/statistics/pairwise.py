@@ -117,9 +117,10 @@ class Comparison:
         better = test.p < self.alpha  # and not worse: the labels are ordered by mean
         level = self.alpha / (2 * len(self.tests))
         half = float(special().stdtrit(test.freedom, 1 - level)) * test.error
-        effect, low, high = (
-            measure.effect(test.difference + shift) for shift in (0.0, -half, half)
-        )
+        ends = test.difference - half, test.difference + half
+        if better:  # Strassburger and Bretz, 2008: ends that agree with Holm's test
+            ends = ends[0], min(ends[1], -self.margin * (self.seed_spread or 0.0))
+        effect, low, high = (measure.effect(x) for x in (test.difference, *ends))
         size = sentences.size(measure, b.label, effect, low, high)
         if b.all_failed and not a.all_failed and measure.kind == "effort":
             low = high = None  # the budget is no score: the ratio is a bound

@@ -39,7 +39,8 @@ def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
     Returns:
         The values of `trial.as_dict()`, and
         `status`: `"complete"`, `"diverged"`, `"target"`, `"pruned"` or `"failed"`;
-        `value`: the metric at the end, `reached`: updates and seconds to the target;
+        `value`: the metric at the end, `None` if it diverged;
+        `reached`: updates and seconds to the target;
         `updates`, `planned` (updates without an early end), `seconds`, `step_seconds`,
         `first_seconds` (of the first update, which compiles), `total_seconds`; `curve`;
         `parameters`; `optimizer_bytes`.
@@ -138,10 +139,10 @@ def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
 def _results(
     recorder: Recorder, problem: Problem, model: Any, updates: int
 ) -> dict[str, Any]:
-    curve = recorder.curve
+    curve, diverged = recorder.curve, recorder.end == "diverged"
     return {
         "status": recorder.end,
-        "value": curve[problem.monitor][-1] if curve else None,
+        "value": None if diverged or not curve else curve[problem.monitor][-1],
         "reached": recorder.reached,
         "updates": curve["updates"][-1] if curve else 0,
         "planned": updates,

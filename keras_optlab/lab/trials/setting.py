@@ -93,14 +93,14 @@ class Setting:
         own = arguments
         if inner:
             own = {k: v for k, v in arguments.items() if k in made.own_fields}
-        text = [f"{k}={self._value(k, v, updates)}" for k, v in own.items()]
+        text = [f"{k}={self._text(k, v, updates)}" for k, v in own.items()]
         if not inner:
             return f"{room}.{made.__name__}({', '.join(text)})"
         rest = {k: v for k, v in arguments.items() if k not in own}
         lines = [self._code(inner, rest, updates).replace("\n", "\n    "), *text]
         return f"{room}.{made.__name__}(\n    {', '.join(lines)})"
 
-    def _value(self, name: str, value: Any, updates: int | None) -> str:
+    def _text(self, name: str, value: Any, updates: int | None) -> str:
         if name != "learning_rate" or self.schedule == "constant":
             return repr(value)
         steps = "" if updates is None else f", steps={updates}"
