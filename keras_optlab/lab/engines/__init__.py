@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.lab.engines.engine import Engine, WorkerDied
 from keras_optlab.lab.engines.here import Here
 from keras_optlab.lab.engines.processes import Processes
@@ -27,16 +27,27 @@ def make_engine(
         address: Address of a Ray cluster; `None` starts one on this machine.
 
     Raises:
+        TypeError: if `engine` is neither a name nor an `Engine`.
         ValueError: if there is no such engine, or an argument is out of range.
         ImportError: if what it needs is not installed.
         ConnectionError: if nothing answers at `address`.
     """
     if not isinstance(engine, str):
+        if not hasattr(engine, "submit"):
+            raise TypeError(
+                f"expected an engine of {', '.join(NAMES)}, or a lab.engines.Engine. "
+                f"Received: engine={shown(engine)}"
+            )
         return engine
     if engine not in NAMES:
         raise ValueError(
             f"expected an engine of {', '.join(NAMES)}. Received: engine={engine!r}. "
             f"{suggest(engine, NAMES)}"
+        )
+    if address is not None and engine != "ray":
+        raise ValueError(
+            "`address` is that of a Ray cluster. Received: "
+            f"address={address!r}, engine={engine!r}. Set engine='ray'."
         )
     if engine == "here":
         return Here()

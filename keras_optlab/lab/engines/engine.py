@@ -35,5 +35,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the workers."""
+        """End the trials that run. Workers may stay, for later ones."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future
 from typing import Any
 
@@ -10,13 +9,16 @@ from keras_optlab.lab.engines.engine import Function
 
 
 class Here:
-    """An `Engine` of this process. A function has run when `submit` returns."""
+    """An `Engine` of this process. A function has run when `submit` returns.
+
+    It computes with the threads that the backend has already; `run_trial` records them.
+    """
 
     workers = 1
     loses_all = True
 
     def __init__(self) -> None:
-        self.description = {"engine": "here", "workers": 1, "threads": os.cpu_count()}
+        self.description: dict[str, Any] = {"engine": "here", "workers": 1}
 
     def submit(self, function: Function, *arguments: Any) -> Future[dict[str, Any]]:
         """Run a function."""

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from keras_optlab.lab.engines.engine import Engine, Function, WorkerDied
+from keras_optlab.lab.engines.interrupts import Interrupts
 from keras_optlab.lab.trials.trial import Trial
 
 MOST_DEATHS = 2  # of workers that a trial had for itself, before it is given up
@@ -27,6 +28,7 @@ class Running:
         function: Takes a trial and what `arguments` returns, and returns its record.
         arguments: Returns more arguments of the function, when a trial is started.
         keep: Called with each record.
+        told: Called at the first Ctrl-C.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class Running:
         function: Function,
         keep: Callable[[Record], None],
         arguments: Callable[[Trial], tuple[Any, ...]] = lambda trial: (),  # noqa: ARG005
+        told: Callable[[], None] | None = None,
     ) -> None:
         self._engine, self._function, self._keep = engine, function, keep
-        self._arguments = arguments
+        self._arguments, self._told = arguments, told
         self._futures: dict[Future[Record], Trial] = {}
         self._again: deque[Trial] = deque()
         self._deaths: dict[str, int] = {}
@@ -50,19 +53,24 @@ class Running:
     def run(self, trials: Iterable[Trial]) -> None:
         """Run trials and keep the record of each.
 
-        Ctrl-C starts no further ones, and waits for those that run. A second Ctrl-C
-        does not wait.
+        After Ctrl-C, no further trial is started, and those that run are waited for. A
+        second Ctrl-C ends them.
 
         Args:
             trials: Drawn one by one, when a worker is free.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C.
         """
         coming = iter(trials)
         try:
-            while self._start(coming) or self._futures:
-                self._collect()
-        except KeyboardInterrupt:
-            while self._futures:
-                self._collect()
+            with Interrupts(self._told) as interrupts:
+                while not interrupts.asked and self._start(coming) or self._futures:
+                    self._collect()
+            if interrupts.asked:
+                raise KeyboardInterrupt
+        except BaseException:
+            self._engine.close()
             raise
 
     def _start(self, coming: Iterator[Trial]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_optlab.core.errors import shown, suggest
+from keras_optlab.lab.problems.given import GIVEN
 from keras_optlab.lab.problems.problem import Problem
 from keras_optlab.lab.requirements import need
 
@@ -66,6 +67,8 @@ def find(problem: Any) -> Problem:
         raise TypeError(
             f"expected a lab.Problem, or {EXAMPLE}. Received: {shown(problem)}"
         )
+    if problem in GIVEN:
+        return GIVEN[problem]
     if problem in BUILT_IN:
         return replace(_read(f"{HERE}.{BUILT_IN[problem]}"), name=problem)
     if problem.endswith(".pkl"):
