@@ -6,6 +6,7 @@ from keras_optlab.lab.compare import compare
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.problems import Data, Problem, Target
 from keras_optlab.lab.recommend import recommend
+from keras_optlab.lab.train import train
 from keras_optlab.lab.trials import Candidate, Setting
 from keras_optlab.lab.tune import tune
 
@@ -22,5 +23,6 @@ __all__ = [
     "compare",
     "problems",
     "recommend",
+    "train",
     "tune",
 ]

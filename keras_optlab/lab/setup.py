@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_optlab.core.errors import shown
+from keras_optlab.lab.devices import check_batch
 from keras_optlab.lab.phases import Plan
 from keras_optlab.lab.problem_files import as_problem, fingerprint, reference_of
 from keras_optlab.lab.problems import Problem
@@ -51,6 +52,7 @@ def prepared(
     changes = {k: v for k, v in given.items() if v is not None}
     changed = made.with_changes(**changes)
     objective = check_objective(objective, changed)
+    check_batch(min(changed.batch_size, changed.splits.rows), budget["devices"])
     plan = Plan(
         changed,
         candidates,

@@ -1,13 +1,12 @@
 """Small problems and trajectories that many tests share."""
 
-import functools
-
 import keras
 import numpy as np
 from keras import ops
 
 from keras_optlab import optimizers
 from keras_optlab.core import Hyper, LearningRate, Paper, Slot
+from keras_optlab.engine.backend import devices
 from keras_optlab.verify import oracle
 from keras_optlab.verify.problems import (
     FULL_RANK,
@@ -130,17 +129,9 @@ def few_steps(optimizer, start, grads):
     return values(ws)
 
 
-@functools.cache
 def mirrored_strategy():
-    """Return TensorFlow's strategy of two devices; a process can have only one.
-
-    TensorFlow would mix up the gradient sums of a second strategy with the first's.
-    """
-    import tensorflow as tf
-
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    assert len(devices) == 2
-    return tf.distribute.MirroredStrategy(devices)
+    """Return TensorFlow's strategy of two devices; a process can have only one."""
+    return devices.mirrored_strategy(2)
 
 
 def mlp(**kwargs):

@@ -64,11 +64,29 @@ def batches_passing(through: Callable[[Any, Any], Any]) -> Iterator[None]:
 
 
 def evaluation_batches(
-    model: Any, data: tuple[Any, Any, Any], batch_size: int | None, steps: int | None
+    model: Any,
+    data: tuple[Any, Any, Any],
+    batch_size: int | None,
+    steps: int | None,
+    whole: bool = False,
 ) -> Any:
-    """Return batches of x, y and weights, which `evaluate_batches` can read again."""
+    """Return batches of x, y and weights, which `evaluate_batches` can read again.
+
+    Args:
+        model: The model to evaluate.
+        data: x, y and sample weights.
+        batch_size: Rows in a batch.
+        steps: Number of batches.
+        whole: Whether x and y are arrays that each process has as a whole, of a number
+            of rows that devices need not be able to share equally.
+    """
     on_tf = keras.backend.backend() == "tensorflow"
-    return trainer_iterators()(
+    iterators = trainer_iterators()
+    if whole and on_tf:
+        batch_size = _shared_equally(batch_size, data[0], model)
+    elif whole and keras.distribution.distribution() is not None:
+        iterators = _whole_batches()
+    return iterators(
         **({"distribute_strategy": model.distribute_strategy} if on_tf else {}),
         **dict(zip(("x", "y", "sample_weight"), data, strict=True)),
         batch_size=batch_size,
@@ -76,6 +94,45 @@ def evaluation_batches(
         shuffle=False,
         steps_per_execution=model.steps_per_execution,
     )
+
+
+def _shared_equally(batch_size: int | None, x: Any, model: Any) -> int | None:
+    """Return the size of batches that the replicas of a model share equally.
+
+    TensorFlow's trainer adds the parts of the first batch up, to learn its shape. Only
+    the last batch may be uneven.
+    """
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if replicas == 1 or batch_size is None:
+        return batch_size
+    size = min(batch_size, len(keras.tree.flatten(x)[0]))
+    return max(replicas, size - size % replicas)
+
+
+def _whole_batches() -> Any:
+    """Return JAX' epoch iterator that has whole batches in each process.
+
+    Keras' own gives each batch the layout of the first one, which fails if the devices
+    cannot share the last one equally; and it takes the parts of several processes.
+    """
+    import jax
+
+    distribution = keras.distribution.distribution()
+
+    def placed(x: Any) -> Any:
+        layout = distribution.get_data_layout(x.shape).backend_layout
+        if len(x) % distribution.num_model_replicas:  # each device has all of it
+            layout = jax.sharding.NamedSharding(
+                layout.mesh, jax.sharding.PartitionSpec()
+            )
+        return jax.make_array_from_callback(x.shape, layout, lambda i: x[i])
+
+    class WholeBatches(trainer_iterators()):
+        def _get_iterator(self) -> Any:
+            for batch in self.data_adapter.get_jax_iterator():
+                yield keras.tree.map_structure(placed, batch)
+
+    return WholeBatches
 
 
 def evaluate_batches(model: Any, batches: Any) -> dict[str, Any]:

@@ -71,7 +71,11 @@ class Recorder(Callback):
         if self._data is not None:
             with undisturbed(self.model):
                 self._batches = evaluation_batches(
-                    self.model, (*self._data, None), EVALUATION_BATCH, None
+                    self.model,
+                    (*self._data, None),
+                    EVALUATION_BATCH,
+                    None,
+                    whole=True,
                 )
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002

@@ -7,16 +7,20 @@ import gc
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_optlab.engine.backend.devices import over_devices, part_of
 from keras_optlab.engine.backend.ordered_batches import batches_in_order
+from keras_optlab.engine.backend.threads import threads_in_use
 from keras_optlab.engine.backend.trainer_adapter import compile_as
+from keras_optlab.lab.devices import check_batch
 from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
+from keras_optlab.lab.trials.setting import Setting
 from keras_optlab.lab.trials.trial import Trial
 
 OF_VALUE = (0.25, 0.5, 1.0)  # shares of the training after which to evaluate
@@ -43,27 +47,36 @@ def run_trial(trial: Trial, report: Report | None = None) -> dict[str, Any]:
         `reached`: updates and seconds to the target;
         `updates`, `planned` (updates without an early end), `seconds`, `step_seconds`,
         `first_seconds` (of the first update, which compiles), `total_seconds`; `curve`;
-        `parameters`; `optimizer_bytes`.
+        `parameters`; `optimizer_bytes`; `threads` of an operation on the CPU.
     """
     return train(trial, report, lambda: _problem(trial.problem, _key(trial.changes)))
 
 
 def train(
-    trial: Trial, report: Report | None, problem: Callable[[], Problem]
+    trial: Trial,
+    report: Report | None,
+    problem: Callable[[], Problem],
+    callbacks: Sequence[Any] = (),
 ) -> dict[str, Any]:
-    """Train once on a problem, which a function returns; see `run_trial`."""
+    """Train once on a problem, which a function returns; see `run_trial`.
+
+    The callbacks run outside of the clock.
+    """
     begun = time.perf_counter()
     try:
-        found = _train(trial, report, problem())
+        with over_devices(trial.devices):
+            found = _train(trial, report, problem(), callbacks)
     except Exception as error:
-        found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+        found: dict[str, Any] = {"status": "failed", "error": _in_words(error)}
     gc.collect()  # models and data refer to themselves, and a process has many trials
     found["total_seconds"] = round(time.perf_counter() - begun, 3)
     return trial.as_dict() | _finite(found)
 
 
-def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, Any]:
-    updates = max(1, round(problem.updates * trial.setting.length))
+def _train(
+    trial: Trial, report: Report | None, problem: Problem, callbacks: Sequence[Any]
+) -> dict[str, Any]:
+    updates = updates_of(problem, trial.setting)
     keras.utils.set_random_seed(trial.seed)
     model = problem.model()
     optimizer = trial.setting.build(updates)
@@ -80,13 +93,23 @@ def _train(trial: Trial, report: Report | None, problem: Problem) -> dict[str, A
         report,
     )
     rows = order(problem.splits.rows, problem.batch_size, updates, trial.seed)
-    data = batches_in_order(problem.splits.train, rows)
-    model.fit(data, shuffle=False, verbose=0, callbacks=[recorder])
+    check_batch(rows.shape[1], trial.devices)
+    data = batches_in_order(problem.splits.train, part_of(rows))
+    model.fit(data, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
     return _results(recorder, problem, model, updates)
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _key(changes: dict[str, Any]) -> str:
     return json.dumps(changes, sort_keys=True)
+
+
+def updates_of(problem: Problem, setting: Setting) -> int:
+    """Return the updates of a training."""
+    return max(1, round(problem.updates * setting.length))
 
 
 @functools.lru_cache(maxsize=4)
@@ -127,7 +150,9 @@ def order(rows: int, batch_size: int, updates: int, seed: int) -> np.ndarray:
     so that all batches are full.
 
     >>> order(rows=3, batch_size=2, updates=3, seed=0)
-    array([[2, 0], [1, 1], [2, 0]]...)
+    array([[0, 2],
+           [1, 0],
+           [2, 1]], dtype=int32)
     """
     batch_size = min(batch_size, rows)
     random = np.random.default_rng([seed, 0x0B7])
@@ -151,6 +176,7 @@ def _results(
         "first_seconds": round(recorder.first_seconds, 3),
         "curve": _thinned(curve),
         "parameters": model.count_params(),
+        "threads": threads_in_use(),
         "optimizer_bytes": sum(np.asarray(v).nbytes for v in model.optimizer.variables),
     }
 

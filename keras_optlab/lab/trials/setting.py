@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,7 @@ class Setting:
 
     >>> setting = Setting("ema(adamw)", {"learning_rate": 0.01, "average_decay": 0.9})
     >>> type(setting.build(updates=100)).__name__
-    'EMA(AdamW)'
+    'EMAOfAdamW'
     >>> print(setting.code(updates=100))
     kol.optimizers.EMA(
         kol.optimizers.AdamW(learning_rate=0.01), average_decay=0.9)
@@ -60,10 +61,9 @@ class Setting:
         cls, *inner = names
         made = find_class(cls)
         if not inner:
-            if "learning_rate" in arguments:
-                arguments["learning_rate"] = self._rate(
-                    arguments["learning_rate"], updates
-                )
+            if "learning_rate" in arguments or self.schedule != "constant":
+                peak = arguments.get("learning_rate", _default_rate(made))
+                arguments["learning_rate"] = self._rate(peak, updates)
             return made(**arguments)
         own = {k: v for k, v in arguments.items() if k in made.own_fields}
         rest = {k: v for k, v in arguments.items() if k not in own}
@@ -122,6 +122,11 @@ class Setting:
     def as_dict(self) -> dict[str, Any]:
         """Return the setting as JSON values."""
         return dataclasses.asdict(self)
+
+
+def _default_rate(cls: Any) -> Any:
+    """Return the rate of an optimizer that is not given one."""
+    return inspect.signature(cls).parameters["learning_rate"].default
 
 
 def class_names(optimizer: str) -> list[str]:

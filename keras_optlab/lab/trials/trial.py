@@ -51,5 +51,6 @@ class Trial:
     def from_dict(cls, values: dict[str, Any]) -> Trial:
         """Return the trial of `as_dict`, or of a record."""
         names = [f.name for f in dataclasses.fields(cls)]
-        setting = Setting(**values["setting"])
-        return cls(**{k: values[k] for k in names} | {"setting": setting})
+        found: dict[str, Any] = {k: values[k] for k in names}
+        found["setting"] = Setting(**values["setting"])
+        return cls(**found)
