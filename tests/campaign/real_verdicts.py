@@ -27,8 +27,10 @@ def slow(folder, seed):
     """Return whether the tuned rate was told from 0.03 of it."""
     adam = lab.Candidate("adam")
     tuned = compare([adam], folder / "tuned", seed)
-    rate = tuned.settings["adam"].arguments["learning_rate"]
-    low = lab.Candidate("adam", {"learning_rate": 0.03 * rate}, label="low rate")
+    setting = tuned.settings["adam"]
+    rate = 0.03 * setting.arguments["learning_rate"]
+    fixed = {**setting.arguments, "learning_rate": rate, "schedule": setting.schedule}
+    low = lab.Candidate("adam", fixed, label="low rate")
     found = compare([adam, low], folder / "both", seed)
     return found.judge().verdict("adam", "low rate").outcome == "better"
 

@@ -45,9 +45,17 @@ def test_the_declared_space_is_searched_but_for_what_is_fixed():
     tuning = optimizers.info("adamw").tuning
     domains = Candidate.parse("adamw").domains()
     assert domains["learning_rate"] == tuning.learning_rate
-    assert "learning_rate" not in Candidate("adamw", {"learning_rate": 0.1}).domains()
+    assert "beta_2" not in Candidate("adamw", {"beta_2": 0.9}).domains()
     own = Candidate("adamw", space={"beta_1": Choices((0.8, 0.9))})
     assert own.domains()["beta_1"] == Choices((0.8, 0.9))
+
+
+def test_a_candidate_with_a_rate_is_taken_as_it_is_written():
+    candidate = Candidate.parse("adamw(learning_rate=0.01)")
+    assert candidate.domains(with_length=True, fine=True) == {}
+    assert candidate.schedule == "constant"
+    timed = Candidate.parse("adamw(learning_rate=0.01, schedule='cosine')")
+    assert timed.setting({}).schedule == "cosine"
 
 
 def test_the_length_is_searched_where_a_schedule_has_one():

@@ -30,14 +30,16 @@ class Candidate:
     Args:
         optimizer: Its name, such as `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
         fixed: Arguments that are not searched, by name; also `schedule`, `length` and
-            `warmup` of the `Setting`.
+            `warmup` of the `Setting`. With a `learning_rate`, the optimizer is taken as
+            it is written: the other arguments have their defaults, and the rate is
+            constant unless a `schedule` is given.
         space: What to search beside or instead of the declared space, by name.
         label: How to call it in the study. Defaults to what was written.
 
     >>> Candidate.parse("adam(learning_rate=0.001)").domains()
     {}
     >>> sorted(Candidate.parse("adamw").domains())
-    ['learning_rate', ...]
+    ['beta_2', 'learning_rate', 'weight_decay']
     """
 
     optimizer: str
@@ -96,8 +98,14 @@ class Candidate:
         """
         *wrappers, _ = (optimizers.info(name).tuning for name in self._ours())
         constant = any(tuning.schedule == "constant" for tuning in wrappers)
+        constant = constant or self.is_as_written
         declared = "constant" if constant else self.tuning.schedule
         return self.fixed.get("schedule", declared)
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether the rate is given: nothing but `space` is searched then."""
+        return "learning_rate" in self.fixed
 
     def domains(self, with_length: bool = False, fine: bool = False) -> dict[str, Any]:
         """Return what is searched, by name.
@@ -106,6 +114,8 @@ class Candidate:
             with_length: Whether the length of the training is searched too.
             fine: Whether the share of the warm-up is.
         """
+        if self.is_as_written:
+            return dict(self.space)
         found: dict[str, Any] = {}
         rate = self.tuning.learning_rate
         if rate is not None:
