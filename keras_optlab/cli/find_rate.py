@@ -1,0 +1,85 @@
+"""`optlab find-rate`: the range of learning rates for an optimizer on a problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from keras_optlab.cli import options, pictures
+from keras_optlab.cli.charts import show_chart
+from keras_optlab.cli.console import code, errors, heading, note, say
+from keras_optlab.cli.loading import load
+
+
+def find_rate(
+    problem: options.Problem,
+    optimizer: options.Optimizer = "adamw",
+    steps: Annotated[
+        int,
+        typer.Option(
+            metavar="NUMBER", min=20, help="Updates of a run. E.g. --steps 200"
+        ),
+    ] = 100,
+    runs: Annotated[
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Runs, each with another order of the batches. E.g. --runs 5",
+        ),
+    ] = 3,
+    seed: options.Seed = 0,
+    output: options.Picture = None,
+    backend: options.Backend = None,
+) -> None:
+    """Find a range of learning rates by a range test.
+
+    The rate rises from update to update; where the loss falls, rates are good.
+
+    Examples:
+    optlab find-rate mnist-cnn --optimizer lion
+    optlab find-rate my_problem.py --optimizer 'sgd(momentum=0.9)' --runs 5
+    """
+    lab = load("lab")
+    candidate = lab.Candidate.parse(optimizer)
+    found = lab.problems.find(problem)
+    with errors.status(f"{runs} runs of {steps} updates on {found.name}"):
+        result = _search(found, candidate, steps=steps, runs=runs, seed=seed)
+    heading(f"{candidate.label} on {found.name}")
+    for line in result.table().splitlines():
+        say(line.replace("learning_rate:", "learning rate:"), indent=2)
+    curve = result.curve
+    finite = np.isfinite(curve.losses)
+    shown = curve.values[finite].tolist(), curve.losses[finite].tolist()
+    show_chart({"loss": shown}, "loss after the update, by rate", logarithmic=True)
+    if result.found:
+        heading("Try")
+        rate = f"--set learning_rate={result.suggestion():.2g}"
+        code(f"optlab train {problem} --optimizer {_quoted(optimizer)} {rate}")
+    path = output or Path(f"rate-{found.name}-{candidate.optimizer}.png")
+    if pictures.have_matplotlib():
+        pictures.write(result.plot(), path)
+    elif output is not None:
+        raise ImportError(pictures.MISSING)
+    else:
+        note(pictures.MISSING)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if "(" in text else text
+
+
+def _search(problem: Any, candidate: Any, **how: int) -> Any:
+    """Return the result of a range test on the training data."""
+    import keras
+
+    finders = load("finders")
+    keras.utils.set_random_seed(how["seed"])
+    model = problem.model()
+    optimizer = candidate.setting({}).build(problem.updates)
+    model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
+    x, y = problem.splits.train
+    return finders.find_rate(model, x, y, batch_size=problem.batch_size, **how)
