@@ -151,7 +151,7 @@ def show_comparison(result: Any, output: Path | None = None) -> None:
     best = judgement.ranking[0].label
     heading(f"Setting of {best}")
     code(result.code(best))
-    if judgement.notes or result.missing:
+    if judgement.notes or not result.is_finished:
         heading("Limits")
         for line in (*judgement.notes, *_unfinished(result)):
             say(line, indent=2)
@@ -164,14 +164,14 @@ def _ranking(result: Any) -> tuple[list[Column], list[list[str]]]:
     target, monitor = facts["target"], facts["monitor"]
     names = {"updates": "updates", "seconds": "seconds", "final": monitor}
     order = [result.objective, *(k for k in result.objectives if k != result.objective)]
-    columns = [Column("", right=True), Column("optimizer")]
+    columns = [Column("", right=True), Column("optimizer", wraps=True)]
     for rank, name in enumerate(order):
         columns.append(Column(names[name], right=True, rank=rank and 1))
         if not rank:
-            columns.append(Column("interval", right=True, rank=1))
+            columns.append(Column("interval", right=True, rank=2))
     columns += [Column("reached", rank=2)] if target else []
-    columns += [Column("ms/update", right=True, rank=2)]
-    columns += [Column("MB", right=True, rank=3)]
+    columns += [Column("ms/update", right=True, rank=3)]
+    columns += [Column("MB", right=True, rank=4)]
     rows = []
     for row in result.table().to_dict("records"):
         cells = [str(row["place"]), row["optimizer"]]
@@ -196,9 +196,9 @@ def _figure(value: Any, name: str) -> str:
 
 
 def _unfinished(result: Any) -> list[str]:
-    if not result.missing:
+    if result.is_finished:
         return []
     failed = [r for r in result.study.records.values() if r["status"] == "failed"]
-    lines = [f"{result.missing} trials are missing; the same comparison runs them."]
+    lines = ["Some trials have no result; the same comparison runs them."]
     reasons = sorted({r["error"].partition("\n")[0] for r in failed})
     return lines + [f"Failed: {reason}" for reason in reasons[:3]]

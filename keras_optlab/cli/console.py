@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+NARROWEST = 16  # columns of a column with lines
 WIDTH = 100  # columns where there is no terminal
 
 out = Console(highlight=False)
@@ -83,17 +84,17 @@ def _table(columns: Any, rows: Any, kept: list[int], title: str) -> Table:
         header_style="bold",
         padding=(0, 2, 0, 0),
     )
-    for column in columns:
+    texts = [[c if isinstance(c, Text) else Text(str(c)) for c in row] for row in rows]
+    for column, i in zip(columns, kept, strict=True):
+        longest = max([len(column.title), *(row[i].cell_len for row in texts)])
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
-            no_wrap=not column.wraps,
             overflow="fold",
-            min_width=16 if column.wraps else None,
+            min_width=min(longest, NARROWEST) if column.wraps else longest,
         )
-    for row in rows:
-        cells = [row[i] for i in kept]
-        table.add_row(*(c if isinstance(c, Text) else Text(str(c)) for c in cells))
+    for row in texts:
+        table.add_row(*(row[i] for i in kept))
     return table
 
 

@@ -10,7 +10,16 @@ import typer
 
 from keras_optlab.cli import options, pictures
 from keras_optlab.cli.charts import show_chart
-from keras_optlab.cli.console import code, errors, heading, note, say
+from keras_optlab.cli.console import (
+    Column,
+    code,
+    errors,
+    heading,
+    note,
+    out,
+    say,
+    show_table,
+)
 from keras_optlab.cli.loading import load
 
 
@@ -49,8 +58,7 @@ def find_rate(
     with errors.status(f"{runs} runs of {steps} updates on {found.name}"):
         result = _search(found, candidate, steps=steps, runs=runs, seed=seed)
     heading(f"{candidate.label} on {found.name}")
-    for line in result.table().splitlines():
-        say(line.replace("learning_rate:", "learning rate:"), indent=2)
+    _show_suggestions(result)
     curve = result.curve
     finite = np.isfinite(curve.losses)
     shown = curve.values[finite].tolist(), curve.losses[finite].tolist()
@@ -66,6 +74,27 @@ def find_rate(
         raise ImportError(pictures.MISSING)
     else:
         note(pictures.MISSING)
+
+
+def _show_suggestions(result: Any) -> None:
+    """Print the range and the rates in it, or why there is none."""
+    if not result.found:
+        say(f"No range was found: {result.reason}.")
+        return
+    say(
+        f"Good rates: {result.low:.2g} to {result.high:.2g} "
+        f"(agreement of the {len(result.losses)} runs: {result.confidence:.0%})"
+    )
+    out.print()
+    columns = [Column("rate", right=True), Column("rule"), Column("", wraps=True)]
+    suggested = result.suggestion()
+    rows = [
+        [f"{value:.2g}", rule, result.explained(rule)]
+        for rule, value in sorted(
+            result.suggestions.items(), key=lambda item: item[1] != suggested
+        )
+    ]
+    show_table(columns, rows)
 
 
 def _quoted(text: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 from keras_optlab.cli.console import errors
 
-BACKENDS = ("tensorflow", "jax", "torch")
+TENSORFLOW = "tensorflow"
+BACKENDS = (TENSORFLOW, "jax", "torch")
 
 
 def choose_backend(name: str | None) -> str | None:
@@ -60,7 +61,10 @@ def load(module: str) -> Any:
         return sys.modules[name]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with errors.status("Loading Keras"), native_messages_hidden():
-        importlib.import_module("keras")
+        keras = importlib.import_module("keras")
+        used = keras.backend.backend()
+        if used not in ("numpy", "tensorflow") and importlib.util.find_spec(TENSORFLOW):
+            importlib.import_module(TENSORFLOW)  # Keras' trainers do it, less quietly
         importlib.import_module("keras_optlab").optimizers  # noqa: B018 (runs __init__)
         return importlib.import_module(name)
 

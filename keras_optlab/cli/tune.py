@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keras_optlab.cli import options
 from keras_optlab.cli.compare import folder_name
-from keras_optlab.cli.console import say
+from keras_optlab.cli.console import code, errors, heading, say
 from keras_optlab.cli.loading import load
+from keras_optlab.cli.pictures import say_where
 from keras_optlab.cli.progress import interruptible
 
 
@@ -57,8 +59,27 @@ def tune(
             seed=seed,
             progress=progress,
         )
-    say()
-    say(str(found))
+    _show_tuned(found)
+
+
+def _show_tuned(found: Any) -> None:
+    """Print the best setting and what it reaches; write the report."""
+    setting, facts = found.best, found.study.config["problem_facts"]
+    standing = found.judge().ranking[0]
+    of_search = [r for r in found.study.records.values() if r["purpose"] == "search"]
+    heading(f"The best of {len(of_search)} settings: {standing.label}")
+    for name in found.objectives:
+        scores = [s for s in found.scores(standing.label, name) if s is not None]
+        runs = len(found.scores(standing.label, name))
+        what = facts["monitor"] if name == "final" else f"{name} to the target"
+        middle = f"{statistics.median(scores):.4g}" if scores else "not reached"
+        reached = f", reached by {len(scores)}" if name != "final" else ""
+        say(f"{what}: {middle} (median of {runs} fresh seeds{reached})", indent=2)
+    if setting.length < 1:
+        say(f"trained for {setting.length:.0%} of the problem's epochs", indent=2)
+    heading("To paste")
+    code(found.code(standing.label))
+    say_where(found.report(None), "Report")
 
 
 def recommend(
@@ -84,5 +105,15 @@ def recommend(
     optlab recommend package.module:function --budget 90s
     """
     lab = load("lab")
-    say()
-    say(str(lab.recommend(problem, budget=budget, seed=seed)))
+    found = lab.problems.find(problem)
+    with errors.status(f"Searching, for about {budget}"):
+        best = lab.recommend(
+            found,
+            None,
+            budget=budget,
+            batch_size=found.batch_size,
+            epochs=found.epochs,
+            seed=seed,
+        )
+    heading(f"{best.label} for {found.name}")
+    code(str(best))
