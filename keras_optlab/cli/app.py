@@ -46,6 +46,8 @@ class Commands(TyperGroup):
         """Run the command that was given."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
         except KeyboardInterrupt:
             console.errors.print("Stopped.")
             raise typer.Exit(INTERRUPTED) from None

@@ -12,6 +12,7 @@ import typer
 from keras_optlab.cli import options
 from keras_optlab.cli.console import Column, code, heading, note, out, say, show_table
 from keras_optlab.cli.loading import load, without_computing
+from keras_optlab.cli.noise import filtered
 from keras_optlab.cli.pictures import say_where
 from keras_optlab.cli.progress import interruptible
 
@@ -76,7 +77,7 @@ def compare(
     lab = load("lab")
     where = folder or Path("studies", folder_name(problem))
     made = load("lab.engines").make_engine(engine, workers, address)
-    with contextlib.closing(made), interruptible(where) as progress:
+    with contextlib.closing(made), filtered(), interruptible(where) as progress:
         result = lab.compare(
             problem,
             options.separated(optimizers),

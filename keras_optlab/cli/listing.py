@@ -12,7 +12,7 @@ from rich.text import Text
 
 from keras_optlab.cli import names
 from keras_optlab.cli.console import Column, is_plain, note, show_table
-from keras_optlab.cli.loading import without_computing
+from keras_optlab.cli.loading import load, without_computing
 
 KINDS = ("optimizers", "schedules", "callbacks", "problems")
 
@@ -78,7 +78,9 @@ def _chosen(known: Mapping[str, Any], pattern: str, what: str) -> dict[str, Any]
 
 
 def _list_optimizers(pattern: str, family: str | None) -> None:
-    found = _chosen(names.optimizers(), pattern, "optimizers")
+    info = load("optimizers").info
+    known = {name: name for name in names.optimizers()}
+    found = {name: info(name) for name in _chosen(known, pattern, "optimizers")}
     families = sorted({info.family for info in found.values()})
     if family is not None:
         families = _families(family, families)

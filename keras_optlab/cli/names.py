@@ -44,11 +44,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return hint or "optlab list shows all names."
 
 
-def optimizers() -> dict[str, Any]:
-    """Return the descriptions of all optimizers and wrappers by their names."""
+def optimizers() -> list[str]:
+    """Return the names of all optimizers and wrappers."""
     registry = load("optimizers")
-    names = [*registry.names(), *registry.wrappers()]
-    return {name: registry.info(name) for name in names}
+    return [*registry.names(), *registry.wrappers()]
 
 
 def schedules() -> dict[str, Any]:

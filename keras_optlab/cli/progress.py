@@ -21,6 +21,7 @@ from rich.progress import (
     Task,
     TextColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from keras_optlab.cli import console
@@ -65,13 +66,15 @@ class Steps:
         self._what, self._every_line = what, every_line
         self._begun, self._before = time.monotonic(), -1
         self._tenth = -1
+        whole, rest = Column(no_wrap=True), Column(no_wrap=True, ratio=1)
         self._bar = Progress(
-            BarColumn(20),
+            BarColumn(20 if console.errors.width >= 80 else 8),
             MofNCompleteColumn(),
             TextColumn(what),
-            TimeLeft(),
-            TextColumn("{task.fields[last]}", style="dim"),
+            TimeLeft(table_column=whole),
+            TextColumn("{task.fields[last]}", style="dim", table_column=rest),
             console=console.errors,
+            expand=True,
         )
         self._task = self._bar.add_task(what, total=None, last="", ends=None)
         self._terminal = console.errors.is_terminal
@@ -82,7 +85,8 @@ class Steps:
         try:
             yield
         finally:
-            self._bar.stop()
+            if self._terminal:
+                self._bar.stop()
 
     def advance(self, done: int, total: int, last: str) -> None:
         """Show how far it is, and what was last."""

@@ -34,11 +34,11 @@ def show(
     optlab show mnist-cnn
     """
     without_computing()
-    optimizers, classes = names.optimizers(), names.schedules() | names.callbacks()
+    classes = names.schedules() | names.callbacks()
     classes["Optimizer"] = load("optimizers").Optimizer
     problems = load("lab.problems").names()
     known = dict.fromkeys(problems, "problem")
-    known |= {**classes, **optimizers}
+    known |= {**classes, **{name: name for name in names.optimizers()}}
     load("lab.requirements").need("pylatexenc")
     found = names.match(name, known, "optimizer, schedule, callback or problem")
     if found == "problem":
@@ -46,7 +46,7 @@ def show(
     elif inspect.isclass(found):
         _show_class(found)
     else:
-        _show_optimizer(found)
+        _show_optimizer(load("optimizers").info(found))
 
 
 def _title(name: str, line: str) -> None:
@@ -110,10 +110,10 @@ def _show_arguments(info: Any, document: docstrings.Document) -> None:
 def _meaning(name: str, text: str) -> str:
     """Return what an argument means; "As in Adam." is looked up there."""
     other = re.fullmatch(r"As in (\w+)\.", text)
-    known = names.optimizers()
-    if other is None or other[1].lower() not in known:
+    if other is None or other[1].lower() not in names.optimizers():
         return text
-    return docstrings.meanings(known[other[1].lower()].cls).get(name, text)
+    cls = load("optimizers").info(other[1]).cls
+    return docstrings.meanings(cls).get(name, text)
 
 
 def _value(value: Any) -> str:

@@ -13,6 +13,7 @@ from keras_optlab.cli import options
 from keras_optlab.cli.compare import folder_name
 from keras_optlab.cli.console import code, errors, heading, say
 from keras_optlab.cli.loading import load
+from keras_optlab.cli.noise import filtered
 from keras_optlab.cli.pictures import say_where
 from keras_optlab.cli.progress import interruptible
 
@@ -47,7 +48,7 @@ def tune(
     lab = load("lab")
     where = folder or Path("studies", f"{folder_name(problem)}-tuned")
     made = load("lab.engines").make_engine(engine, workers, address)
-    with contextlib.closing(made), interruptible(where) as progress:
+    with contextlib.closing(made), filtered(), interruptible(where) as progress:
         found = lab.tune(
             problem,
             options.separated(optimizers),
@@ -64,7 +65,7 @@ def tune(
 
 def _show_tuned(found: Any) -> None:
     """Print the best setting and what it reaches; write the report."""
-    setting, facts = found.best, found.study.config["problem_facts"]
+    setting, facts = found.settings[found.best], found.study.config["problem_facts"]
     standing = found.judge().ranking[0]
     of_search = [r for r in found.study.records.values() if r["purpose"] == "search"]
     heading(f"The best of {len(of_search)} settings: {standing.label}")

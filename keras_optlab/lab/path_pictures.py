@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from keras_optlab.lab.paths import Path, Paths
 
-FRAMES, FRAMES_PER_SECOND, PAUSE = 60, 12, 18  # PAUSE: frames of the last picture
+FRAMES, FRAME, PAUSE = 60, 80, 2500  # number; milliseconds of each, and of the last
 LEVELS = 14  # contours
 PLACES = 40  # of a way that are tried for its label
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -33,10 +33,39 @@ def draw(paths: Paths, ax: Any = None) -> Any:
 def animate(paths: Paths, file: File) -> File:
     """Write the ways as they grow; return the file."""
     _need("matplotlib", "PIL")
-    from matplotlib import animation
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from PIL import Image
 
-    axes = _axes(None)
+    canvas = FigureCanvasAgg(Figure(figsize=(7.2, 5.4), dpi=80))
+    axes = canvas.figure.add_axes((0.09, 0.09, 0.88, 0.79))
     _ground(paths, axes)
+    canvas.draw()
+    ground = canvas.copy_from_bbox(canvas.figure.bbox)  # it is drawn once
+    lines = _growing(paths, axes)
+    heading = axes.set_title("", fontsize=10, loc="left")
+    images = []
+    for update in np.linspace(0, paths.updates, FRAMES + 1).round().astype(int):
+        canvas.restore_region(ground)
+        for path, line, head in lines:
+            line.set_data(*path.points[: update + 1].T)
+            head.set_data(*path.points[: update + 1][-1:].T)
+        at_end = update == paths.updates
+        title = paths.conclusion if at_end else f"{paths.problem.name}: update {update}"
+        heading.set_text(_wrapped(title))
+        for artist in (*axes.lines, *axes.texts, axes.get_legend(), heading):
+            axes.draw_artist(artist)
+        picture = np.asarray(canvas.buffer_rgba())[..., :3]
+        images.append(Image.fromarray(picture.copy()).quantize(64))
+    times = [*([FRAME] * FRAMES), PAUSE]
+    images[0].save(
+        file, save_all=True, append_images=images[1:], duration=times, loop=0
+    )
+    return file
+
+
+def _growing(paths: Paths, axes: Any) -> list[tuple[Path, Any, Any]]:
+    """Return each way with its line and its head, which have no points yet."""
     lines = []
     for number, path in enumerate(paths.found):
         colour = COLOURS[number % len(COLOURS)]
@@ -44,23 +73,7 @@ def animate(paths: Paths, file: File) -> File:
         (head,) = axes.plot([], [], "o", color=colour, markersize=5)
         lines.append((path, line, head))
     axes.legend(fontsize=8, loc="upper left", framealpha=0.9)
-    shown = np.linspace(0, paths.updates, FRAMES + 1).round().astype(int)
-
-    def frame(number: int) -> list[Any]:
-        last = shown[min(number, FRAMES)]
-        for path, line, head in lines:
-            line.set_data(*path.points[: last + 1].T)
-            head.set_data(*path.points[: last + 1][-1:].T)
-        at_end = last == paths.updates
-        title = paths.conclusion if at_end else f"{paths.problem.name}: update {last}"
-        axes.set_title(_wrapped(title), fontsize=10, loc="left")
-        return []
-
-    frame(FRAMES)  # so that the room for the title is that of the longest
-    axes.figure.tight_layout()
-    moving = animation.FuncAnimation(axes.figure, frame, frames=FRAMES + 1 + PAUSE)
-    moving.save(file, writer=animation.PillowWriter(FRAMES_PER_SECOND), dpi=80)
-    return file
+    return lines
 
 
 def label_places(paths: Paths) -> list[np.ndarray]:

@@ -17,7 +17,8 @@ from keras_optlab.lab.problems import Problem, find, names
 from keras_optlab.lab.trials import Candidate, Setting
 
 FAR = 1e4  # a coordinate from which no optimizer comes back
-LARGEST_RATE = 1.0  # that is tried at least: these functions are wide
+LOWER = 1 / 30  # of the lowest declared rate: these functions are steep and wide
+LARGEST_RATE = 1.0  # that is tried at least
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def paths(
     """Return the ways that optimizers take on a function of two numbers.
 
     Each optimizer has the schedule that its class declares, and the best of several
-    learning rates: from the lowest one that its class declares to the highest, or 1 if
-    that is higher. One whose `learning_rate` is given has this one only. The best is
-    the one at which the function is lowest after the last update.
+    learning rates: from 1/30 of the lowest one that its class declares to the highest,
+    or 1 if that is higher. One whose `learning_rate` is given has this one only. The
+    best is the one at which the function is lowest after the last update.
 
     Args:
         problem: `"rosenbrock"`, `"beale"`, `"rastrigin"`, `"saddle"`, or another
@@ -182,10 +183,8 @@ def _settings(candidate: Candidate, number: int) -> list[Setting]:
     domain = candidate.tuning.learning_rate
     if domain is None or "learning_rate" in candidate.fixed:
         return [candidate.setting({})]
-    highest = max(domain.high, LARGEST_RATE)
-    values = (
-        np.geomspace(domain.low, highest, number) if number > 1 else [domain.at(0.5)]
-    )
+    lowest, highest = domain.low * LOWER, max(domain.high, LARGEST_RATE)
+    values = np.geomspace(lowest, highest, number) if number > 1 else [domain.at(0.5)]
     return [candidate.setting({"learning_rate": float(f"{v:.3g}")}) for v in values]
 
 
