@@ -107,7 +107,7 @@ def heading(text: str) -> None:
 def say(text: Any = "", indent: int = 0, style: str = "") -> None:
     """Print a text in lines that fit; words are not broken where that is possible."""
     shown = text if isinstance(text, Text) else Text(str(text), style=style)
-    out.print(Padding(shown, (0, 0, 0, indent)) if indent else shown)
+    out.print(Padding(shown, (0, 0, 0, indent), expand=False) if indent else shown)
 
 
 def code(text: str, indent: int = 2) -> None:

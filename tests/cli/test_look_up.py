@@ -1,4 +1,5 @@
 import pytest
+from rich.cells import cell_len
 
 from keras_optlab import callbacks, lab, optimizers, schedules
 from keras_optlab.cli import console, names
@@ -60,8 +61,8 @@ def fits(optlab, screen, monkeypatch):
         monkeypatch.setattr("keras_optlab.cli.show.code", lambda *_: None)
         for name in shown:
             optlab("show", name)
-        longest = max(read().splitlines(), key=len)
-        assert len(longest) <= width, longest
+        longest = max(read().splitlines(), key=cell_len)
+        assert cell_len(longest) <= width, longest
 
     return check
 
