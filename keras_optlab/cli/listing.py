@@ -112,7 +112,7 @@ def _families(wanted: str, known: Iterable[str]) -> list[str]:
 
 
 def _row(info: Any, with_family: bool = False) -> list[str]:
-    when = info.tuning.use_when or names.summary(info.cls)
+    when = info.tuning.use_when.replace("`", "") or names.summary(info.cls)
     row = [info.name, f"{info.bytes_per_parameter:g}", when]
     return [row[0], info.family, *row[1:]] if with_family else row
 

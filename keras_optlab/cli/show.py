@@ -70,8 +70,8 @@ def _show_optimizer(info: Any) -> None:
     _show_blocks(document)
     if info.tuning.use_when:
         heading("When")
-        say(f"use it: {info.tuning.use_when}", indent=2)
-        say(f"rather not: {info.tuning.not_when}", indent=2)
+        say(f"use it: {docstrings.prose(info.tuning.use_when)}", indent=2)
+        say(f"rather not: {docstrings.prose(info.tuning.not_when)}", indent=2)
     heading("Facts")
     for label, text in _facts(info):
         say(f"{label}: {text}", indent=2)

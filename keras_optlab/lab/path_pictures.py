@@ -43,6 +43,7 @@ def animate(paths: Paths, file: File) -> File:
     canvas.draw()
     ground = canvas.copy_from_bbox(canvas.figure.bbox)  # it is drawn once
     lines = _growing(paths, axes)
+    octree = Image.Quantize.FASTOCTREE  # keeps the colours of thin lines apart
     heading = axes.set_title("", fontsize=10, loc="left")
     images = []
     for update in np.linspace(0, paths.updates, FRAMES + 1).round().astype(int):
@@ -56,7 +57,7 @@ def animate(paths: Paths, file: File) -> File:
         for artist in (*axes.lines, *axes.texts, axes.get_legend(), heading):
             axes.draw_artist(artist)
         picture = np.asarray(canvas.buffer_rgba())[..., :3]
-        images.append(Image.fromarray(picture.copy()).quantize(64))
+        images.append(Image.fromarray(picture.copy()).quantize(method=octree))
     times = [*([FRAME] * FRAMES), PAUSE]
     images[0].save(
         file, save_all=True, append_images=images[1:], duration=times, loop=0

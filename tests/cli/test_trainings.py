@@ -130,15 +130,30 @@ def test_a_log_that_is_not_there_is_refused(optlab):
     assert "Error: " in optlab("diagnose", "nowhere", code=2).output
 
 
-def test_verify_passes_its_arguments_on(optlab, monkeypatch):
+def test_verify_tells_what_is_not_as_expected(optlab, monkeypatch, tmp_path):
+    from keras_optlab.verify import command
+    from keras_optlab.verify.rows import Agreement, Disagreement
+
     given = []
-    command = sys.modules.get("keras_optlab.verify.command") or ModuleType("command")
-    monkeypatch.setitem(sys.modules, "keras_optlab.verify.command", command)
-    monkeypatch.setattr(
-        command, "main", lambda given_: given.extend(given_) or 1, raising=False
+    rows = [
+        Agreement("adam", "", "paper", 60, "jax", "float64", 1e-15, 1e-10),
+        Agreement("lion", "beta_1=0.8", "optax.lion", 60, "jax", "float64", 0.5, 1e-9),
+        Disagreement("adam", "", "optax.amsgrad", 20, "jax", "the order", 1e-15, 0.4),
+    ]
+    monkeypatch.setattr(command, "collect", lambda *some: given.extend(some) or rows)
+    output = optlab(
+        "verify", "adam", "LION", "--backend", "jax", "--markdown", "x.md", code=1
     )
-    optlab("verify", "adam", "lion", "--backend", "jax", "--markdown", "x.md", code=1)
-    assert given == ["adam", "lion", "--backend", "jax", "--markdown", "x.md"]
+    assert given == [["adam", "lion"], ["jax"]]
+    assert "5e-01 NO" in output.output
+    assert "the order" in output.output
+    assert "3 comparisons, 1 not as expected" in output.output
+    assert (tmp_path / "x.md").read_text().startswith("# Comparison")
+
+
+def test_verify_refuses_what_it_does_not_know(optlab):
+    assert "'adam'" in optlab("verify", "adamv", code=2).output
+    assert "installed backends" in optlab("verify", "--backend", "jaxx", code=2).output
 
 
 @pytest.mark.every
