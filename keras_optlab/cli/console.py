@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ def prepare() -> None:
     for console, stream in ((out, sys.stdout), (errors, sys.stderr)):
         if not console.is_terminal:
             console.width = WIDTH
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
@@ -53,17 +54,12 @@ class Column:
     rank: int = 0
 
 
-def show_table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Any]], title: str = ""
-) -> None:
+def show_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table, without its less important columns where there is no room."""
-    ranks = sorted({column.rank for column in columns}, reverse=True)
-    for most in ranks:
-        kept = [i for i, column in enumerate(columns) if column.rank <= most]
-        table = _table([columns[i] for i in kept], rows, kept, title)
-        if most == ranks[-1] or _fits(table):
-            break
-    out.print(table)
+    most = max(column.rank for column in columns)
+    while most and not _fits(_table(columns, rows, most)):
+        most -= 1
+    out.print(_table(columns, rows, most))
     left_out = [column.title for column in columns if column.rank > most]
     if left_out:
         note(f"A wider terminal also shows: {', '.join(left_out)}.")
@@ -74,18 +70,20 @@ def _fits(table: Table) -> bool:
     return table.__rich_measure__(out, out.options).minimum <= out.width
 
 
-def _table(columns: Any, rows: Any, kept: list[int], title: str) -> Table:
+def _table(
+    columns: Sequence[Column], rows: Sequence[Sequence[Any]], most: int
+) -> Table:
+    """Return the table with the columns up to a rank."""
+    kept = [i for i, column in enumerate(columns) if column.rank <= most]
     table = Table(
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
         box=None if is_plain() else box.SIMPLE_HEAD,
         pad_edge=False,
         header_style="bold",
         padding=(0, 2, 0, 0),
     )
     texts = [[c if isinstance(c, Text) else Text(str(c)) for c in row] for row in rows]
-    for column, i in zip(columns, kept, strict=True):
+    for i in kept:
+        column = columns[i]
         longest = max([len(column.title), *(row[i].cell_len for row in texts)])
         table.add_column(
             column.title,

@@ -80,7 +80,7 @@ def plot(
             raise ImportError(pictures.MISSING)
         note(pictures.MISSING)
         return
-    axes = None
+    axes: Any = None
     for schedule in made:
         axes = schedule.plot(steps, ax=axes)
     axes.legend(fontsize="small")

@@ -101,7 +101,7 @@ def _facts(info: Any) -> list[tuple[str, str]]:
 def _show_arguments(info: Any, document: docstrings.Document) -> None:
     rows = []
     for name, h in info.hyperparameters.items():
-        meaning = _meaning(name, document.arguments.get(name, h.doc))
+        meaning = _meaning(name, document.arguments.get(name) or h.doc)
         rows.append([name, _value(h.default), h.domain, meaning])
     columns = [Column("argument"), Column("default"), Column("domain", rank=1)]
     show_table([*columns, Column("meaning", wraps=True)], rows)

@@ -70,17 +70,23 @@ def _show_tuned(found: Any) -> None:
     of_search = [r for r in found.study.records.values() if r["purpose"] == "search"]
     heading(f"The best of {len(of_search)} settings: {standing.label}")
     for name in found.objectives:
-        scores = [s for s in found.scores(standing.label, name) if s is not None]
-        runs = len(found.scores(standing.label, name))
         what = facts["monitor"] if name == "final" else f"{name} to the target"
-        middle = f"{statistics.median(scores):.4g}" if scores else "not reached"
-        reached = f", reached by {len(scores)}" if name != "final" else ""
-        say(f"{what}: {middle} (median of {runs} fresh seeds{reached})", indent=2)
+        say(f"{what}: {_median(found.scores(standing.label, name))}", indent=2)
     if setting.length < 1:
         say(f"trained for {setting.length:.0%} of the problem's epochs", indent=2)
     heading("To paste")
     code(found.code(standing.label))
     say_where(found.report(None), "Report")
+
+
+def _median(scores: list[float | None]) -> str:
+    """Return the median over fresh seeds in words; `None` is the worst score."""
+    known = [score for score in scores if score is not None]
+    if not known:
+        return f"not reached by any of {len(scores)} fresh seeds"
+    text = f"{statistics.median(known):.4g} (median of {len(known)} fresh seeds"
+    missed = len(scores) - len(known)
+    return f"{text}; {missed} more did not reach it)" if missed else f"{text})"
 
 
 def recommend(
@@ -117,4 +123,7 @@ def recommend(
             seed=seed,
         )
     heading(f"{best.label} for {found.name}")
-    code(str(best))
+    code(best.code)
+    heading("Evidence")
+    for line in str(best).removeprefix(best.code).strip().splitlines():
+        say(line, indent=2)

@@ -123,10 +123,10 @@ def test_recommend_passes_the_problem_with_its_sizes(optlab, monkeypatch):
     given = {}
 
     class Found:
-        label = "adam"
+        label, code = "adam", "model.compile(...)"
 
         def __str__(self):
-            return "model.compile(...)"
+            return f"{self.code}\n\nValidation loss 0.5"
 
     def recommend(problem, data, **more):
         given.update(more, problem=problem.name)
@@ -134,7 +134,7 @@ def test_recommend_passes_the_problem_with_its_sizes(optlab, monkeypatch):
 
     monkeypatch.setattr(lab, "recommend", recommend, raising=False)
     output = optlab("recommend", "mnist-cnn", "--budget", "90s").stdout
-    assert "model.compile(...)" in output
+    assert "  model.compile(...)\n\nEvidence\n  Validation loss 0.5" in output
     assert (given["budget"], given["batch_size"], given["epochs"]) == ("90s", 128, 6)
 
 
