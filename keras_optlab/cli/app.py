@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any
 
 import typer
@@ -73,7 +74,7 @@ app = typer.Typer(
     help="Optimizers for Keras: look them up, train, tune and compare them.",
     epilog=EXAMPLE,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None if console.is_plain() or console.is_narrow() else "rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -110,10 +111,12 @@ def before_all(
 
 for _panel, _commands in PANELS.items():
     for _name, _function in _commands.items():
-        summary, _, examples = (_function.__doc__ or "").partition("\n\nExamples:\n")
+        text = inspect.cleandoc(_function.__doc__ or "")
+        about, _, examples = text.partition("\n\nExamples:\n")
+        paragraphs = [" ".join(part.split()) for part in about.split("\n\n")]
         app.command(
             _name,
-            help=summary,
-            epilog="\n\n".join(["[bold]Examples[/]", *examples.split("\n")]).strip(),
+            help="\n\n".join(paragraphs),
+            epilog="\n\n".join(["Examples:", *examples.splitlines()]),
             rich_help_panel=_panel,
         )(_function)

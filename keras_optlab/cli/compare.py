@@ -64,10 +64,11 @@ def compare(
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:
-    """Compare optimizers on a problem, each tuned with the same number of trials.
+    """Compare optimizers, each tuned alike.
 
-    Settings are chosen on validation data; the chosen ones are trained with fresh seeds
-    and compared on test data. A study that was stopped goes on with the same command.
+    Each has the same number of trials on the problem. Settings are chosen on
+    validation data; the chosen ones are trained with fresh seeds and compared on
+    test data. A study that was stopped goes on with the same command.
 
     Examples:
     optlab compare mnist-mlp --optimizers sgd,adam,adamw,lion,muon --trials 12 --seeds 3
@@ -124,9 +125,10 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Show what a study of `optlab compare` found, and write its report anew.
+    """Show what a study found.
 
-    Also of a study that is not finished.
+    A study of `optlab compare`, also one that is not finished. Its report is
+    written anew.
 
     Examples:
     optlab report studies/mnist-mlp

@@ -36,6 +36,11 @@ def is_plain() -> bool:
     return not out.is_terminal or out.no_color
 
 
+def is_narrow() -> bool:
+    """Return whether boxes with three columns would leave no room for words."""
+    return out.width < 80
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.

@@ -24,9 +24,10 @@ def diagnose(
         ),
     ],
 ) -> None:
-    """Say what is wrong with a training, from the log that it left.
+    """Say what is wrong with a training.
 
-    The log is that of `kol.callbacks.TensorBoard(log_dir)` in the training's `fit`.
+    From the log that it left: that of `kol.callbacks.TensorBoard(log_dir)` in the
+    training's `fit`.
 
     Examples:
     optlab diagnose runs/mnist

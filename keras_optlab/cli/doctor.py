@@ -35,7 +35,9 @@ PARTS = (
 
 
 def doctor(backend: options.Backend = None) -> None:
-    """Check what works here: backend, devices, versions, and what is missing.
+    """Check what works here.
+
+    Backend, devices, versions, a small training, and what is missing.
 
     Examples:
     optlab doctor

@@ -44,9 +44,10 @@ def find_rate(
     output: options.Picture = None,
     backend: options.Backend = None,
 ) -> None:
-    """Find a range of learning rates by a range test.
+    """Find a range of learning rates.
 
-    The rate rises from update to update; where the loss falls, rates are good.
+    By a range test: the rate rises from update to update; where the loss falls,
+    rates are good.
 
     Examples:
     optlab find-rate mnist-cnn --optimizer lion

@@ -40,10 +40,10 @@ def list_names(
         ),
     ] = None,
 ) -> None:
-    """List optimizers, schedules, callbacks or problems.
+    """List what there is.
 
-    Optimizers come with their family, the bytes of state for each weight, and when to
-    use them. Adam keeps 8 bytes a weight, SGD without momentum none.
+    Optimizers come with their family, the bytes of state for each weight, and when
+    to use them. Adam keeps 8 bytes a weight, SGD without momentum none.
 
     Examples:
     optlab list optimizers

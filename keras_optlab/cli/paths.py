@@ -48,10 +48,11 @@ def paths(
     output: options.Picture = None,
     backend: options.Backend = None,
 ) -> None:
-    """Draw the ways that optimizers take over the contours of a function.
+    """Draw the ways of optimizers.
 
-    Each has the best of several learning rates, so that the picture shows the rule and
-    not its rate. One with its rate in brackets has that one.
+    Over the contours of a function of two numbers. Each has the best of several
+    learning rates, so that the picture shows the rule and not its rate. One with
+    its rate in brackets has that one.
 
     Examples:
     optlab paths rosenbrock --optimizers sgd,adam,muon

@@ -52,9 +52,10 @@ def plot(
     ] = 1000,
     output: options.Picture = None,
 ) -> None:
-    """Draw schedules: in the terminal, and as a picture.
+    """Draw schedules.
 
-    What a name alone leaves open has usual values: a peak of 1e-3, the whole training.
+    In the terminal, and as a picture. What a name alone leaves open has usual
+    values: a peak of 1e-3, the whole training.
 
     Examples:
     optlab plot onecycle

@@ -23,10 +23,11 @@ def show(
         ),
     ],
 ) -> None:
-    """Show all about one optimizer, wrapper, schedule, callback or problem.
+    """Show all about one of them.
 
-    For an optimizer: its formula, arguments, paper, what other libraries do
-    differently, what to search when it is tuned, when to use it, and its memory.
+    An optimizer or wrapper, a schedule, a callback or a problem. For an optimizer:
+    its formula, arguments, paper, what other libraries do differently, what to
+    search when it is tuned, when to use it, and its memory.
 
     Examples:
     optlab show adamw

@@ -94,7 +94,9 @@ def train(
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:
-    """Train a model of a problem once, and evaluate it on the test data.
+    """Train a model of a problem once.
+
+    It is evaluated on the test data.
 
     Examples:
     optlab train mnist-cnn --set learning_rate=3e-3 --schedule onecycle

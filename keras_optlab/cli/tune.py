@@ -36,10 +36,11 @@ def tune(
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:
-    """Search the best optimizer with its best setting for a problem.
+    """Search the best setting for a problem.
 
-    Later trials are drawn where earlier ones were good, and bad ones are ended early.
-    A search that was stopped goes on with the same command.
+    Among one or several optimizers. Later trials are drawn where earlier ones were
+    good, and bad ones are ended early. A search that was stopped goes on with the
+    same command.
 
     Examples:
     optlab tune mnist-cnn --optimizers adamw,muon,soap --trials 60
@@ -102,10 +103,11 @@ def recommend(
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:
-    """Recommend an optimizer and its rate for your model, in a few minutes.
+    """Recommend an optimizer for your model.
 
-    Good optimizers at rates that a range test finds race against each other; the code
-    to paste into your program is printed with the evidence.
+    With its rate, in a few minutes. Good optimizers at rates that a range test
+    finds race against each other; the code to paste into your program is printed
+    with the evidence.
 
     Examples:
     optlab recommend my_problem.py --budget 5min

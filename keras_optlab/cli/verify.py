@@ -40,10 +40,10 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compare optimizers with their papers and with other libraries, step by step.
+    """Compare optimizers with their papers.
 
-    The table has the largest difference of the weights after 60 updates. The exit code
-    is 1 if one is too large.
+    And with other libraries, step by step. The table has the largest difference of
+    the weights after 60 updates. The exit code is 1 if one is too large.
 
     Examples:
     optlab verify adam lion --backend jax
