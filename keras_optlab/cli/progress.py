@@ -64,7 +64,7 @@ class Steps:
 
     def __init__(self, what: str, every_line: bool = False) -> None:
         self._what, self._every_line = what, every_line
-        self._begun, self._before = time.monotonic(), -1
+        self._first: tuple[float, int] | None = None  # when, and how many were done
         self._tenth = -1
         whole, rest = Column(no_wrap=True), Column(no_wrap=True, ratio=1)
         self._bar = Progress(
@@ -91,19 +91,22 @@ class Steps:
     def advance(self, done: int, total: int, last: str) -> None:
         """Show how far it is, and what was last."""
         now = time.monotonic()
-        if self._before < 0:  # the first, or the first after an interrupted study
-            self._before = done - 1
-        rate = (now - self._begun) / max(1, done - self._before)
-        left = rate * (total - done)
+        left = None
+        if self._first is None:  # also the first one after an interrupted study
+            self._first = now, done
+        else:
+            begun, before = self._first
+            left = (now - begun) / max(1, done - before) * (total - done)
         if self._terminal:
+            ends = None if left is None else now + left
             self._bar.start()
             self._bar.update(
-                self._task, completed=done, total=total, last=last, ends=now + left
+                self._task, completed=done, total=total, last=last, ends=ends
             )
             return
         tenth = 10 * done // total
         if self._every_line or tenth > self._tenth:
-            until = f", {in_words(left)} left" if done < total else ""
+            until = "" if left is None or done == total else f", {in_words(left)} left"
             line = f"{done} of {total} {self._what}{until}: {last}".rstrip(": ")
             console.errors.print(Text(line), soft_wrap=True)
             self._tenth = tenth

@@ -150,6 +150,9 @@ def _show_paper(info: Any, document: docstrings.Document) -> None:
     if paper.arxiv:
         code(f"https://arxiv.org/abs/{paper.arxiv}")
     say(document.source, indent=2)
+    for wrong in load("verify.known_wrong").KNOWN_WRONG:
+        if wrong.comparison.name == info.name:
+            say(f"{wrong.comparison.oracle}: {wrong.what}", indent=2)
 
 
 def _show_example(document: docstrings.Document) -> None:

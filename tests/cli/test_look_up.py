@@ -94,6 +94,10 @@ def test_all_about_an_optimizer_is_shown(optlab):
     assert "the paper and torch have 1e-8" in " ".join(output.split())  # as in Adam
 
 
+def test_implementations_that_differ_are_named(optlab):
+    assert "optax.adan: 1 - b2 in place of b2" in optlab("show", "adan").output
+
+
 @pytest.mark.parametrize("spelled", ["one-cycle", "ONE_CYCLE", "onecycle"])
 def test_names_are_found_however_they_are_spelled(optlab, spelled):
     assert optlab("show", spelled).output.startswith("OneCycle")

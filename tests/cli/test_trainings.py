@@ -93,6 +93,8 @@ def test_a_line_is_printed_at_every_tenth_where_there_is_no_terminal(capsys):
             steps.advance(done, 100, "")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 11
+    assert lines[0] == "1 of 100 updates"  # no time is known yet
+    assert lines[1] == "10 of 100 updates, 0 s left"
     assert lines[-1] == "100 of 100 updates"
 
 
