@@ -61,6 +61,16 @@ ROOMS = {
         "tensorboard",
     },
     "verify": {"core", "engine", "optimizers"},
+    "cli": {  # it imports them when a command needs them, by their names
+        "core",
+        "optimizers",
+        "schedules",
+        "callbacks",
+        "finders",
+        "diagnosis",
+        "verify",
+        "lab",
+    },
 }
 # The rooms of the engine from the lowest to the highest; imports go downwards.
 ENGINE = [

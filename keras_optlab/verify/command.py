@@ -49,17 +49,29 @@ def main(arguments: list[str] | None = None) -> int:
         names = [optimizers.info(name).name for name in options.names]
     except ValueError as error:
         parser.error(str(error))
-    if options.backend == [keras.backend.backend()]:
-        rows = _rows(names)
-    else:
-        rows = _rows_of_processes(names, options.backend)
+    rows = collect(names, options.backend)
     if options.rows:
         options.rows.write_bytes(pickle.dumps(rows))
         return 0
     _show(rows)
     if options.markdown:
-        options.markdown.write_text(_page(rows))
+        options.markdown.write_text(page(rows))
     return int(not all(row.ok for row in rows))
+
+
+def collect(names: list[str], backends: list[str]) -> list[Any]:
+    """Return the rows of some or all optimizers on some backends.
+
+    Args:
+        names: Names of optimizers; an empty list is all.
+        backends: Installed backends.
+
+    Raises:
+        SystemExit: if the comparisons cannot be run.
+    """
+    if backends == [keras.backend.backend()]:
+        return _rows(names)
+    return _rows_of_processes(names, backends)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +143,7 @@ def _show(rows: list[Any]) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 160  # no line breaks in a file
-    for title, part in _parts(rows):
+    for title, part in parts(rows):
         table = Table(title=title)
         for name in [*vars(part[0]), "ok"]:
             table.add_column(name, overflow="fold")
@@ -144,7 +156,7 @@ def _show(rows: list[Any]) -> None:
     console.print(f"{len(rows)} comparisons, {bad} not as expected")
 
 
-def _parts(rows: list[Any]) -> list[tuple[str, list[Any]]]:
+def parts(rows: list[Any]) -> list[tuple[str, list[Any]]]:
     """Return the rows of each table that is not empty, with its title."""
     titles = {"Agreement": "Should agree", "Disagreement": "Known to differ"}
     parts = [
@@ -160,7 +172,7 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _page(rows: list[Any]) -> str:
+def page(rows: list[Any]) -> str:
     """Return a page with a column for each backend."""
     lines = [
         "# Comparison of the optimizers with papers and libraries",
@@ -169,7 +181,7 @@ def _page(rows: list[Any]) -> str:
         "number is the largest difference of the final weights over the distance",
         f"moved, on the backend of its column. Versions: {_versions(rows)}.",
     ]
-    for title, part in _parts(rows):
+    for title, part in parts(rows):
         measured = "difference" if title == "Should agree" else "theirs"
         backends = list(dict.fromkeys(row.backend for row in part))
         shown = [k for k in vars(part[0]) if k not in ("backend", measured, "ours")]
