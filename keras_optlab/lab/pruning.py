@@ -72,7 +72,9 @@ def pruning_of(
     if objective != "final":
         efforts = [r["reached"][objective] for r in records if r.get("reached")]
         most = SLACK * min(efforts, default=math.inf)
-        return Pruning(mode, **{f"most_{objective}": most})
+        if objective == "seconds":
+            return Pruning(mode, most_seconds=most)
+        return Pruning(mode, most_updates=most)
     if number % BRACKETS == BRACKETS - 1:
         return Pruning(mode)
     rungs = []

@@ -20,7 +20,7 @@ from keras_optlab.lab.trials.run import train
 
 FOR_RATES = 1 / 3  # share of the time
 HIGHER = 3.0  # a rate with a schedule may be higher than one without
-FINDER = {"steps": 60, "runs": 1}
+FINDER_STEPS = 60
 FEWEST = 100  # updates of a trial, with a step of usual length
 
 
@@ -103,7 +103,7 @@ class Race:
         self._compile(model, constant.build(1))
         x, y = self.problem.splits.train
         size = min(self.problem.batch_size, self.problem.splits.rows)
-        found = find_rate(model, x, y, batch_size=size, seed=self.seed, **FINDER)
+        found = find_rate(model, x, y, batch_size=size, steps=FINDER_STEPS, runs=1)
         return found.suggestion() if found.found else None
 
     def _compile(self, model: Any, optimizer: Any) -> None:

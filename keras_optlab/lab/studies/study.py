@@ -130,7 +130,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
         made_by = content["versions"]["keras-optlab"]
-        content["config"], content["machine"], content["runs"]
+        _ = content["config"], content["machine"], content["runs"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"The file is no description of a study. Received: {str(path)!r}: {error}"
