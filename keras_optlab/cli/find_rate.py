@@ -109,7 +109,7 @@ def _search(problem: Any, candidate: Any, **how: int) -> Any:
     finders = load("finders")
     keras.utils.set_random_seed(how["seed"])
     model = problem.model()
-    optimizer = candidate.setting({}).build(problem.updates)
-    model.compile(optimizer, problem.loss, metrics=[*problem.metrics])
-    x, y = problem.splits.train
-    return finders.find_rate(model, x, y, batch_size=problem.batch_size, **how)
+    problem.compile(model, candidate.setting({}).build(problem.updates))
+    x, y = load("lab.problems.problem").x_and_y(problem.splits.train)
+    size = None if y is None else problem.batch_size
+    return finders.find_rate(model, x, y, batch_size=size, **how)

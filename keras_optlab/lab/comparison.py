@@ -148,7 +148,7 @@ class Comparison:
         known = [v for v in values if v is not None]
         if mode == "max":
             rows = self.study.config["problem_facts"]["test_rows"]
-            return Measure("accuracy", name, resolution=1 / max(rows, 1))
+            return Measure("accuracy", name, resolution=1 / rows if rows else None)
         return Measure("value" if min(known, default=0) < 0 else "loss", name)
 
     def table(self) -> pd.DataFrame:

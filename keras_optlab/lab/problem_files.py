@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_optlab.core.errors import shown
 from keras_optlab.lab.problems import Data, Problem, find
+from keras_optlab.lab.problems.problem import is_dataset
 from keras_optlab.lab.requirements import need
 
 
@@ -58,10 +59,10 @@ def reference_of(problem: Any, made: Problem, folder: Path) -> str:
 def fingerprint(problem: Problem) -> dict[str, Any]:
     """Return what tells a problem from one that was changed: weights, data, budget."""
     weights = [[v.path.split("/")[-1], *v.shape] for v in problem.model().weights]
-    arrays = [a for a in keras.tree.flatten(tuple(problem.splits)) if a is not None]
     check = 0
-    for array in arrays:
-        check = zlib.crc32(np.ascontiguousarray(array).data, check)
+    for part in keras.tree.flatten(tuple(problem.splits)):
+        if part is not None and not is_dataset(part):
+            check = zlib.crc32(np.ascontiguousarray(part).data, check)
     return {
         "weights": weights,
         "data": f"{check:08x}",
@@ -76,6 +77,9 @@ def _pickle(problem: Problem, path: Path) -> None:
     import cloudpickle
 
     splits, paths = problem.splits, []
+    if any(is_dataset(part) for part in splits):
+        path.write_bytes(cloudpickle.dumps(problem.with_changes()))
+        return
     for number, array in enumerate(keras.tree.flatten(tuple(splits))):
         file = path.with_name(f"array{number}.npy")
         if array is not None and not file.exists():

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 from keras_optlab.core.tuning import LogUniform
-from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.finders import find_rate
 from keras_optlab.lab.problems import Problem
+from keras_optlab.lab.problems.problem import x_and_y
 from keras_optlab.lab.scores import score
 from keras_optlab.lab.trials import Candidate, Setting, Trial
 from keras_optlab.lab.trials.run import train
@@ -100,18 +100,12 @@ class Race:
             return None
         keras.utils.set_random_seed(self.seed)
         model = self.problem.model()
-        self._compile(model, constant.build(1))
-        x, y = self.problem.splits.train
-        size = min(self.problem.batch_size, self.problem.splits.rows)
+        self.problem.compile(model, constant.build(1))
+        x, y = x_and_y(self.problem.splits.train)
+        rows = self.problem.splits.rows
+        size = None if rows is None else min(self.problem.batch_size, rows)
         found = find_rate(model, x, y, batch_size=size, steps=FINDER_STEPS, runs=1)
         return found.suggestion() if found.found else None
-
-    def _compile(self, model: Any, optimizer: Any) -> None:
-        if self.problem.loss is None:
-            compile_as(model, model, optimizer)
-        else:
-            metrics = self.problem.new_metrics()
-            model.compile(optimizer, self.problem.loss, metrics=metrics)
 
     def _round(self, entries: list[tuple[str, Setting]]) -> list[tuple[str, Setting]]:
         """Train all entries for the same time, and return those that go on."""

@@ -52,7 +52,8 @@ def prepared(
     changes = {k: v for k, v in given.items() if v is not None}
     changed = made.with_changes(**changes)
     objective = check_objective(objective, changed)
-    check_batch(min(changed.batch_size, changed.splits.rows), budget["devices"])
+    if changed.splits.rows is not None:
+        check_batch(min(changed.batch_size, changed.splits.rows), budget["devices"])
     plan = Plan(
         changed,
         candidates,

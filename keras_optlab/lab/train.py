@@ -88,7 +88,8 @@ def train(
         stop_at_target=stop_at_target,
     )
     count = share(devices, coordinator, process, processes, trial.as_dict())
-    check_batch(min(made.batch_size, made.splits.rows), count)
+    if made.splits.rows is not None:
+        check_batch(min(made.batch_size, made.splits.rows), count)
     trial = replace(trial, devices=count)
     updates = run.updates_of(made, trial.setting)
     trial.setting.build(updates)  # raises, if it cannot

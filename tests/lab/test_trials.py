@@ -108,6 +108,37 @@ def test_a_compiled_model_keeps_its_loss_and_metrics():
     assert set(record["curve"]) == {"updates", "seconds", "train_loss", "loss", "mse"}
 
 
+@pytest.mark.every
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+@pytest.mark.parametrize("known", [True, False])
+def test_a_dataset_is_trained_and_evaluated(known):
+    import tensorflow as tf
+
+    def data():
+        train = tf.data.Dataset.from_tensor_slices((X[:100], Y[:100])).batch(8)
+        if not known:
+            train = train.filter(lambda x, y: True)
+        whole = tf.data.Dataset.from_tensor_slices((X[100:], Y[100:])).batch(30)
+        return Data(train, whole)
+
+    problem = a_problem(data=data, target=None)
+    record = run(problem, purpose="final")
+    assert record["status"] == "complete"
+    assert record["updates"] == 4 * 13
+    assert record["value"] < 0.1
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_a_dataset_must_come_from_a_function_and_end():
+    import tensorflow as tf
+
+    endless = tf.data.Dataset.from_tensors((X, Y)).repeat()
+    with pytest.raises(TypeError, match="Pass a function that returns"):
+        _ = a_problem(data=Data(endless.take(2))).splits
+    with pytest.raises(ValueError, match="Leave `repeat` out"):
+        _ = a_problem(data=lambda: Data(endless)).splits
+
+
 def test_all_batches_are_full_and_all_rows_come_once_a_pass():
     rows = order(rows=10, batch_size=4, updates=5, seed=3)
     assert rows.shape == (5, 4)

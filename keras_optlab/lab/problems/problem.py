@@ -13,33 +13,48 @@ import keras
 import numpy as np
 
 from keras_optlab.core.errors import shown
+from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problems.surface import Surface
 from keras_optlab.stopping.direction import check_mode
 
 
 class Data(NamedTuple):
-    """Arrays for training, for choosing settings, and for the final test.
+    """Data for training, for choosing settings, and for the final test.
+
+    Each is `(x, y)`: arrays, or trees of arrays, with the rows first. Or each is a
+    `tf.data.Dataset` that ends, of batches `(x, y)`; the training takes its batches in
+    the order in which they come, and repeats it.
 
     Attributes:
-        train: `(x, y)`: arrays, or trees of arrays, with the rows first.
-        validation: `(x, y)`; `None` if the training loss is what counts.
-        test: `(x, y)`; `None` is the validation data.
+        train: What to train on.
+        validation: What to choose by; `None` if the training loss is what counts.
+        test: For the final results; `None` is the validation data.
     """
 
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any] | None = None
-    test: tuple[Any, Any] | None = None
+    train: Any
+    validation: Any = None
+    test: Any = None
 
     @property
-    def rows(self) -> int:
-        """Number of rows for training."""
-        return _rows("train", self.train)
+    def rows(self) -> int | None:
+        """Number of rows for training; `None` for a dataset."""
+        return None if is_dataset(self.train) else _rows("train", self.train)
 
     @property
-    def test_rows(self) -> int:
-        """Number of rows for the final test; 0 where the training loss counts."""
-        part = self.test or self.validation
-        return 0 if part is None else len(keras.tree.flatten(part[0])[0])
+    def test_rows(self) -> int | None:
+        """Number of rows for the final test; `None` if there are none, or a dataset."""
+        part = self.validation if self.test is None else self.test
+        return None if part is None or is_dataset(part) else _rows("test", part)
+
+
+def is_dataset(part: Any) -> bool:
+    """Return whether data are a `tf.data.Dataset`."""
+    return hasattr(part, "element_spec") and hasattr(part, "cardinality")
+
+
+def x_and_y(part: Any) -> tuple[Any, Any]:
+    """Return data as the arguments x and y of `fit`."""
+    return (part, None) if is_dataset(part) else part
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,7 @@ class Problem:
         monitor: Name of the metric that is compared at the end of the training.
             Defaults to that of the target, or `"loss"`.
         mode: `"min"`, `"max"`, or `"auto"`: by the name of `monitor`.
-        batch_size: Rows in a batch; integer >= 1.
+        batch_size: Rows in a batch; integer >= 1. Datasets have their own.
         epochs: Length of a training; > 0, not necessarily an integer.
         evaluate_every: Updates between two evaluations; integer >= 1. `None` is an
             epoch.
@@ -153,23 +168,45 @@ class Problem:
                 f"them. Received: data={shown(data)}"
             )
         for name, part in data._asdict().items():
-            if part is not None:
+            if is_dataset(part):
+                self._check_dataset(name, part)
+            elif part is not None:
                 _rows(name, part)
         return data
 
-    @property
+    def _check_dataset(self, name: str, part: Any) -> None:
+        if not callable(self.data):
+            raise TypeError(
+                "a tf.data.Dataset cannot be sent to other processes. Received: "
+                f"{name}={shown(part)}. Pass a function that returns lab.Data."
+            )
+        if int(part.cardinality()) == -1:
+            raise ValueError(
+                f"expected a dataset that ends. Received: {name}, which repeats "
+                "without end. Leave `repeat` out; the lab repeats it."
+            )
+
+    @functools.cached_property
     def updates_per_epoch(self) -> float:
         """Updates in which as many rows are seen as there are."""
-        return self.splits.rows / min(self.batch_size, self.splits.rows)
+        train, rows = self.splits.train, self.splits.rows
+        if rows is not None:
+            return rows / min(self.batch_size, rows)
+        known = int(train.cardinality())
+        return known if known >= 0 else sum(1 for _ in train)
 
     @property
     def updates(self) -> int:
         """Updates in a training of `epochs`."""
         return max(1, round(self.epochs * self.updates_per_epoch))
 
-    def new_metrics(self) -> list[Any]:
-        """Return the metrics for `compile`."""
-        return [m() if isinstance(m, type) else m for m in self.metrics]
+    def compile(self, model: keras.Model, optimizer: Any) -> None:
+        """Compile a model with an optimizer, and the loss and metrics of the problem."""
+        if self.loss is None:
+            compile_as(model, model, optimizer)
+        else:
+            metrics = [m() if isinstance(m, type) else m for m in self.metrics]
+            model.compile(optimizer, self.loss, metrics=metrics)
 
     def with_changes(self, **changes: Any) -> Problem:
         """Return the problem with other fields; `target` may be the value alone."""

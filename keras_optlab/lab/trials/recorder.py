@@ -14,6 +14,7 @@ from keras_optlab.engine.backend.trainer_adapter import (
     evaluation_batches,
 )
 from keras_optlab.lab.problems import Target
+from keras_optlab.lab.problems.problem import is_dataset, x_and_y
 
 EVALUATION_BATCH = 1000  # rows
 
@@ -27,7 +28,8 @@ class Recorder(Callback):
     much as the mean of the others.
 
     Args:
-        data: `(x, y)` to evaluate on; `None` takes the loss of the training batches.
+        data: What to evaluate on, a part of `Data`; `None` takes the loss of the
+            training batches.
         points: Updates after which to evaluate, the last one at the end.
         target: The value to reach.
         stop: Whether to end the training at the target.
@@ -70,12 +72,13 @@ class Recorder(Callback):
         super().on_train_begin(logs)
         if self._data is not None:
             with undisturbed(self.model):
+                arrays = not is_dataset(self._data)
                 self._batches = evaluation_batches(
                     self.model,
-                    (*self._data, None),
-                    EVALUATION_BATCH,
+                    (*x_and_y(self._data), None),
+                    EVALUATION_BATCH if arrays else None,
                     None,
-                    whole=True,
+                    whole=arrays,
                 )
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002

@@ -16,7 +16,6 @@ import numpy as np
 from keras_optlab.engine.backend.devices import over_devices, part_of
 from keras_optlab.engine.backend.ordered_batches import batches_in_order
 from keras_optlab.engine.backend.threads import threads_in_use
-from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.devices import check_batch
 from keras_optlab.lab.problems import Problem, find
 from keras_optlab.lab.trials.recorder import Recorder, Report
@@ -79,11 +78,7 @@ def _train(
     updates = updates_of(problem, trial.setting)
     keras.utils.set_random_seed(trial.seed)
     model = problem.model()
-    optimizer = trial.setting.build(updates)
-    if problem.loss is None:
-        compile_as(model, model, optimizer)
-    else:
-        model.compile(optimizer, problem.loss, metrics=problem.new_metrics())
+    problem.compile(model, trial.setting.build(updates))
     recorder = Recorder(
         _evaluated(problem, trial),
         evaluation_points(problem, trial, updates),
@@ -92,11 +87,19 @@ def _train(
         problem.monitor,
         report,
     )
-    rows = order(problem.splits.rows, problem.batch_size, updates, trial.seed)
-    check_batch(rows.shape[1], trial.devices)
-    data = batches_in_order(problem.splits.train, part_of(rows))
+    data = _batches(problem, trial, updates)
     model.fit(data, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
     return _results(recorder, problem, model, updates)
+
+
+def _batches(problem: Problem, trial: Trial, updates: int) -> Any:
+    """Return the batches of a training."""
+    train, rows = problem.splits.train, problem.splits.rows
+    if rows is None:
+        return train.repeat().take(updates)
+    chosen = order(rows, problem.batch_size, updates, trial.seed)
+    check_batch(chosen.shape[1], trial.devices)
+    return batches_in_order(train, part_of(chosen))
 
 
 def _in_words(error: Exception) -> str:
