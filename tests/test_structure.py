@@ -236,7 +236,7 @@ def readme_blocks(language):
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick_start, companions, _, _, *rest = readme_blocks("python")
-    wrapped, full_batch, refusals, _ = rest
+    wrapped, full_batch, _, tuning, refusals, _ = rest
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -256,6 +256,9 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     exec(wrapped, names)
     exec(full_batch, names)
     assert names["history"].history["loss"][-1] < 1e-3
+    exec(tuning, names)
+    assert str(names["tuning"].learning_rate) in tuning
+    assert names["tuning"].use_when in tuning
     parsed = doctest.DocTestParser().get_doctest(refusals, names, "README", None, 0)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.DocTestRunner(optionflags=flags).run(parsed).failed == 0
@@ -273,6 +276,15 @@ def test_the_readme_measures_before_a_training(tmp_path, monkeypatch):
     exec(accidents, names)
     assert len(names["history"].epoch) == 2
     assert list((tmp_path / "checkpoints/mnist").glob("epoch-*"))
+
+
+@pytest.mark.slow
+def test_the_readme_compares_optimizers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"kol": keras_optlab, "keras": keras, "x": np.linspace(-1, 1, 64)[:, None]}
+    exec(readme_blocks("python")[-4], names)
+    assert "kol.optimizers." in capsys.readouterr().out
+    assert names["page"].read_text().startswith("<!doctype html>")
 
 
 def test_the_optimizer_in_the_readme_works():

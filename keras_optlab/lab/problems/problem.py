@@ -41,10 +41,18 @@ class Data(NamedTuple):
         return None if is_dataset(self.train) else _rows("train", self.train)
 
     @property
+    def validation_rows(self) -> int | None:
+        """Number of rows for validation; `None` if there are none, or a dataset."""
+        part = self.validation
+        return None if part is None or is_dataset(part) else _rows("validation", part)
+
+    @property
     def test_rows(self) -> int | None:
         """Number of rows for the final test; `None` if there are none, or a dataset."""
-        part = self.validation if self.test is None else self.test
-        return None if part is None or is_dataset(part) else _rows("test", part)
+        part = self.test
+        if part is None:
+            return self.validation_rows
+        return None if is_dataset(part) else _rows("test", part)
 
 
 def is_dataset(part: Any) -> bool:
@@ -201,7 +209,7 @@ class Problem:
         return max(1, round(self.epochs * self.updates_per_epoch))
 
     def compile(self, model: keras.Model, optimizer: Any) -> None:
-        """Compile a model with an optimizer, and the loss and metrics of the problem."""
+        """Compile a model with the problem's loss and metrics."""
         if self.loss is None:
             compile_as(model, model, optimizer)
         else:
