@@ -43,7 +43,8 @@ Optimizers = Annotated[
         metavar="NAMES",
         show_default=False,
         help="Optimizers with commas between them; arguments in brackets are not "
-        'searched. E.g. --optimizers "sgd,adam(beta_1=0.8),ema(adamw),keras.adam"',
+        "searched, and nothing is if a learning_rate is given. "
+        'E.g. --optimizers "sgd,adam(beta_1=0.8),ema(adamw),keras.adam"',
     ),
 ]
 Folder = Annotated[
