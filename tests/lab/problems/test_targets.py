@@ -55,7 +55,7 @@ def test_every_problem_has_a_good_setting():
     assert GOOD.keys() == set(names())
 
 
-@pytest.mark.slow
+@pytest.mark.every
 @pytest.mark.parametrize("name", GOOD)
 def test_a_target_is_reached_but_not_at_once(name):
     if name == "diabetes-mlp":
