@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import typer
@@ -147,13 +145,6 @@ def outcome(record: dict[str, Any]) -> str:
 def interruptible(folder: Path) -> Iterator[Trials]:
     """Show the trials of a study; Ctrl-C ends it so that it can go on later."""
     trials = Trials()
-
-    def on_ctrl_c(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        trials.say("Stopping after the trials that run. Ctrl-C again: at once.")
-        signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGINT, on_ctrl_c)
     try:
         with trials.shown():
             yield trials
@@ -164,8 +155,6 @@ def interruptible(folder: Path) -> Iterator[Trials]:
     except (OSError, RuntimeError):
         say_how_to_go_on(folder)
         raise
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def say_how_to_go_on(folder: Path) -> None:

@@ -104,18 +104,16 @@ def interrupts(name, folder):
 
     engine = make_engine(name, 2)
     for times, coming in ((1, trials(6)), (2, trials(6)[2:])):
-        found, records, told = [], [], []
+        found, records = [], []
         thread = threading.Thread(target=ctrl_c, args=(times,))
         thread.start()
         try:
-            Running(
-                engine, work, records.append, told=lambda told=told: told.append(1)
-            ).run(coming)
+            Running(engine, work, records.append).run(coming)
         except KeyboardInterrupt:
             thread.join()
             keys = sorted(r["index"] for r in records)
             alive = [p for p in found if Path(f"/proc/{p}").exists()]
-            print(json.dumps([keys, len(found), len(alive), len(told)]), flush=True)
+            print(json.dumps([keys, len(found), len(alive)]), flush=True)
     threading.Thread(
         target=Running(engine, work, print).run, args=(trials(6)[2:],), daemon=True
     ).start()

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+MESSAGE = "Stopping after the trials that run. Ctrl-C again: at once."
+
 
 class Interrupts:
-    """A context in which the first Ctrl-C is only noted.
+    """A context in which the first Ctrl-C is only noted, and a message printed.
 
     A `KeyboardInterrupt` may be raised anywhere, such as between the end of a trial and
     its record. A second Ctrl-C raises it. Outside of the main thread, which gets the
     signals, the context does nothing.
 
-    Args:
-        told: Called at the first Ctrl-C.
-
     Attributes:
         asked: Whether there was a Ctrl-C.
     """
 
-    def __init__(self, told: Callable[[], None] | None = None) -> None:
-        self._told = told
+    def __init__(self) -> None:
         self.asked = False
         self._before: Any = None
 
@@ -41,5 +39,4 @@ class Interrupts:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        if self._told is not None:
-            self._told()
+        print(MESSAGE, file=sys.stderr, flush=True)

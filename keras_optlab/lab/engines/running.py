@@ -28,7 +28,6 @@ class Running:
         function: Takes a trial and what `arguments` returns, and returns its record.
         arguments: Returns more arguments of the function, when a trial is started.
         keep: Called with each record.
-        told: Called at the first Ctrl-C.
     """
 
     def __init__(
@@ -37,10 +36,9 @@ class Running:
         function: Function,
         keep: Callable[[Record], None],
         arguments: Callable[[Trial], tuple[Any, ...]] = lambda trial: (),  # noqa: ARG005
-        told: Callable[[], None] | None = None,
     ) -> None:
         self._engine, self._function, self._keep = engine, function, keep
-        self._arguments, self._told = arguments, told
+        self._arguments = arguments
         self._futures: dict[Future[Record], Trial] = {}
         self._again: deque[Trial] = deque()
         self._deaths: dict[str, int] = {}
@@ -64,7 +62,7 @@ class Running:
         """
         coming = iter(trials)
         try:
-            with Interrupts(self._told) as interrupts:
+            with Interrupts() as interrupts:
                 while not interrupts.asked and self._start(coming) or self._futures:
                     self._collect()
             if interrupts.asked:

@@ -98,7 +98,9 @@ class Recorder(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Evaluate at the end."""
-        if self.end == "complete":
+        if self.end == "complete" and self._done < self._updates:
+            self.end = "diverged"  # the optimizer has skipped too many steps in a row
+        elif self.end == "complete":
             self._evaluate()
 
     def _evaluate(self) -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -89,7 +90,10 @@ def _train(
         report,
     )
     data = _batches(problem, trial, updates)
-    model.fit(data, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
+    with warnings.catch_warnings():
+        if trial.purpose != "final":  # a search has rates that diverge
+            warnings.filterwarnings("ignore", ".*skip")
+        model.fit(data, shuffle=False, verbose=0, callbacks=[recorder, *callbacks])
     return _results(recorder, problem, model, updates)
 
 
