@@ -63,6 +63,17 @@ def test_the_target_is_reached_and_ends_the_search():
     assert all(loss > 0.99 for loss in losses[:-1])
 
 
+@pytest.mark.every
+def test_there_are_fewer_evaluations_after_the_target():
+    problem = a_problem(target=Target("loss", 1.0), evaluate_every=1)
+    record = run(problem, purpose="final")
+    reached = record["reached"]["updates"]
+    points = record["curve"]["updates"]
+    assert points[:reached] == [*range(1, reached + 1)]
+    few = [i for i in range(reached + 1, 41) if i % 10 == 1]
+    assert points[reached:] == [*few, 40]
+
+
 def test_a_search_asks_for_more_than_the_target():
     accurate = a_problem(target=Target("accuracy", 0.9))
     for purpose, expected in (("final", 0.9), ("confirm", 0.9 + math.sqrt(0.09 / 50))):

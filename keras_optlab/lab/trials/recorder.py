@@ -17,6 +17,7 @@ from keras_optlab.lab.problems import Target
 from keras_optlab.lab.problems.problem import is_dataset, x_and_y
 
 EVALUATION_BATCH = 1000  # rows
+FEWER = 10  # after the target is reached, every tenth evaluation is enough
 
 Report = Callable[[int, float, float], bool]
 
@@ -54,7 +55,8 @@ class Recorder(Callback):
         report: Report | None = None,
     ) -> None:
         super().__init__()
-        self._data, self._points, self._updates = data, set(points), max(points)
+        self._data, self._updates = data, max(points)
+        self._points, self._few = set(points), set(sorted(points)[::FEWER])
         self._target, self._stop = target, stop
         self._monitor, self._report = monitor, report
         self._batches: Any = None
@@ -83,7 +85,7 @@ class Recorder(Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Evaluate after the earlier updates if it is time; start the clock."""
-        if batch in self._points:
+        if batch in (self._points if self.reached is None else self._few):
             self._evaluate()
         self._begun = time.perf_counter()
 
