@@ -9,7 +9,7 @@ from typing import Any
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.engines import Engine, Running, make_engine
 from keras_optlab.lab.phases import Plan
-from keras_optlab.lab.setup import Progress, prepared
+from keras_optlab.lab.preparation import Progress, prepared
 from keras_optlab.lab.studies import Study
 from keras_optlab.lab.trials import run_trial
 

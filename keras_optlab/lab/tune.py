@@ -9,10 +9,10 @@ from typing import Any
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.engines import Engine, Running, make_engine
 from keras_optlab.lab.phases import CONFIRMATIONS, CONFIRMED, Plan, is_done
+from keras_optlab.lab.preparation import Progress, prepared
 from keras_optlab.lab.pruning import Pruning, pruning_of
 from keras_optlab.lab.sampler import Sampler
 from keras_optlab.lab.scores import score
-from keras_optlab.lab.setup import Progress, prepared
 from keras_optlab.lab.studies import Study
 from keras_optlab.lab.trials import Setting, Trial, run_trial
 

@@ -9,8 +9,9 @@ from tests.lab.fakes import a_problem, computed
 
 NAMES = ["adam", "sgd"]
 # the functions have the names of their modules
-module, tune_module, setup = (
-    sys.modules[f"keras_optlab.lab.{name}"] for name in ("compare", "tune", "setup")
+module, tune_module, preparation = (
+    sys.modules[f"keras_optlab.lab.{name}"]
+    for name in ("compare", "tune", "preparation")
 )
 
 
@@ -18,8 +19,8 @@ module, tune_module, setup = (
 def _computed(monkeypatch):
     monkeypatch.setattr(module, "run_trial", computed)
     monkeypatch.setattr(tune_module, "run_trial", computed)
-    monkeypatch.setattr(setup, "reference_of", lambda *_: "problem")
-    monkeypatch.setattr(setup, "fingerprint", lambda _: "")
+    monkeypatch.setattr(preparation, "reference_of", lambda *_: "problem")
+    monkeypatch.setattr(preparation, "fingerprint", lambda _: "")
 
 
 def compare(folder, optimizers=NAMES, trials=6, **more):
