@@ -30,37 +30,15 @@ def compare(
             help="Settings that are tried for each optimizer. E.g. --trials 6",
         ),
     ] = 12,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            metavar="NUMBER",
-            min=1,
-            help="Fresh seeds of each chosen setting, which are compared. "
-            "E.g. --seeds 3",
-        ),
-    ] = 5,
+    seeds: options.Seeds = 5,
     epochs: options.Epochs = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            metavar="NUMBER",
-            show_default=False,
-            help="Value to reach, if not that of the problem. E.g. --target 0.97",
-        ),
-    ] = None,
+    target: options.Target = None,
     objective: options.Objective = None,
     folder: options.Folder = None,
     engine: options.Engine = "processes",
     workers: options.Workers = None,
     address: options.Address = None,
-    devices: Annotated[
-        int,
-        typer.Option(
-            metavar="NUMBER",
-            min=1,
-            help="Devices that share each batch of a training. E.g. --devices 2",
-        ),
-    ] = 1,
+    devices: options.Devices = 1,
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:

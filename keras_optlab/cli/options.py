@@ -47,6 +47,30 @@ Optimizers = Annotated[
         'E.g. --optimizers "sgd,adam(beta_1=0.8),ema(adamw),keras.adam"',
     ),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        min=1,
+        help="Fresh seeds of a chosen setting, for the results. E.g. --seeds 3",
+    ),
+]
+Target = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        show_default=False,
+        help="Value to reach, if not that of the problem. E.g. --target 0.97",
+    ),
+]
+Devices = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        min=1,
+        help="Devices that share each batch of a training. E.g. --devices 2",
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(

@@ -24,15 +24,28 @@ def tune(
     trials: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER", min=1, help="Trainings in all. E.g. --trials 30"
+            metavar="NUMBER",
+            min=1,
+            help="Settings that are tried in all. E.g. --trials 30",
         ),
     ] = 60,
-    objective: options.Objective = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER",
+            show_default=False,
+            help="End the search after this time too. E.g. --minutes 30",
+        ),
+    ] = None,
+    seeds: options.Seeds = 5,
     epochs: options.Epochs = None,
+    target: options.Target = None,
+    objective: options.Objective = None,
     folder: options.Folder = None,
     engine: options.Engine = "processes",
     workers: options.Workers = None,
     address: options.Address = None,
+    devices: options.Devices = 1,
     seed: options.Seed = 0,
     backend: options.Backend = None,
 ) -> None:
@@ -54,10 +67,14 @@ def tune(
             problem,
             options.separated(optimizers),
             trials=trials,
-            objective=objective,
+            minutes=minutes,
+            seeds=seeds,
             epochs=epochs,
+            target=target,
+            objective=objective,
             folder=where,
             engine=made,
+            devices=devices,
             seed=seed,
             progress=progress,
         )

@@ -10,8 +10,9 @@ from keras_optlab.lab.comparison import Comparison
 from tests.lab.fakes import a_problem, computed
 
 GIVEN = ["--optimizers", "adam(beta_1=0.8, learning_rate=0.01),sgd", "--engine", "here"]
-compare_module, tune_module, setup = (
-    sys.modules[f"keras_optlab.lab.{name}"] for name in ("compare", "tune", "setup")
+compare_module, tune_module, preparation = (
+    sys.modules[f"keras_optlab.lab.{name}"]
+    for name in ("compare", "tune", "preparation")
 )
 
 
@@ -20,8 +21,8 @@ def computed_studies(monkeypatch):
     """Compute the records of trials in place of training."""
     monkeypatch.setattr(compare_module, "run_trial", computed)
     monkeypatch.setattr(tune_module, "run_trial", computed)
-    monkeypatch.setattr(setup, "reference_of", lambda *_: "problem")
-    monkeypatch.setattr(setup, "as_problem", lambda *_: a_problem())
+    monkeypatch.setattr(preparation, "reference_of", lambda *_: "problem")
+    monkeypatch.setattr(preparation, "as_problem", lambda *_: a_problem())
     monkeypatch.setattr(
         Comparison, "report", lambda self, path: path or self.study.folder / "r.html"
     )
