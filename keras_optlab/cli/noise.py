@@ -41,7 +41,7 @@ def filtered() -> Iterator[None]:
             yield
         finally:
             to_screen.flush()
-            console.errors.file = None  # sys.stderr
+            console.errors.file = sys.stderr
             os.dup2(screen, 2)
     os.close(screen)
 
