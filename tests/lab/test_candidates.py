@@ -30,7 +30,9 @@ def test_what_is_written(text, optimizer, fixed):
     [
         ("adamv", "No optimizer has this name.*Did you mean"),
         ("keras.adamv", "Keras has no optimizer.*Did you mean"),
-        ("adam(lr=1)", "does not take this argument. Received: 'lr'"),
+        ("adam(lr=1)", "does not take this.*'lr'"),
+        ("adam(beta1=0.8)", "Received: 'beta1'. Did you mean 'beta_1'"),
+        ("adam(shedule='cosine')", "Did you mean 'schedule'"),
         ("adam(", "expected an optimizer like"),
         ("ema()", r"around another.*ema\(adamw\)"),
         ("adamw(adam)", "no wrapper"),

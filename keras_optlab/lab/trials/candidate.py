@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_optlab import optimizers
-from keras_optlab.core.errors import shown
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.tuning import Domain, LogUniform, Tuning, Uniform
 from keras_optlab.lab.trials.setting import (
     KERAS,
@@ -49,12 +49,12 @@ class Candidate:
 
     def __post_init__(self) -> None:
         _check_nesting(class_names(self.optimizer))
-        known = self._known()
+        known = {*self._known(), *OF_SCHEDULE}
         for name in (*self.fixed, *self.space):
-            if name not in known and name not in OF_SCHEDULE:
+            if name not in known:
                 raise ValueError(
                     f"{self.optimizer} does not take this argument. "
-                    f"Received: {name!r}. It takes {', '.join(sorted(known))}."
+                    f"Received: {name!r}. {suggest(name, known)}"
                 )
         if not self.label:
             object.__setattr__(self, "label", self._written())
