@@ -50,6 +50,24 @@ def score(record: dict[str, Any], problem: Problem, objective: str) -> float:
     return budget * (2 + min(max(error / goal - 1, 0.0), 1e3))
 
 
+def promise(record: dict[str, Any], problem: Problem, objective: str) -> float:
+    """Return a score for a search to learn from; lower is better.
+
+    A setting that misses the target by little is worth more tries near it, above all
+    one with a short training. So it counts as what a longer training would need, if
+    the error fell with the square root of the updates.
+    """
+    found = score(record, problem, objective)
+    error, target = error_of(record.get("value"), problem.mode), problem.target
+    if objective == "final" or target is None or record.get("reached"):
+        return found
+    goal = max(error_of(target.value, target.mode), 1e-12)
+    if not math.isfinite(error) or error <= 0:
+        return FAILED
+    needed = record["planned"] * max(error / goal, 1.0) ** 2
+    return needed * record["step_seconds"] if objective == "seconds" else needed
+
+
 def check_objective(objective: str | None, problem: Problem) -> str:
     """Return the objective; `None` is `"updates"` if the problem has a target.
 

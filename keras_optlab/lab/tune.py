@@ -12,7 +12,7 @@ from keras_optlab.lab.phases import CONFIRMATIONS, CONFIRMED, Plan, is_done
 from keras_optlab.lab.preparation import Progress, prepared
 from keras_optlab.lab.pruning import Pruning, pruning_of
 from keras_optlab.lab.sampler import Sampler
-from keras_optlab.lab.scores import score
+from keras_optlab.lab.scores import promise, score
 from keras_optlab.lab.studies import Study
 from keras_optlab.lab.trials import Setting, Trial, run_trial
 
@@ -153,8 +153,9 @@ class Search:
         return [r for r in self.study.records.values() if r["purpose"] == "search"]
 
     def _scored(self) -> list[tuple[str, Setting, float]]:
+        problem, objective = self.plan.problem, self.plan.objective
         return [
-            (r["label"], Setting(**r["setting"]), self._score(r))
+            (r["label"], Setting(**r["setting"]), promise(r, problem, objective))
             for r in self._searched()
         ]
 
