@@ -85,11 +85,11 @@ def folder_name(problem: str) -> str:
 
 
 def report(
-    folder: Annotated[
-        Path,
+    folders: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="DIR",
-            help="The folder of a study. E.g. studies/mnist-mlp",
+            metavar="DIR...",
+            help="The folder of a study, or of several. E.g. studies/mnist-mlp",
             show_default=False,
         ),
     ],
@@ -103,17 +103,31 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Show what a study found.
+    """Show what a study found, or several.
 
     A study of `optlab compare`, also one that is not finished. Its report is
-    written anew.
+    written anew. Several studies of different problems: the medians of the
+    optimizers that all of them have, and how near each is to the best one.
 
     Examples:
     optlab report studies/mnist-mlp
     optlab report studies/mnist-mlp --output muon.html
+    optlab report studies/mnist-mlp studies/diamonds-mlp
     """
     without_computing()
-    show_comparison(load("lab").Comparison(folder), output)
+    lab = load("lab")
+    if len(folders) == 1:
+        show_comparison(lab.Comparison(folders[0]), output)
+        return
+    if output is not None:
+        raise typer.BadParameter(
+            f"a report is of one study. Received: {len(folders)} folders.",
+            param_hint="--output",
+        )
+    (first, *names), *rows = lab.Overview(folders).rows()
+    columns = [Column(first, wraps=True)]
+    columns += [Column(name, right=True, rank=int("within" in name)) for name in names]
+    show_table(columns, rows)
 
 
 def show_comparison(result: Any, output: Path | None = None) -> None:

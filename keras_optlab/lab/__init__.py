@@ -4,6 +4,7 @@ from keras_optlab.core.tuning import Choices, LogUniform, Uniform
 from keras_optlab.lab import problems
 from keras_optlab.lab.compare import compare
 from keras_optlab.lab.comparison import Comparison
+from keras_optlab.lab.overview import Overview
 from keras_optlab.lab.paths import Paths, paths
 from keras_optlab.lab.problems import Data, Problem, Target
 from keras_optlab.lab.recommend import recommend
@@ -17,6 +18,7 @@ __all__ = [
     "Comparison",
     "Data",
     "LogUniform",
+    "Overview",
     "Paths",
     "Problem",
     "Setting",

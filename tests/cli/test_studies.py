@@ -52,6 +52,23 @@ def test_a_study_is_reported_again(optlab):
     assert "no study.json" in optlab("report", "elsewhere", code=1).output
 
 
+def test_several_studies_are_shown_side_by_side(optlab, monkeypatch):
+    for folder, seeds in (("studies/a", "2"), ("studies/b", "3")):
+        given = [*GIVEN, "--trials", "2", "--seeds", seeds, "--folder", folder]
+        optlab("compare", "mnist-mlp", *given)
+    assert (
+        "different problems"
+        in optlab("report", "studies/a", "studies/b", code=2).output
+    )
+    overview = sys.modules["keras_optlab.lab.overview"]
+    monkeypatch.setattr(overview, "_title", lambda study: study.study.folder.name)
+    output = optlab("report", "studies/a", "studies/b").stdout
+    assert re.search(r"optimizer +a +b +within 1x", output)
+    assert re.search(r"sgd +[\d.-]+ +[\d.-]+ +0%", output)
+    said = optlab("report", "studies/a", "studies/b", "--output", "x.html", code=2)
+    assert "of one study" in " ".join(said.output.split())
+
+
 def test_arguments_reach_the_lab(optlab, monkeypatch):
     given = {}
 
