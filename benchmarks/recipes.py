@@ -3,9 +3,8 @@
     python benchmarks/recipes.py
     python benchmarks/recipes.py --recipes tabular text --seeds 3
 
-Run it in the root of the repository. Both train the same network on the same data for as
-many epochs. The table has the median, lowest and highest result on the test data over
-the seeds.
+Run it in the root of the repository. Both train the same network on the same data for
+as many epochs. The table has the median, lowest and highest result on the test data.
 """
 
 import argparse
