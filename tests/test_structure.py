@@ -48,6 +48,7 @@ ROOMS = {
     "diagnosis": {"core", "engine", "finders", "callbacks"},
     "full_batch": {"core", "engine", "callbacks"},
     "plotting": {"core", "stopping"},
+    "recipes": {"core", "optimizers", "schedules", "callbacks"},
     "lab": {
         "core",
         "engine",
