@@ -25,7 +25,9 @@ def data():
 
 def model():
     hidden = [layers.Dense(64, "relu"), layers.Dense(64, "relu")]
-    return keras.Sequential([keras.Input((22,)), *hidden, layers.Dense(5)])
+    return keras.Sequential(
+        [keras.Input((22,)), *hidden, layers.Dense(5, name="output")]
+    )
 
 
 def problem():

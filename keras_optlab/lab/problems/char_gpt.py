@@ -84,4 +84,5 @@ def model() -> keras.Model:
         x = x + attention(normal, normal, use_causal_mask=True)
         hidden = layers.Dense(4 * WIDTH, "gelu")(layers.LayerNormalization()(x))
         x = x + layers.Dense(WIDTH)(hidden)
-    return keras.Model(inputs, layers.Dense(symbols)(layers.LayerNormalization()(x)))
+    output = layers.Dense(symbols, name="output")
+    return keras.Model(inputs, output(layers.LayerNormalization()(x)))

@@ -40,7 +40,7 @@ def mlp() -> Problem:
                 layers.Flatten(),
                 layers.Dense(512, "relu"),
                 layers.Dense(512, "relu"),
-                layers.Dense(10),
+                layers.Dense(10, name="output"),
             ]
         )
 
@@ -65,7 +65,7 @@ def cnn() -> Problem:
                 layers.MaxPooling2D(),
                 layers.Flatten(),
                 layers.Dense(128, "relu"),
-                layers.Dense(10),
+                layers.Dense(10, name="output"),
             ]
         )
 
@@ -82,7 +82,11 @@ def logreg() -> Problem:
 
     def model() -> keras.Model:
         return keras.Sequential(
-            [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)]
+            [
+                keras.Input((28, 28, 1)),
+                layers.Flatten(),
+                layers.Dense(10, name="output"),
+            ]
         )
 
     return _problem(
@@ -112,7 +116,7 @@ def autoencoder() -> Problem:
 
     def model() -> keras.Model:
         hidden = [layers.Dense(units, "tanh") for units in (512, 128, 32, 128, 512)]
-        ends = keras.Input((784,)), layers.Dense(784, "sigmoid")
+        ends = keras.Input((784,)), layers.Dense(784, "sigmoid", name="output")
         return keras.Sequential([ends[0], *hidden, ends[1]])
 
     return Problem(

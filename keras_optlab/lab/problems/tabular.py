@@ -120,4 +120,5 @@ def diabetes_mlp() -> Problem:
 
 def _mlp(features: int, units: int) -> keras.Model:
     hidden = [layers.Dense(units, activation="relu") for _ in range(2)]
-    return keras.Sequential([keras.Input((features,)), *hidden, layers.Dense(1)])
+    output = layers.Dense(1, name="output")
+    return keras.Sequential([keras.Input((features,)), *hidden, output])
