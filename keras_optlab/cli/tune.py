@@ -11,11 +11,11 @@ import typer
 
 from keras_optlab.cli import options
 from keras_optlab.cli.compare import folder_name
-from keras_optlab.cli.console import code, errors, heading, say
+from keras_optlab.cli.console import code, heading, say
 from keras_optlab.cli.loading import load
 from keras_optlab.cli.noise import filtered
 from keras_optlab.cli.pictures import say_where
-from keras_optlab.cli.progress import interruptible
+from keras_optlab.cli.progress import Steps, interruptible, outcome
 
 
 def tune(
@@ -132,7 +132,13 @@ def recommend(
     """
     lab = load("lab")
     found = lab.problems.find(problem)
-    with errors.status(f"Searching, for about {budget}"):
+    seconds = Steps("seconds", every_line=True)
+
+    def show(record: dict[str, Any], passed: float, budget: float) -> None:
+        seconds.advance(min(round(passed), round(budget)), round(budget), outcome(record))
+
+    seconds.say(f"Searching, for about {budget}.")
+    with filtered(), seconds.shown():
         best = lab.recommend(
             found,
             None,
@@ -140,6 +146,7 @@ def recommend(
             batch_size=found.batch_size,
             epochs=found.epochs,
             seed=seed,
+            progress=show,
         )
     heading(f"{best.label} for {found.name}")
     code(best.code)

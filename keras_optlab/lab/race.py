@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ FOR_RATES = 1 / 3  # share of the time
 HIGHER = 3.0  # a rate with a schedule may be higher than one without
 FINDER_STEPS = 60
 FEWEST = 100  # updates of a trial, with a step of usual length
+
+Progress = Callable[[dict[str, Any], float, float], None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Race:
         candidates: The optimizers.
         seconds: The time for all.
         seed: Seed; integer >= 0.
+        progress: Called after each trial with its record, the seconds that have passed,
+            and those of the whole race.
 
     Attributes:
         rounds: A `Round` for each, in order.
@@ -56,10 +60,12 @@ class Race:
         candidates: Sequence[Candidate],
         seconds: float,
         seed: int,
+        progress: Progress | None = None,
     ) -> None:
         self.problem, self.candidates, self.seed = problem, candidates, seed
+        self.progress = progress
         now = time.monotonic()
-        self.deadline = now + seconds
+        self.begun, self.deadline = now, now + seconds
         self.deadline_of_rates = now + FOR_RATES * seconds
         self.rounds: list[Round] = []
         self._step_seconds: dict[str, float] = {}
@@ -123,9 +129,7 @@ class Race:
         whole = all(r["updates"] >= self.problem.updates for r in known)
         kept = 1 if whole else max(1, len(entries) // 2)
         while kept > 1 and self._share(kept) < 2 * self._overhead:
-            kept //= (
-                2  # there is no time to train so many for longer than to start them
-            )
+            kept //= 2  # so many would be started for longer than trained
         return [(r["label"], Setting(**r["setting"])) for r in ranked[:kept]]
 
     def _share(self, entries: int) -> float:
@@ -142,6 +146,9 @@ class Race:
         record = train(trial, None, lambda: problem)
         if record.get("step_seconds"):
             self._step_seconds[label] = record["step_seconds"]
+        if self.progress is not None:
+            passed = time.monotonic() - self.begun
+            self.progress(record, passed, self.deadline - self.begun)
         return record
 
     def _updates(self, label: str, seconds: float) -> int:

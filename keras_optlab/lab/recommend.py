@@ -12,7 +12,7 @@ from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problem_files import as_problem
 from keras_optlab.lab.problems import Problem
-from keras_optlab.lab.race import Race
+from keras_optlab.lab.race import Progress, Race
 from keras_optlab.lab.recommendation import Recommendation
 from keras_optlab.lab.trials import Candidate
 
@@ -29,6 +29,7 @@ def recommend(
     epochs: float = 10,
     optimizers: Sequence[Any] = CONTESTANTS,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Recommendation:
     """Recommend an optimizer and a learning rate for a model.
 
@@ -49,6 +50,8 @@ def recommend(
         epochs: Length of the training to come; no trial is longer; > 0.
         optimizers: What to try, as in `compare`.
         seed: Seed; integer >= 0.
+        progress: Called after each trial with its record, the seconds that have passed,
+            and those of the budget.
 
     Returns:
         A `Recommendation`. `print` it for code to paste, and the results of the race.
@@ -68,7 +71,7 @@ def recommend(
     seconds = seconds_of(budget)
     problem = _problem(model, data).with_changes(batch_size=batch_size, epochs=epochs)
     candidates = [Candidate.parse(o) for o in optimizers]
-    race = Race(problem, candidates, seconds, seed)
+    race = Race(problem, candidates, seconds, seed, progress)
     race.run()
     return Recommendation(problem, race.rounds)
 
