@@ -135,7 +135,8 @@ def recommend(
     seconds = Steps("seconds", every_line=True)
 
     def show(record: dict[str, Any], passed: float, budget: float) -> None:
-        seconds.advance(min(round(passed), round(budget)), round(budget), outcome(record))
+        done, total = round(min(passed, budget)), round(budget)
+        seconds.advance(done, total, outcome(record))
 
     seconds.say(f"Searching, for about {budget}.")
     with filtered(), seconds.shown():
