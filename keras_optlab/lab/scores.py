@@ -55,7 +55,8 @@ def promise(record: dict[str, Any], problem: Problem, objective: str) -> float:
 
     A setting that misses the target by little is worth more tries near it, above all
     one with a short training. So it counts as what a longer training would need, if
-    the error fell with the square root of the updates.
+    the error fell with the cube root of the updates: a cautious guess, so that trials
+    that come nearer to the target count as better.
     """
     found = score(record, problem, objective)
     error, target = error_of(record.get("value"), problem.mode), problem.target
@@ -64,7 +65,7 @@ def promise(record: dict[str, Any], problem: Problem, objective: str) -> float:
     goal = max(error_of(target.value, target.mode), 1e-12)
     if not math.isfinite(error) or error <= 0:
         return FAILED
-    needed = record["planned"] * max(error / goal, 1.0) ** 2
+    needed = record["planned"] * max(error / goal, 1.0) ** 3
     return needed * record["step_seconds"] if objective == "seconds" else needed
 
 

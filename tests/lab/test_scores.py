@@ -33,7 +33,7 @@ def record(accuracy, planned, reached=None):
 
 
 SLOW = record(0.981, 1000, reached=900)
-SHORT = record(0.978, 300)  # would need about 300 * 1.1**2
+SHORT = record(0.978, 300)  # would need about 300 * 1.1**3
 BAD = record(0.90, 1000)
 
 
@@ -44,8 +44,8 @@ def test_a_setting_that_reached_the_target_is_chosen():
 
 
 def test_a_search_goes_on_near_a_short_training_that_just_missed_the_target():
-    assert promise(SHORT, PROBLEM, "updates") == pytest.approx(363)
-    assert promise(SHORT, PROBLEM, "seconds") == pytest.approx(36.3)
+    assert promise(SHORT, PROBLEM, "updates") == pytest.approx(399.3)
+    assert promise(SHORT, PROBLEM, "seconds") == pytest.approx(39.93)
     assert promise(SLOW, PROBLEM, "updates") == 900
     assert promise(BAD, PROBLEM, "updates") > 10_000
 
