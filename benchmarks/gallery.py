@@ -57,12 +57,11 @@ def images():
 
 if __name__ == "__main__":
     for name in ("mlp", "cnn"):
-        print(
-            lab.compare(
-                f"benchmarks/gallery.py:{name}",
-                optimizers.names(),
-                trials=6,
-                seeds=1,
-                folder=f"benchmarks/studies/gallery-{name}",
-            )
+        found = lab.compare(
+            f"benchmarks/gallery.py:{name}",
+            optimizers.names(),
+            trials=6,
+            seeds=1,
+            folder=f"benchmarks/studies/gallery-{name}",
         )
+        print(found.table()[["optimizer", "final", "step_ms"]].to_string(index=False))

@@ -150,6 +150,13 @@ def test_runs_that_do_not_vary_are_no_verdict():
     assert one.winner == "a"  # the runs of c show how much runs vary
 
 
+def test_the_text_of_many_optimizers_has_some_of_the_verdicts():
+    found = judge({f"o{i}": [i, i + 0.1] for i in range(1, 31)})
+    lines = str(found).splitlines()
+    assert "`pairs` has all 435 verdicts." in lines
+    assert len(lines) < 70
+
+
 def test_equal_scores_are_not_distinguishable():
     same = [0.3, 0.31, 0.32]
     pair = judge({"a": same, "b": same}).pairs[0]

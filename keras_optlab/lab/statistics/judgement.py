@@ -13,6 +13,9 @@ Outcome = Literal["better", "worse", "not distinguishable"]
 TURNED: dict[Outcome, Outcome] = {"better": "worse", "worse": "better"}
 
 
+MOST_SENTENCES = 21  # in a text: all pairs of seven optimizers
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a pair of optimizers.
@@ -183,17 +186,11 @@ class Judgement:
         return text_table(rows)
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                self.headline,
-                "",
-                self.table(),
-                "",
-                *(pair.sentence for pair in self.pairs),
-                "",
-                *self.notes,
-            ]
-        ).strip()
+        shown = [pair.sentence for pair in self.pairs[:MOST_SENTENCES]]
+        if len(self.pairs) > len(shown):
+            shown.append(f"`pairs` has all {len(self.pairs)} verdicts.")
+        parts = [self.headline, "", self.table(), "", *shown, "", *self.notes]
+        return "\n".join(parts).strip()
 
     @property
     def headline(self) -> str:
