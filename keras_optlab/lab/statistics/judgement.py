@@ -11,8 +11,6 @@ from keras_optlab.lab.statistics.measures import Measure
 
 Outcome = Literal["better", "worse", "not distinguishable"]
 TURNED: dict[Outcome, Outcome] = {"better": "worse", "worse": "better"}
-
-
 MOST_SENTENCES = 21  # in a text: all pairs of seven optimizers
 
 
