@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from keras_optlab.core.errors import shown
 from keras_optlab.lab.devices import check_batch
 from keras_optlab.lab.phases import Plan
@@ -66,6 +68,7 @@ def prepared(
     )
     config = {
         "kind": kind,
+        "backend": keras.backend.backend(),
         "problem": made.name,
         "changes": changes,
         "problem_facts": _facts(changed),

@@ -1,6 +1,7 @@
 import re
 import sys
 
+import keras
 import pytest
 
 from keras_optlab import lab
@@ -118,6 +119,13 @@ def test_one_setting_is_not_searched(tmp_path):
 def test_bad_arguments(tmp_path, more, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         compare(tmp_path, **more)
+
+
+def test_records_of_two_backends_are_not_mixed(tmp_path, monkeypatch):
+    compare(tmp_path)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
+    with pytest.raises(ValueError, match="another study.*backend: .*now 'numpy'"):
+        compare(tmp_path)
 
 
 def test_progress_is_told(tmp_path):
