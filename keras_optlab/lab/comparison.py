@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_optlab.lab.requirements import need
-from keras_optlab.lab.scores import OBJECTIVES
+from keras_optlab.lab.scores import OBJECTIVES, error_of
 from keras_optlab.lab.statistics import Judgement, Measure, judge
 from keras_optlab.lab.studies import Study
 from keras_optlab.lab.trials import Setting
@@ -96,7 +98,8 @@ class Comparison:
                 f"expected an objective of {', '.join(self.objectives)}. "
                 f"Received: objective={objective!r}"
             )
-        scores = {k: self.scores(k, objective) for k in self.labels if self.records(k)}
+        ordered = sorted(self.labels, key=self._final_error)  # that of equal scores
+        scores = {k: self.scores(k, objective) for k in ordered if self.records(k)}
         if not scores:
             raise ValueError(
                 "The study has no final results yet. Received: "
@@ -106,6 +109,12 @@ class Comparison:
         reruns = {k: self._reruns(k, objective) for k in scores}
         known = {k: v for k, v in reruns.items() if len(v) > 1}
         return judge(scores, self._measure(objective), reruns=known)
+
+    def _final_error(self, label: str) -> float:
+        """Return the mean final value of an optimizer, lower is better."""
+        mode = self.study.config["problem_facts"]["mode"]
+        errors = [error_of(s, mode) for s in self.scores(label, "final")]
+        return statistics.fmean(errors or [math.inf])
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -137,11 +146,15 @@ class Comparison:
         if objective == "final":
             return self._measure_of_values(facts["mode"], f"final {monitor}")
         aim = f"{target['metric']} {target['value']:g}"
-        limit = facts["updates"]
+        limit: Any = facts["updates"]
         if objective == "seconds":
-            finals = [r for k in self.labels for r in self.records(k)]
-            limit *= max(r.get("step_seconds") or 1e-9 for r in finals)
+            limit = {k: max(limit * self._step_seconds(k), 1e-9) for k in self.labels}
         return Measure("effort", f"{objective} to {aim}", limit=limit)
+
+    def _step_seconds(self, label: str) -> float:
+        """Return the median seconds of an update; 0 without any."""
+        known = [r.get("step_seconds") for r in self.records(label)]
+        return statistics.median([s for s in known if s] or [0.0])
 
     def _measure_of_values(self, mode: str, name: str) -> Measure:
         values = [v for k in self.labels for v in self.scores(k, "final")]

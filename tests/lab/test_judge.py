@@ -150,6 +150,37 @@ def test_runs_that_do_not_vary_are_no_verdict():
     assert one.winner == "a"  # the runs of c show how much runs vary
 
 
+def test_a_run_that_missed_the_target_needs_at_least_its_own_seconds():
+    scores = {
+        "lost": [None] * 3,
+        "fast": [3.5, 3.4, 3.6],
+        "slow": [20.0, 21.0, 22.0],
+    }
+
+    def found(lost):
+        limits = {"fast": 4.0, "slow": 40.0, "lost": lost}
+        return judge(scores, Measure("effort", "seconds to 98 %", limit=limits))
+
+    short, long = found(3.0), found(40.0)
+    for judgement in short, long:
+        assert [s.label for s in judgement.ranking] == ["fast", "slow", "lost"]
+        assert judgement.verdict("fast", "slow").outcome == "better"
+    assert long.verdict("fast", "lost").outcome == "better"
+    assert long.verdict("slow", "lost").outcome == "better"
+    for label in "fast", "slow":
+        verdict = short.verdict(label, "lost")
+        assert verdict.outcome == "not distinguishable"
+        assert "It takes a larger budget" in verdict.sentence
+
+
+def test_who_missed_the_target_now_and_then_is_not_called_better_by_seconds():
+    scores = {"now and then": [1.0, None, 1.1, 1.05], "always": [8.0, 8.1, 8.2, 8.0]}
+    limits = {"now and then": 1.2, "always": 10.0}
+    assert judge(scores, Measure("effort", limit=limits)).winner is None
+    scores["now and then"][1] = 1.1
+    assert judge(scores, Measure("effort", limit=limits)).winner == "now and then"
+
+
 def test_the_text_of_many_optimizers_has_some_of_the_verdicts():
     found = judge({f"o{i}": [i, i + 0.1] for i in range(1, 31)})
     lines = str(found).splitlines()

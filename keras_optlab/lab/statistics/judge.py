@@ -65,11 +65,15 @@ def judge(
     check_arguments(scores, measure, reruns, margin=margin, alpha=alpha)
     x = measure.on_scale(scores)
     means = {label: float(v.mean()) if v.size else math.nan for label, v in x.items()}
-    order = sorted(x, key=lambda label: (math.isnan(means[label]), means[label]))
     runs = {
         label: Runs(label, len(s), sum(has_failed(one, label) for one in s))
         for label, s in scores.items()
     }
+
+    def place(label: str) -> tuple[bool, bool, float]:
+        return math.isnan(means[label]), runs[label].all_failed, means[label]
+
+    order = sorted(x, key=place)
     luck = tuning_luck(measure, reruns or {}, order)
     comparison = Comparison(
         {label: x[label] for label in order}, luck, margin=margin, alpha=alpha

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -38,8 +38,9 @@ class Measure:
     Args:
         kind: As above.
         name: What the scores are called in sentences.
-        limit: The worst score that counts; scores beyond it count as this one. Needed
-            for `"effort"`.
+        limit: The worst score that counts; scores beyond it count as this one. By
+            label, where optimizers have budgets of their own, as in seconds. Needed for
+            `"effort"`.
         resolution: The smallest step of the scores, such as 1 / test examples for an
             accuracy. A loss, error or effort of 0 counts as half of it (the default is
             half of the smallest score above 0), as 0 has no logarithm.
@@ -53,7 +54,7 @@ class Measure:
 
     kind: Kind = "loss"
     name: str = ""
-    limit: float | None = None
+    limit: float | Mapping[str, float] | None = None
     resolution: float | None = None
 
     def __post_init__(self) -> None:
@@ -70,15 +71,15 @@ class Measure:
                 "`limit` must be the budget of each run, for runs that did not reach "
                 "the target count as it. Received: limit=None"
             )
-        for argument in ("limit", "resolution"):
-            x = getattr(self, argument)
-            if x is not None and not _is_finite(x):
+        limits = self.limit.values() if self.has_own_limits else [self.limit]
+        for argument, values in (("limit", limits), ("resolution", [self.resolution])):
+            if any(x is not None and not _is_finite(x) for x in values):
                 raise ValueError(
                     f"`{argument}` must be a finite number. "
-                    f"Received: {argument}={shown(x)}"
+                    f"Received: {argument}={shown(getattr(self, argument))}"
                 )
-        cost = None if self.limit is None else self._cost(self.limit)
-        if cost is not None and self.is_ratio and cost <= 0:
+        costs = [self._cost(x) for x in limits if x is not None]
+        if self.is_ratio and any(cost <= 0 for cost in costs):
             raise ValueError(
                 f"`limit` must be {'below 1' if self.kind == 'accuracy' else '> 0'} "
                 f"for kind={self.kind!r}. Received: limit={self.limit}"
@@ -87,6 +88,18 @@ class Measure:
             raise ValueError(
                 f"`resolution` must be > 0. Received: resolution={self.resolution}"
             )
+
+    @property
+    def has_own_limits(self) -> bool:
+        """Whether each optimizer has a limit of its own."""
+        return isinstance(self.limit, Mapping)
+
+    def of_parts(self, owners: Mapping[str, str]) -> Measure:
+        """Return the measure for other labels, each with the limit of its owner."""
+        if not isinstance(self.limit, Mapping):
+            return self
+        limits = {part: self.limit[owner] for part, owner in owners.items()}
+        return replace(self, limit=limits)
 
     @property
     def is_ratio(self) -> bool:
@@ -127,9 +140,9 @@ class Measure:
         """
         costs = {label: self._costs(label, runs) for label, runs in scores.items()}
         every = np.concatenate([*costs.values(), np.zeros(0)])
-        worst = self._failed_cost(every[np.isfinite(every)])
         found = {}
         for label, cost in costs.items():
+            worst = self._failed_cost(label, every[np.isfinite(every)])
             cost = np.where(np.isfinite(cost), cost, worst)
             if self.limit is not None:
                 cost = np.minimum(cost, worst)
@@ -152,8 +165,10 @@ class Measure:
     def _cost(self, score: float) -> float:
         return 1 - score if self.kind == "accuracy" else score
 
-    def _failed_cost(self, finite: NDArray[np.float64]) -> float:
-        """Return what a failed run counts as."""
+    def _failed_cost(self, label: str, finite: NDArray[np.float64]) -> float:
+        """Return what a failed run of an optimizer counts as."""
+        if isinstance(self.limit, Mapping):
+            return self._cost(self.limit[label])
         if self.limit is not None:
             return self._cost(self.limit)
         if not finite.size:

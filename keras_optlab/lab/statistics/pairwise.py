@@ -114,7 +114,8 @@ class Comparison:
         )
 
     def _tested(self, measure: Measure, a: Runs, b: Runs, test: PairTest) -> Verdict:
-        better = test.p < self.alpha  # and not worse: the labels are ordered by mean
+        may_win = self._may_win(measure, a, test)
+        better = test.p < self.alpha and may_win
         level = self.alpha / (2 * len(self.tests))
         half = float(special().stdtrit(test.freedom, 1 - level)) * test.error
         ends = test.difference - half, test.difference + half
@@ -128,11 +129,13 @@ class Comparison:
         elif b.all_failed:
             effect, low, high, size = None, None, None, ""
         failed = sentences.failures(measure, a, b)
-        needed = math.nan if better else self._runs_needed(a.label, b.label, test)
+        needed = math.nan
+        if may_win and not better:
+            needed = self._runs_needed(a.label, b.label, test)
         if better:
             sentence = sentences.apart(a, b, size, failed)
         else:
-            advice = self._advice(measure, a, b, needed)
+            advice = self._advice(measure, a, b, test, needed)
             sentence = sentences.together(a, b, size, failed, advice)
         return Verdict(
             a.label,
@@ -146,8 +149,20 @@ class Comparison:
             sentence,
         )
 
-    def _advice(self, measure: Measure, a: Runs, b: Runs, needed: float) -> str:
-        if a.all_failed and b.all_failed:
+    @staticmethod
+    def _may_win(measure: Measure, first: Runs, test: PairTest) -> bool:
+        """Return whether the first of a pair may be called better.
+
+        Labels are ordered by mean, those of which all runs failed last. A failed run
+        that counts as the optimizer's own limit needs at least as much: that may show
+        that it is worse, not that it is better.
+        """
+        return test.difference < 0 and not (measure.has_own_limits and first.failed)
+
+    def _advice(
+        self, measure: Measure, a: Runs, b: Runs, test: PairTest, needed: float
+    ) -> str:
+        if b.all_failed and (a.all_failed or not self._may_win(measure, a, test)):
             return sentences.both_failed(measure)
         margin = measure.effect(self.margin * (self.seed_spread or 0.0))
         luck = self._luck(a.label, b.label) > 0

@@ -33,12 +33,12 @@ def tuning_luck(
         reruns: Scores of the best settings, by optimizer, a list for each setting.
         labels: All optimizers.
     """
-    flat = {
-        f"{label}, setting {i}": runs
-        for label, settings in reruns.items()
-        for i, runs in enumerate(settings, 1)
-    }
-    x = measure.on_scale(flat)
+    flat, owners = {}, {}
+    for label, settings in reruns.items():
+        for i, runs in enumerate(settings, 1):
+            flat[f"{label}, setting {i}"] = runs
+            owners[f"{label}, setting {i}"] = label
+    x = measure.of_parts(owners).on_scale(flat)
     spreads: dict[str, tuple[float, float]] = {}
     freedom = 0
     for label, settings in reruns.items():
