@@ -53,7 +53,7 @@ def page(comparison: Comparison) -> dict[str, Any]:
         "rates": rates,
         "not_searched": listed(not_searched),
         "at_edge": listed(at_edge),
-        "by": capital(material.noun(comparison.objective)),
+        "by": capital(material.noun(charts.objective_of_rates(material))),
         "profiles": _known(charts.profile(material, o) for o in comparison.objectives),
         "costs": _cost_charts(material),
         "settings": [(e, _code(material, e)) for e in material.entries if e.finals],

@@ -79,7 +79,7 @@ def _shared(material: Material, judgement: Judgement, objective: str) -> list[st
     pair = judgement.verdict(first.label, leaders[1])
     if pair.effect is not None:
         lines[1] += f" {_within_noise(judgement.measure, pair)}"
-    if pair.runs_needed:
+    if pair.runs_needed and pair.low is not None:  # else its sentence says so
         lines[1] += f" If that is real, {pair.runs_needed} runs of each show it."
     if first.better_than:
         lines.append(f"{first.label} is better than {listed(first.better_than)}.")

@@ -216,6 +216,18 @@ def test_scores_that_cannot_be_judged_do_not_hide_the_rest(tmp_path):
     assert len(page.all("svg")) > 3
 
 
+def test_the_final_values_are_drawn_where_no_setting_reached_the_target(tmp_path):
+    def change(record):
+        record["reached"] = None
+
+    page = page_of(tmp_path, **FEW, change=change)
+    told = page.text("section", aria_labelledby="rates")
+    assert "Final accuracy of every setting that was tried" in told
+    assert "not reached" not in told
+    answer = page.text("p", class_="answer")
+    assert answer.startswith("No run of any optimizer reached")
+
+
 def test_an_edge_of_the_rates_is_told(tmp_path):
     comparison = write_study(tmp_path, ["sgd", "adam"], trials=4, seeds=2)
     lowest = min(

@@ -23,6 +23,17 @@ class Tried:
     record: Record
 
 
+def objective_of_rates(material: Material) -> str:
+    """Return what is drawn: the final value if no setting reached the target."""
+    comparison = material.comparison
+    found = (
+        comparison.scores(label, comparison.objective, "search")
+        for label in comparison.labels
+    )
+    known = any(score is not None for scores in found for score in scores)
+    return comparison.objective if known else "final"
+
+
 def rate_charts(material: Material) -> tuple[list[Figure], list[str], list[str]]:
     """Return the charts, and what is to be said of the others.
 
@@ -30,8 +41,8 @@ def rate_charts(material: Material) -> tuple[list[Figure], list[str], list[str]]
         A chart for each optimizer whose rate was searched; the labels of the others;
         and the labels of those whose best rate is the lowest or highest tried.
     """
-    objective = material.comparison.objective
-    tried = {e.label: _tried(material, e) for e in material.entries}
+    objective = objective_of_rates(material)
+    tried = {e.label: _tried(material, e, objective) for e in material.entries}
     searched = [
         e for e in material.entries if len({t.rate for t in tried[e.label]}) > 1
     ]
@@ -44,7 +55,7 @@ def rate_charts(material: Material) -> tuple[list[Figure], list[str], list[str]]
     scale = scale_of(
         known, *ends, log=all(v > 0 for v in known), shown=material.shown(objective)
     )
-    charts = [_chart(material, e, tried[e.label], scale) for e in searched]
+    charts = [_chart(material, e, objective, tried[e.label], scale) for e in searched]
     others = [e.label for e in material.entries if e.every and e not in searched]
     return charts, others, [e.label for e in searched if _is_at_edge(e, tried[e.label])]
 
@@ -56,9 +67,9 @@ def _is_at_edge(entry: Entry, tried: list[Tried]) -> bool:
     return len(set(rates)) > 2 and chosen in (rates[0], rates[-1])
 
 
-def _tried(material: Material, entry: Entry) -> list[Tried]:
-    comparison, found = material.comparison, []
-    scores = comparison.scores(entry.label, comparison.objective, "search")
+def _tried(material: Material, entry: Entry, objective: str) -> list[Tried]:
+    found = []
+    scores = material.comparison.scores(entry.label, objective, "search")
     for record, score in zip(entry.records["search"], scores, strict=True):
         rate = record["setting"]["arguments"].get("learning_rate")
         if isinstance(rate, int | float) and rate > 0:
@@ -66,10 +77,11 @@ def _tried(material: Material, entry: Entry) -> list[Tried]:
     return sorted(found, key=lambda t: t.rate)
 
 
-def _chart(material: Material, entry: Entry, tried: list[Tried], y: Scale) -> Figure:
+def _chart(
+    material: Material, entry: Entry, objective: str, tried: list[Tried], y: Scale
+) -> Figure:
     x = scale_of([t.rate for t in tried], LEFT, RIGHT, log=True)
-    cost = material.cost(material.comparison.objective)
-    noun = material.noun(material.comparison.objective)
+    cost, noun = material.cost(objective), material.noun(objective)
     drawing = Drawing(
         f"rate-{entry.number}",
         f"{entry.label}: {noun} by learning rate",
