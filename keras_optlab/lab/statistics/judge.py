@@ -144,9 +144,10 @@ def _notes(
     notes: list[str] = []
     if comparison.tests and comparison.seed_spread is not None:
         margin = measure.effect(comparison.margin * comparison.seed_spread)
+        shown = f"{margin:.4g} times" if measure.is_ratio else f"{margin:.3g}"
         known = luck.spread is not None
         notes.append(
-            f"A difference counts beyond {margin:.3g}{' times' * measure.is_ratio}, "
+            f"A difference counts beyond {shown}, "
             f"{comparison.margin:g} standard deviations of a run. The chance of any "
             f"false verdict is at most {comparison.alpha:.0%}"
             f"{'.' if known else ' for these settings.'}"

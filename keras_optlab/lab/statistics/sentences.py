@@ -78,7 +78,7 @@ def advice(measure: Measure, needed: float, luck: bool, margin: float) -> str:
         margin: The margin, as an effect.
     """
     if math.isnan(needed):
-        limit = f"{margin:.3g} times" if measure.is_ratio else f"{margin:.3g}"
+        limit = f"{margin:.4g} times" if measure.is_ratio else f"{margin:.3g}"
         return (
             f"The difference is within the margin ({limit}): if the true one is too, "
             "more runs will not tell them apart."
