@@ -32,8 +32,8 @@ def without_model(recipe):
 CASES = {
     "image_classification": [("mnist-cnn", 10, recipes.image_classification)],
     "tabular": [
-        ("diamonds-mlp", 20, recipes.tabular),
-        ("benchmarks/diamonds_cut.py", 20, recipes.tabular),
+        ("diamonds-mlp", 20, without_model(recipes.tabular)),
+        ("benchmarks/diamonds_cut.py", 20, without_model(recipes.tabular)),
     ],
     "text": [("char-gpt", 4, recipes.text)],
     "no_tuning": [

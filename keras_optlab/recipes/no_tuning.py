@@ -7,8 +7,16 @@ from keras_optlab.recipes.recipe import Recipe
 
 
 def no_tuning() -> Recipe:
-    """Prodigy, which finds its step size, with a cosine to 0 at the end of `fit`."""
-    return Recipe(optimizers.Prodigy(schedules.Cosine(1.0), weight_decay=0.01))
+    """Prodigy, which finds its step size, with a cosine to 0 at the end of `fit`.
+
+    >>> no_tuning().optimizer.name
+    'prodigy'
+    """
+    return Recipe(
+        optimizers.Prodigy(schedules.Cosine(1.0), weight_decay=0.01),
+        study="python benchmarks/recipes.py --recipes no_tuning",
+        why="",
+    )
 
 
 def open_end(*, patience: int = 5) -> Recipe:
@@ -16,8 +24,16 @@ def open_end(*, patience: int = 5) -> Recipe:
 
     Args:
         patience: Epochs without a better `val_loss` before the end; integer >= 0.
+
+    Raises:
+        ValueError: if `patience` is out of range.
+
+    >>> open_end(patience=3).callbacks[0].patience
+    3
     """
     return Recipe(
         optimizers.ScheduleFreeAdamW(0.01, warmup_steps=50),
         [callbacks.EarlyStopping("val_loss", patience=patience)],
+        study="python benchmarks/recipes.py --recipes open_end",
+        why="",
     )

@@ -18,7 +18,7 @@ class Recipe:
 
     >>> import keras, keras_optlab as kol
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    >>> recipe = kol.recipes.tabular(model)
+    >>> recipe = kol.recipes.tabular()
     >>> model.compile(**recipe.compile, loss="mse")
     >>> x = keras.ops.ones((8, 4))
     >>> history = model.fit(x, x[:, :1], callbacks=recipe.callbacks, verbose=0)

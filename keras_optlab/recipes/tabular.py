@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import keras
-
 from keras_optlab import optimizers, schedules
-from keras_optlab.core import Group
-from keras_optlab.recipes.last_layer import last_layer
 from keras_optlab.recipes.recipe import Recipe
 
 
-def tabular(model: keras.Model, *, peak: float = 0.005) -> Recipe:
-    """Muon for hidden kernels, AdamW for the rest, with a one-cycle schedule.
+def tabular(*, peak: float = 0.0115) -> Recipe:
+    """Muon for all kernels, AdamW for biases, with a one-cycle schedule.
 
     Args:
-        model: The model; its last dense layer is found by itself.
         peak: Largest learning rate; > 0.
 
     Raises:
-        TypeError: if it is no Keras model.
-        ValueError: if it has no dense layer.
+        ValueError: if `peak` is out of range.
+
+    >>> tabular().optimizer.weight_decay
+    0.02
     """
     return Recipe(
-        optimizers.Muon(
-            schedules.OneCycle(peak), groups=[Group(last_layer(model), adamw=True)]
-        )
+        optimizers.Muon(schedules.OneCycle(peak), weight_decay=0.02),
+        study="optlab tune diamonds-mlp --epochs 20 --objective final --minutes 10 "
+        "--optimizers muon,soap,adamw,schedulefreeadamw,nadamw,kron",
+        why="Chosen of six optimizers by the error of the price of diamonds after 20 "
+        "epochs.",
     )
