@@ -237,7 +237,7 @@ def readme_blocks(language):
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick_start, companions, _, _, *rest = readme_blocks("python")
-    wrapped, full_batch, _, tuning, refusals, _ = rest
+    wrapped, full_batch, _, tuning, _, refusals, _ = rest
     assert len(quick_start.strip().splitlines()) <= 30
     names = {}
     exec(quick_start, names)
@@ -283,9 +283,12 @@ def test_the_readme_measures_before_a_training(tmp_path, monkeypatch):
 def test_the_readme_compares_optimizers(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {"kol": keras_optlab, "keras": keras, "x": np.linspace(-1, 1, 64)[:, None]}
-    exec(readme_blocks("python")[-4], names)
+    compared, _, recipe, *_ = readme_blocks("python")[-5:]
+    exec(compared, names)
     assert "kol.optimizers." in capsys.readouterr().out
     assert names["page"].read_text().startswith("<!doctype html>")
+    exec(recipe, names)
+    assert names["model"].optimizer is names["recipe"].optimizer
 
 
 def test_the_optimizer_in_the_readme_works():
