@@ -87,7 +87,8 @@ def train(
         changes=changes,
         stop_at_target=stop_at_target,
     )
-    count = share(devices, coordinator, process, processes, trial.as_dict())
+    call = {"problem": trial.problem, **trial.as_dict()}
+    count = share(devices, coordinator, process, processes, call)
     if made.splits.rows is not None:
         check_batch(min(made.batch_size, made.splits.rows), count)
     trial = replace(trial, devices=count)
@@ -119,7 +120,8 @@ def _study(folder: str | Path | None, trial: Trial) -> Iterator[Study | None]:
     if folder is None:
         yield None
         return
-    study = Study(folder, {"kind": "train", **trial.as_dict()})
+    config = {"kind": "train", "problem": trial.problem, **trial.as_dict()}
+    study = Study(folder, config)
     with study.opened({"engine": "here", "workers": 1, "devices": trial.devices}):
         yield study
 

@@ -35,6 +35,7 @@ def test_a_trial_is_repeated_exactly():
     assert first["curve"] == second["curve"]
     assert first["value"] == second["value"] < 0.1
     assert first["updates"] == 40
+    assert "problem" not in first  # it may be a path of this machine
     assert first["curve"]["updates"] == [10, 20, 40]
 
 

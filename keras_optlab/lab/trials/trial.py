@@ -44,13 +44,10 @@ class Trial:
         return f"{self.label} {self.purpose} {self.index} seed {self.seed}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the trial as JSON values, with its key."""
-        return {"key": self.key, **dataclasses.asdict(self)}
+        """Return the trial as JSON values, with its key.
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Trial:
-        """Return the trial of `as_dict`, or of a record."""
-        names = [f.name for f in dataclasses.fields(cls)]
-        found: dict[str, Any] = {k: values[k] for k in names}
-        found["setting"] = Setting(**values["setting"])
-        return cls(**found)
+        Without the problem, which may be a path of this machine; the study names it.
+        """
+        values = {"key": self.key, **dataclasses.asdict(self)}
+        del values["problem"]
+        return values
