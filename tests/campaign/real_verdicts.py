@@ -14,7 +14,7 @@ from pathlib import Path
 
 from keras_optlab import lab
 
-TRIALS, SEEDS = 12, 5  # as `compare` has them by default
+TRIALS, SEEDS, EPOCHS = 30, 5, 2
 
 
 def same(folder, seed):
@@ -32,7 +32,7 @@ def slow(folder, seed, setting):
 
 
 def compare(candidates, folder, seed):
-    how = {"trials": TRIALS, "seeds": SEEDS, "objective": "final"}
+    how = {"trials": TRIALS, "seeds": SEEDS, "epochs": EPOCHS, "objective": "final"}
     return lab.compare("quadratic-100", candidates, folder=folder, seed=seed, **how)
 
 
