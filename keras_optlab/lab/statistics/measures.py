@@ -71,7 +71,8 @@ class Measure:
                 "`limit` must be the budget of each run, for runs that did not reach "
                 "the target count as it. Received: limit=None"
             )
-        limits = self.limit.values() if self.has_own_limits else [self.limit]
+        limit = self.limit
+        limits = [*limit.values()] if isinstance(limit, Mapping) else [limit]
         for argument, values in (("limit", limits), ("resolution", [self.resolution])):
             if any(x is not None and not _is_finite(x) for x in values):
                 raise ValueError(
