@@ -33,5 +33,8 @@ def fine_tuning(
             decay_mask="matrices",
             global_clipnorm=1.0,
             groups=layerwise_decay(model, factor),
-        )
+        ),
+        study="python benchmarks/fine_tuning.py",
+        why="Compared with one rate for all layers and with the head alone, from the "
+        "digits 0 to 4 to 5 to 9.",
     )

@@ -29,5 +29,7 @@ def image_classification(model: keras.Model, *, peak: float = 0.01) -> Recipe:
             schedules.OneCycle(peak),
             flatten_kernels=True,
             groups=[Group(last_layer(model), adamw=True)],
-        )
+        ),
+        study="python benchmarks/recipes.py --recipes image_classification",
+        why="Compared with Adam(1e-3) after ten epochs of a CNN on MNIST.",
     )

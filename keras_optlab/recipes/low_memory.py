@@ -6,11 +6,13 @@ from keras_optlab import optimizers, schedules
 from keras_optlab.recipes.recipe import Recipe
 
 
-def low_memory(*, peak: float = 1e-3) -> Recipe:
-    """Lion with a momentum in bfloat16: 2 bytes of state for each weight, not Adam's 8.
+def low_memory(*, peak: float = 0.01) -> Recipe:
+    """Muon with its momentum in bfloat16: 2 bytes of state for a weight, not Adam's 8.
+
+    Biases, normalization and embeddings, which take AdamW's step, have 6 bytes.
 
     Args:
-        peak: Largest learning rate, 3 to 10 times below that of AdamW; > 0.
+        peak: Largest learning rate; > 0.
 
     Raises:
         ValueError: if `peak` is out of range.
@@ -19,9 +21,12 @@ def low_memory(*, peak: float = 1e-3) -> Recipe:
     'bfloat16'
     """
     return Recipe(
-        optimizers.Lion(
-            schedules.OneCycle(peak), weight_decay=0.1, slot_dtype="bfloat16"
+        optimizers.Muon(
+            schedules.OneCycle(peak),
+            weight_decay=0.02,
+            flatten_kernels=True,
+            slot_dtype="bfloat16",
         ),
         study="python benchmarks/recipes.py --recipes low_memory",
-        why="",
+        why="A quarter of Adam's state, and a lower loss than Adam(1e-3)'s on text.",
     )

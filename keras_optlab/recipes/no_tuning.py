@@ -9,13 +9,18 @@ from keras_optlab.recipes.recipe import Recipe
 def no_tuning() -> Recipe:
     """Prodigy, which finds its step size, with a cosine to 0 at the end of `fit`.
 
+    With Adam's bias corrections, which Prodigy has not by default.
+
     >>> no_tuning().optimizer.name
     'prodigy'
     """
     return Recipe(
-        optimizers.Prodigy(schedules.Cosine(1.0), weight_decay=0.01),
+        optimizers.Prodigy(
+            schedules.Cosine(1.0), beta_2=0.99, bias_correction=True, weight_decay=0.01
+        ),
         study="python benchmarks/recipes.py --recipes no_tuning",
-        why="",
+        why="Ends below Adam(1e-3)'s loss on text and below its error on diamonds, "
+        "without a rate to choose.",
     )
 
 
@@ -35,5 +40,5 @@ def open_end(*, patience: int = 5) -> Recipe:
         optimizers.ScheduleFreeAdamW(0.01, warmup_steps=50),
         [callbacks.EarlyStopping("val_loss", patience=patience)],
         study="python benchmarks/recipes.py --recipes open_end",
-        why="",
+        why="Ends better than Adam(1e-3) on images, diamonds and text, at one rate.",
     )

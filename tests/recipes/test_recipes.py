@@ -1,11 +1,16 @@
 """Recipes: what they compile, on models as people have them."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from keras_optlab import recipes
+
+ROOT = Path(__file__).parents[2]
 
 
 def images_and_model():
@@ -49,8 +54,11 @@ def test_a_recipe_trains(name):
     made = recipe(model)
     model.compile(**made.compile, loss="mse")
     data = {"validation_data": (x, y), "callbacks": made.callbacks}
-    losses = model.fit(x, y, epochs=8, verbose=0, **data).history["val_loss"]
+    losses = model.fit(x, y, epochs=25, verbose=0, **data).history["val_loss"]
     assert min(losses) < losses[0]
+    program = re.match(r"optlab \w+|python benchmarks/(\w+\.py)", made.study)
+    assert program[1] is None or (ROOT / "benchmarks" / program[1]).exists()
+    assert made.why.endswith(".")
 
 
 def test_the_rates_of_fine_tuning_fall_from_the_last_block_to_the_first():
@@ -62,7 +70,7 @@ def test_the_rates_of_fine_tuning_fall_from_the_last_block_to_the_first():
     assert all(map(upper.matches, last.weights))
 
 
-def test_low_memory_has_two_bytes_of_state_for_each_weight():
+def test_low_memory_has_a_momentum_of_two_bytes_for_each_weight():
     x, model = rows_and_model()
     recipe = recipes.low_memory()
     model.compile(**recipe.compile, loss="mse")
