@@ -11,8 +11,8 @@ def no_tuning() -> Recipe:
 
     With Adam's bias corrections, which Prodigy has not by default.
 
-    >>> no_tuning().optimizer.name
-    'prodigy'
+    >>> no_tuning().optimizer.bias_correction
+    True
     """
     return Recipe(
         optimizers.Prodigy(
