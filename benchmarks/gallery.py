@@ -5,7 +5,7 @@
     optlab report benchmarks/studies/gallery-cnn
 
 Six settings of each optimizer's space are tried; the best one is trained again with a
-fresh seed. One seed shows what a rule does, it judges nothing. 20 minutes on two cores.
+fresh seed. One seed shows what a rule does, it judges nothing. An hour on two cores.
 Run it in the root of the repository. A study that was stopped goes on with the same
 command.
 """

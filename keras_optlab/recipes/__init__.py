@@ -1,4 +1,4 @@
-"""Recipes: an optimizer and callbacks in one object, chosen by a study of the lab."""
+"""Recipes: an optimizer and callbacks in one object, measured by the lab."""
 
 from keras_optlab.recipes.fine_tuning import fine_tuning
 from keras_optlab.recipes.image_classification import image_classification

@@ -35,6 +35,6 @@ def fine_tuning(
             groups=layerwise_decay(model, factor),
         ),
         study="python benchmarks/fine_tuning.py",
-        why="Compared with one rate for all layers and with the head alone, from the "
-        "digits 0 to 4 to 5 to 9.",
+        why="The usual way to fine-tune; the command compares it with one rate for all "
+        "layers and with the head alone.",
     )

@@ -3,8 +3,7 @@
     python -m tests.campaign.real_verdicts --studies 20
 
 On `quadratic-100`: Adam against Adam under another name, where any verdict is false,
-and Adam at its tuned rate against Adam at 0.03 of it, which must be named. 25 minutes
-on two cores.
+and Adam at its tuned rate against Adam at 0.03 of it, which must be named.
 """
 
 import argparse
