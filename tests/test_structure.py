@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 # Each room, and those it may import from (itself always).
 ROOMS = {
     "core": set(),
-    "datasets": set(),
+    "datasets": {"core"},
     "schedules": {"core"},
     "regularizers": {"core"},
     "constraints": {"core"},
@@ -299,14 +299,35 @@ def test_the_optimizer_in_the_readme_works():
     assert softsign.beta == 0.95
 
 
+def tool(name):
+    """Return a script of `tools/` as a module."""
+    path = ROOT / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_tables_in_the_readme_are_fresh():
-    spec = importlib.util.spec_from_file_location(
-        "readme_tables", ROOT / "tools" / "readme_tables.py"
-    )
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = tool("readme_tables")
     text = tables.README.read_text()
     assert tables.fresh(text) == text, "run `python tools/readme_tables.py`"
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "ScheduleFreeAdamW"),
+    reason="arguments by position are those of the newest Keras",
+)
+def test_the_types_of_constructors_are_fresh():
+    stubs = tool("stubs")
+    for path, text in (
+        (stubs.OPTIMIZERS, stubs.of_optimizers()),
+        (
+            stubs.GROUPS,
+            stubs.of_groups(),
+        ),
+    ):
+        assert path.read_text() == text, "run `python tools/stubs.py`"
 
 
 def test_what_the_readme_points_to_exists():

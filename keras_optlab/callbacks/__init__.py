@@ -18,6 +18,7 @@ from keras_optlab.callbacks.time_stopping import TimeStopping
 from keras_optlab.callbacks.track import Track
 from keras_optlab.callbacks.validate import Validate
 from keras_optlab.callbacks.weight_clipping import WeightClipping
+from keras_optlab.core.renamed import show_public_names
 
 __all__ = [
     "AverageModelCheckpoint",
@@ -41,3 +42,5 @@ __all__ = [
     "Validate",
     "WeightClipping",
 ]
+
+show_public_names(globals())

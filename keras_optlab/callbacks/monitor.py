@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars, clips, skips
 from keras_optlab.tensorboard.tags import metric_tags
+
+if TYPE_CHECKING:
+    import pandas
 
 # Panels of the plot: the tags, or prefixes of tags, and the labels of their lines.
 PANELS = {
@@ -152,7 +155,7 @@ class Monitor(TrainingScalars):
         super().on_train_interrupted()
         self._add_recorded()
 
-    def dataframe(self) -> Any:
+    def dataframe(self) -> pandas.DataFrame:
         """Return the table as a `pandas.DataFrame` with the step as its index.
 
         Raises:

@@ -13,6 +13,7 @@ from keras_optlab.constraints.non_negative import NonNegative
 from keras_optlab.constraints.simplex import Simplex
 from keras_optlab.constraints.spectral_norm import SpectralNorm
 from keras_optlab.constraints.unit_norm import UnitNorm
+from keras_optlab.core.renamed import show_public_names
 
 __all__ = [
     "ClipValue",
@@ -24,3 +25,5 @@ __all__ = [
     "UnitNorm",
     "constrain",
 ]
+
+show_public_names(globals())

@@ -13,9 +13,9 @@ LONGEST = 300  # characters of a value in a message
 # From the name of an argument in other libraries or earlier versions of Keras to its
 # possible names here. The first name that the class has is suggested.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
-    "lr": ("learning_rate",),
-    "rate": ("learning_rate",),
-    "step_size": ("learning_rate",),
+    "lr": ("learning_rate", "initial", "peak"),
+    "rate": ("learning_rate", "initial", "peak"),
+    "step_size": ("learning_rate", "steps"),
     "lr_schedule": ("learning_rate",),
     "lr_scheduler": ("learning_rate",),
     "schedule": ("learning_rate",),
@@ -54,6 +54,25 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "mask": ("decay_mask",),
     "transforms": ("gradient_transforms",),
     "nesterov_momentum": ("nesterov",),
+    # of schedules
+    "initial_learning_rate": ("initial", "peak"),
+    "learning_rate": ("initial", "peak", "schedule"),
+    "base_lr": ("initial",),
+    "max_lr": ("peak",),
+    "max_learning_rate": ("peak",),
+    "maximal_learning_rate": ("peak",),
+    "end_learning_rate": ("final",),
+    "eta_min": ("final",),
+    "decay_steps": ("steps",),
+    "first_decay_steps": ("steps",),
+    "total_steps": ("steps",),
+    "total_iters": ("steps",),
+    "t_max": ("steps",),
+    "t_0": ("steps",),
+    "t_mult": ("t_mul",),
+    "pct_start": ("warmup",),
+    "milestones": ("boundaries",),
+    "values": ("levels",),
 }
 
 FALL_OF_KERAS_2 = (
@@ -72,8 +91,8 @@ INSTEAD = {
     "maximize": "Change the sign of the loss.",
     "amsgrad": "Adam and AdamW have it.",
     "bias_correction": "It is part of the rule; leave it out.",
-    "warmup_steps": "Pass a schedules.Warmup as `learning_rate`.",
-    "warmup": "Pass a schedules.Warmup as `learning_rate`.",
+    "warmup_steps": "Write schedules.Warmup around the schedule.",
+    "warmup": "Write schedules.Warmup around the schedule.",
 }
 PAIRS = {  # tuple arguments of torch
     "betas": (("beta_1", "beta_2"), ("beta_1", "beta_2", "beta_3")),

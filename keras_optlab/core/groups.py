@@ -6,7 +6,7 @@ import copy
 import glob
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -21,6 +21,11 @@ from keras_optlab.core.paths import (
 )
 from keras_optlab.core.registry import fields_named, known_fields
 from keras_optlab.core.types import Variable
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from keras_optlab.core.group_arguments import GroupArguments
 
 Part = str | keras.Layer | keras.Variable
 Match = Part | Sequence[Part] | Callable[[Any], bool]
@@ -68,7 +73,7 @@ class Group:
         *,
         learning_rate: float = 1.0,
         frozen: bool = False,
-        **hyperparameters: Any,
+        **hyperparameters: Unpack[GroupArguments],
     ) -> None:
         self._parts = check_match(match)
         factor = as_number(learning_rate)

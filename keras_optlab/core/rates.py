@@ -36,9 +36,10 @@ def check_rate(value: Any) -> Any:
         check_schedule("learning_rate", "expected", value, LEGAL)
         return value
     if not callable(value) or isinstance(value, type):
+        advice = ". This is the class; make an object of it." * isinstance(value, type)
         raise TypeError(
             "expected a number, a schedule, or a callable of no argument or of the "
-            f"step. Received: learning_rate={shown(value)}"
+            f"step. Received: learning_rate={shown(value)}{advice}"
         )
     takes_step(value)
     return value

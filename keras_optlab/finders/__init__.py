@@ -1,5 +1,6 @@
 """Finders: searches on a user's model before its training."""
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.finders.batch_size import find_batch_size
 from keras_optlab.finders.batch_size_result import BatchSizeResult
 from keras_optlab.finders.execution import tune_execution
@@ -15,3 +16,5 @@ __all__ = [
     "find_rate",
     "tune_execution",
 ]
+
+show_public_names(globals())

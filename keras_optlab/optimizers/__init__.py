@@ -1,6 +1,7 @@
 """Optimizers and wrappers, one algorithm per file."""
 
 from keras_optlab.core.registry import create, info, names, wrappers
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.engine import Optimizer, Wrapper, strict_loading
 from keras_optlab.optimizers.adabelief import AdaBelief
 from keras_optlab.optimizers.adabound import AdaBound
@@ -160,3 +161,5 @@ __all__ = [
     "strict_loading",
     "wrappers",
 ]
+
+show_public_names(globals())

@@ -1,5 +1,6 @@
 """Recipes: an optimizer and callbacks in one object, measured by the lab."""
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.recipes.fine_tuning import fine_tuning
 from keras_optlab.recipes.image_classification import image_classification
 from keras_optlab.recipes.low_memory import low_memory
@@ -18,3 +19,5 @@ __all__ = [
     "tabular",
     "text",
 ]
+
+show_public_names(globals())

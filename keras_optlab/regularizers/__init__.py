@@ -6,6 +6,7 @@ training. To regularize all weights of a model without a term in the loss, give 
 optimizer `l1`, `l2`, `weight_decay` or `l1_proximal`.
 """
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.regularizers.group_lasso import GroupLasso
 from keras_optlab.regularizers.l1 import L1
 from keras_optlab.regularizers.l1_l2 import L1L2
@@ -26,3 +27,5 @@ __all__ = [
     "SpectralNorm",
     "regularize",
 ]
+
+show_public_names(globals())

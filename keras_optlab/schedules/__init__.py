@@ -11,6 +11,7 @@ Without a length, a schedule spans the training: `Cosine(1e-3)` falls from the f
 update of the running `fit` to its last one. This needs an optimizer of this package.
 """
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.schedules.base import Scaled, Schedule, Timed
 from keras_optlab.schedules.constant import Constant
 from keras_optlab.schedules.cosine import Cosine
@@ -48,3 +49,5 @@ __all__ = [
     "Warmup",
     "WarmupStableDecay",
 ]
+
+show_public_names(globals())

@@ -1,5 +1,6 @@
 """Criteria for stopping a training, for `callbacks.EarlyStopping(criteria=[...])`."""
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.stopping.base import Criterion, MeasuredCriterion
 from keras_optlab.stopping.evidence import Evidence
 from keras_optlab.stopping.generalization_loss import GeneralizationLoss
@@ -18,3 +19,5 @@ __all__ = [
     "ProgressQuotient",
     "Rising",
 ]
+
+show_public_names(globals())

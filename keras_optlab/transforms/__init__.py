@@ -1,5 +1,6 @@
 """Transforms of gradients before a rule, and of updates after it; one per file."""
 
+from keras_optlab.core.renamed import show_public_names
 from keras_optlab.transforms.adaptive_clip import AdaptiveClip
 from keras_optlab.transforms.auto_clip import AutoClip
 from keras_optlab.transforms.base import TensorTransform, Transform
@@ -36,3 +37,5 @@ __all__ = [
     "ZClip",
     "ZeroNonFinite",
 ]
+
+show_public_names(globals())

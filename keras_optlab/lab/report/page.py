@@ -138,9 +138,9 @@ def _code(material: Material, entry: Entry) -> str:
     ]
     updates = material.comparison.updates_of(entry.label)
     facts = material.facts
-    epochs = updates * min(facts["batch_size"], facts["rows"]) / facts["rows"]
+    epochs = figure(updates * min(facts["batch_size"], facts["rows"]) / facts["rows"])
     length = (
         f"# For {counted(updates, 'update')} of batch {facts['batch_size']}: "
-        f"{figure(epochs)} epochs of {facts['rows']:,} rows."
+        f"{epochs} {'epoch' if epochs == '1' else 'epochs'} of {facts['rows']:,} rows."
     )
     return "\n".join([*imports, "", length, f"optimizer = {code}"]).strip()
