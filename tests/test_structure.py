@@ -82,7 +82,7 @@ ENGINE = [
     ("hyperparameters",),
     ("update",),
     ("model",),
-    ("checkpoint", "rule", "public_names"),
+    ("checkpoint", "rule", "public_names", "notebook"),
     ("optimizer",),
     ("wrapper", "lookup"),
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars, clips, skips
+from keras_optlab.core.notebooks import code, new_axes, picture
 from keras_optlab.tensorboard.tags import metric_tags
 
 if TYPE_CHECKING:
@@ -187,8 +188,7 @@ class Monitor(TrainingScalars):
                 "`plot()` needs matplotlib. Run `pip install keras-optlab[plot]`, or "
                 "read the table from `rows` and `columns`."
             ) from error
-        panels = {title: self._lines(tags) for title, tags in PANELS.items()}
-        panels = {title: lines for title, lines in panels.items() if lines}
+        panels = self._panels()
         if not panels:
             raise ValueError(
                 "There is nothing to draw yet. Received: a table without rows. Pass "
@@ -205,6 +205,16 @@ class Monitor(TrainingScalars):
         figure.tight_layout()
         return figure
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the plot, if there is something to draw."""
+        if new_axes(1, 1) is None or not self._panels():
+            return code(self)
+        from matplotlib import pyplot
+
+        figure = self.plot()
+        pyplot.close(figure)  # or a notebook would show it twice
+        return picture(figure, "Loss, learning rate, gradient norm, updates / weights")
+
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training goes on with, and the table."""
         own = {name: vars(self)[name] for name in STATE if name in vars(self)}
@@ -215,6 +225,11 @@ class Monitor(TrainingScalars):
         super().set_state(state)
         for name, value in state["own"].items():
             setattr(self, name, value)
+
+    def _panels(self) -> dict[str, Any]:
+        """Return the lines of each panel of the plot, by its title."""
+        panels = {title: self._lines(tags) for title, tags in PANELS.items()}
+        return {title: lines for title, lines in panels.items() if lines}
 
     def _of_epoch(self) -> dict[str, float]:
         """Return the scalars of the optimizer that the logs of an epoch get."""

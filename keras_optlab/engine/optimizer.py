@@ -44,6 +44,7 @@ from keras_optlab.engine.model import hooks
 from keras_optlab.engine.model.model_methods import ModelMethods
 from keras_optlab.engine.model.moves import Moves
 from keras_optlab.engine.model.skip_warnings import SkipWatch
+from keras_optlab.engine.notebook import Notebook
 from keras_optlab.engine.public_names import is_public
 from keras_optlab.engine.rule import Rule
 from keras_optlab.engine.statistics.histograms import Histograms
@@ -62,7 +63,7 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, ModelMethods, HyperparameterAccess):
+class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
     r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
     A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
@@ -165,10 +166,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess):
         self.recorder = Recorder()
         self.pending_state = None  # state loaded before `build`
         self.times_loaded = 0
-        self.at_evaluation_weights = False
         self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
-        self._second_pass_done = False
+        self.at_evaluation_weights = self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
         self.exclude = None

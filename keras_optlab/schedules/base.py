@@ -12,6 +12,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.notebooks import code, new_axes, picture
 from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import count, factor, rate
@@ -179,6 +180,14 @@ class Schedule(Declared, LearningRateSchedule):
             shares = np.linspace(0.0, 1.0, POINTS)
             return draw(self, self.values(POINTS), ax, shares, "share of the training")
         return draw(self, self.values(n), ax)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the arguments, and the curve."""
+        axes = None if needs_epochs(self) else new_axes(4.5, 2.0)
+        if axes is None:
+            return code(self)
+        self.plot(ax=axes)
+        return f"{code(self)}<br>{picture(axes.figure, f'Curve of {self!r}')}"
 
 
 class Timed(Schedule):
