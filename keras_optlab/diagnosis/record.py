@@ -129,7 +129,7 @@ class Record:
     @property
     def find_rate(self) -> str:
         """A line of code that sets a better rate."""
-        found = "kol.find_rate(model, x, y).suggestion"
+        found = "kol.find_rate(model, x, y).suggestion()"
         if self.setting is not None and self.setting.scheduled:
             return f"{found}  # as the peak of the schedule"
         return f"model.optimizer.learning_rate = {found}"

@@ -63,7 +63,9 @@ class Accident:
             return f"the loss is {self.value}"
         if not self.finite:
             return "the gradient is not finite"
-        about = f"median {self.typical:.3g}, z = {self.score:.3g}"
+        about = f"median {self.typical:.3g}"
+        if math.isfinite(self.score):
+            about += f", z = {self.score:.3g}"
         return f"a spike of the {self.what}, {self.value:.3g} ({about})"
 
 

@@ -235,6 +235,7 @@ def test_a_rate_of_a_probe_is_judged_by_other_rates():
     [
         (SKIPS, "again and again, as by bad rows"),
         ([0.0] * 18 + [1.0, 2.0], "as when weights diverge"),
+        ([0.0] * 4 + [50.0 * n for n in range(1, 17)], "all since step 250 of 1000"),
         ([0.0] * 8 + [1.0, 2.0] + [2.0] * 10, "all between steps 450 and 500"),
     ],
 )

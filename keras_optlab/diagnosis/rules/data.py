@@ -104,7 +104,7 @@ def unreachable_targets(record: Record) -> Verdict:
     return Finding(
         "unreachable_targets",
         "error",
-        f"{100 * share:.2g} % of the targets are outside of what the last activation, "
+        f"{100 * share:.3g} % of the targets are outside of what the last activation, "
         f"{name}, can give.",
         "keras.layers.Dense(units)  # without activation, as the last layer",
         {"share": share},

@@ -47,7 +47,7 @@ def rate_too_high(record: Record) -> Verdict:
         "rate_too_high",
         "error",
         f"The learning rate is too high: an update moved a typical matrix by up to "
-        f"{100 * largest:.2g} % of its norm (0.1 % is usual), and the loss {went}."
+        f"{100 * largest:.3g} % of its norm (0.1 % is usual), and the loss {went}."
         f"{evidence}",
         record.find_rate,
         {"update ratio": largest, "first loss": start, "last loss": float(end)},
@@ -81,7 +81,7 @@ def rate_too_low(record: Record) -> Verdict:
         "rate_too_low",
         "warning",
         f"The learning rate is too low: an update moves a typical matrix by "
-        f"{100 * typical:.2g} % of its norm (0.1 % is usual), and the loss fell only "
+        f"{100 * typical:.3g} % of its norm (0.1 % is usual), and the loss fell only "
         f"from {start:.3g} to {end:.3g}.{evidence}",
         record.find_rate,
         {"update ratio": typical, "first loss": start, "last loss": float(end)},

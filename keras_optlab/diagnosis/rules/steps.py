@@ -21,6 +21,7 @@ PER_STEP = 5e-5  # the same for one step, where the length is not known
 HALVINGS = 10
 CLIPPING = "global_clipnorm"  # what to set if it is not known what is set
 CLUSTER = 0.2  # share of a training
+ALL = 0.9  # share of the steps from the first skipped one on
 
 
 def clipping_always(record: Record) -> Verdict:
@@ -91,7 +92,7 @@ def skipped_steps(record: Record) -> Verdict:
         return None  # overflows are how a loss scale is found
     total = record.steps.get("optimizer/skipped_steps")
     count = f"{total.values[-1]:.0f} of {record.trained} steps" if total else ""
-    count = count or f"up to {100 * share:.2g} % of the steps of an epoch"
+    count = count or f"up to {100 * share:.3g} % of the steps of an epoch"
     where, code = _where(record, total)
     return Finding(
         "skipped_steps",
@@ -167,12 +168,13 @@ def _where(record: Record, total: Curve | None) -> tuple[str, str]:
     new = np.diff(total.values, prepend=0.0)
     at = total.at[new > 0]
     first, last, length = at[0], at[-1], record.trained
+    at_end = last - first < CLUSTER * length and first > (1 - CLUSTER) * length
+    if at_end or new.sum() >= ALL * (length - first + 1):
+        return (
+            f"all since step {first:.0f} of {length}, as when weights diverge",
+            "callbacks=[kol.callbacks.SpikeGuard()]  # and a smaller rate",
+        )
     if last - first < CLUSTER * length:
-        if first > (1 - CLUSTER) * length:
-            return (
-                f"all since step {first:.0f} of {length}, as when weights diverge",
-                "callbacks=[kol.callbacks.SpikeGuard()]  # and a smaller rate",
-            )
         return f"all between steps {first:.0f} and {last:.0f}", check
     return (
         f"from step {first:.0f} to {last:.0f}, again and again, as by bad rows in the "
