@@ -21,7 +21,8 @@ RENAMED = {
         "extend_with_decoupled_weight_decay": DECAY,
         "LazyAdam": 'Adam(sparse="lazy")',
         "MovingAverage": "EMA",
-        "MultiOptimizer": "groups=[Group(...)] of every optimizer",
+        "MultiOptimizer": "groups=[Group(...)] of every optimizer for other arguments, or "
+        "keras.optimizers.MultiOptimizer for other rules",
         "RectifiedAdam": "RAdam",
         "SGDW": "SGD(weight_decay=...)",
         "StochasticWeightAveraging": "SWA",

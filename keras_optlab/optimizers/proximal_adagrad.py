@@ -25,9 +25,9 @@ class ProximalAdagrad(ProximalSGD, family="proximal"):
 
     Args:
         learning_rate: $\eta$ >= 0.
-        initial_accumulator_value: $G_0$ > 0.
         l1_regularization_strength: $\lambda_1$ >= 0.
         l2_regularization_strength: $\lambda_2$ >= 0.
+        initial_accumulator_value: $G_0$ > 0; the second argument in TensorFlow Addons.
         **kwargs: Arguments of every `Optimizer`.
 
     Source: Duchi and Singer (2009), with the rates of Duchi, Hazan and Singer (2011),

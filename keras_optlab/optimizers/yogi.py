@@ -34,9 +34,9 @@ class Yogi(Optimizer, family="adaptive"):
         initial_accumulator_value: $v_0$ >= 0; the paper computes it from a first batch.
         **kwargs: Arguments of every `Optimizer`.
 
-    Source: Zaheer et al. (2018), Algorithm 2, which has no bias correction; optax and
-    TensorFlow Addons have it, as here. $m_0$ is 0 as in TensorFlow Addons; optax starts
-    $m$ at $v_0$ too.
+    Source: Zaheer et al. (2018), Algorithm 2, which has no bias correction; optax has
+    it, as here, and TensorFlow Addons too, but adds $\epsilon$ before it. $m_0$ is 0 as
+    in TensorFlow Addons; optax starts $m$ at $v_0$ too.
 
     >>> optimizer = Yogi(0.01)
     """

@@ -63,7 +63,7 @@ def test_a_model_is_no_callable_rate(net):
 
 
 @pytest.mark.parametrize(
-    "name", ["step", "zero_grad", "param_groups", "state_dict", "load_state_dict"]
+    "name", ["step", "zero_grad", "param_groups", "state_dict", "load_state_dict", "lr"]
 )
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_methods_of_torch_optimizers(name, wrapped):
@@ -117,3 +117,9 @@ def test_what_stands_for_state_dict_keeps_the_state(net, tmp_path):
     assert int(loaded.updates) == 1
     for was, now in zip(optimizer.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(np.array(was), np.array(now))
+
+
+def test_a_rate_that_is_set_by_its_old_name_is_refused():
+    optimizer = optimizers.Adam()
+    with pytest.raises(AttributeError, match="Write optimizer.learning_rate"):
+        optimizer.lr = 0.1

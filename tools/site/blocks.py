@@ -1,6 +1,7 @@
 """Blocks of code in a page: what their marks say, and running them.
 
     python -m tools.site.blocks docs/guides/resuming.md
+    python -m tools.site.blocks docs/*/*.md
 
 The line above each block of Python or shell code is one of
 
@@ -9,7 +10,8 @@ The line above each block of Python or shell code is one of
     <!-- by hand, 2026-11-27 -->   it was run by hand on this day
     <!-- other library -->         it shows code of another library, for comparison
 
-Python blocks of a page run in order, in one program and in an empty folder.
+Python blocks of a page run in order, in one program and in an empty folder. Several
+pages run as programs of their own, two at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,6 +129,25 @@ def _untrained(make: Any) -> Any:
     return untrained
 
 
+def main(pages: list[str]) -> int:
+    """Run pages; return the exit status."""
+    if len(pages) == 1:
+        print(f"{pages[0]}: {run(Path(pages[0]).resolve())} blocks ran")
+        return 0
+    with ThreadPoolExecutor(2) as pool:
+        return max(pool.map(_alone, pages), default=0)
+
+
+def _alone(page: str) -> int:
+    """Run a page as a program of its own; print what it printed if it fails."""
+    command = [sys.executable, "-m", "tools.site.blocks", page]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stdout.rpartition(f"{page}: ")
+    print("".join(last[1:]).strip() if done.returncode == 0 else page, flush=True)
+    if done.returncode:
+        print(done.stdout, done.stderr, flush=True)
+    return done.returncode
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        print(f"{name}: {run(Path(name).resolve())} blocks ran")
+    sys.exit(main(sys.argv[1:]))

@@ -30,7 +30,7 @@ GROUPS = "groups=[Group(layer, learning_rate=0.1)], where 0.1 is a factor on the
 
 
 class OnlyInTorch:
-    """A name that PyTorch's optimizers have; reading it raises what to write."""
+    """A name that PyTorch's optimizers have; its use raises what to write."""
 
     def __init__(self, instead: str) -> None:
         self.instead = instead
@@ -41,7 +41,13 @@ class OnlyInTorch:
     def __get__(self, optimizer: Any, owner: type) -> Any:
         if optimizer is None:
             return self
-        raise AttributeError(
+        raise self._error(optimizer)
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        raise self._error(optimizer)
+
+    def _error(self, optimizer: Any) -> Exception:
+        return AttributeError(
             f"{type(optimizer).__name__} is a Keras optimizer and has no "
             f"`{self.name}`. Received: optimizer.{self.name}. {self.instead}"
         )
@@ -50,6 +56,7 @@ class OnlyInTorch:
 class TorchHabits:
     """The names of PyTorch's optimizers, and its parameters, refused with advice."""
 
+    lr = OnlyInTorch("Write optimizer.learning_rate.")  # Keras 2 had it too
     step = OnlyInTorch(f"Write {APPLY}.")
     zero_grad = OnlyInTorch(CLEAR)
     param_groups = OnlyInTorch(
