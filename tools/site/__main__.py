@@ -40,7 +40,8 @@ def main() -> int:
         for picture, file in found.items():
             copy(file, PAGES / picture)
     pictures.draw(PAGES / "gallery")
-    copy(ROOT / "docs/style.css", PAGES / "style.css")
+    for name in ("style.css", "script.js"):
+        copy(ROOT / "docs" / name, PAGES / name)
     settings = yaml.safe_load((ROOT / "docs/mkdocs.yml").read_text())
     settings["nav"] = [entry(item, generated) for item in settings["nav"]]
     (BUILD / "mkdocs.yml").write_text(yaml.safe_dump(settings, sort_keys=False))
