@@ -17,7 +17,7 @@ def with_mathml(page: str) -> str:
     """Return a page with `$...$` and `$$...$$` outside of code as MathML.
 
     >>> with_mathml("A rate $r$, and `$HOME`.")
-    'A rate <math><mi>r</mi></math>, and `$HOME`.'
+    'A rate <math><mrow><mi>r</mi></mrow></math>, and `$HOME`.'
     """
     parts = CODE.split(page)
     return "".join(
