@@ -181,7 +181,7 @@ def _tuned(name: str) -> str:
     )
     return (
         "The best of six settings on 10,000 images of MNIST, three epochs, one seed: "
-        f"{given}. Grey: all other optimizers; black: Adam. One seed judges nothing."
+        f"{given}. Grey: all other optimizers; dashed: Adam. One seed judges nothing."
     )
 
 

@@ -15,7 +15,8 @@ from tools.site.gallery import RECORDS, STUDIES, public
 
 # Colours that people with any colour vision can tell apart (Okabe and Ito, 2008); the
 # grey is readable on white and on black, since the ground is transparent.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
+BLUE, GREY = "#0072B2", "#767676"
+TICKS = 0.1, 0.2, 0.3, 0.5, 1.0  # of losses
 PARTS = "text.color", "xtick.color", "ytick.color", "axes.edgecolor"
 PARTS += "axes.labelcolor", "axes.titlecolor"
 STYLE: dict[str, Any] = dict.fromkeys(PARTS, GREY) | {
@@ -67,6 +68,8 @@ def losses(name: str) -> Figure:
         ends = [_curve(r)[1][-1] for r in found.values()]
         ax.set(title=STUDIES[study], xlabel="updates", ylabel="loss of test images")
         ax.set(yscale="log", ylim=(0.8 * min(ends), 1.5))
+        ax.set_yticks(TICKS, labels=map(str, TICKS))
+        ax.minorticks_off()
         ax.legend(frameon=False, loc="upper right")
     return figure
 
