@@ -21,8 +21,8 @@ RENAMED = {
         "extend_with_decoupled_weight_decay": DECAY,
         "LazyAdam": 'Adam(sparse="lazy")',
         "MovingAverage": "EMA",
-        "MultiOptimizer": "groups=[Group(...)] of every optimizer for other arguments, or "
-        "keras.optimizers.MultiOptimizer for other rules",
+        "MultiOptimizer": "groups=[Group(...)] of every optimizer; for several rules, "
+        "that of keras.optimizers",
         "RectifiedAdam": "RAdam",
         "SGDW": "SGD(weight_decay=...)",
         "StochasticWeightAveraging": "SWA",

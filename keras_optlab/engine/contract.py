@@ -136,6 +136,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     training_span: TrainingSpan
     warned_of_end: bool
     built: Any
+    variables: Any
     name: Any
     gradient_transforms: Any
     update_transforms: Any

@@ -687,6 +687,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Do what the message says instead, such as `optimizer.apply(gradients, "
         "weights)`.",
     ),
+    "engine/backend/torch_habits.py:OnlyInTorch.__set__": (
+        "A name of another library's optimizers is set, such as `optimizer.lr`.",
+        "Set what the message names, such as `optimizer.learning_rate`.",
+    ),
     "engine/backend/torch_habits.py:_variables": (
         "The weights are parameters of a torch module and no Keras variables.",
         "Pass `model.trainable_variables` of a Keras model.",
