@@ -73,8 +73,9 @@ def test_a_monitor_shows_its_plot():
     monitor = kol.callbacks.Monitor()
     assert monitor._repr_html_().startswith("<code>")
     trained(kol.optimizers.SGD(), [monitor])
+    before = pyplot.get_fignums()
     assert re.search(PNG, monitor._repr_html_())
-    assert not pyplot.get_fignums()
+    assert pyplot.get_fignums() == before
 
 
 def test_without_matplotlib_there_are_no_pictures(monkeypatch):
