@@ -21,6 +21,13 @@ def summary(obj: Any) -> str:
     return (inspect.getdoc(obj) or "").partition("\n")[0]
 
 
+def signature(name: str, obj: Any) -> str:
+    """Return how a class or a function is called, as a block of code."""
+    parameters = inspect.signature(obj).parameters.values()
+    plain = (p.replace(annotation=p.empty) for p in parameters if p.name != "self")
+    return f"```python\n{name}({', '.join(map(str, plain))})\n```"
+
+
 def markdown(obj: Any, level: int = 2, skip: tuple[str, ...] = ()) -> str:
     """Return a docstring as Markdown, without its first line.
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras_optlab as kol
 from keras_optlab.core.fields import REQUIRED
 from keras_optlab.engine import Optimizer
-from tools.site.docstrings import cell, markdown, meanings, summary
+from tools.site.docstrings import cell, markdown, meanings, signature, summary
 from tools.site.pages import ROOT
 
 STUDIES = {"mlp": "MLP 784-64-10", "cnn": "CNN with two convolutions"}
@@ -203,6 +203,5 @@ def plain(cls: Any, room: str) -> str:
     parts = [f"# {name}", summary(cls)]
     if room == "schedules":
         parts += [f"![Values of {name} over a training]({name.lower()}.png)"]
-    signature = ", ".join(str(p) for p in inspect.signature(cls).parameters.values())
-    parts += [f"```python\nkol.{room}.{name}({signature})\n```", markdown(cls)]
+    parts += [signature(f"kol.{room}.{name}", cls), markdown(cls)]
     return "\n\n".join(parts)

@@ -9,7 +9,7 @@ import keras_optlab as kol
 from keras_optlab import lab
 from keras_optlab.core.fields import Field
 from tools.site import gallery
-from tools.site.docstrings import cell, markdown, meanings, summary
+from tools.site.docstrings import cell, markdown, meanings, signature, summary
 
 ROOMS = {
     "keras_optlab": kol,
@@ -57,7 +57,7 @@ def room(title: str, module: Any) -> str:
         if link:
             parts.append(f"[Formula, arguments, picture](../{link})")
         elif callable(obj):
-            parts += [_signature(name, obj), markdown(obj, 3)]
+            parts += [signature(name, obj), markdown(obj, 3)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -83,15 +83,6 @@ def shared() -> str:
         row = f"`{name}`", f"`{field.default!r}`", domain, cell(said[name])
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
-
-
-def _signature(name: str, obj: Any) -> str:
-    try:
-        parameters = inspect.signature(obj).parameters.values()
-    except ValueError:
-        return ""
-    plain = (p.replace(annotation=p.empty) for p in parameters if p.name != "self")
-    return f"```python\n{name}({', '.join(map(str, plain))})\n```"
 
 
 PAGES_OF_GALLERY = gallery.pages().keys()
