@@ -8,6 +8,7 @@ The line above each block of Python or shell code is one of
     <!-- run -->                   it runs as printed
     <!-- smoke -->                 it runs with tiny data and without pretrained weights
     <!-- by hand, 2026-11-27 -->   it was run by hand on this day
+    <!-- not run -->               it takes too long, more machines, or a server
     <!-- other library -->         it shows code of another library, for comparison
 
 Python blocks of a page run in order, in one program and in an empty folder. Several
@@ -33,7 +34,7 @@ from unittest import mock
 import keras
 
 ROWS = 64  # examples that a smoke run trains on
-MARKS = "run", "smoke", r"by hand, \d{4}-\d\d-\d\d", "other library"
+MARKS = "run", "smoke", r"by hand, \d{4}-\d\d-\d\d", "not run", "other library"
 BLOCK = re.compile(r"(?:^<!-- (.*?) -->\n)?^```(python|sh)\n(.*?)^```$", re.M | re.S)
 
 
