@@ -1,7 +1,6 @@
 """The shape of the repository: who imports whom, and documents that keep up."""
 
 import ast
-import importlib.util
 import re
 import statistics
 import subprocess
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_optlab
+from tools import readme_table, stubs
 
 PACKAGE = Path(keras_optlab.__file__).parent
 ROOT = PACKAGE.parent
@@ -285,19 +285,9 @@ def test_the_readme_compares_optimizers(tmp_path, monkeypatch, capsys):
     assert names["page"].read_text().startswith("<!doctype html>")
 
 
-def tool(name):
-    """Return a script of `tools/` as a module."""
-    path = ROOT / "tools" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_table_in_the_readme_is_fresh():
-    table = tool("readme_table")
-    text = table.README.read_text()
-    assert table.fresh(text) == text, "run `python tools/readme_table.py`"
+    text = readme_table.README.read_text()
+    assert readme_table.fresh(text) == text, "run `python tools/readme_table.py`"
 
 
 @pytest.mark.skipif(
@@ -305,7 +295,6 @@ def test_the_table_in_the_readme_is_fresh():
     reason="arguments by position are those of the newest Keras",
 )
 def test_the_types_of_constructors_are_fresh():
-    stubs = tool("stubs")
     for path, text in (
         (stubs.OPTIMIZERS, stubs.of_optimizers()),
         (

@@ -38,8 +38,8 @@ HEAD = '''"""Types of the {what}: `python tools/stubs.py` writes it."""
 {imports}
 
 FloatOrSchedule = float | Callable[[Any], Any]
-LearningRateLike = float | Callable[..., Any]
 '''
+RATE = "LearningRateLike = float | Callable[..., Any]\n"
 
 IMPORTS_OF_GROUPS = """from collections.abc import Callable
 from typing import Any, TypedDict"""
@@ -140,7 +140,7 @@ def of_optimizers() -> str:
     head = HEAD.format(what="optimizers and their arguments", imports=IMPORTS)
     names = "".join(f"    {written(name)},\n" for name in optimizers.__all__)
     names = f"__all__ = [\n{names}]\n"
-    return "\n".join([head, names, options(), *map(stub, bases_first)])
+    return "\n".join([head + RATE, names, options(), *map(stub, bases_first)])
 
 
 def of_groups() -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 FloatOrSchedule = float | Callable[[Any], Any]
-LearningRateLike = float | Callable[..., Any]
 
 class GroupArguments(TypedDict, total=False):
     accumulation_steps: FloatOrSchedule

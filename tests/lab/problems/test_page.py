@@ -1,10 +1,10 @@
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
 from keras_optlab.lab.problems import find
+from tools import problem_table
 
 ROOT = Path(__file__).parents[3]
 
@@ -12,12 +12,8 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.every
 def test_the_table_of_the_page_is_fresh():
     pytest.importorskip("sklearn")
-    path = ROOT / "tools" / "problem_table.py"
-    spec = importlib.util.spec_from_file_location("problem_table", path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    text = tool.PAGE.read_text(encoding="utf-8")
-    assert tool.fresh(text) == text, "run `python tools/problem_table.py`"
+    text = problem_table.PAGE.read_text(encoding="utf-8")
+    assert problem_table.fresh(text) == text, "run `python tools/problem_table.py`"
 
 
 def test_the_problem_on_the_page_works(tmp_path):
