@@ -148,7 +148,8 @@ def of_groups() -> str:
     types = []
     for name in sorted(known_fields() - UNGROUPED - {"learning_rate"}):
         kinds = {type_of(cls, name) for cls in classes() if name in cls.fields}
-        types.append((name, " | ".join(sorted(kinds))))
+        if kinds:  # else a rule from outside the package declares it
+            types.append((name, " | ".join(sorted(kinds))))
     head = HEAD.format(what="hyperparameters of a group", imports=IMPORTS_OF_GROUPS)
     return f"{head}\n{typed_dict('GroupArguments', 'TypedDict', types)}"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_optlab.core.figures import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, STYLE  # noqa: F401
+
 try:
     from matplotlib import rcParams
     from matplotlib.figure import Figure
@@ -16,17 +18,13 @@ except ImportError:
         f"The picture needs matplotlib: {sys.executable} -m pip install matplotlib"
     )
 
-# Colours that people with any colour vision can tell apart (Okabe and Ito, 2008).
-BLUE, ORANGE, GREEN, PINK, SKY, RED = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
-)  # fmt: skip
-GREY = "#767676"  # readable on white and on black, as the ground is transparent
+# The pictures lie on a white or a black ground.
 TEXT = {f"{part}.color": GREY for part in ("text", "xtick", "ytick")}
 LINES = {f"axes.{part}": GREY for part in ("edgecolor", "labelcolor", "titlecolor")}
-rcParams.update(TEXT | LINES | {"axes.spines.top": False, "axes.spines.right": False})
-rcParams.update({"font.size": 9, "axes.titlesize": 9, "grid.color": GREY})
-rcParams.update({"axes.grid": True, "grid.alpha": 0.2, "savefig.transparent": True})
+rcParams.update(STYLE | TEXT | LINES | {"savefig.transparent": True})
+rcParams.update({"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8})
 rcParams.update({"figure.titlesize": 10, "figure.titleweight": "bold"})
+rcParams.update({"axes.titlelocation": "center"})
 
 
 def arguments(description, picture, **numbers):

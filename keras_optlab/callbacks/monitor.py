@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars, clips, skips
-from keras_optlab.core.notebooks import code, new_axes, picture
+from keras_optlab.core.figures import colour, new_axes
+from keras_optlab.core.notebooks import code, picture
 from keras_optlab.tensorboard.tags import metric_tags
 
 if TYPE_CHECKING:
@@ -181,13 +182,6 @@ class Monitor(TrainingScalars):
             ImportError: if matplotlib is not installed.
             ValueError: if the table has no rows yet.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError(
-                "`plot()` needs matplotlib. Run `pip install keras-optlab[plot]`, or "
-                "read the table from `rows` and `columns`."
-            ) from error
         panels = self._panels()
         if not panels:
             raise ValueError(
@@ -195,25 +189,26 @@ class Monitor(TrainingScalars):
                 "this callback to `fit` first."
             )
         height = math.ceil(len(panels) / 2)
-        figure, axes = pyplot.subplots(
-            height, 2, sharex=True, squeeze=False, figsize=(10, 3 * height + 0.5)
+        axes = new_axes(
+            (9.0, 3.0 * height + 0.5),
+            height,
+            2,
+            sharex=True,
+            squeeze=False,
+            instead="read the table from `rows` and `columns`",
         )
         for ax, (title, lines) in zip(axes.flat, panels.items(), strict=False):
             _draw(ax, title, lines)
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
-        figure.tight_layout()
-        return figure
+        return axes[0, 0].figure
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the plot, if there is something to draw."""
-        if new_axes(1, 1) is None or not self._panels():
+        if not self._panels():
             return code(self)
-        from matplotlib import pyplot
-
-        figure = self.plot()
-        pyplot.close(figure)  # or a notebook would show it twice
-        return picture(figure, "Loss, learning rate, gradient norm, updates / weights")
+        what = "Loss, learning rate, gradient norm, updates / weights"
+        return picture(self.plot, what) or code(self)
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training goes on with, and the table."""
@@ -285,11 +280,10 @@ class Monitor(TrainingScalars):
 
 
 def _draw(ax: Any, title: str, lines: Mapping[str, list[tuple[float, float]]]) -> None:
-    for label, points in lines.items():
-        ax.plot(*zip(*points, strict=True), ".-", label=label)
+    for i, (label, points) in enumerate(lines.items()):
+        ax.plot(*zip(*points, strict=True), ".-", color=colour(i), label=label)
     ax.set_title(title)
     ax.set_xlabel("step")
-    ax.grid(alpha=0.3)
     if 1 < len(lines) <= LABELS:
         ax.legend()
     if "/" in title:  # ratios span orders of magnitude

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -29,26 +29,26 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def picture(figure: Any, description: str) -> str:
-    """Return a matplotlib figure as an image in the text.
+def picture(draw: Callable[[], Any], description: str) -> str:
+    """Return a picture as an image in the text; nothing without matplotlib.
 
     Args:
-        figure: The figure.
+        draw: Returns the figure.
         description: What it shows, for those who do not see it.
     """
+    try:
+        figure = draw()
+    except ImportError:
+        return ""
+    from matplotlib import pyplot
+
+    pyplot.close(figure)  # or a notebook would show it twice
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
-
-
-def new_axes(width: float, height: float) -> Any:
-    """Return axes of a figure of its own, or `None` without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    return Figure(figsize=(width, height)).subplots()
+    source = f"data:image/png;base64,{data}"
+    alt = html.escape(description)
+    return f'<img style="display: block" alt="{alt}" src="{source}">'
 
 
 def _cells(tag: str, values: Sequence[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_optlab.core.figures import BLUE, GREEN, RED, new_axes
 from keras_optlab.finders.batch_size_search import BatchSizeSearch, in_gib
 from keras_optlab.finders.text_table import text_table
 
@@ -67,26 +68,19 @@ class BatchSizeResult:
             ImportError: if matplotlib is not installed.
         """
         if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ImportError as error:
-                raise ImportError(
-                    "Plotting needs matplotlib. Run `pip install keras-optlab[plot]`, "
-                    "or read `result.table()`."
-                ) from error
-            _, ax = pyplot.subplots()
+            ax = new_axes((6.4, 4.8), instead="print `result.table()`")
         sizes, rates = list(self.throughput), list(self.throughput.values())
-        ax.plot(sizes, rates, "o-", color="C0", label="throughput")
+        ax.plot(sizes, rates, "o-", color=BLUE, label="throughput")
         ax.plot(
             self.batch_size,
             self.throughput[self.batch_size],
             "o",
-            color="C3",
+            color=RED,
             markersize=10,
             label=f"chosen: {self.batch_size}",
         )
         enough = (1 - self._tolerance) * max(rates)
-        ax.axhline(enough, color="C0", linestyle=":", label="nearly the highest")
+        ax.axhline(enough, color=BLUE, linestyle=":", label="nearly the highest")
         ax.set_xscale("log", base=2)
         ax.set_xlabel("batch size")
         ax.set_ylabel("examples per second")
@@ -94,8 +88,8 @@ class BatchSizeResult:
         if self.memory:
             beside = ax.twinx()
             gib = [peak / 2**30 for peak in self.memory.values()]
-            beside.plot(list(self.memory), gib, "s--", color="C1")
-            beside.set_ylabel(f"{self.memory_label} (GiB)", color="C1")
+            beside.plot(list(self.memory), gib, "s--", color=GREEN)
+            beside.set_ylabel(f"{self.memory_label} (GiB)", color=GREEN)
             beside.set_ylim(bottom=0)
         ax.legend()
         return ax

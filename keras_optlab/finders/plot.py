@@ -6,24 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from keras_optlab.core.figures import GREEN, GREY, colour, new_axes
 from keras_optlab.finders.smoothing import smooth
 
 
 def draw(result: Any, ax: Any = None) -> Any:
     """Draw a `RateRange`; return the matplotlib axes."""
     if ax is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError(
-                "Plotting needs matplotlib. Run `pip install keras-optlab[plot]`, or "
-                "print `result.table()`."
-            ) from error
-        _, ax = pyplot.subplots(figsize=(7, 6), layout="constrained")
+        ax = new_axes((7.0, 6.0), instead="print `result.table()`")
     for i, losses in enumerate(result.losses):
         label = "runs, smoothed" if i == 0 else None
         values = result.values[: len(losses)]
-        ax.plot(values, smooth(losses), color="gray", alpha=0.4, label=label)
+        ax.plot(values, smooth(losses), color=GREY, alpha=0.4, label=label)
     curve = result.curve
     if len(curve.values):
         ax.plot(curve.values, curve.losses, color="black", label="mean")
@@ -32,11 +26,11 @@ def draw(result: Any, ax: Any = None) -> Any:
         ax.set_ylim(low - 0.2 * margin, high + margin)
     if result.found:
         label = f"range, confidence {result.confidence:.0%}"
-        ax.axvspan(result.low, result.high, color="green", alpha=0.15, label=label)
+        ax.axvspan(result.low, result.high, color=GREEN, alpha=0.15, label=label)
     for i, (rule, value) in enumerate(result.suggestions.items()):
         loss = np.interp(np.log(value), np.log(curve.values), curve.losses)
         label = f"{rule} {value:.2g}: {result.explained(rule)}"
-        ax.plot(value, loss, "o", color=f"C{i}", label=label)
+        ax.plot(value, loss, "o", color=colour(i), label=label)
     ax.set_xscale("log")
     ax.set_xlabel(result.name)
     ax.set_ylabel("loss after the update")

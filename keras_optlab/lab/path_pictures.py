@@ -7,38 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_optlab.core.figures import colour, new_axes
+
 if TYPE_CHECKING:
     from keras_optlab.lab.paths import Path, Paths
 
+SIZE = 7.2, 5.4  # inches
 FRAMES, FRAME, PAUSE = 60, 80, 2500  # number; milliseconds of each, and of the last
 LEVELS = 14  # contours
 PLACES = 40  # of a way that are tried for its label
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 
 
 def draw(paths: Paths, ax: Any = None) -> Any:
     """Draw the ways over contours; return the axes."""
-    axes = _axes(ax)
+    axes = new_axes(SIZE) if ax is None else ax
     _ground(paths, axes)
     places = label_places(paths)
-    for number, path in enumerate(paths.found):
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(*path.points.T, "-", color=colour, linewidth=1.6, zorder=3)
-        axes.plot(*path.points[-1], "o", color=colour, markersize=5, zorder=4)
-        _label(axes, path.label, places[number], colour)
+    for i, path in enumerate(paths.found):
+        axes.plot(*path.points.T, "-", color=colour(i), linewidth=1.6, zorder=3)
+        axes.plot(*path.points[-1], "o", color=colour(i), markersize=5, zorder=4)
+        _label(axes, path.label, places[i], colour(i))
     axes.set_title(_wrapped(paths.conclusion), fontsize=10, loc="left")
     return axes
 
 
 def animate(paths: Paths, file: File) -> File:
     """Write the ways as they grow; return the file."""
-    _need("matplotlib", "PIL")
+    axes = new_axes(SIZE, dpi=80)
+    from matplotlib import pyplot
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from PIL import Image
 
-    canvas = FigureCanvasAgg(Figure(figsize=(7.2, 5.4), dpi=80))
-    axes = canvas.figure.add_axes((0.09, 0.09, 0.88, 0.79))
+    pyplot.close(axes.figure)
+    canvas = FigureCanvasAgg(axes.figure)
+    axes.set_position((0.09, 0.09, 0.88, 0.79))
     _ground(paths, axes)
     canvas.draw()
     ground = canvas.copy_from_bbox(canvas.figure.bbox)  # it is drawn once
@@ -69,9 +71,9 @@ def _growing(paths: Paths, axes: Any) -> list[tuple[Path, Any, Any]]:
     """Return each way with its line and its head, which have no points yet."""
     lines = []
     for number, path in enumerate(paths.found):
-        colour = COLOURS[number % len(COLOURS)]
-        (line,) = axes.plot([], [], color=colour, linewidth=1.6, label=path.label)
-        (head,) = axes.plot([], [], "o", color=colour, markersize=5)
+        of_path = colour(number)
+        (line,) = axes.plot([], [], color=of_path, linewidth=1.6, label=path.label)
+        (head,) = axes.plot([], [], "o", color=of_path, markersize=5)
         lines.append((path, line, head))
     axes.legend(fontsize=8, loc="upper left", framealpha=0.9)
     return lines
@@ -104,16 +106,6 @@ def _inside(points: np.ndarray) -> np.ndarray:
     return held if len(held) else points[:1].clip(0.05, 0.9)
 
 
-def _axes(ax: Any) -> Any:
-    _need("matplotlib")
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    _, axes = pyplot.subplots(figsize=(7.2, 5.4), layout="tight")
-    return axes
-
-
 def _ground(paths: Paths, axes: Any) -> None:
     """Draw the contours, the start and the minimum."""
     surface: Any = paths.problem.surface
@@ -133,6 +125,7 @@ def _ground(paths: Paths, axes: Any) -> None:
     axes.set_ylim(*surface.domain[1])
     axes.set_xlabel("x")
     axes.set_ylabel("y")
+    axes.grid(visible=False)
 
 
 def _label(
@@ -164,12 +157,3 @@ def _wrapped(text: str) -> str:
     import textwrap
 
     return textwrap.fill(text, 84)
-
-
-def _need(*modules: str) -> None:
-    import importlib.util
-
-    if any(importlib.util.find_spec(module) is None for module in modules):
-        raise ImportError(
-            "The picture needs matplotlib. Run `pip install keras-optlab[plot]`."
-        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_optlab.core.figures import colour, new_axes
 from keras_optlab.plotting.curves import Curve, named_curves
 from keras_optlab.stopping.direction import infer_mode
 
@@ -49,28 +50,21 @@ def plot_history(history: Any) -> Any:
         ['training', 'validation', 'best: 2.5 in epoch 1']
     """
     trainings = named_curves(history)
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "`plot_history` needs matplotlib. Run `pip install keras-optlab[plot]`, or "
-            "take the numbers from `history.history`."
-        ) from error
     panels = _panels(trainings)
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure, axes = pyplot.subplots(
+    axes = new_axes(
+        (4.5 * columns + 0.5, 3.3 * rows),
         rows,
         columns,
         squeeze=False,
-        figsize=(4.5 * columns + 0.5, 3.3 * rows),
-        layout="constrained",
+        instead="take the numbers of `history.history`",
     )
     for ax, metric in zip(axes.flat, panels, strict=False):
         _draw(ax, metric, trainings)
     for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
-    return figure
+    return axes[0, 0].figure
 
 
 def _panels(trainings: Mapping[str, Mapping[str, Curve]]) -> list[str]:
@@ -90,12 +84,12 @@ def _draw(ax: Any, metric: str, trainings: Mapping[str, Mapping[str, Curve]]) ->
         given = {kind: curves[key] for kind, key in both.items() if key in curves}
         for j, (kind, curve) in enumerate(given.items()):
             # One training has a colour for each kind, several have one for each.
-            colour = f"C{i if name else j}"
+            of_line = colour(i if name else j)
             faint = bool(name) and kind == "training" and len(given) > 1
             ax.plot(
                 curve.epochs,
                 curve.values,
-                color=colour,
+                color=of_line,
                 label=_label(name, kind, metric),
                 marker="." if len(curve.epochs) <= DOTS else "",
                 linestyle="--" if faint else "-",
@@ -103,16 +97,15 @@ def _draw(ax: Any, metric: str, trainings: Mapping[str, Mapping[str, Curve]]) ->
             )
             drawn.append(curve)
             if j == len(given) - 1:
-                _mark_best(ax, metric, curve, colour, name)
+                _mark_best(ax, metric, curve, of_line, name)
     ax.set_title(metric)
     ax.set_xlabel("epoch")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
     if metric != "lr" and _spans_magnitudes(drawn):
         ax.set_yscale("log")
     one = len(trainings) == 1 and metric in OF_OPTIMIZER
     if len(ax.get_lines()) <= LABELS and not one:
-        ax.legend(fontsize="small")
+        ax.legend()
 
 
 def _label(name: str, kind: str, metric: str) -> str:
@@ -121,7 +114,7 @@ def _label(name: str, kind: str, metric: str) -> str:
     return f"{name}, {kind}" if name else kind
 
 
-def _mark_best(ax: Any, metric: str, curve: Curve, colour: str, name: str) -> None:
+def _mark_best(ax: Any, metric: str, curve: Curve, of_line: str, name: str) -> None:
     """Mark the best epoch of a curve, if the metric's name tells what is best."""
     try:
         best = curve.best(infer_mode(metric))
@@ -132,7 +125,7 @@ def _mark_best(ax: Any, metric: str, curve: Curve, colour: str, name: str) -> No
     epoch, value = best
     label = f"{f'{name}, ' if name else ''}best: {value:.4g} in epoch {epoch}"
     style = {"markersize": 8, "markerfacecolor": "none", "linestyle": ""}
-    ax.plot([epoch], [value], "o", color=colour, label=label, **style)
+    ax.plot([epoch], [value], "o", color=of_line, label=label, **style)
 
 
 def _spans_magnitudes(curves: list[Curve]) -> bool:

@@ -12,7 +12,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.ends import end_of
-from keras_optlab.core.notebooks import code, new_axes, picture
+from keras_optlab.core.figures import new_axes
+from keras_optlab.core.notebooks import code, picture
 from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import count, factor, rate
@@ -183,11 +184,12 @@ class Schedule(Declared, LearningRateSchedule):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the arguments, and the curve."""
-        axes = None if needs_epochs(self) else new_axes(4.5, 2.0)
-        if axes is None:
+        if needs_epochs(self):
             return code(self)
-        self.plot(ax=axes)
-        return f"{code(self)}<br>{picture(axes.figure, f'Curve of {self!r}')}"
+        curve = picture(
+            lambda: self.plot(ax=new_axes((4.5, 2.0))).figure, f"Curve of {self!r}"
+        )
+        return code(self) + curve
 
 
 class Timed(Schedule):

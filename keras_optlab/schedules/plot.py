@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_optlab.core.figures import new_axes
+
 
 def draw(
     schedule: Any,
@@ -24,14 +26,7 @@ def draw(
         unit: What the times count.
     """
     if ax is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError(
-                "Plotting needs matplotlib. Run `pip install keras-optlab[plot]`, or "
-                "take the numbers from `schedule.values(n)`."
-            ) from error
-        _, ax = pyplot.subplots()
+        ax = new_axes((6.4, 4.0), instead="take the numbers of `schedule.values(n)`")
     times = np.arange(len(values)) if times is None else times
     ax.plot(times, values, label=repr(schedule))
     ax.set_xlabel(unit)

@@ -320,9 +320,8 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Run `pip install pandas`, or read `rows` and `columns`.",
     ),
     "callbacks/monitor.py:Monitor.plot": (
-        "matplotlib is not installed, or no step has been recorded.",
-        "Run `pip install keras-optlab[plot]`, and call `fit` with this callback "
-        "first.",
+        "No step has been recorded.",
+        "Call `fit` with this callback first.",
     ),
     "callbacks/rate_finder.py:RateFinder.on_train_begin": (
         "`RateFinder` reads the data from `fit`, and this is a custom loop.",
@@ -505,6 +504,11 @@ CAUSES: dict[str, tuple[str, str]] = {
     "core/declared.py:Declared.write_field": (
         "A transform, schedule or regularizer that nothing drives cannot be changed.",
         "Construct a new object with the new value.",
+    ),
+    "core/figures.py:new_axes": (
+        "matplotlib is not installed.",
+        "Run `pip install keras-optlab[plot]`, or read the numbers, as the message "
+        "says.",
     ),
     "core/fields.py:HyperField.validate": (
         "A hyperparameter is no number or outside of its range.",
@@ -952,10 +956,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Pass arrays, or take some thousand examples out of the data set, as the "
         "message shows.",
     ),
-    "finders/batch_size_result.py:BatchSizeResult.plot": (
-        "matplotlib is not installed.",
-        "Run `pip install keras-optlab[plot]`, or print `result.table()`.",
-    ),
     "finders/batch_size_search.py:BatchSizeSearch._verified": (
         "Even the smallest batch size did not fit into memory or failed.",
         "Read the notes in the message; use a smaller model, smaller inputs, or mixed"
@@ -1006,10 +1006,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The ends of the search are outside of the allowed range of the value, or in "
         "the wrong order.",
         "Choose ends in the range of the message.",
-    ),
-    "finders/plot.py:draw": (
-        "matplotlib is not installed.",
-        "Run `pip install keras-optlab[plot]`, or print `result.table()`.",
     ),
     "finders/range_test.py:RangeTest._step": (
         "The step does not return a loss of this name.",
@@ -1136,10 +1132,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "There are fewer than two different problems, or no optimizer is in all "
         "studies.",
         "Pass studies of different problems with at least one common optimizer.",
-    ),
-    "lab/path_pictures.py:_need": (
-        "matplotlib is not installed.",
-        "Run `pip install keras-optlab[plot]`.",
     ),
     "lab/paths.py:paths": (
         "The problem has no surface of two numbers, there is no optimizer, or a count"
@@ -1382,10 +1374,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The file is no log of `CSVLogger`, or has no rows.",
         "Pass a file with a column `epoch` and at least one row.",
     ),
-    "plotting/plot_history.py:plot_history": (
-        "matplotlib is not installed.",
-        "Run `pip install keras-optlab[plot]`.",
-    ),
     "recipes/last_layer.py:last_layer": (
         "The argument is no model, or the model has no `Dense` layer at its end.",
         "Pass a model whose last layer with weights is `Dense`.",
@@ -1456,10 +1444,6 @@ CAUSES: dict[str, tuple[str, str]] = {
     "schedules/cyclical.py:Cyclical.bind": (
         "`gamma` belongs to one mode only.",
         'Write `mode="exp_range"` with `gamma`, or leave `gamma` out.',
-    ),
-    "schedules/plot.py:draw": (
-        "matplotlib is not installed.",
-        "Run `pip install keras-optlab[plot]`, or take `schedule.values(n)`.",
     ),
     "schedules/warmup.py:Warmup.bind": (
         "The warm-up has a schedule after it, and no length, so it would never end.",

@@ -25,9 +25,22 @@ BASES |= {"TensorTransform", "Transform", "Penalty"}
 
 def records(study: str) -> list[dict[str, Any]]:
     """Return the complete trainings of a study of the gallery."""
+    found = _lines(study)
+    return [r for r in found if r.get("status") == "complete"]
+
+
+def _lines(study: str) -> list[dict[str, Any]]:
     path = ROOT / f"benchmarks/studies/gallery-{study}/records.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [r for r in map(json.loads, lines) if r.get("status") == "complete"]
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def paths() -> dict[str, list[dict[str, Any]]]:
+    """Return the ways on functions of two numbers, by the name of the optimizer."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in _lines("paths"):
+        if "points" in record:
+            found.setdefault(record["label"], []).append(record)
+    return found
 
 
 def last(study: str) -> dict[str, dict[str, Any]]:
@@ -46,6 +59,7 @@ def costs(study: str) -> dict[str, float]:
 
 RECORDS = {study: last(study) for study in STUDIES}
 COSTS = costs("mlp")
+PATHS = paths()
 
 
 def pages() -> dict[str, str]:
@@ -112,6 +126,11 @@ def optimizer(about: Any) -> str:
         parts += [
             f"![Losses of {cls.__name__} on two networks]({name}.png)",
             _tuned(name),
+        ]
+    if name in PATHS:
+        parts += [
+            f"![Ways of {cls.__name__} on two functions]({name}-paths.png)",
+            _ways(about),
         ]
     if about.tuning.use_when:
         parts += [f"**Use it when:** {about.tuning.use_when}"]
@@ -183,6 +202,21 @@ def _tuned(name: str) -> str:
         "The best of six settings on 10,000 images of MNIST, three epochs, one seed: "
         f"{given}. Grey: all other optimizers; dashed: Adam. One seed judges nothing."
     )
+
+
+def _ways(about: Any) -> str:
+    """Return what the ways are, in words."""
+    ways = PATHS[about.name]
+    where = "Around Adam: the" if about.name in kol.optimizers.wrappers() else "The"
+    rates = [
+        f"{w['arguments']['learning_rate']:g} ({w['function'].capitalize()})"
+        for w in ways
+        if "learning_rate" in w["arguments"]
+    ]
+    of_rates = f", {' and '.join(rates)}" if rates else ""
+    text = f"{where} way of 200 updates at the best of five learning rates{of_rates}."
+    vector = "" if about.elementwise else " The two numbers are a vector, no matrix."
+    return text + vector
 
 
 def _cost(name: str) -> str:

@@ -11,26 +11,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import keras_optlab as kol
-from tools.site.gallery import RECORDS, STUDIES, public
+from keras_optlab.core.figures import BLUE, GREY, STYLE
+from keras_optlab.lab.problems import find
+from tools.site.gallery import PATHS, RECORDS, STUDIES, public
 
-# Colours that people with any colour vision can tell apart (Okabe and Ito, 2008); the
-# grey is readable on white and on black, since the ground is transparent.
-BLUE, GREY = "#0072B2", "#767676"
 TICKS = 0.1, 0.2, 0.3, 0.5, 1.0  # of losses
 PARTS = "text.color", "xtick.color", "ytick.color", "axes.edgecolor"
 PARTS += "axes.labelcolor", "axes.titlecolor"
-STYLE: dict[str, Any] = dict.fromkeys(PARTS, GREY) | {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "font.size": 10,
-    "grid.color": GREY,
-    "grid.alpha": 0.2,
-    "lines.linewidth": 2,
-    "savefig.transparent": True,
-}
+# The pictures lie on a white or a black ground.
+ON_ANY_GROUND = dict.fromkeys(PARTS, GREY) | {"savefig.transparent": True}
 ARGUMENTS: dict[str, tuple[Any, ...]] = {  # of schedules that need some
     "Constant": (1.0,),
     "CosineRestarts": (1.0, 0.2),
@@ -45,9 +34,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {  # of schedules that need some
 
 def draw(folder: Path) -> None:
     """Draw all pictures into the gallery's folder."""
-    with rc_context(STYLE):
+    with rc_context(STYLE | ON_ANY_GROUND):
         for name in {n for found in RECORDS.values() for n in found}:
             save(losses(name), folder / f"optimizers/{name}.png")
+        for name, ways in PATHS.items():
+            save(paths(ways), folder / f"optimizers/{name}-paths.png")
         for name in public("schedules"):
             save(curve(name), folder / f"schedules/{name.lower()}.png")
 
@@ -63,14 +54,43 @@ def losses(name: str) -> Figure:
         for other in found:
             ax.plot(*_curve(found[other]), color=GREY, linewidth=0.6, alpha=0.35)
         if "adam" in found:
-            ax.plot(*_curve(found["adam"]), color=GREY, linestyle="--", label="adam")
+            ax.plot(
+                *_curve(found["adam"]),
+                color=GREY,
+                linestyle="--",
+                linewidth=2,
+                label="adam",
+            )
         ax.plot(*_curve(found[name]), color=BLUE, linewidth=2.6, label=name)
         ends = [_curve(r)[1][-1] for r in found.values()]
         ax.set(title=STUDIES[study], xlabel="updates", ylabel="loss of test images")
         ax.set(yscale="log", ylim=(0.8 * min(ends), 1.5))
         ax.set_yticks(TICKS, labels=map(str, TICKS))
         ax.minorticks_off()
-        ax.legend(frameon=False, loc="upper right")
+        ax.legend(loc="upper right")
+    return figure
+
+
+def paths(ways: list[dict[str, Any]]) -> Figure:
+    """Return the ways of an optimizer on functions of two numbers."""
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    axes = figure.subplots(1, len(ways), squeeze=False)[0]
+    for ax, record in zip(axes, ways, strict=True):
+        surface: Any = find(record["function"]).surface
+        x, y, height = surface.grid(120)
+        above = height - surface.function(*np.array(surface.minimum))
+        logs = np.log10(above + 1e-3 * np.median(above))
+        ax.contour(x, y, logs, 12, colors=GREY, alpha=0.5, linewidths=0.7)
+        ax.plot(*np.array(record["points"]).T, color=BLUE, linewidth=2)
+        ax.plot(*record["points"][-1], "o", color=BLUE)
+        ax.plot(*surface.start, "s", color=GREY, label="start")
+        ax.plot(*surface.minimum, "*", color=GREY, markersize=13, label="minimum")
+        ax.set(xlim=surface.domain[0], ylim=surface.domain[1], xlabel="x", ylabel="y")
+        ax.set_title(
+            f"{record['function'].capitalize()}: ends {record['end']:.2g} above"
+        )
+        ax.grid(visible=False)
+        ax.legend(loc="lower left")
     return figure
 
 
@@ -84,7 +104,7 @@ def curve(name: str) -> Figure:
     values = cls(*ARGUMENTS.get(name, (1.0,))).values(101)
     figure = Figure(figsize=(7.2, 2.4), layout="constrained")
     ax = figure.subplots()
-    ax.plot(np.linspace(0, 1, len(values)), values, color=BLUE)
+    ax.plot(np.linspace(0, 1, len(values)), values, color=BLUE, linewidth=2)
     ax.set(xlabel="share of the training", ylabel="value", ylim=(0, None))
     return figure
 
