@@ -1,7 +1,7 @@
 """Blocks of code in a page: what their marks say, and running them.
 
     python -m tools.site.blocks docs/guides/resuming.md
-    python -m tools.site.blocks docs/*/*.md
+    python -m tools.site.blocks docs/*.md docs/*/*.md
 
 The line above each block of Python or shell code is one of
 
@@ -35,7 +35,7 @@ import keras
 
 ROWS = 64  # examples that a smoke run trains on
 MARKS = "run", "smoke", r"by hand, \d{4}-\d\d-\d\d", "not run", "other library"
-BLOCK = re.compile(r"(?:^<!-- (.*?) -->\n)?^```(python|sh)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"(?:^<!-- ([^\n]*) -->\n)?^```(python|sh)\n(.*?)^```$", re.M | re.S)
 
 
 @dataclass(frozen=True)
