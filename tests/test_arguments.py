@@ -381,6 +381,18 @@ def test_a_callable_rate_is_not_called_before_training():
     assert calls == []
 
 
+def test_a_rate_of_the_integer_step_says_how_to_write_it():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizers.SGD(lambda step: 0.1 / (1 + step)), "mse")
+    x = np.ones((4, 2))
+    if keras.backend.backend() == "tensorflow":
+        with pytest.raises(TypeError, match=r"int64 .*cast\(step, 'float32'\)"):
+            model.fit(x, x[:, 0], verbose=0)
+    else:  # these convert integers
+        model.fit(x, x[:, 0], verbose=0)
+        assert model.optimizer.updates.value == 1
+
+
 # Messages.
 
 HINTS = {
@@ -400,6 +412,18 @@ HINTS = {
     "wrapper": (
         lambda: optimizers.EMA(optimizers.SGD(), lr=1),
         r"EMA .*Write learning_rate=1 in SGD\(...\).",
+    ),
+    "a cycle": (
+        lambda: schedules.Cyclical(0.1, 0.3, step_size=9),
+        "steps: of Cyclical a whole cycle, twice the step_size",
+    ),
+    "radius": (
+        lambda: optimizers.ConditionalGradient(lambda_=2.0),
+        "Write radius=2.0",
+    ),
+    "rise and fall": (
+        lambda: optimizers.RAdam(warmup_proportion=0.1),
+        r"schedules.Warmup\(schedules.Linear\(rate\), 0.1\)",
     ),
     "group": (lambda: Group("a", lr=0.1), "lr=0.1. Write learning_rate=0.1."),
     "group betas": (lambda: Group("a", betas=(0.1, 0.2)), "Write beta_1=0.1, beta_2="),
@@ -462,9 +486,9 @@ def test_one_pattern_needs_no_list():
     assert [x[0] for x in values(ws)] == pytest.approx([0.95, 1.0])
 
 
-def test_an_exclusion_that_finds_nothing_is_said():
+def test_a_pattern_of_an_exclusion_that_finds_nothing_is_said():
     optimizer = optimizers.AdamW()
-    optimizer.exclude_from_weight_decay(var_names=["gamma"])
+    optimizer.exclude_from_weight_decay(var_names=["w", "gamma"])
     with pytest.warns(UserWarning, match=r"var_names=\['gamma'\].*named: w0"):
         optimizer.build(variables([np.ones(2)]))
 

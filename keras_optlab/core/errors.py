@@ -15,7 +15,7 @@ LONGEST = 300  # characters of a value in a message
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "lr": ("learning_rate", "initial", "peak"),
     "rate": ("learning_rate", "initial", "peak"),
-    "step_size": ("learning_rate", "steps"),
+    "step_size": ("learning_rate",),
     "lr_schedule": ("learning_rate",),
     "lr_scheduler": ("learning_rate",),
     "schedule": ("learning_rate",),
@@ -54,6 +54,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "mask": ("decay_mask",),
     "transforms": ("gradient_transforms",),
     "nesterov_momentum": ("nesterov",),
+    "lambda_": ("radius",),
     # of schedules
     "initial_learning_rate": ("initial", "peak"),
     "learning_rate": ("initial", "peak", "schedule"),
@@ -75,10 +76,15 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "values": ("levels",),
 }
 
+RISE_AND_FALL = (
+    "Write learning_rate=schedules.Warmup(schedules.Linear(rate), 0.1): a rise, then a "
+    "fall over the `fit`."
+)
 FALL_OF_KERAS_2 = (
     "Keras 2 divided the rate by 1 + decay * step; write learning_rate="
     "schedules.InverseTime(rate, steps=1, decay_rate=decay)."
 )
+LEFT_OUT = "There is no counterpart; leave it out."
 # Arguments that no class of this package has, and what to do instead.
 INSTEAD = {
     "decay": FALL_OF_KERAS_2,
@@ -93,6 +99,27 @@ INSTEAD = {
     "bias_correction": "It is part of the rule; leave it out.",
     "warmup_steps": "Write schedules.Warmup around the schedule.",
     "warmup": "Write schedules.Warmup around the schedule.",
+    "step_size": "Write steps: of Cyclical a whole cycle, twice the step_size; of "
+    "Exponential(staircase=True) the same number.",
+    # of TensorFlow Addons
+    "total_steps": RISE_AND_FALL,
+    "warmup_proportion": RISE_AND_FALL,
+    "min_lr": RISE_AND_FALL,
+    "exclude_from_weight_decay": "Write decay_mask='matrices', or call the method "
+    "`exclude_from_weight_decay`.",
+    "start_averaging": "Write average_from=start_averaging + 1.",
+    "start_step": "Write average_decay="
+    "schedules.Piecewise([start_step], [0.0, average_decay]).",
+    "dynamic_decay": "Use optimizers.PowerEMA, whose window grows.",
+    "num_updates": "Use optimizers.PowerEMA, whose window grows.",
+    "scale_fn": "Write mode, or a schedule of your own.",
+    "scale_mode": "Cycles are counted in updates; leave it out.",
+    "rectify": "RAdam has it, AdaBelief does not.",
+    "sma_threshold": LEFT_OUT,
+    "grad_averaging": LEFT_OUT,
+    "use_locking": LEFT_OUT,
+    "sequential_update": LEFT_OUT,
+    "swap_weights": LEFT_OUT,
 }
 PAIRS = {  # tuple arguments of torch
     "betas": (("beta_1", "beta_2"), ("beta_1", "beta_2", "beta_3")),

@@ -68,6 +68,27 @@ def takes_step(rate: Any) -> bool:
     return len(needed) == 1
 
 
+def called(rate: Any, step: Any) -> Any:
+    """Return the value of a callable learning rate at a step, an integer tensor.
+
+    Raises:
+        TypeError: if it computes with the integer and other numbers on TensorFlow,
+            which converts none.
+    """
+    if not takes_step(rate):
+        return rate()
+    try:
+        return rate(step)
+    except TypeError as error:
+        if "int64" not in str(error):
+            raise
+        raise TypeError(
+            "expected a learning rate for the step, an int64 tensor, which TensorFlow "
+            f"does not combine with other numbers. Received: {error} Begin the "
+            "function with `step = keras.ops.cast(step, 'float32')`."
+        ) from error
+
+
 class LearningRateField(Field):
     """The learning rate, which Keras' base class stores."""
 

@@ -17,8 +17,12 @@ RENAMED = {
     "optimizers": {
         # TensorFlow Addons
         "AdaptiveGradientClipping": "adaptive_clipnorm= of every optimizer",
+        "AveragedOptimizerWrapper": "Wrapper",
+        "CyclicalLearningRate": "schedules.Cyclical",
         "DecoupledWeightDecayExtension": DECAY,
+        "ExponentialCyclicalLearningRate": 'schedules.Cyclical(mode="exp_range")',
         "extend_with_decoupled_weight_decay": DECAY,
+        "LAMB": "Lamb",
         "LazyAdam": 'Adam(sparse="lazy")',
         "MovingAverage": "EMA",
         "MultiOptimizer": "groups=[Group(...)] of every optimizer; for several rules, "
@@ -26,6 +30,8 @@ RENAMED = {
         "RectifiedAdam": "RAdam",
         "SGDW": "SGD(weight_decay=...)",
         "StochasticWeightAveraging": "SWA",
+        "Triangular2CyclicalLearningRate": 'schedules.Cyclical(mode="triangular2")',
+        "TriangularCyclicalLearningRate": "schedules.Cyclical",
         # Keras, torch, optax and others
         "AveragedModel": "SWA or EMA",
         "DistributedShampoo": "Shampoo",

@@ -576,6 +576,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         " class instead of an object is common.",
         "Pass a number of 0 or more, a schedule object or a function.",
     ),
+    "core/rates.py:called": (
+        "A function of the step computes with the integer step and a float, which "
+        "TensorFlow refuses.",
+        "Begin it with `step = keras.ops.cast(step, 'float32')`.",
+    ),
     "core/rates.py:takes_step": (
         "The learning rate is a function that needs more than the step, or that does "
         "not show its arguments.",

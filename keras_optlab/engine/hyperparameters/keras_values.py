@@ -12,7 +12,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.fields import Field
-from keras_optlab.core.rates import check_rate, takes_step
+from keras_optlab.core.rates import called, check_rate
 from keras_optlab.core.spans import Moment
 from keras_optlab.engine.backend.keras_adapter import KerasAdapter, concrete
 from keras_optlab.engine.backend.variables import to_numpy
@@ -45,7 +45,7 @@ class KerasLearningRate:
             return rate
         if isinstance(rate, LearningRateSchedule):
             return self.optimizer.moment(self.optimizer.updates).value(rate)
-        return rate(self.optimizer.updates) if takes_step(rate) else rate()
+        return called(rate, self.optimizer.updates)
 
     def write(self, field: Field, value: Any) -> None:  # noqa: ARG002
         """Set the variable, or replace it by a schedule or function."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 from keras_optlab.core.errors import shown
@@ -25,14 +26,18 @@ def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
 
 
 def warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
-    """Warn if `exclude_from_weight_decay` has left nothing out."""
-    if optimizer.exclude and all(
-        optimizer.decays(p.variable) for p in optimizer.plan.parameters
-    ):
-        names = sorted({p.variable.name for p in optimizer.plan.parameters})
-        given = [f"{k}={shown(v)}" for k, v in optimizer.exclude.keywords.items()]
+    """Warn of what `exclude_from_weight_decay` got and found no weight for."""
+    if not optimizer.exclude:
+        return
+    given, parameters = optimizer.exclude.keywords, optimizer.plan.parameters
+    names = sorted({p.variable.name for p in parameters})
+    patterns = given["var_names"] or ()
+    lost = [x for x in patterns if not any(re.search(x, name) for name in names)]
+    if lost or all(optimizer.decays(p.variable) for p in parameters):
+        what = f"var_names={shown(lost)}" if lost else f"var_list={shown(given)}"
         warnings.warn(
-            "exclude_from_weight_decay found no weight. Received: "
-            f"{', '.join(given)}. The weights are named: {', '.join(names)}.",
+            f"exclude_from_weight_decay found no weight. Received: {what}. The weights "
+            f"are named: {', '.join(names)}. To choose by layer, write "
+            "groups=[Group('*norm*', weight_decay=0.0)].",
             stacklevel=3,
         )
