@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -143,6 +144,7 @@ class GradualUnfreezing(StepCallback):
             self._trains, self.trained, self._epochs = weakref.ref(ours), 0, 0
         count_apart(ours, blocks[:-1])
         self._frozen = FrozenBlocks(self.model, blocks)
+        self._warn_of_frozen_blocks()
         self._told = False
         step = self.step if self.unit == "step" else self._epochs
         self._train(self._due(step), begins=True)
@@ -206,6 +208,20 @@ class GradualUnfreezing(StepCallback):
         self._train(max(state["trained"], self._due(max(now, 0))))
 
     # Helpers.
+
+    def _warn_of_frozen_blocks(self) -> None:
+        """Warn in the first `fit` if it ends before each block has begun."""
+        epochs = (self.params or {}).get("epochs")
+        if self.unit != "epoch" or self._epochs or not epochs or not self._frozen:
+            return
+        of_all, begun = len(self._frozen.blocks), self._due(epochs - 1)
+        if begun < of_all:
+            warnings.warn(
+                f"GradualUnfreezing begins {begun} of {of_all} blocks in this `fit`; "
+                f"the others stay frozen. Received: every={self.begins}, "
+                f"epochs={epochs}. Train longer, or write a smaller `every`.",
+                stacklevel=2,
+            )
 
     def _begin_epoch_with(self, epoch: int) -> None:
         now = max(epoch, self._epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import glob
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -97,23 +98,28 @@ class Group:
         self._paths: dict[int, str] = {}  # by id of the weight, set by `find`
         self._found: dict[str, Any] | None = None  # paths and positions, for the config
         self.restored = False
+        self.of_all = False  # whether it is one of those of `layerwise_decay`
 
     def matches(self, variable: Variable) -> bool:
         """Return whether a variable belongs to the group."""
         return self.finder()(variable, path_of(variable))
 
+    @property
+    def globs(self) -> list[str]:
+        """The globs in `match`."""
+        return [part for part in self._parts if isinstance(part, str)]
+
     def matches_path(self, path: str) -> bool:
         """Return whether a path matches one of the globs."""
-        return path_matches(path, [p for p in self._parts if isinstance(p, str)])
+        return path_matches(path, self.globs)
 
     def finder(self) -> Callable[[Variable, str], bool]:
         """Return a function of a variable and its unique path: whether both match."""
         if not self._parts:
             return lambda variable, _: bool(self.match(variable))  # type: ignore[operator]
         ids = {id(v) for part in self._parts for v in weights_of(part)}
-        globs = [part for part in self._parts if isinstance(part, str)]
-        anywhere = [g for g in globs if not g.startswith("/")]
-        from_start = [g for g in globs if g.startswith("/")]
+        anywhere = [g for g in self.globs if not g.startswith("/")]
+        from_start = [g for g in self.globs if g.startswith("/")]
         return lambda variable, path: (
             id(variable) in ids
             or path_matches(path_of(variable), anywhere)
@@ -276,19 +282,60 @@ def assign_groups(groups: Sequence[Group], variables: Sequence[Variable]) -> lis
     for i, group in enumerate(groups):
         hits = group.find(variables)
         if variables and not any(hits):
-            paths = "\n  ".join(unique_paths(variables))
-            message = (
-                "A group matches no trainable weight (an optimizer does not receive "
-                f"those of frozen layers). Received: match={group.match_in_words()}. "
-                f"The weights are:\n  {paths}"
-            )
+            message = _no_weight(group, "A group", unique_paths(variables))
             if not group.restored:
                 raise ValueError(message)
             warnings.warn(message, stacklevel=2)
+        elif not group.restored:
+            warn_of_parts_without_weights(group, variables)
         placed = [
             i if hit and now < 0 else now for hit, now in zip(hits, placed, strict=True)
         ]
+        if any(hits) and i not in placed and not group.restored:
+            warnings.warn(
+                "A group has no effect: earlier groups take all weights that it "
+                f"matches. Received: {group!r}. Put it before them.",
+                stacklevel=2,
+            )
+    if -1 in placed and any(group.of_all for group in groups):
+        left = [
+            p for p, i in zip(unique_paths(variables), placed, strict=True) if i < 0
+        ]
+        warnings.warn(
+            "Some weights are in no group of `layerwise_decay`, so they train at the "
+            f"full learning rate: {shown_list(left)}. They were frozen or not there "
+            "when the groups were made. Make the groups, or the recipe, again.",
+            stacklevel=2,
+        )
     return placed
+
+
+def warn_of_parts_without_weights(group: Group, variables: Sequence[Variable]) -> None:
+    """Warn of globs of a list that match no weight, while others do."""
+    for part in group.globs if len(group.globs) > 1 else []:
+        if not any(Group(part).find(variables)):
+            text = _no_weight(
+                Group(part), "An entry of a group", unique_paths(variables)
+            )
+            warnings.warn(text, stacklevel=2)
+
+
+def _no_weight(group: Group, what: str, paths: Sequence[str]) -> str:
+    """Return the message about a group that matches no weight."""
+    words = {word for path in paths for word in path.split("/")}
+    near = [
+        close
+        for glob_ in group.globs
+        for close in difflib.get_close_matches(glob_.split("/")[0], words, n=1)
+    ]
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"{what} matches no trainable weight. Received: match="
+        f"{group.match_in_words()}.{hint} A part of a name needs a star, as in "
+        "'block_1_*'. A nested model is matched by the model itself. An optimizer does "
+        "not receive the weights of frozen layers. The weights are:\n  "
+        + "\n  ".join(shown_lines(paths))
+    )
 
 
 def found_again(found: dict[str, Any], paths: Sequence[str]) -> list[bool] | None:
@@ -319,10 +366,15 @@ def leaves(layer: Any) -> Iterable[Any]:
     return [leaf for child in children for leaf in leaves(child)]
 
 
-def shown_list(words: list[str], most: int = 6) -> str:
-    """Return a list as text: the first `most` entries, and the number of the others."""
+def shown_list(words: list[str]) -> str:
+    """Return a list as text: the first entries, and the number of the others."""
+    return f"[{', '.join(shown_lines(words, most=6))}]"
+
+
+def shown_lines(words: Sequence[str], most: int = 20) -> list[str]:
+    """Return the first entries, and the number of the others in words."""
     more = [f"... {len(words) - most} more"] if len(words) > most else []
-    return f"[{', '.join(words[:most] + more)}]"
+    return [*words[:most], *more]
 
 
 def _in_words(part: Any) -> str:

@@ -102,10 +102,13 @@ def layerwise_decay(
         )
     found = find_blocks(model) if blocks is None else check_blocks(model, blocks)
     depths = range(len(found))[::-1]
-    return [
+    groups = [
         Group(block, learning_rate=number**depth)
         for depth, block in zip(depths, found, strict=True)
     ]
+    for group in groups:
+        group.of_all = True
+    return groups
 
 
 def check_blocks(model: Any, blocks: Any) -> list[Match]:

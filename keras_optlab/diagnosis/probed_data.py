@@ -200,13 +200,29 @@ def _not_finite(seen: Sequence[Any]) -> str:
     found = []
     for name, part in ("the inputs", 0), ("the targets", 1):
         rows = total = 0
+        whole: dict[int, np.ndarray] = {}  # columns of a table without a finite entry
         for batch in seen:
             for leaf in _leaves(batch[part]):
-                bad = ~np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1)
-                rows, total = rows + int(bad.sum()), total + len(leaf)
+                bad = ~np.isfinite(leaf.reshape(len(leaf), -1))
+                rows, total = rows + int(bad.any(axis=1).sum()), total + len(leaf)
+                before = whole.get(bad.shape[1], True)
+                whole[bad.shape[1]] = before & bad.all(axis=0)
         if rows:
-            found.append(f"{rows} of {total} rows of {name}")
+            found.append(f"{rows} of {total} rows of {name}{_in_columns(whole)}")
     return " and ".join(found)
+
+
+def _in_columns(whole: dict[int, np.ndarray]) -> str:
+    """Say which columns have no finite entry, if some of one table have none."""
+    (columns,) = whole.values() if len(whole) == 1 else (np.zeros(0, bool),)
+    numbers = np.flatnonzero(columns)
+    if not 0 < len(numbers) < len(columns):
+        return ""
+    of_them = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+    return (
+        f" (in each row of column {of_them}, as when a mean or deviation was NaN: fill "
+        "empty cells before scaling)"
+    )
 
 
 def _leaves(part: Any) -> Iterator[np.ndarray]:

@@ -19,6 +19,34 @@ def is_in_arrays(x: Any) -> bool:
     return bool(leaves) and all(getattr(leaf, "shape", ()) for leaf in leaves)
 
 
+def check_arrays(who: str, model: Any, x: Any, y: Any) -> None:
+    """Raise for `who` if arrays hold no numbers, or the loss lacks its targets."""
+    if not is_in_arrays(x):
+        return
+    for name, part in {"x": x, "y": y}.items():
+        kinds = {str(getattr(leaf, "dtype", "")) for leaf in tree.flatten(part)}
+        if "object" in kinds:
+            raise TypeError(
+                f"{who} takes arrays of numbers. Received: {name} of dtype object, as "
+                "of a table with words in it. Encode the words, and convert it: "
+                f"{name}.astype('float32')."
+            )
+    if y is None and model.loss is not None and not has_own_step(model):
+        raise ValueError(
+            f"{who} needs the targets `y`, as the model was compiled with a loss. "
+            "Received: y=None."
+        )
+
+
+def has_own_step(model: Any) -> bool:
+    """Return whether a model's class trains in its own way."""
+    own = type(model)
+    return any(
+        getattr(own, name) is not getattr(keras.Model, name)
+        for name in ("train_step", "compute_loss")
+    )
+
+
 class Arrays:
     """Inputs, targets and sample weights in arrays.
 

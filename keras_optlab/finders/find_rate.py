@@ -14,6 +14,7 @@ from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.backend.trainer_adapter import compiled_parts, symbolic_build
 from keras_optlab.engine.model.snapshot import state_kept
 from keras_optlab.finders.arguments import checked
+from keras_optlab.finders.data import check_arrays
 from keras_optlab.finders.driven_value import (
     RATE,
     DrivenValue,
@@ -124,6 +125,7 @@ def find_rate(
     True
     """
     check_model("find_rate", model)
+    check_arrays("find_rate", model, x, y)
     given = checked(
         monitor, lowest=lowest, highest=highest, steps=steps, runs=runs, seed=seed
     )

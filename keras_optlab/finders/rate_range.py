@@ -165,7 +165,10 @@ class RateRange:
         """Return why the curve says nothing, or ""."""
         curve = self.curve
         if not len(curve.values):
-            return "the loss was not finite after the first update"
+            return (
+                "the loss was not finite after the first update; look for NaN in the "
+                "data: kol.diagnose(model, x, y)"
+            )
         if not curve.falls():
             return "the loss never fell by more than its noise"
         if not curve.diverges and curve.lowest >= len(curve.values) - 2:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from keras_optlab import optimizers, schedules
+from keras_optlab import optimizers
 from keras_optlab.core import layerwise_decay
-from keras_optlab.recipes.recipe import Recipe
+from keras_optlab.recipes.recipe import Recipe, one_cycle
 
 
 def fine_tuning(
@@ -28,7 +28,7 @@ def fine_tuning(
     """
     return Recipe(
         optimizers.AdamW(
-            schedules.OneCycle(peak, warmup=0.1),
+            one_cycle(peak, warmup=0.1),
             weight_decay=0.05,
             decay_mask="matrices",
             global_clipnorm=1.0,

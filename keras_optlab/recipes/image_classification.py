@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from keras_optlab import optimizers, schedules
+from keras_optlab import optimizers
 from keras_optlab.core import Group
 from keras_optlab.recipes.last_layer import last_layer
-from keras_optlab.recipes.recipe import Recipe
+from keras_optlab.recipes.recipe import Recipe, one_cycle
 
 
 def image_classification(model: keras.Model, *, peak: float = 0.01) -> Recipe:
@@ -26,7 +26,7 @@ def image_classification(model: keras.Model, *, peak: float = 0.01) -> Recipe:
     """
     return Recipe(
         optimizers.Muon(
-            schedules.OneCycle(peak),
+            one_cycle(peak),
             flatten_kernels=True,
             groups=[Group(last_layer(model), adamw=True)],
         ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_optlab import optimizers, schedules
-from keras_optlab.recipes.recipe import Recipe
+from keras_optlab import optimizers
+from keras_optlab.recipes.recipe import Recipe, one_cycle
 
 
 def low_memory(*, peak: float = 0.01) -> Recipe:
@@ -22,7 +22,7 @@ def low_memory(*, peak: float = 0.01) -> Recipe:
     """
     return Recipe(
         optimizers.Muon(
-            schedules.OneCycle(peak),
+            one_cycle(peak),
             weight_decay=0.02,
             flatten_kernels=True,
             slot_dtype="bfloat16",

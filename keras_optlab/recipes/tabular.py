@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_optlab import optimizers, schedules
-from keras_optlab.recipes.recipe import Recipe
+from keras_optlab import optimizers
+from keras_optlab.recipes.recipe import Recipe, one_cycle
 
 
 def tabular(*, peak: float = 0.0115) -> Recipe:
@@ -19,7 +19,7 @@ def tabular(*, peak: float = 0.0115) -> Recipe:
     0.02
     """
     return Recipe(
-        optimizers.Muon(schedules.OneCycle(peak), weight_decay=0.02),
+        optimizers.Muon(one_cycle(peak), weight_decay=0.02),
         study="optlab tune diamonds-mlp --epochs 20 --objective final --minutes 10 "
         "--optimizers muon,soap,adamw,schedulefreeadamw,nadamw,kron",
         why="Chosen of six optimizers by the error of the price of diamonds after 20 "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from keras_optlab import optimizers, schedules
+from keras_optlab import optimizers
 from keras_optlab.core import Group
 from keras_optlab.recipes.last_layer import last_layer
-from keras_optlab.recipes.recipe import Recipe
+from keras_optlab.recipes.recipe import Recipe, one_cycle
 
 
 def text(model: keras.Model, *, peak: float = 0.0115) -> Recipe:
@@ -26,7 +26,7 @@ def text(model: keras.Model, *, peak: float = 0.0115) -> Recipe:
     """
     return Recipe(
         optimizers.Muon(
-            schedules.OneCycle(peak),
+            one_cycle(peak),
             momentum=0.9,
             weight_decay=0.1,
             flatten_kernels=True,  # those of attention have more than two axes

@@ -106,6 +106,11 @@ def test_when_blocks_begin(every, unit, counts):
 
 
 @pytest.mark.every
+def test_blocks_that_stay_frozen_are_said():
+    with pytest.warns(UserWarning, match="begins 2 of 3 blocks .*every=2, epochs=3"):
+        fit(new_model(), GradualUnfreezing(every=2))
+
+
 def test_a_block_may_begin_in_the_middle_of_an_epoch():
     class Look(StepCallback):
         def on_steps(self, metrics):

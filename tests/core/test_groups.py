@@ -200,6 +200,23 @@ def test_a_layer_of_another_model_is_said_to_match_nothing():
         optimizer.build(model.trainable_variables)
 
 
+def built(*groups):
+    model, *_ = two_towers()
+    optimizers.SGD(groups=list(groups)).build(model.trainable_variables)
+
+
+def test_a_misspelled_name_is_corrected():
+    with pytest.raises(ValueError, match="match='haed'. Did you mean 'head'"):
+        built(Group("haed"))
+    with pytest.warns(UserWarning, match="An entry .*'haed'. Did you mean 'head'"):
+        built(Group(["*bias", "haed"]))
+
+
+def test_a_group_whose_weights_are_taken_has_no_effect():
+    with pytest.warns(UserWarning, match=r"has no effect.*Group\('head'"):
+        built(Group("*"), Group("head", learning_rate=0.1))
+
+
 # Layer-wise decay.
 
 
@@ -402,6 +419,15 @@ def test_frozen_layers_are_in_no_group():
     for layer in model.layers[:12]:
         layer.trainable = False
     assert max(depths(model).values()) <= 4
+
+
+def test_groups_made_while_layers_were_frozen_are_said_to_lack_them():
+    model, first, *_ = two_towers()
+    first.trainable = False
+    groups = layerwise_decay(model, 0.5)
+    first.trainable = True
+    with pytest.warns(UserWarning, match="in no group of `layerwise_decay`"):
+        optimizers.SGD(groups=groups).build(model.trainable_variables)
 
 
 def test_blocks_may_be_said():

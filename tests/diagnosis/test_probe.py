@@ -155,6 +155,14 @@ def test_inputs_that_a_model_scales_itself_are_scaled():
     assert "unscaled_inputs" in kol.diagnose(bare, 255 * X, Y, steps=20).rules
 
 
+def test_columns_without_a_number_are_named():
+    x = X.copy()
+    x[:, 1] = np.nan
+    found = kol.diagnose(model(), x, Y, steps=20)
+    (finding,) = [f for f in found if f.rule == "data_not_finite"]
+    assert "rows of the inputs (in each row of column 1, as" in finding.sentence
+
+
 def test_bad_input():
     made = model()
     with pytest.raises(ValueError, match=r"needs data\. Received: x=None"):
@@ -163,5 +171,9 @@ def test_bad_input():
         kol.diagnose(made, X, Y, steps=5)
     with pytest.raises(ValueError, match="kol.diagnose needs a compiled model"):
         kol.diagnose(keras.Sequential([layers.Dense(1)]), X, Y)
+    with pytest.raises(ValueError, match="needs the targets `y`.*Received: y=None"):
+        kol.diagnose(made, X)
+    with pytest.raises(TypeError, match="x of dtype object"):
+        kol.diagnose(made, X.astype(object), Y)
     with pytest.raises(ValueError, match="gives each batch once"):
         kol.diagnose(made, (batch for batch in [(X, Y)]))

@@ -210,6 +210,8 @@ def test_a_model_that_cannot_train_is_refused():
     made = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     with pytest.raises(ValueError, match="compiled"):
         kol.find_rate(made, X, Y)
+    with pytest.raises(ValueError, match="needs the targets `y`"):
+        kol.find_rate(model(kol.optimizers.SGD()), X)
     with pytest.raises(TypeError, match=r"keras\.Model"):
         kol.find_rate(layers.Dense(1), X, Y)
     stock = model(keras.optimizers.SGD())

@@ -70,6 +70,12 @@ def test_the_rates_of_fine_tuning_fall_from_the_last_block_to_the_first():
     assert all(map(upper.matches, last.weights))
 
 
+@pytest.mark.parametrize("peak", [0, -1.0, float("nan")])
+def test_the_peak_is_above_0(peak):
+    with pytest.raises(ValueError, match=r"`peak`.* > 0. Received: peak="):
+        recipes.tabular(peak=peak)
+
+
 def test_low_memory_has_a_momentum_of_two_bytes_for_each_weight():
     x, model = rows_and_model()
     recipe = recipes.low_memory()

@@ -290,6 +290,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "for their weights.",
         "Make all layers trainable, then compile with a new optimizer.",
     ),
+    "callbacks/gradual_unfreezing.py:GradualUnfreezing._warn_of_frozen_blocks": (
+        "The training ends before all blocks have begun.",
+        "Train for more epochs, or write a smaller `every`.",
+    ),
     "callbacks/gradual_unfreezing.py:_begins": (
         "The entries are the epochs or steps at which one block after another is "
         "unfrozen, and one is below the entry before it.",
@@ -554,9 +558,14 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Write `groups=[kol.Group(layer_or_glob, learning_rate=0.1)]`.",
     ),
     "core/groups.py:assign_groups": (
-        "The pattern of a group fits none of the trainable weights.",
-        "Copy a path from the list in the message, and check that the layer is "
-        "trainable.",
+        "The pattern of a group fits none of the trainable weights, earlier groups "
+        "take them all, or weights were frozen when `layerwise_decay` made its groups.",
+        "Copy a path from the list in the message, put the narrower group first, or "
+        "make the groups again after unfreezing.",
+    ),
+    "core/groups.py:warn_of_parts_without_weights": (
+        "An entry in the list of a group fits none of the trainable weights.",
+        "Copy a path from the list in the message, or leave the entry out.",
     ),
     "core/layerwise.py:layerwise_decay": (
         "The model is not built or has no trainable weights, or `factor` is not in "
@@ -970,6 +979,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The arrays have different numbers of examples, or none.",
         "Pass arrays of one length.",
     ),
+    "finders/data.py:check_arrays": (
+        "An array holds words, or the targets are missing.",
+        "Encode words as numbers, and pass `y`.",
+    ),
     "finders/data.py:check_batched": (
         "The data are a generator, which one run would use up, or come in batches "
         "that have a batch size of their own.",
@@ -1378,6 +1391,10 @@ CAUSES: dict[str, tuple[str, str]] = {
     "plotting/curves.py:_of_file": (
         "The file is no log of `CSVLogger`, or has no rows.",
         "Pass a file with a column `epoch` and at least one row.",
+    ),
+    "recipes/recipe.py:one_cycle": (
+        "`peak` is 0, negative or no number.",
+        "Write a rate such as `peak=1e-3`, or leave it out.",
     ),
     "recipes/last_layer.py:last_layer": (
         "The argument is no model, or the model has no `Dense` layer at its end.",

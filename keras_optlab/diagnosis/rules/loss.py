@@ -62,8 +62,8 @@ def no_progress(record: Record) -> Verdict:
     start = record.first_loss
     from_start = record.loss_unit == "step"
     least = PROGRESS if from_start else PROGRESS_AFTER_EPOCH
-    if start is None or start <= 0:
-        return NotJudged("the first loss is not positive")
+    if start is None or not start > 0:
+        return NotJudged("the first loss is not a positive number")
     best = float(epochs.values.min())
     fall = (start - best) / start
     if fall >= least or best < 1e-8:
@@ -112,6 +112,8 @@ def overfitting(record: Record) -> Verdict:
     """Judge whether the validation loss rises while the training loss falls."""
     val, train = (record.epochs.get(k, Curve.of([])) for k in ("val_loss", "loss"))
     if not val.finite:
+        if len(val.at):
+            return NotJudged("`val_loss` is not finite in any epoch")
         return NotJudged("there is no `val_loss` (pass `validation_data` to `fit`)")
     if len(val.finite.at) < FEWEST_EPOCHS:
         return NotJudged(f"there are less than {FEWEST_EPOCHS} epochs")

@@ -28,8 +28,8 @@ def rate_too_high(record: Record) -> Verdict:
     if not ratios:
         return NotJudged(record.why_no_norms)
     start, end = _levels(record)
-    if start is None or start <= 0:
-        return NotJudged("the first loss is not positive")
+    if start is None or not start > 0:
+        return NotJudged("the first loss is not a positive number")
     largest = float(ratios.values.max())
     if largest <= HIGH:
         return None
