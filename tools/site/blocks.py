@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
+import multiprocessing
 import os
 import re
 import subprocess
@@ -28,7 +30,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 import keras
@@ -135,19 +137,33 @@ def main(pages: list[str]) -> int:
     if len(pages) == 1:
         print(f"{pages[0]}: {run(Path(pages[0]).resolve())} blocks ran")
         return 0
+    importlib.import_module("keras_optlab")  # before the process is copied for a page
     with ThreadPoolExecutor(2) as pool:
         return max(pool.map(_alone, pages), default=0)
 
 
 def _alone(page: str) -> int:
-    """Run a page as a program of its own; print what it printed if it fails."""
-    command = [sys.executable, "-m", "tools.site.blocks", page]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    last = done.stdout.rpartition(f"{page}: ")
-    print("".join(last[1:]).strip() if done.returncode == 0 else page, flush=True)
-    if done.returncode:
-        print(done.stdout, done.stderr, flush=True)
-    return done.returncode
+    """Run a page in a copy of this process; print what it printed if it fails."""
+    with tempfile.TemporaryFile("w+") as printed:
+        copy = multiprocessing.get_context("fork").Process(
+            target=_printing_to, args=(printed, page)
+        )
+        copy.start()
+        copy.join()
+        printed.seek(0)
+        text = printed.read()
+    ran = copy.exitcode == 0
+    print(f"{page}{text.rpartition(page)[2]}".strip() if ran else text, flush=True)
+    return int(not ran)
+
+
+def _printing_to(file: IO[str], page: str) -> None:
+    """Run a page, whose programs print to a file."""
+    for stream in 1, 2:
+        os.dup2(file.fileno(), stream)
+    main([page])
+    sys.stdout.flush()
+    os._exit(0)  # without what libraries do at the end of a process of their own
 
 
 if __name__ == "__main__":
