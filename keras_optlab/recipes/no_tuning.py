@@ -19,7 +19,7 @@ def no_tuning() -> Recipe:
             schedules.Cosine(1.0), beta_2=0.99, bias_correction=True, weight_decay=0.01
         ),
         study="python benchmarks/recipes.py --recipes no_tuning",
-        why="There is no rate to choose; the command compares it with Adam(1e-3).",
+        why="Ends better than Adam(1e-3) on images, diamonds and text, without a rate.",
     )
 
 
