@@ -208,7 +208,8 @@ def _not_finite(seen: Sequence[Any]) -> str:
                 before = whole.get(bad.shape[1], True)
                 whole[bad.shape[1]] = before & bad.all(axis=0)
         if rows:
-            found.append(f"{rows} of {total} rows of {name}{_in_columns(whole)}")
+            share = 100 * rows / total
+            found.append(f"{share:.3g} % of the rows of {name}{_in_columns(whole)}")
     return " and ".join(found)
 
 
