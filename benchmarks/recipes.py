@@ -30,7 +30,7 @@ def without_model(recipe):
 
 
 CASES = {
-    "image_classification": [("mnist-cnn", 10, recipes.image_classification)],
+    "image_classification": [("mnist-cnn", 6, recipes.image_classification)],
     "tabular": [
         ("diamonds-mlp", 20, without_model(recipes.tabular)),
         ("benchmarks/diamonds_cut.py", 20, without_model(recipes.tabular)),

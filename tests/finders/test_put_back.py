@@ -122,7 +122,7 @@ def test_everything_is_put_back_after_a_loss_of_nan():
     before = state(made)
     result = kol.find_rate(made, X, Y * np.float32("nan"), **SEARCH)
     same(before, state(made))
-    assert result.reason == "the loss was not finite after the first update"
+    assert "not finite after the first update" in result.reason
 
 
 class Failing(layers.Layer):
