@@ -2,6 +2,8 @@
 
 import random
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -88,9 +90,15 @@ def raise_(error):
 
 def interrupt():
     """Act as Ctrl-C does."""
-    import signal
-
     signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def heeds_ctrl_c():
+    """Let Ctrl-C interrupt, also in a process that a shell began in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 ENDS = {
@@ -103,6 +111,7 @@ ENDS = {
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("end", ENDS)
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_everything_is_put_back_however_the_search_ends(end):
     act_at, act, error = ENDS[end]
     made, data = trained(model()), Data()
