@@ -35,6 +35,6 @@ def fine_tuning(
             groups=layerwise_decay(model, factor),
         ),
         study="python benchmarks/fine_tuning.py",
-        why="On digits that the network had not seen, fewer errors than the head alone; "
-        "one rate for all layers needs a lower peak, and is not better.",
+        why="On 200 images of new digits, fewer errors than the head alone; one rate "
+        "for all layers needs a lower peak, and is not better.",
     )

@@ -1,7 +1,6 @@
 """`find_rate` leaves everything as it was, however it ends."""
 
 import random
-
 import signal
 
 import keras
