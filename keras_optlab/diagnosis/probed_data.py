@@ -205,8 +205,8 @@ def _not_finite(seen: Sequence[Any]) -> str:
             for leaf in _leaves(batch[part]):
                 bad = ~np.isfinite(leaf.reshape(len(leaf), -1))
                 rows, total = rows + int(bad.any(axis=1).sum()), total + len(leaf)
-                here = bad.all(axis=0)
-                whole[len(here)] = np.logical_and(whole.get(len(here), here), here)
+                here = np.asarray(bad.all(axis=0))
+                whole[len(here)] = np.asarray(whole.get(len(here), here) & here)
         if rows:
             share = 100 * rows / total
             found.append(f"{share:.3g} % of the rows of {name}{_in_columns(whole)}")
