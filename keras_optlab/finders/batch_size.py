@@ -13,7 +13,7 @@ from keras_optlab.finders.arguments import check_compiled, number
 from keras_optlab.finders.batch_size_result import BatchSizeResult
 from keras_optlab.finders.batch_size_search import BatchSizeSearch
 from keras_optlab.finders.building import build
-from keras_optlab.finders.data import Arrays, is_in_arrays
+from keras_optlab.finders.data import Arrays, check_arrays, is_in_arrays
 from keras_optlab.finders.trials import Bench
 
 SAMPLE = 1 / 200  # share of the time for one sample
@@ -106,6 +106,7 @@ def find_batch_size(
             "`*arrays, = next(iter(dataset.unbatch().batch(4096)))`, then "
             "`find_batch_size(model, *arrays)`."
         )
+    check_arrays("find_batch_size", model, x, y)
     data = Arrays(x, y, sample_weight)
     smallest = number("smallest", smallest, ">= 1", BATCH, integer=True)
     least = min(smallest, data.size)

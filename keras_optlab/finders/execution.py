@@ -14,6 +14,7 @@ from keras_optlab.finders.arguments import candidates, check_compiled, number
 from keras_optlab.finders.building import build
 from keras_optlab.finders.data import (
     Arrays,
+    check_arrays,
     check_batched,
     first_batch,
     is_in_arrays,
@@ -103,6 +104,7 @@ def tune_execution(
     clock = time.perf_counter
     start = clock()
     check_compiled("tune_execution", model)
+    check_arrays("tune_execution", model, x, y)
     seconds = number("seconds", seconds, "> 0", "time limit")
     steps = candidates("steps_per_execution", steps_per_execution, ">= 1", "steps")
     if jit_compile not in (None, True, False):
