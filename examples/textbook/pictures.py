@@ -22,7 +22,7 @@ except ImportError:
 TEXT = {f"{part}.color": GREY for part in ("text", "xtick", "ytick")}
 LINES = {f"axes.{part}": GREY for part in ("edgecolor", "labelcolor", "titlecolor")}
 rcParams.update(STYLE | TEXT | LINES | {"savefig.transparent": True})
-rcParams.update({"font.size": 9, "axes.titlesize": 9, "legend.fontsize": 8})
+rcParams.update({"font.size": 9, "axes.titlesize": 9})
 rcParams.update({"figure.titlesize": 10, "figure.titleweight": "bold"})
 rcParams.update({"axes.titlelocation": "center"})
 
