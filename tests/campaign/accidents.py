@@ -34,7 +34,8 @@ def train(name, path, seed):
     import keras_optlab as kol
     from tests.campaign.trainings import EPOCHS, TRAININGS
 
-    saved = list((path / "checkpoints").glob("epoch-*"))
+    # a file that was being written when the process was killed is no checkpoint
+    saved = list((path / "checkpoints").glob("epoch-*.npz"))
     keras.utils.set_random_seed(seed if saved else 0)
     if not saved:  # it begins anew, and its log would go to another directory
         shutil.rmtree(path / "logs", ignore_errors=True)
