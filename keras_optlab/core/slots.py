@@ -16,11 +16,13 @@ class Weight:
         shape: The weight's shape.
         path: Its path in the model.
         values: The optimizer's arguments.
+        dtype: Its dtype.
     """
 
     shape: Shape
     path: str
     values: Any
+    dtype: str = "float32"
 
 
 def rows(weight: Weight) -> Shape | None:
@@ -58,6 +60,8 @@ class Slot:
         stored_last: Position in checkpoints of stock Keras, which store by position:
             `False` if the slots of each weight are stored side by side; `True` if this
             slot is stored after all of those, as one that Keras creates separately.
+        non_negative: Whether no entry is ever negative, as in a mean of squares:
+            `slot_dtype="int8"` then stores it with twice as many positive values.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Slot:
     when: str | None = None
     constant: bool = False
     stored_last: bool = False
+    non_negative: bool = False
 
     def is_on(self, values: Any) -> bool:
         """Return whether the owner's arguments, as constructed, switch the slot on."""

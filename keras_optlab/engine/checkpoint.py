@@ -25,8 +25,10 @@ from keras_optlab.engine.saving.restoring import (
     section_counts,
 )
 from keras_optlab.engine.update import sections
+from keras_optlab.engine.weights.quantized import SCALES, from_arrays, to_arrays
 
-WAITING = "slot|", "kept|", "shared|", "accumulated", STATISTICS  # until `build`
+# Starts of the keys of state that waits for `build`.
+WAITING = "slot|", "kept|", "shared|", "accumulated", STATISTICS, SCALES
 
 
 def save(optimizer: BuiltOptimizer, store: Any) -> None:
@@ -35,7 +37,8 @@ def save(optimizer: BuiltOptimizer, store: Any) -> None:
     waiting, form = optimizer.pending_state, optimizer.at_evaluation_weights
     if optimizer.built:
         kept = [*entries.shared(optimizer), *entries.slots(optimizer)]
-        found |= {e.full_key: to_numpy(e.variable) for e in kept}
+        for e in kept:
+            found |= to_arrays(e.variable, e.full_key)
     elif waiting is not None:
         form = waiting.at_evaluation
         if waiting.positional:
@@ -62,7 +65,7 @@ def load(optimizer: BuiltOptimizer, store: Any) -> None:
         return
     # For files without this flag: compiled models save evaluation weights, loops do not
     form = optimizer.at_evaluation_weights or bool(optimizer.models)
-    saved = Saved(arrays, is_strict(), form)
+    saved = Saved(from_arrays(arrays), is_strict(), form)
     if optimizer.built:
         _restore(optimizer, saved)
     else:

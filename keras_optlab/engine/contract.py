@@ -111,6 +111,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     groups: Any
     sparse: Any
     slot_dtype: Any
+    master_weights: Any
     decay_mask: Any
     skip_non_finite: Any
     stop_after_skips: Any

@@ -26,6 +26,7 @@ from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
+    check_elementwise,
     check_exclusion,
     check_group_fields,
 )
@@ -55,10 +56,12 @@ from keras_optlab.engine.update.plan import make_plan
 from keras_optlab.engine.update.plan_warnings import (
     warn_of_large_weights,
     warn_of_no_exclusion,
+    warn_of_no_master_weights,
 )
 from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
 from keras_optlab.engine.update.window import Counts, Window
+from keras_optlab.engine.weights.master import MASTER
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
@@ -152,6 +155,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
         self.rate = KerasLearningRate(self)
         self.keras_arguments = KerasArguments(self)
         check_group_fields(self)
+        check_elementwise(self)
+        if self.master_weights:
+            vars(self)["slots"] = (*self.slots, MASTER)  # TensorFlow would wrap it
         self.scalars = HyperparameterVariables(type(self), values, self._add_scalar)
         for transform in self.transforms:
             add = functools.partial(self._add_scalar, owner=type(transform).__name__)
@@ -192,6 +198,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
                 self.window = Window(self._add_record, len(variables))
             warn_of_large_weights(self)
             warn_of_no_exclusion(self)
+            warn_of_no_master_weights(self)
             self.recorder.build(self._add_record, self.add_slot, self.plan.trainable)
             add_statistics(self)
             self.moves = Moves(self)

@@ -47,7 +47,7 @@ class AdaBelief(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-16, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("s"))
+    slots = (Slot("m"), Slot("s", non_negative=True))
     paper = Paper(
         "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients",
         "Zhuang et al.",

@@ -57,7 +57,7 @@ class AdaBound(Optimizer, family="adaptive"):
     gamma: FloatOrSchedule = Hyper(default=0.001, doc="convergence speed γ of bounds")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     shared = (Slot("first_rate"),)
     paper = Paper(
         "Adaptive gradient methods with dynamic bound of learning rate",

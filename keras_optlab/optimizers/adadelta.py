@@ -44,7 +44,10 @@ class Adadelta(Optimizer, family="adaptive"):
     rho: FloatOrSchedule = Beta(default=0.95, doc="decay ρ of both second moments")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("accumulated_grad"), Slot("accumulated_delta"))
+    slots = (
+        Slot("accumulated_grad", non_negative=True),
+        Slot("accumulated_delta", non_negative=True),
+    )
     paper = Paper(
         "ADADELTA: An adaptive learning rate method", "Zeiler", 2012, "1212.5701"
     )

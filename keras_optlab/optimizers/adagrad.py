@@ -46,7 +46,7 @@ class Adagrad(Optimizer, family="adaptive"):
         default="inside", choices=("inside", "outside"), doc="place of ε at the root"
     )
 
-    slots = (Slot("accumulator", init="initial_accumulator_value"),)
+    slots = (Slot("accumulator", init="initial_accumulator_value", non_negative=True),)
     paper = Paper(
         "Adaptive subgradient methods for online learning and stochastic optimization",
         "Duchi, Hazan and Singer",

@@ -60,7 +60,11 @@ class Adam(Optimizer, family="adaptive"):
         default="hat", choices=("hat", "outside", "inside"), doc="place of ε"
     )
 
-    slots = (Slot("m"), Slot("v"), Slot("v_max", when="amsgrad", stored_last=True))
+    slots = (
+        Slot("m"),
+        Slot("v", non_negative=True),
+        Slot("v_max", when="amsgrad", stored_last=True, non_negative=True),
+    )
     paper = Paper(
         "Adam: A method for stochastic optimization",
         "Kingma and Ba",

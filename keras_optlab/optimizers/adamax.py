@@ -43,7 +43,7 @@ class Adamax(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="decay β₂ of the infinity norm")
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("u"))
+    slots = (Slot("m"), Slot("u", non_negative=True))
     paper = Paper(
         "Adam: A method for stochastic optimization",
         "Kingma and Ba",

@@ -53,7 +53,7 @@ class Adan(Optimizer, family="adaptive"):
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     decays_in_rule = True
-    slots = (Slot("m"), Slot("v"), Slot("n"), Slot("g"))
+    slots = (Slot("m"), Slot("v"), Slot("n", non_negative=True), Slot("g"))
     paper = Paper(
         "Adan: Adaptive Nesterov momentum algorithm for faster optimizing deep models",
         "Xie et al.",

@@ -62,7 +62,7 @@ class AdEMAMix(Optimizer, family="adaptive"):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"), Slot("slow"))
+    slots = (Slot("m"), Slot("v", non_negative=True), Slot("slow"))
     paper = Paper(
         "The AdEMAMix optimizer: Better, faster, older",
         "Pagliardini, Ablin and Grangier",

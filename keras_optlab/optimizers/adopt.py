@@ -48,7 +48,7 @@ class ADOPT(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.9999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, doc="least denominator ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "ADOPT: Modified Adam can converge with any β2 with the optimal rate",
         "Taniguchi et al.",

@@ -43,9 +43,9 @@ class COCOB(Optimizer, family="learning-rate-free"):
     epsilon: float = Hyper(default=1e-8, doc="initial value of L", adjustable=False)
 
     slots = (
-        Slot("largest", init="epsilon"),
-        Slot("total"),
-        Slot("reward"),
+        Slot("largest", init="epsilon", non_negative=True),
+        Slot("total", non_negative=True),
+        Slot("reward", non_negative=True),
         Slot("wealth"),
         Slot("start", init="weight", constant=True),
     )

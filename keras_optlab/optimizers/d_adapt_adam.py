@@ -63,7 +63,7 @@ class DAdaptAdam(Optimizer, family="learning-rate-free"):
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
     decays_in_rule = True
-    slots = (Slot("m"), Slot("v"), Slot("s"))
+    slots = (Slot("m"), Slot("v", non_negative=True), Slot("s"))
     shared = (Slot("numerator"), Slot("d", init="d0"))
     learning_rate_free = True
     paper = Paper(

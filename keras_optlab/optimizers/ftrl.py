@@ -66,7 +66,10 @@ class Ftrl(Optimizer, family="proximal"):
     )
     beta: FloatOrSchedule = Hyper(default=0.0, within=">= 0", doc="smoothing β")
 
-    slots = (Slot("accumulator", init="initial_accumulator_value"), Slot("linear"))
+    slots = (
+        Slot("accumulator", init="initial_accumulator_value", non_negative=True),
+        Slot("linear"),
+    )
     paper = Paper(
         "Ad click prediction: a view from the trenches", "McMahan et al.", 2013
     )

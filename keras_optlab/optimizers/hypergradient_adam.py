@@ -50,7 +50,7 @@ class HypergradientAdam(Optimizer, family="hypergradient"):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     shared = (Slot("learned"),)
     paper = Paper(
         "Online learning rate adaptation with hypergradient descent",

@@ -53,7 +53,7 @@ class Lamb(Optimizer, family="layer-wise"):
 
     elementwise = False
     decays_in_rule = True
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Large batch optimization for deep learning: Training BERT in 76 minutes",
         "You et al.",

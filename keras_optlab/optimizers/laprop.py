@@ -45,7 +45,7 @@ class LaProp(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-15, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "LaProp: Separating momentum and adaptivity in Adam",
         "Ziyin, Wang and Ueda",

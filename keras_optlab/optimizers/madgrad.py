@@ -45,7 +45,11 @@ class MADGRAD(Optimizer, family="adaptive"):
     momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum β")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("s"), Slot("n"), Slot("start", init="weight", constant=True))
+    slots = (
+        Slot("s"),
+        Slot("n", non_negative=True),
+        Slot("start", init="weight", constant=True),
+    )
     paper = Paper(
         "Adaptivity without compromise: A momentumized, adaptive, dual averaged "
         "gradient method for stochastic optimization",

@@ -57,7 +57,7 @@ class MARS(Optimizer, family="adaptive"):
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
     elementwise = False
-    slots = (Slot("m"), Slot("v"), Slot("g"))
+    slots = (Slot("m"), Slot("v", non_negative=True), Slot("g"))
     paper = Paper(
         "MARS: Unleashing the power of variance reduction for training large models",
         "Yuan et al.",

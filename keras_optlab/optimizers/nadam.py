@@ -52,7 +52,7 @@ class Nadam(Optimizer, family="adaptive"):
     epsilon: FloatOrSchedule = Hyper(default=1e-7, within=">= 0", doc="stabilizer ε")
     momentum_decay: FloatOrSchedule = Hyper(default=1.0, doc="speed ψ of the warm-up")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     shared = (Slot("product", init=1.0),)
     paper = Paper("Incorporating Nesterov momentum into Adam", "Dozat", 2016)
     tuning = Tuning(

@@ -70,7 +70,7 @@ class Prodigy(Optimizer, family="learning-rate-free"):
     decays_in_rule = True
     slots = (
         Slot("m"),
-        Slot("v"),
+        Slot("v", non_negative=True),
         Slot("s"),
         Slot("start", init="weight", constant=True),
     )

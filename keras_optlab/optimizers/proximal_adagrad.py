@@ -47,7 +47,7 @@ class ProximalAdagrad(ProximalSGD, family="proximal"):
         default=0.0, within=">= 0", doc="L2 strength λ₂"
     )
 
-    slots = (Slot("accumulator", init="initial_accumulator_value"),)
+    slots = (Slot("accumulator", init="initial_accumulator_value", non_negative=True),)
     tuning = Tuning(
         around(0.1),
         others={"l1_regularization_strength": LogUniform(1e-7, 1e-3)},

@@ -57,7 +57,7 @@ class QHAdam(Optimizer, family="adaptive"):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Quasi-hyperbolic momentum and Adam for deep learning",
         "Ma and Yarats",

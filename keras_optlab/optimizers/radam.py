@@ -54,7 +54,7 @@ class RAdam(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "On the variance of the adaptive learning rate and beyond",
         "Liu et al.",

@@ -57,7 +57,7 @@ class RMSprop(Optimizer, family="adaptive"):
     )
 
     slots = (
-        Slot("velocity"),
+        Slot("velocity", non_negative=True),
         Slot("momentum", when="momentum", stored_last=True),
         Slot("average_gradient", when="centered", stored_last=True),
     )
@@ -83,7 +83,7 @@ class RMSprop(Optimizer, family="adaptive"):
         if h.centered:
             mean = ema(s.average_gradient, g, h.rho)
             s = s.next(average_gradient=mean)
-            v = v - ops.square(mean)
+            v = maximum(v - ops.square(mean), 0)  # rounded slots may disagree
         if h.epsilon_placement == "inside":
             root = ops.sqrt(v + h.epsilon)
         else:

@@ -50,7 +50,7 @@ class Rprop(Optimizer, family="sign"):
     min_step: FloatOrSchedule = Hyper(default=1e-6, doc="smallest step size")
     max_step: FloatOrSchedule = Hyper(default=50.0, doc="largest step size")
 
-    slots = (Slot("step"), Slot("g"))
+    slots = (Slot("step", non_negative=True), Slot("g"))
     paper = Paper(
         "A direct adaptive method for faster backpropagation learning: The RPROP "
         "algorithm",

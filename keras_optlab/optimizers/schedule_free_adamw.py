@@ -56,7 +56,7 @@ class ScheduleFreeAdamW(Optimizer, family="schedule-free"):
         default=2.0, within=">= 0", doc="power r of the rate in the average's weights"
     )
 
-    slots = (free.STEPS, Slot("v"))
+    slots = (free.STEPS, Slot("v", non_negative=True))
     shared = free.SHARED
     decays_in_rule = True
     paper = Paper("The road less scheduled", "Defazio et al.", 2024, "2405.15682")

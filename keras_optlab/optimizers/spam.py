@@ -68,7 +68,7 @@ class SPAM(Optimizer, family="adaptive"):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "SPAM: Spike-aware Adam with momentum reset for stable LLM training",
         "Huang et al.",

@@ -56,7 +56,7 @@ class StableAdamW(Optimizer, family="adaptive"):
 
     elementwise = False
     decays_in_rule = True
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Stable and low-precision training for large-scale vision-language models",
         "Wortsman et al.",

@@ -49,7 +49,7 @@ class Yogi(Optimizer, family="adaptive"):
         default=1e-6, within=">= 0", doc="initial second moment v₀", adjustable=False
     )
 
-    slots = (Slot("m"), Slot("v", init="initial_accumulator_value"))
+    slots = (Slot("m"), Slot("v", init="initial_accumulator_value", non_negative=True))
     paper = Paper("Adaptive methods for nonconvex optimization", "Zaheer et al.", 2018)
     tuning = Tuning(
         around(0.01),

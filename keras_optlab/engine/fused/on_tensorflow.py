@@ -21,6 +21,7 @@ from keras_optlab.engine.backend.variables import on_cpu, raw
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.tensorflow_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import closed, opened
 from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 Step = Callable[..., Any]
@@ -41,7 +42,7 @@ class OnTensorFlow(form.Form):
         first = p.members[0].variable
         if tf.executing_eagerly() or in_replica() or not on_cpu(first):
             return False
-        slots = {name: raw(v) for name, v in p.slots.items()}
+        slots = opened(p.slots, raw)
         if kernel := self._kernel(p):
             handles = {name: v.handle for name, v in slots.items()}
             if self.update.decays(p):
@@ -77,6 +78,7 @@ class OnTensorFlow(form.Form):
         return self.compiled[key](*args)
 
     def _assign(self, p: Parameter, w: Variable, slots: Slots, g: Tensor) -> None:
+        slots = closed(slots, p.slots, tuple(w.shape))
         commit(self.update.next_values(p, w, slots, g))
 
     def _renewed(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from keras_optlab.engine.backend.keras_adapter import raw_value
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import closed, opened
 from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 Step = Callable[..., None]
@@ -73,7 +74,7 @@ class OnTorch(form.Form):
         bucket = p.members != [p]
         w = self.update.weight(p) if bucket else raw_value(p.variable).detach()
         with torch.no_grad():
-            self._run(p, w, {k: raw_value(v).detach() for k, v in p.slots.items()}, g)
+            self._run(p, w, opened(p.slots, _detached), g)
         if bucket:
             p.variable.assign(w)
         return True
@@ -109,11 +110,16 @@ class OnTorch(form.Form):
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
         if compiled.fails or compiled.plain < COMPILE_AFTER:
             compiled.plain += p.size
-            write(self.update.next_values(p, w, slots, g))
+            own = closed(slots, p.slots, tuple(w.shape))
+            write(self.update.next_values(p, w, own, g))
             return
         scalars = TracedScalars(self.update, p)
-        inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
-        key = p.key, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
+        flat = {k: v if isinstance(v, tuple) else v.view(-1) for k, v in slots.items()}
+        inputs = w.view(-1), flat, g.reshape(-1)
+        key = (
+            *(p.key, p.dtype, p.variable.dtype, p.regularized),
+            *(p.size if p.is_quantized else None, scalars.kinds),
+        )
         try:
             if key not in compiled.steps:
                 step = traced(self.update, p, scalars, *inputs)
@@ -164,16 +170,25 @@ class TracedScalars:
 def traced(
     update: WeightUpdate, p: Parameter, scalars: TracedScalars, *inputs: Any
 ) -> Step:
-    """Return a weight's step as a graph of torch operations, for any sizes."""
+    """Return a weight's step as a graph of torch operations, for any sizes.
+
+    With state in 8 bits, for one size.
+    """
     from torch.fx.experimental.proxy_tensor import make_fx
 
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:
         other = copy.copy(update)
         t, h = scalars.read(tensors)
         other.t, other.cast = {p.key: t}, {(p.key, p.dtype): h}
-        write(other.next_values(p, w, slots, g))
+        own = closed(slots, p.slots, tuple(w.shape))
+        write(other.next_values(p, w, own, g))
 
-    return make_fx(step, tracing_mode="symbolic")(*inputs, scalars.tensors)
+    mode = "real" if p.is_quantized else "symbolic"  # blocks depend on the size
+    return make_fx(step, tracing_mode=mode)(*inputs, scalars.tensors)
+
+
+def _detached(variable: Any) -> Tensor:
+    return raw_value(variable).detach()
 
 
 def write(pairs: list[tuple[Tensor, Tensor]]) -> None:

@@ -35,14 +35,26 @@ def check_name(value: Any) -> str | None:
 
 
 def check_slot_dtype(value: Any) -> Any:
-    """Return `None` or `"bfloat16"`."""
-    if value is None or (isinstance(value, str) and value == "bfloat16"):
+    """Return `None`, `"bfloat16"` or `"int8"`."""
+    if value is None or (isinstance(value, str) and value in ("bfloat16", "int8")):
         return value
     error = ValueError if isinstance(value, str) else TypeError
     raise error(
-        f'expected None or "bfloat16". Received: slot_dtype={shown(value)}. '
+        f'expected None, "bfloat16" or "int8". Received: slot_dtype={shown(value)}. '
         "Squares of gradients can underflow in float16."
     )
+
+
+def check_elementwise(optimizer: BuiltOptimizer) -> None:
+    """Raise if state in 8 bits is requested of a rule that is not elementwise."""
+    if optimizer.slot_dtype == "int8" and not optimizer.elementwise:
+        raise ValueError(
+            'slot_dtype="int8" stores state in blocks of 256 entries, which only '
+            "elementwise rules allow: those whose entries do not affect each other. "
+            f'Received: slot_dtype="int8" of {type(optimizer).__name__}, which is not '
+            'elementwise. Use slot_dtype="bfloat16" or an elementwise rule such as '
+            "AdamW or Lion."
+        )
 
 
 def check_transforms(value: Any, side: str) -> tuple[Transform, ...]:

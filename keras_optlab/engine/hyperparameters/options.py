@@ -92,8 +92,16 @@ class Options(Declared):
             those of the same gradient in dense form.
         slot_dtype: `"bfloat16"` halves the memory of the rule's state. Values are
             rounded stochastically, so that small changes of an average are not lost;
-            the rounding is the same in each run. `None`: the dtype that the rule
-            computes in, float32 or wider.
+            the rounding is the same in each run. `"int8"` stores one byte an entry:
+            the nearest of 256 values between -1 and 1, times a float32 scale for each
+            256 entries (Dettmers et al., 2021, arXiv:2110.02861). State stays float32
+            for weights with less than 4096 entries, for embeddings (a path that ends in
+            `embeddings`), and where a slot holds weights. The rule must be elementwise.
+            `None`: the dtype that the rule computes in, float32 or wider.
+        master_weights: Keep a float32 copy of each weight in bfloat16 or float16 in the
+            optimizer's state, add the steps to it, and set the weight to the rounded
+            copy. Without it, steps smaller than the spacing of the weight's dtype are
+            lost. Where a weight is written from elsewhere, its value counts.
         learning_rate_scale: Factor >= 0 on the learning rate, which callbacks such as
             `ReduceOnPlateau` change.
 
@@ -222,6 +230,11 @@ class Options(Declared):
         default=None,
         doc="dtype of the rule's state",
         check=checks.check_slot_dtype,
+        kw_only=True,
+    )
+    master_weights: bool = Flag(
+        default=False,
+        doc="float32 copies of bfloat16 and float16 weights",
         kw_only=True,
     )
     learning_rate_scale: float = Hyper(

@@ -23,7 +23,9 @@ from keras_optlab.engine.backend.replicas import distributed
 from keras_optlab.engine.backend.variables import cast, flatten, on_cpu, unflatten
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import separate_update_limit
+from keras_optlab.engine.weights.master import MASTER
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import in_8_bits
 from keras_optlab.engine.weights.views import Joined, Part
 
 SMALL = 2**15  # weights with fewer entries go into buckets
@@ -88,12 +90,17 @@ def make_buckets(
     alike: dict[Any, list[Parameter]] = {}
     filled: dict[Any, int] = {}
     for p in parameters:
-        if p.size < SMALL and on_cpu(p.variable):
+        if p.size < SMALL and on_cpu(p.variable) and not quantizes(optimizer, p):
             key = p.key, p.dtype, p.variable.dtype, p.regularized
             filled[key] = filled.get(key, 0) + p.size
             alike.setdefault((key, filled[key] // full), []).append(p)
     several = [members for members in alike.values() if len(members) > enough]
     return [Bucket.of(members, f"bucket{i}") for i, members in enumerate(several)]
+
+
+def quantizes(optimizer: BuiltOptimizer, p: Parameter) -> bool:
+    """Return whether the state of a weight is stored in 8 bits, in its own blocks."""
+    return optimizer.slot_dtype == "int8" and in_8_bits(p)
 
 
 def _suits(optimizer: BuiltOptimizer) -> bool:
@@ -102,7 +109,7 @@ def _suits(optimizer: BuiltOptimizer) -> bool:
         not distributed()
         and not optimizer.transforms
         and not optimizer.use_ema
-        and all(slot.shape == "weight" for slot in optimizer.slots)
+        and all(s.shape == "weight" or s is MASTER for s in optimizer.slots)
     )
 
 

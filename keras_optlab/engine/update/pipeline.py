@@ -30,6 +30,7 @@ from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
 from keras_optlab.engine.update.moving_average import with_averages
 from keras_optlab.engine.update.statistic_averages import averages_in_step
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import stored_in
 from keras_optlab.engine.weights.weight_update import WeightUpdate, slot_values
 from keras_optlab.transforms.adaptive_clip import adaptive_clip
 from keras_optlab.transforms.clip import (
@@ -255,7 +256,8 @@ class Update:
             for p in self.parameters
             if p.index in self.changes_if
             for slots in (p.slots, *p.transform_slots)
-            for slot in slots.values()
+            for whole in slots.values()
+            for slot in stored_in(whole)
         }
         return [
             (v, ops.where(owners[id(v)], x, read(v)) if id(v) in owners else x)

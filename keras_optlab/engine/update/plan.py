@@ -22,6 +22,12 @@ from keras_optlab.engine.hyperparameters.checks import not_lazy
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import (
+    BLOCK,
+    Quantized,
+    in_8_bits,
+    number_of_blocks,
+)
 
 
 @dataclass
@@ -185,15 +191,45 @@ def _slots(
         path = re.sub(r"[^A-Za-z0-9_.-]", "_", p.path)  # TensorFlow allows no others
         name = f"{path}_{prefix}{slot.name}"
         beside = p.members[0].variable
-        dtype = owner.slot_dtype if _is_short(owner, slot) else p.dtype
+        short = _is_short(owner, slot)
+        if short and owner.slot_dtype == "int8":
+            if in_8_bits(p):
+                return _quantized(optimizer, beside, name, shape, slot)
+            short = False
+        dtype = owner.slot_dtype if short else p.dtype
         return optimizer.add_slot(beside, name, shape, dtype, _initializer(owner, slot))
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
-    weight = Weight(tuple(p.variable.shape), p.path, values)
+    dtype = keras.backend.standardize_dtype(p.variable.dtype)
+    weight = Weight(tuple(p.variable.shape), p.path, values, dtype)
     shapes = {slot: slot.shape_for(weight) for slot in slots}
     return {
         s.name: create(s, shape) for s, shape in shapes.items() if shape is not None
     }
+
+
+def _quantized(
+    optimizer: BuiltOptimizer,
+    weight: Variable,
+    name: str,
+    shape: tuple[int, ...],
+    slot: Slot,
+) -> Quantized:
+    """Create a slot in 8 bits."""
+    start, signed = slot.start(optimizer._values), not slot.non_negative
+    zero = 127 if signed else 0
+    blocks = number_of_blocks(shape)
+    codes = optimizer.add_slot(
+        weight,
+        f"{name}_codes",
+        (blocks, BLOCK),
+        "uint8",
+        constant(255 if start else zero),
+    )
+    scales = optimizer.add_slot(
+        weight, f"{name}_scales", (blocks,), "float32", constant(start)
+    )
+    return Quantized(codes, scales, shape, signed)
 
 
 def shared_slots(

@@ -7,6 +7,7 @@ import warnings
 
 from keras_optlab.core.errors import shown
 from keras_optlab.engine.contract import BuiltOptimizer
+from keras_optlab.engine.weights.master import MASTER
 
 
 def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
@@ -39,5 +40,19 @@ def warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
             f"exclude_from_weight_decay found no weight. Received: {what}. The weights "
             f"are named: {', '.join(names)}. To choose by layer, write "
             "groups=[Group('*norm*', weight_decay=0.0)].",
+            stacklevel=3,
+        )
+
+
+def warn_of_no_master_weights(optimizer: BuiltOptimizer) -> None:
+    """Warn of `master_weights=True` if no weight has a short dtype."""
+    parameters = optimizer.plan.trainable
+    if optimizer.master_weights and not any(MASTER.name in p.slots for p in parameters):
+        dtypes = sorted({p.short_dtype for p in parameters})
+        warnings.warn(
+            "master_weights=True has no effect: it copies weights in bfloat16 or "
+            f"float16 to float32. Received: weights in {', '.join(dtypes) or 'none'}. "
+            "Under the policies mixed_bfloat16 and mixed_float16, weights are float32 "
+            "already.",
             stacklevel=3,
         )

@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import keras
+
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
+from keras_optlab.engine.weights.quantized import Quantized
 
 Slots = dict[str, Variable]
 
@@ -52,14 +55,29 @@ class Parameter:
         return math.prod(self.variable.shape)
 
     @cached_property
+    def short_dtype(self) -> str:
+        """The dtype of the weight itself."""
+        return keras.backend.standardize_dtype(self.variable.dtype)
+
+    @cached_property
     def all_float32(self) -> bool:
         """Whether the weight and its slots are float32, which fused kernels require."""
-        return all(v.dtype == "float32" for v in (self.variable, *self.slots.values()))
+        return not self.is_quantized and all(
+            v.dtype == "float32" for v in (self.variable, *self.slots.values())
+        )
 
     @cached_property
     def owns_slots(self) -> bool:
         """Whether its slots are variables, not views of other variables."""
-        return not any(isinstance(v, View) for v in self.slots.values())
+        return not any(
+            isinstance(v, View) and not isinstance(v, Quantized)
+            for v in self.slots.values()
+        )
+
+    @cached_property
+    def is_quantized(self) -> bool:
+        """Whether a slot is stored in 8 bits."""
+        return any(isinstance(v, Quantized) for v in self.slots.values())
 
     def owns(self, name: str) -> bool:
         """Return whether it has this slot, as a variable of its own."""

@@ -13,7 +13,9 @@ from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
+from keras_optlab.engine.weights.master import MASTER, present_weight
 from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.quantized import Quantized
 from keras_optlab.engine.weights.result_check import checked_update, unless_failed
 
 
@@ -49,7 +51,7 @@ class WeightUpdate:
 
         It reads only attributes of `p` that weights with the same compiled step share.
         """
-        w = self.decayed(p, ops.cast(read(variable), p.dtype))
+        w = self.decayed(p, present_weight(p, variable, slots))
         u, s = self.rule(p, w, g, slots)
         new = self.stepped(p, w, u)
         s = self.after_step(p, new, s)
@@ -57,7 +59,7 @@ class WeightUpdate:
 
     def weight(self, p: Parameter) -> Tensor:
         """Return a weight in the dtype that the rule computes in."""
-        return ops.cast(read(p.variable), p.dtype)
+        return present_weight(p, p.variable, p.slots)
 
     def h(self, p: Parameter) -> Values:
         """Return the hyperparameters of a weight, in the dtype of its rule."""
@@ -108,18 +110,20 @@ class WeightUpdate:
         return p.regularized and self.h(p).l1_proximal is not None
 
     def after_step(self, p: Parameter, new: Tensor, s: Values) -> Values:
-        """Return the slots after the rule's `after_step`, if it has one."""
-        if not self.optimizer.has_after_step:
-            return s
-        t = ops.cast(self.t[p.key], p.dtype)
-        return self.optimizer.after_step(new, s, self.h(p), t)
+        """Return the slots after the rule's `after_step`, with the float32 copy."""
+        if self.optimizer.has_after_step:
+            t = ops.cast(self.t[p.key], p.dtype)
+            s = self.optimizer.after_step(new, s, self.h(p), t)
+        return s.next(**{MASTER.name: new}) if MASTER.name in s else s
 
     def stored(self, slots: Slots, values: Values) -> Pairs:
-        """Return slots with their values, rounded to bfloat16 for `slot_dtype`."""
+        """Return the variables of slots with their values, rounded for `slot_dtype`."""
         constant = self.optimizer.constant_slots
         pairs = [(slots[k], x) for k, x in values.items() if k not in constant]
         if self.optimizer.slot_dtype is None:
             return pairs
+        if self.optimizer.slot_dtype == "int8":
+            return [pair for slot, x in pairs for pair in _in_8_bits(slot, x)]
         count, several = ops.cast(self.done + 1, "int32"), len(slots)
         return [
             (slot, _rounded(x, slot.dtype, count * several + i))
@@ -130,6 +134,10 @@ class WeightUpdate:
 def slot_values(variables: Slots, dtype: str) -> Values:
     """Return the slots of a weight in the dtype of its rule."""
     return Values(**{name: ops.cast(read(v), dtype) for name, v in variables.items()})
+
+
+def _in_8_bits(slot: Variable, x: Tensor) -> Pairs:
+    return slot.pairs(x) if isinstance(slot, Quantized) else [(slot, x)]
 
 
 def _rounded(x: Tensor, dtype: Any, salt: Tensor) -> Tensor:
