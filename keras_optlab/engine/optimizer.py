@@ -25,11 +25,7 @@ from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
-from keras_optlab.engine.hyperparameters.checks import (
-    check_elementwise,
-    check_exclusion,
-    check_group_fields,
-)
+from keras_optlab.engine.hyperparameters.checks import check_arguments, check_exclusion
 from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
     KerasArguments,
@@ -53,11 +49,7 @@ from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
 from keras_optlab.engine.update.other_statistics import add_statistics, write
 from keras_optlab.engine.update.plan import make_plan
-from keras_optlab.engine.update.plan_warnings import (
-    warn_of_large_weights,
-    warn_of_no_exclusion,
-    warn_of_no_master_weights,
-)
+from keras_optlab.engine.update.plan_warnings import warn_of_weights
 from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
 from keras_optlab.engine.update.window import Counts, Window
@@ -154,8 +146,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
         self._values = values
         self.rate = KerasLearningRate(self)
         self.keras_arguments = KerasArguments(self)
-        check_group_fields(self)
-        check_elementwise(self)
+        check_arguments(self)
         if self.master_weights:
             vars(self)["slots"] = (*self.slots, MASTER)  # TensorFlow would wrap it
         self.scalars = HyperparameterVariables(type(self), values, self._add_scalar)
@@ -196,9 +187,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
             self.plan = make_plan(self, variables)
             if self.accumulates:
                 self.window = Window(self._add_record, len(variables))
-            warn_of_large_weights(self)
-            warn_of_no_exclusion(self)
-            warn_of_no_master_weights(self)
+            warn_of_weights(self)
             self.recorder.build(self._add_record, self.add_slot, self.plan.trainable)
             add_statistics(self)
             self.moves = Moves(self)

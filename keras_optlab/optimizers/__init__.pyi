@@ -112,6 +112,7 @@ class ByName(TypedDict, total=False):
     stop_after_skips: int | None
     sparse: Literal["dense", "lazy"]
     slot_dtype: str | None
+    master_weights: bool
     learning_rate_scale: float
 
 class Common(ByName, total=False):

@@ -741,9 +741,14 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Pass a string or None.",
     ),
     "engine/hyperparameters/checks.py:check_slot_dtype": (
-        '`slot_dtype` takes only "bfloat16"; in float16, squares of gradients '
-        "underflow to 0.",
-        'Write `slot_dtype="bfloat16"` or leave it out.',
+        '`slot_dtype` takes only "bfloat16" and "int8"; in float16, squares of '
+        "gradients underflow to 0.",
+        'Write `slot_dtype="bfloat16"` or `slot_dtype="int8"`, or leave it out.',
+    ),
+    "engine/hyperparameters/checks.py:_check_elementwise": (
+        "State in 8 bits has a scale for each 256 entries, and this rule sees weights "
+        "as a whole.",
+        'Write `slot_dtype="bfloat16"`, or use an elementwise optimizer such as Adam.',
     ),
     "engine/hyperparameters/checks.py:check_transforms": (
         "The list has a class instead of an object, something that is no transform, "
@@ -919,12 +924,16 @@ CAUSES: dict[str, tuple[str, str]] = {
         "rows alone.",
         'Write `sparse="dense"`, or use an elementwise optimizer such as Adam.',
     ),
-    "engine/update/plan_warnings.py:warn_of_large_weights": (
+    "engine/update/plan_warnings.py:_warn_of_large_weights": (
         "A weight is larger than `max_size`, so the costly part of the rule is left "
         "out for it.",
         "Nothing is needed; raise `max_size` if memory and time allow.",
     ),
-    "engine/update/plan_warnings.py:warn_of_no_exclusion": (
+    "engine/update/plan_warnings.py:_warn_of_no_master_weights": (
+        "No weight of the model is bfloat16 or float16, so there is nothing to copy.",
+        "Leave `master_weights` out, or set Keras' dtype policy to bfloat16.",
+    ),
+    "engine/update/plan_warnings.py:_warn_of_no_exclusion": (
         "`exclude_from_weight_decay` names no weight of the model, so all weights "
         "decay.",
         'Use a name from the message, or write `decay_mask="matrices"`.',

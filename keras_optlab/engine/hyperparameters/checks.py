@@ -45,7 +45,13 @@ def check_slot_dtype(value: Any) -> Any:
     )
 
 
-def check_elementwise(optimizer: BuiltOptimizer) -> None:
+def check_arguments(optimizer: BuiltOptimizer) -> None:
+    """Check the values of groups, and whether state in 8 bits is possible."""
+    check_group_fields(optimizer)
+    _check_elementwise(optimizer)
+
+
+def _check_elementwise(optimizer: BuiltOptimizer) -> None:
     """Raise if state in 8 bits is requested of a rule that is not elementwise."""
     if optimizer.slot_dtype == "int8" and not optimizer.elementwise:
         raise ValueError(

@@ -10,7 +10,14 @@ from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.weights.master import MASTER
 
 
-def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
+def warn_of_weights(optimizer: BuiltOptimizer) -> None:
+    """Warn of weights that get another update than the arguments say."""
+    _warn_of_large_weights(optimizer)
+    _warn_of_no_exclusion(optimizer)
+    _warn_of_no_master_weights(optimizer)
+
+
+def _warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
     """Warn of weights that exceed a rule's `max_size` and get a simpler update."""
     found = [
         f"{p.path!r} {tuple(p.variable.shape)}"
@@ -22,11 +29,11 @@ def warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
             f"{type(optimizer).__name__} uses a simpler update for weights that exceed "
             f"`max_size`: {', '.join(found)}. See its documentation. Raise `max_size` "
             "if you have the memory and time.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
+def _warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
     """Warn of what `exclude_from_weight_decay` got and found no weight for."""
     if not optimizer.exclude:
         return
@@ -40,11 +47,11 @@ def warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:
             f"exclude_from_weight_decay found no weight. Received: {what}. The weights "
             f"are named: {', '.join(names)}. To choose by layer, write "
             "groups=[Group('*norm*', weight_decay=0.0)].",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def warn_of_no_master_weights(optimizer: BuiltOptimizer) -> None:
+def _warn_of_no_master_weights(optimizer: BuiltOptimizer) -> None:
     """Warn of `master_weights=True` if no weight has a short dtype."""
     parameters = optimizer.plan.trainable
     if optimizer.master_weights and not any(MASTER.name in p.slots for p in parameters):
@@ -54,5 +61,5 @@ def warn_of_no_master_weights(optimizer: BuiltOptimizer) -> None:
             f"float16 to float32. Received: weights in {', '.join(dtypes) or 'none'}. "
             "Under the policies mixed_bfloat16 and mixed_float16, weights are float32 "
             "already.",
-            stacklevel=3,
+            stacklevel=4,
         )
