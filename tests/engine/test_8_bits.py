@@ -177,6 +177,23 @@ def test_declared_slots_are_never_negative(case):
             assert np.min(values([p.slots[k]])[0], initial=0.0) >= 0, k
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="a form of JAX")
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_parts_of_a_weight_get_the_update_of_the_whole(wrapped, monkeypatch):
+    from keras_optlab.engine.fused import on_jax
+
+    def end(size):
+        monkeypatch.setattr(on_jax, "PART", size)
+        optimizer = optimizers.AdamW(0.01, weight_decay=0.1, slot_dtype="int8")
+        if wrapped:
+            optimizer = optimizers.EMA(optimizer)
+        found = trajectory(optimizer, weights(WIDE), gradients(WIDE, 5))
+        return found + values(slots_of(optimizer).values())
+
+    for a, b in zip(end(512), end(2**20), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
 def test_adamw_agrees_with_torchao():
     torch = pytest.importorskip("torch")
     torchao = pytest.importorskip("torchao.optim")

@@ -32,7 +32,9 @@ def fused_form(update: WeightUpdate) -> form.Form:
         from keras_optlab.engine.fused.on_torch import OnTorch
 
         return OnTorch(update)
-    return form.Form(update)
+    from keras_optlab.engine.fused.on_jax import OnJax
+
+    return OnJax(update)
 
 
 def kernel_rounding(optimizer: BuiltOptimizer) -> Callable[[Values], Values] | None:

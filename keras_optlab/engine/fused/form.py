@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.variables import Pairs
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.weight_update import WeightUpdate
 
@@ -23,6 +24,10 @@ class Form:
 
     def __init__(self, update: WeightUpdate) -> None:
         self.update = update
+
+    def next_values(self, p: Parameter, g: Tensor) -> Pairs:
+        """Return the next values of a weight and its slots, not yet written."""
+        return self.update.next_values(p, p.variable, p.slots, g)
 
     def update_weight(self, p: Parameter, g: Tensor) -> bool:  # noqa: ARG002
         """Update a weight and its slots, now or in `finish`, if that is faster.

@@ -127,7 +127,7 @@ class Update:
         always = p.index not in self.changes_if
         if always and self.may_fuse and p.owns_slots and self.fused.update_weight(p, g):
             return
-        pairs = self.one.next_values(p, p.variable, p.slots, g)
+        pairs = self.fused.next_values(p, g)
         if always and writes_at_once(p.members[0].variable):
             commit(pairs)
         else:
