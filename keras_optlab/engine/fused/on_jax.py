@@ -19,7 +19,7 @@ from keras_optlab.engine.fused import form
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.quantized import BLOCK, Quantized, closed, stored_in
 
-PART = 2**16  # entries
+ROWS = 2**7  # blocks of 256 entries in a part; larger parts leave the cache
 
 
 class OnJax(form.Form):
@@ -30,16 +30,15 @@ class OnJax(form.Form):
         if not self._in_parts(p):
             return super().next_values(p, g)
         variables = [p.variable, *(v for s in p.slots.values() for v in stored_in(s))]
-        now = [_rows(raw(v), p) for v in variables]
-        gradient, whole = jnp.reshape(g, (-1,)), p.size // PART
+        now, gradient = [_rows(raw(v), p) for v in variables], _rows(g, p)
+        whole, rest = divmod(len(gradient), ROWS)
 
         def step(i: Tensor, now: list[Tensor]) -> list[Tensor]:
-            return self._after_part(p, now, gradient, i * PART, PART)
+            return self._after_part(p, now, gradient, i * ROWS, ROWS)
 
         now = jax.lax.fori_loop(0, whole, step, now)
-        if p.size % PART:
-            at, size = whole * PART, p.size % PART
-            now = self._after_part(p, now, gradient, at, size)
+        if rest:
+            now = self._after_part(p, now, gradient, whole * ROWS, rest)
         return [
             (v, jnp.reshape(x, v.shape)) for v, x in zip(variables, now, strict=True)
         ]
@@ -47,7 +46,8 @@ class OnJax(form.Form):
     def _in_parts(self, p: Parameter) -> bool:
         return (
             p.is_quantized
-            and p.size >= 2 * PART
+            and p.size % BLOCK == 0
+            and p.size >= 2 * BLOCK * ROWS
             and p.index not in self.update.changes_if
             and self.update.optimizer.plan.elementwise
             and jax.default_backend() == "cpu"
@@ -56,28 +56,25 @@ class OnJax(form.Form):
         )
 
     def _after_part(
-        self, p: Parameter, now: list[Tensor], g: Tensor, at: Any, size: int
+        self, p: Parameter, now: list[Tensor], g: Tensor, at: Any, rows: int
     ) -> list[Tensor]:
-        """Return the arrays after the update of `size` entries from `at` on."""
-        per_row = [1 if len(x) == p.size else BLOCK for x in now]
-        parts = [
-            jax.lax.dynamic_slice_in_dim(x, at // n, -(-size // n))
-            for x, n in zip(now, per_row, strict=True)
-        ]
+        """Return the arrays after the update of some rows."""
+        parts = [jax.lax.dynamic_slice_in_dim(x, at, rows) for x in now]
         w, rest = parts[0], iter(parts[1:])
         held = {
             name: (next(rest), next(rest)) if isinstance(v, Quantized) else next(rest)
             for name, v in p.slots.items()
         }
-        slots = closed(held, p.slots, (size,))
-        g = jax.lax.dynamic_slice_in_dim(g, at, size)
+        slots = closed(held, p.slots, (rows, BLOCK))
+        g = jax.lax.dynamic_slice_in_dim(g, at, rows)
         new = {id(v): x for v, x in self.update.next_values(p, w, slots, g)}
         return [
-            jax.lax.dynamic_update_slice_in_dim(x, new.get(id(y), y), at // n, 0)
-            for x, y, n in zip(now, parts, per_row, strict=True)
+            jax.lax.dynamic_update_slice_in_dim(x, new.get(id(y), y), at, 0)
+            for x, y in zip(now, parts, strict=True)
         ]
 
 
 def _rows(x: Tensor, p: Parameter) -> Tensor:
-    """Return an array of entries as a vector; one of blocks unchanged."""
-    return jnp.reshape(x, (-1,)) if tuple(x.shape) == tuple(p.variable.shape) else x
+    """Return an array of all entries in blocks; others are so already."""
+    same = tuple(x.shape) == tuple(p.variable.shape)
+    return jnp.reshape(x, (-1, BLOCK)) if same else x

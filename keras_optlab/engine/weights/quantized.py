@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_optlab.core.dynamic_map import SIGNED, UNSIGNED
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.tables import computed_once
 from keras_optlab.engine.backend.variables import Pairs, View, read, to_numpy
+from keras_optlab.engine.weights.dynamic_map import SIGNED, UNSIGNED
 
 BLOCK = 256  # entries with a common scale
 MIN_SIZE = 4096  # entries of a weight; state of smaller ones is not quantized
@@ -62,7 +63,8 @@ class Quantized(View):
 
     def pairs(self, value: Tensor) -> Pairs:
         """Return its variables with the values that store these entries."""
-        blocks = _as_blocks(ops.cast(value, "float32"), self.shape)
+        x = computed_once(ops.cast(value, "float32"))
+        blocks = _as_blocks(x, self.shape)
         largest = ops.max(blocks, axis=1)
         if self.signed:
             least = ops.min(blocks, axis=1)

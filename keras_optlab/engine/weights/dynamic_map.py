@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.tables import look_up
 
 DECADES = 7
 
@@ -78,12 +79,12 @@ class DynamicMap:
         else:
             place = ops.where(x > 0, ops.where(place < 1.0, 1.0, place), 0.0)
         code = ops.where(x > (self.values[-2] + 1) / 2, last + 1, ops.round(place))
-        return ops.cast(ops.cast(code + float(self.zero), "int32"), "uint8")
+        return ops.cast(code + float(self.zero), "uint8")
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the values of codes, as float32."""
         table = ops.convert_to_tensor(self.values, "float32")
-        return ops.take(table, ops.cast(codes, "int32"), axis=0)
+        return look_up(table, codes)
 
 
 SIGNED, UNSIGNED = DynamicMap(signed=True), DynamicMap(signed=False)
