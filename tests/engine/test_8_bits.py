@@ -196,6 +196,23 @@ def test_parts_of_a_weight_get_the_update_of_the_whole(wrapped, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.every
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a form of torch")
+@pytest.mark.parametrize("shape", [(300, 256), (300, 130)], ids=["full", "padded"])
+def test_a_compiled_step_is_the_uncompiled_one(shape, monkeypatch):
+    from keras_optlab.engine.fused import on_torch
+
+    def end(after):
+        monkeypatch.setattr(on_torch, "COMPILE_AFTER", after)
+        shapes = {"matrix": shape}
+        optimizer = optimizers.AdamW(0.01, weight_decay=0.1, slot_dtype="int8")
+        found = trajectory(optimizer, weights(shapes), gradients(shapes, 3))
+        return found + values(slots_of(optimizer).values())
+
+    for a, b in zip(end(0), end(2**40), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_adamw_agrees_with_torchao():
     torch = pytest.importorskip("torch")
     torchao = pytest.importorskip("torchao.optim")

@@ -21,7 +21,7 @@ from keras_optlab.engine.backend.keras_adapter import raw_value
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
-from keras_optlab.engine.weights.quantized import closed, opened
+from keras_optlab.engine.weights.quantized import BLOCK, closed, opened
 from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 Step = Callable[..., None]
@@ -108,7 +108,7 @@ class OnTorch(form.Form):
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
         """Run the compiled step, or the uncompiled one."""
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
-        if compiled.fails or compiled.plain < COMPILE_AFTER:
+        if compiled.fails or compiled.plain < COMPILE_AFTER or _is_padded(p):
             compiled.plain += p.size
             own = closed(slots, p.slots, tuple(w.shape))
             write(self.update.next_values(p, w, own, g))
@@ -123,7 +123,8 @@ class OnTorch(form.Form):
         try:
             if key not in compiled.steps:
                 step = traced(self.update, p, scalars, *inputs)
-                compiled.steps[key] = torch.compile(step, dynamic=True)
+                any_size = not p.is_quantized
+                compiled.steps[key] = torch.compile(step, dynamic=any_size)
             compiled.steps[key](*inputs, scalars.tensors)
         except Exception as error:  # noqa: BLE001  # any failure: stay uncompiled
             compiled.fails = True
@@ -183,8 +184,17 @@ def traced(
         own = closed(slots, p.slots, tuple(w.shape))
         write(other.next_values(p, w, own, g))
 
-    mode = "real" if p.is_quantized else "symbolic"  # blocks depend on the size
+    mode = "fake" if p.is_quantized else "symbolic"  # blocks depend on the size
     return make_fx(step, tracing_mode=mode)(*inputs, scalars.tensors)
+
+
+def _is_padded(p: Parameter) -> bool:
+    """Return whether the last block of 8-bit state is padded.
+
+    Inductor of torch 2.13 computes such a step wrongly: it writes codes that it still
+    has to read. The uncompiled graph of the same step is right.
+    """
+    return p.is_quantized and p.size % BLOCK != 0
 
 
 def _detached(variable: Any) -> Tensor:
