@@ -19,7 +19,7 @@ from keras_optlab.engine.fused import form
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.quantized import BLOCK, Quantized, closed, stored_in
 
-ROWS = 2**7  # blocks of 256 entries in a part; larger parts leave the cache
+ROWS = 2**8  # blocks of a part; XLA does not divide smaller parts among threads
 
 
 class OnJax(form.Form):
