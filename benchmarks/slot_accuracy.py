@@ -50,7 +50,7 @@ def trained(problem, name, rate, seed, slot_dtype, updates):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--problems", nargs="+", default=["mnist-mlp"])
     parser.add_argument("--optimizers", nargs="+", default=["adam", "rmsprop"])
     parser.add_argument("--states", nargs="+", choices=STATES, default=list(STATES))

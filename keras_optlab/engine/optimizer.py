@@ -148,7 +148,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
         self.keras_arguments = KerasArguments(self)
         check_arguments(self)
         if self.master_weights:
-            vars(self)["slots"] = (*self.slots, MASTER)  # TensorFlow would wrap it
+            self.__dict__["slots"] = (*self.slots, MASTER)  # TensorFlow would wrap it
         self.scalars = HyperparameterVariables(type(self), values, self._add_scalar)
         for transform in self.transforms:
             add = functools.partial(self._add_scalar, owner=type(transform).__name__)

@@ -97,7 +97,8 @@ def test_it_is_saved_and_resumed(tmp_path, bfloat16, data):
     for p, q in zip(
         net.optimizer.plan.parameters, other.optimizer.plan.parameters, strict=True
     ):
-        np.testing.assert_array_equal(*values([p.slots[MASTER], q.slots[MASTER]]))
+        x, y = values([p.slots[MASTER], q.slots[MASTER]])
+        np.testing.assert_array_equal(x, y)
 
 
 def test_weights_set_after_build_are_copied(bfloat16, data):

@@ -19,7 +19,8 @@ from keras_optlab.engine.fused import form
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.quantized import BLOCK, Quantized, closed, stored_in
 
-ROWS = 2**8  # blocks of a part; XLA does not divide smaller parts among threads
+ROWS = 2**10  # blocks of a part; XLA does not divide small parts among threads
+MIN_BLOCKS = 2**8  # of a weight that is updated in parts
 
 
 class OnJax(form.Form):
@@ -31,14 +32,16 @@ class OnJax(form.Form):
             return super().next_values(p, g)
         variables = [p.variable, *(v for s in p.slots.values() for v in stored_in(s))]
         now, gradient = [_rows(raw(v), p) for v in variables], _rows(g, p)
-        whole, rest = divmod(len(gradient), ROWS)
+        blocks = len(gradient)
+        rows = min(ROWS, -(-blocks // 2))
+        whole, rest = divmod(blocks, rows)
 
         def step(i: Tensor, now: list[Tensor]) -> list[Tensor]:
-            return self._after_part(p, now, gradient, i * ROWS, ROWS)
+            return self._after_part(p, now, gradient, i * rows, rows)
 
         now = jax.lax.fori_loop(0, whole, step, now)
         if rest:
-            now = self._after_part(p, now, gradient, whole * ROWS, rest)
+            now = self._after_part(p, now, gradient, whole * rows, rest)
         return [
             (v, jnp.reshape(x, v.shape)) for v, x in zip(variables, now, strict=True)
         ]
@@ -47,7 +50,7 @@ class OnJax(form.Form):
         return (
             p.is_quantized
             and p.size % BLOCK == 0
-            and p.size >= 2 * BLOCK * ROWS
+            and p.size >= BLOCK * MIN_BLOCKS
             and p.index not in self.update.changes_if
             and self.update.optimizer.plan.elementwise
             and jax.default_backend() == "cpu"

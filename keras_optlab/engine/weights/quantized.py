@@ -113,7 +113,9 @@ def opened(slots: dict[str, Variable], get: Any) -> dict[str, Any]:
 def closed(parts: dict[str, Any], like: dict[str, Variable], shape: Shape) -> Any:
     """Undo `opened`, for a weight of this shape with the same kinds of slots."""
     return {
-        name: Quantized(*x, shape, like[name].signed) if isinstance(x, tuple) else x
+        name: Quantized(x[0], x[1], shape, like[name].signed)
+        if isinstance(x, tuple)
+        else x
         for name, x in parts.items()
     }
 
