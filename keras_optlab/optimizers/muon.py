@@ -21,38 +21,43 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
+from keras_optlab.core.axes import AxesLike, LayerAxes, Matrices, last_is_output
 from keras_optlab.core.errors import shown
-from keras_optlab.core.matrices import (
-    matrix_shape,
-    newton_schulz,
-    recompute_if_due,
-    update_scale,
-)
+from keras_optlab.core.matrices import newton_schulz, recompute_if_due, update_scale
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
 
-def is_for_adamw(weight: Weight) -> bool:
-    """Return whether a weight takes AdamW's step, not Muon's."""
-    axes, values = len(weight.shape), weight.values
-    if axes < 2 or (axes > 2 and not values.flatten_kernels) or values.adamw:
-        return True
-    embedding = values.exclude_embeddings and "embedding" in weight.path.lower()
-    named = any(re.search(pattern, weight.path) for pattern in values.exclude_layers)
-    return embedding or named or min(matrix_shape(weight.shape)) > values.max_size
+def of_muon(weight: Weight) -> Matrices | None:
+    """Return the matrices of a weight that takes Muon's step, if it is small enough."""
+    values, found = weight.values, weight.matrices
+    if values.adamw or any(re.search(p, weight.path) for p in values.exclude_layers):
+        return None
+    if values.axes == "layer" and values.matrices == "keras":
+        found = last_is_output(weight.shape) if len(weight.shape) == 2 else None
+    if found is None:
+        return None
+    embedding = found.role == "embedding" or "embedding" in weight.path.lower()
+    if values.axes == "layer" and values.exclude_embeddings and embedding:
+        return None
+    if values.axes == "layer" and values.matrices == "layers":
+        if found.role == "head" or min(found.shape[-2:]) == 1:
+            return None
+        return found.per_head() if values.per_head else found
+    return found
 
 
 def of_adamw(weight: Weight) -> Shape | None:
     """Return the shape of the second moment, which only AdamW keeps."""
-    return weight.shape if is_for_adamw(weight) else None
+    return weight.shape if weight.matrices is None else None
 
 
 def of_period(weight: Weight) -> Shape | None:
     """Return the shape of the direction, which is stored if `period` > 1."""
-    again = weight.values.period > 1 and not is_for_adamw(weight)
-    return weight.shape if again else None
+    again = weight.values.period > 1 and weight.matrices is not None
+    return weight.seen if again else None
 
 
 def check_patterns(value: object) -> tuple[str, ...]:
@@ -90,7 +95,13 @@ class Muon(Optimizer, family="matrix"):
 
     and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, which makes an update about as
     long as AdamW's. Vectors, scalars, embeddings and what `exclude_layers` or
-    `Group("head", adamw=True)` selects take `AdamW`'s step. Select the last layer.
+    `Group("head", adamw=True)` selects take `AdamW`'s step.
+
+    `matrices="layers"` is for most models: it sees the kernels of attention,
+    convolutions and recurrent layers as the matrices that these layers multiply by,
+    and gives AdamW's step to the layer whose outputs are the model's. By default, as in
+    Keras, such kernels take AdamW's step and the last layer does not: select it.
+    `describe` shows what each weight is.
 
     An iteration on $n \times k$ weights, $n \ge k$, takes $4 n k^2 + 2 k^3$ operations,
     far more than the rest of a step at small batches. `period` reuses a direction for
@@ -109,8 +120,12 @@ class Muon(Optimizer, family="matrix"):
         rms_rate: The factor 0.2 in $c$, > 0; with `None`, as in Keras, $c = 1$.
         period: Number of updates >= 1 that use the same $o_t$.
         max_size: A matrix whose shorter side is longer than this takes AdamW's step.
-        flatten_kernels: Whether convolution kernels are matrices with one column per
-            output; else they take AdamW's step, as in Keras.
+        matrices: `"keras"`: weights of two axes, as in Keras; `"layers"`: as each
+            layer uses its weights, without the layer whose outputs are the model's.
+        axes: With `"layer"`, `matrices` decides. In a `Group`: `(inputs, outputs)`,
+            each an axis or a tuple of axes, for weights where it decides wrongly;
+            other axes count matrices. `None`: AdamW's step.
+        per_head: Whether each head of an attention is a matrix of its own.
         exclude_layers: Regular expressions; weights with a match in their path take
             AdamW's step.
         exclude_embeddings: Whether embeddings take AdamW's step.
@@ -153,7 +168,11 @@ class Muon(Optimizer, family="matrix"):
     max_size: int = Hyper(
         default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
     )
-    flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
+    matrices: str = Choice(
+        default="keras", choices=("keras", "layers"), doc="which weights are matrices"
+    )
+    axes: AxesLike = LayerAxes()
+    per_head: bool = Flag(default=False, by_group=True, doc="a matrix for each head")
     exclude_layers: Sequence[str] | None = Option(
         default=None, check=check_patterns, doc="layers that take AdamW's step"
     )
@@ -177,6 +196,7 @@ class Muon(Optimizer, family="matrix"):
     muon_c: FloatOrSchedule = Hyper(default=2.0315, doc="coefficient c")
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     decays_in_rule = True
     slots = (
@@ -192,15 +212,19 @@ class Muon(Optimizer, family="matrix"):
         others={
             "weight_decay": LogUniform(0.003, 0.3),
             "momentum": Choices((0.9, 0.95)),
-            "flatten_kernels": Choices((False, True)),
+            "matrices": Choices(("keras", "layers")),
         },
         use_when="Most weights are in hidden matrices, and few updates should do.",
         not_when="Batches are small on a CPU: Newton-Schulz outweighs the gradient.",
     )
     keras_twin = "Muon"
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
+    def as_matrices(self, weight):
+        return None if self.is_too_large(weight) else of_muon(weight)
+
+    def is_too_large(self, weight):
+        found = of_muon(weight)
+        return found is not None and min(found.shape[-2:]) > weight.values.max_size
 
     def prepare(self, h, t, z):
         bias_1 = one_minus_power(h.adam_beta_1, t)
@@ -216,16 +240,14 @@ class Muon(Optimizer, family="matrix"):
         x = g + h.momentum * m if h.nesterov else m
 
         def orthogonal():
-            x_2d = ops.reshape(x, matrix_shape(w.shape))
-            made = newton_schulz(x_2d, h.ns_steps, h.muon_a, h.muon_b, h.muon_c)
-            return ops.reshape(made, w.shape)
+            return newton_schulz(x, h.ns_steps, h.muon_a, h.muon_b, h.muon_c)
 
         if "direction" in s:
             o = recompute_if_due(is_due(h.count, h.period), orthogonal, s.direction)
             s = s.next(direction=o)
         else:
             o = orthogonal()
-        length = update_scale(w.shape, h.scaling, h.rms_rate)
+        length = update_scale(w.shape[-2:], h.scaling, h.rms_rate)
         u = -h.learning_rate * length * o
         if h.weight_decay is not None:
             u = u - h.learning_rate * h.weight_decay * w

@@ -78,7 +78,7 @@ VARIANTS = {
         {"projection": "svd", "rank": 2, "scaling": "tensor", "scale": 4.0},
     ],
     "muon": [
-        {"flatten_kernels": True, "scaling": "jordan"},
+        {"matrices": "layers", "scaling": "jordan"},
         {"nesterov": False, "period": 3},
         {"rms_rate": None},
     ],
