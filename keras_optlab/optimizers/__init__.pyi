@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict, Unpack
 
 from keras_optlab.core import Group
+from keras_optlab.core.axes import AxesLike
 from keras_optlab.core.registry import info as info
 from keras_optlab.core.registry import names as names
 from keras_optlab.core.registry import wrappers as wrappers
@@ -461,12 +462,14 @@ class AdamMini(Optimizer):
     beta_1: FloatOrSchedule = ...
     beta_2: FloatOrSchedule = ...
     epsilon: FloatOrSchedule = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.001,
         beta_1: FloatOrSchedule = 0.9,
         beta_2: FloatOrSchedule = 0.999,
         epsilon: FloatOrSchedule = 1e-08,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -570,6 +573,7 @@ class Apollo(Optimizer):
     scaling: Literal["channel", "tensor"] = ...
     projection: Literal["random", "svd"] = ...
     epsilon: FloatOrSchedule = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.001,
@@ -581,6 +585,7 @@ class Apollo(Optimizer):
         scaling: Literal["channel", "tensor"] = "channel",
         projection: Literal["random", "svd"] = "random",
         epsilon: FloatOrSchedule = 1e-06,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -750,6 +755,7 @@ class GaLore(Optimizer):
     period: int = ...
     scale: FloatOrSchedule = ...
     epsilon: FloatOrSchedule = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.001,
@@ -759,6 +765,7 @@ class GaLore(Optimizer):
         period: int = 200,
         scale: FloatOrSchedule = 0.25,
         epsilon: FloatOrSchedule = 1e-06,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -801,6 +808,7 @@ class Kron(Optimizer):
     max_rms: FloatOrSchedule = ...
     period: int | None = ...
     max_size: int = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.001,
@@ -809,6 +817,7 @@ class Kron(Optimizer):
         max_rms: FloatOrSchedule = 1.1,
         period: int | None = None,
         max_size: int = 8192,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -969,7 +978,9 @@ class Muon(Optimizer):
     rms_rate: FloatOrSchedule | None = ...
     period: int = ...
     max_size: int = ...
-    flatten_kernels: bool = ...
+    matrices: Literal["keras", "layers"] = ...
+    axes: AxesLike = ...
+    per_head: bool = ...
     exclude_layers: Sequence[str] | None = ...
     exclude_embeddings: bool = ...
     adamw: bool = ...
@@ -1012,7 +1023,9 @@ class Muon(Optimizer):
         scaling: Literal["moonlight", "jordan"] = "moonlight",
         period: int = 1,
         max_size: int = 8192,
-        flatten_kernels: bool = False,
+        matrices: Literal["keras", "layers"] = "keras",
+        axes: AxesLike = "layer",
+        per_head: bool = False,
         adamw: bool = False,
         **kwargs: Unpack[ByName],
     ) -> None: ...
@@ -1269,12 +1282,14 @@ class Shampoo(Optimizer):
     epsilon: FloatOrSchedule = ...
     period: int = ...
     max_size: int = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.1,
         epsilon: FloatOrSchedule = 0.0001,
         period: int = 1,
         max_size: int = 1024,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -1323,6 +1338,7 @@ class SOAP(Optimizer):
     period: int = ...
     max_size: int = ...
     epsilon: FloatOrSchedule = ...
+    axes: AxesLike = ...
     def __init__(
         self,
         learning_rate: LearningRateLike = 0.003,
@@ -1331,6 +1347,7 @@ class SOAP(Optimizer):
         period: int = 10,
         max_size: int = 2048,
         epsilon: FloatOrSchedule = 1e-08,
+        axes: AxesLike = "layer",
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
