@@ -195,7 +195,7 @@ def first_rate(name):
 
 def shapes_for(cls):
     """Return shapes on which a rule's result is determined."""
-    square = {key: (4, 4) for key in MATRICES}
+    square = {key: (4, 4) for key in MATRICES} | {"kernel": (2, 1, 2, 4)}
     return WITH_BIAS | square if cls.registry_name in FULL_RANK else WITH_BIAS
 
 
