@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
-from keras_optlab.engine.backend.keras_adapter import raw_value
+from keras_optlab.engine.backend.keras_adapter import in_stateless_scope, raw_value
 from keras_optlab.engine.backend.modules import torch_module
 
 Pairs = list[tuple[Variable, Tensor]]  # each with its new value
@@ -44,6 +44,17 @@ def read(variable: Variable) -> Tensor:
         # Keras reads a variable only where it is used, but at once if it was created
         # within the traced function; the two graphs would round differently
         return tf.convert_to_tensor(raw(variable))
+    if keras.backend.backend() == "torch":
+        return _read_on_torch(variable)
+    return ops.convert_to_tensor(raw(variable))
+
+
+def _read_on_torch(variable: Variable) -> Tensor:
+    """Return a variable's tensor, with fewer calls than Keras' `value` makes."""
+    if isinstance(variable, keras.Variable) and not in_stateless_scope():
+        own = raw_value(variable)
+        if own is not None:
+            return own
     return ops.convert_to_tensor(raw(variable))
 
 

@@ -24,6 +24,16 @@ class Form:
     def __init__(self, update: WeightUpdate) -> None:
         self.update = update
 
+    def update_all(
+        self, parameters: list[Parameter], gradients: list[Tensor]
+    ) -> list[tuple[Parameter, Tensor]]:
+        """Update weights by kernels for many weights at once, now or in `finish`.
+
+        Returns:
+            The weights that are not updated, with their gradients.
+        """
+        return list(zip(parameters, gradients, strict=True))
+
     def update_weight(self, p: Parameter, g: Tensor) -> bool:  # noqa: ARG002
         """Update a weight and its slots, now or in `finish`, if that is faster.
 

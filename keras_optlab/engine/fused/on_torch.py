@@ -54,22 +54,37 @@ class OnTorch(form.Form):
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
         self.kernels: dict[Hashable, Any] = {}
-        self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
+        self.lists: dict[Hashable, list[tuple[Parameter, Tensor, Tensor]]] = {}
+
+    def update_all(
+        self, parameters: list[Parameter], gradients: list[Tensor]
+    ) -> list[tuple[Parameter, Tensor]]:
+        """Have `finish` update the weights for which there is a kernel."""
+        rows = zip(parameters, gradients, strict=True)
+        if not self.has_kernel or torch.compiler.is_compiling():
+            return list(rows)
+        others, lists = [], self.lists
+        for p, g in rows:  # as few calls as possible: models have many small weights
+            key = p.group if p.section is None else p.section, p.regularized
+            if key not in lists:
+                self.kernels[key], lists[key] = self._kernel_for(p), []
+            if self.kernels[key] is None or not p.suits_kernels:
+                others.append((p, g))
+                continue
+            w = raw_value(p.variable)
+            if w.is_cpu and w.is_contiguous():
+                lists[key].append((p, w, g if g.is_contiguous() else g.contiguous()))
+            else:
+                others.append((p, g))
+        return others
 
     def update_weight(self, p: Parameter, g: Tensor) -> bool:
-        """Update a weight by a kernel if there is one, or compiled if it is large."""
-        if torch.compiler.is_compiling():
-            return False  # a user compiles the whole step
-        known = self._kernel(p)
-        if known is None and p.size < form.MIN_COMPILED_SIZE:
-            return False
+        """Update a weight compiled, if it is large."""
+        if p.size < form.MIN_COMPILED_SIZE or torch.compiler.is_compiling():
+            return False  # or a user compiles the whole step
         x = raw_value(p.members[0].variable)
         if x.device.type != "cpu" or not x.is_contiguous():
             return False
-        if known:
-            alike = self.lists.setdefault((p.key, p.regularized), [])
-            alike.append((p, g.contiguous()))
-            return True
         bucket = p.members != [p]
         w = self.update.weight(p) if bucket else raw_value(p.variable).detach()
         with torch.no_grad():
@@ -80,21 +95,13 @@ class OnTorch(form.Form):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Run the kernels on the weights that `update_weight` deferred."""
+        """Run the kernels on the weights that `update_all` deferred."""
         for key, rows in self.lists.items():
-            w = [raw_value(p.variable) for p, _ in rows]
+            if not rows:
+                continue
             names = rows[0][0].slots
-            s = {name: [raw_value(p.slots[name]) for p, _ in rows] for name in names}
-            self.kernels[key](w, s, [g for _, g in rows])
-
-    def _kernel(self, p: Parameter) -> Kernel | None:
-        """Return the kernel for this weight's update, if there is one."""
-        if not p.all_float32:
-            return None
-        key = p.key, p.regularized
-        if key not in self.kernels:
-            self.kernels[key] = self._kernel_for(p)
-        return self.kernels[key]
+            s = {name: [raw_value(p.slots[name]) for p, _, _ in rows] for name in names}
+            self.kernels[key]([w for _, w, _ in rows], s, [g for _, _, g in rows])
 
     def _kernel_for(self, p: Parameter) -> Kernel | None:
         update = self.update

@@ -130,12 +130,15 @@ class Recorder:
             self._previous = self._make_previous()
             self.variables = self.variables + self._previous.variables
 
-    def due(self, t: Tensor) -> Tensor | bool:
-        """Return whether anything is recorded at update `t`, in the step now traced.
+    def due(self, done: Tensor) -> Tensor | bool:
+        """Return whether the update after `done` updates is recorded, in this trace.
 
         The gradient before a cosine is recorded too.
         """
         self._traced = wanted = self._requests
+        if not self._asked:
+            return False
+        t = done + 1
         now = _due(t, wanted.statistics | wanted.histograms)
         before_one = _due(t + 1, wanted.cosines)
         if now is True or before_one is False:

@@ -116,9 +116,11 @@ def gather(
     optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Replace weights by their bucket, if all its weights have a gradient."""
+    if not (optimizer.plan.buckets and gathers(optimizer)):
+        return parameters, gradients
     given = {p.index: (p, g) for p, g in zip(parameters, gradients, strict=True)}
     rows: list[tuple[Parameter, Tensor]] = []
-    for bucket in optimizer.plan.buckets if gathers(optimizer) else []:
+    for bucket in optimizer.plan.buckets:
         if all(given.get(p.index, (None,))[0] is p for p in bucket.members):
             own = [given.pop(p.index)[1] for p in bucket.members]
             rows.append((bucket, flatten([cast(g, bucket.dtype) for g in own])))

@@ -24,16 +24,15 @@ def take_step(
     optimizer: BuiltOptimizer, gradients: list[Tensor], indices: list[int]
 ) -> None:
     """Update the weights with these indices by their gradients."""
-    rows = [
-        (optimizer.plan.parameters[i], g)
-        for i, g in zip(indices, gradients, strict=True)
-        if not optimizer.plan.parameters[i].frozen
-    ]
-    if not rows:
+    every = optimizer.plan.parameters
+    parameters = [every[i] for i in indices]
+    if any(p.frozen for p in parameters):
+        rows = zip(parameters, gradients, strict=True)
+        gradients = [g for p, g in rows if not p.frozen]
+        parameters = [p for p in parameters if not p.frozen]
+    if not parameters:
         return
-    parameters, gradients = with_gradients(
-        optimizer, [p for p, _ in rows], [g for _, g in rows]
-    )
+    parameters, gradients = with_gradients(optimizer, parameters, gradients)
     gradients = sum_over_replicas(gradients)
     if optimizer.accumulates:
         _accumulate(optimizer, parameters, gradients)
@@ -79,7 +78,7 @@ def _updates(
     If the step can branch, an update without statistics is a separate case. It is
     faster, since it need not keep gradients and updates in memory for statistics.
     """
-    due = optimizer.recorder.due(read(optimizer.updates) + 1)
+    due = optimizer.recorder.due(read(optimizer.updates))
     if isinstance(due, bool) or not can_branch(due):
         return [(condition, partial(update, due is not False))]
     now = ops.logical_and(condition, due)
