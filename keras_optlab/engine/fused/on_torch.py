@@ -19,6 +19,7 @@ from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.keras_adapter import raw_value
 from keras_optlab.engine.fused import form
+from keras_optlab.engine.fused.torch_in_place import in_place_step
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.weight_update import WeightUpdate
@@ -54,6 +55,7 @@ class OnTorch(form.Form):
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
         self.kernels: dict[Hashable, Any] = {}
+        self.in_place: dict[Hashable, Step | None] = {}
         self.lists: dict[Hashable, list[tuple[Parameter, Tensor, Tensor]]] = {}
 
     def update_all(
@@ -79,9 +81,11 @@ class OnTorch(form.Form):
         return others
 
     def update_weight(self, p: Parameter, g: Tensor) -> bool:
-        """Update a weight compiled, if it is large."""
-        if p.size < form.MIN_COMPILED_SIZE or torch.compiler.is_compiling():
-            return False  # or a user compiles the whole step
+        """Update a weight in place, or compiled if it is large."""
+        if torch.compiler.is_compiling():
+            return False  # a user compiles the whole step
+        if p.size < form.MIN_COMPILED_SIZE and self._in_place(p) is None:
+            return False
         x = raw_value(p.members[0].variable)
         if x.device.type != "cpu" or not x.is_contiguous():
             return False
@@ -107,16 +111,37 @@ class OnTorch(form.Form):
         update = self.update
         if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.cast[p.key, p.dtype]
-        decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
-        return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
+        make = KERNELS[update.optimizer.registry_name]
+        return make(update.h(p), set(p.slots), self._decay(p))
+
+    def _in_place(self, p: Parameter) -> Step | None:
+        """Return the step in place for weights like this one, if there is one."""
+        update = self.update
+        if not p.all_float32 or update.shrinks(p):
+            return None
+        key = p.key, p.regularized
+        if key not in self.in_place:
+            name, slots = update.optimizer.registry_name, set(p.slots)
+            step = in_place_step(name, update.h(p), slots, self._decay(p))
+            self.in_place[key] = step
+        return self.in_place[key]
+
+    def _decay(self, p: Parameter) -> float:
+        """Return weight decay times the learning rate, as a number."""
+        h = self.update.h(p)
+        return float(h.weight_decay * h.learning_rate) if self.update.decays(p) else 0.0
 
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
         """Run the compiled step, or the uncompiled one."""
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
-        if compiled.fails or compiled.plain < COMPILE_AFTER:
-            compiled.plain += p.size
-            write(self.update.next_values(p, w, slots, g))
+        small = p.size < form.MIN_COMPILED_SIZE
+        if small or compiled.fails or compiled.plain < COMPILE_AFTER:
+            compiled.plain += 0 if small else p.size
+            in_place = self._in_place(p)
+            if in_place:
+                in_place(w, slots, g)
+            else:
+                write(self.update.next_values(p, w, slots, g))
             return
         scalars = TracedScalars(self.update, p)
         inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
