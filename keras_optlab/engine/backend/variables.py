@@ -101,8 +101,15 @@ def write(variable: Variable, at: slice, value: Tensor) -> None:
 
 def on_cpu(variable: Variable) -> bool:
     """Return whether a variable of TensorFlow or torch lives on a CPU."""
-    device = raw(variable).device
-    return "cpu" in str(device).lower()
+    value = raw(variable)
+    if keras.backend.backend() == "torch":
+        return on_host(value)
+    return "cpu" in str(value.device).lower()
+
+
+def on_host(x: Tensor) -> bool:
+    """Return whether Python can read a tensor of torch without waiting for a device."""
+    return x.is_cpu
 
 
 def flatten(xs: Sequence[Tensor]) -> Tensor:

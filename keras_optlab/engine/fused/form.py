@@ -19,10 +19,13 @@ class Form:
 
     Args:
         update: The update of one weight.
+        applies: Whether the update applies; `None`: always. For kernels that write at
+            once where a step does not branch.
     """
 
-    def __init__(self, update: WeightUpdate) -> None:
+    def __init__(self, update: WeightUpdate, applies: Tensor | None = None) -> None:
         self.update = update
+        self.applies = applies
 
     def update_all(
         self, parameters: list[Parameter], gradients: list[Tensor]

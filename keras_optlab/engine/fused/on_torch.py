@@ -1,4 +1,4 @@
-"""Fused updates on torch's CPU: torch's own kernels, else `torch.compile`.
+"""Fused updates on torch: torch's own kernels; else, on a CPU, `torch.compile`.
 
 Compiling takes some seconds. It is therefore done only after the uncompiled updates
 have taken about as long.
@@ -18,7 +18,9 @@ from keras_optlab.core import Values
 from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.keras_adapter import raw_value
+from keras_optlab.engine.backend.variables import on_host
 from keras_optlab.engine.fused import form
+from keras_optlab.engine.fused.torch_device_kernels import DEVICE_KERNELS, DeviceStep
 from keras_optlab.engine.fused.torch_in_place import in_place_step
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
@@ -50,8 +52,8 @@ of_optimizers: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
 class OnTorch(form.Form):
     """The fused updates of one step."""
 
-    def __init__(self, update: WeightUpdate) -> None:
-        super().__init__(update)
+    def __init__(self, update: WeightUpdate, applies: Tensor | None = None) -> None:
+        super().__init__(update, applies)
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
         self.kernels: dict[Hashable, Any] = {}
@@ -67,27 +69,27 @@ class OnTorch(form.Form):
             return list(rows)
         others, lists = [], self.lists
         for p, g in rows:  # as few calls as possible: models have many small weights
-            key = p.group if p.section is None else p.section, p.regularized
-            if key not in lists:
-                self.kernels[key], lists[key] = self._kernel_for(p), []
-            if self.kernels[key] is None or not p.suits_kernels:
+            w = raw_value(p.variable) if p.suits_kernels else None
+            if w is None or not w.is_contiguous():
                 others.append((p, g))
                 continue
-            w = raw_value(p.variable)
-            if w.is_cpu and w.is_contiguous():
-                lists[key].append((p, w, g if g.is_contiguous() else g.contiguous()))
-            else:
+            key = p.group if p.section is None else p.section, p.regularized, w.device
+            if key not in lists:
+                self.kernels[key], lists[key] = self._kernel_for(p, w), []
+            if self.kernels[key] is None:
                 others.append((p, g))
+            else:
+                lists[key].append((p, w, g if g.is_contiguous() else g.contiguous()))
         return others
 
     def update_weight(self, p: Parameter, g: Tensor) -> bool:
         """Update a weight in place, or compiled if it is large."""
         if torch.compiler.is_compiling():
             return False  # a user compiles the whole step
-        if p.size < form.MIN_COMPILED_SIZE and self._in_place(p) is None:
-            return False
         x = raw_value(p.members[0].variable)
-        if x.device.type != "cpu" or not x.is_contiguous():
+        if not on_host(x) or not x.is_contiguous():
+            return False
+        if p.size < form.MIN_COMPILED_SIZE and self._in_place(p) is None:
             return False
         bucket = p.members != [p]
         w = self.update.weight(p) if bucket else raw_value(p.variable).detach()
@@ -107,12 +109,17 @@ class OnTorch(form.Form):
             s = {name: [raw_value(p.slots[name]) for p, _, _ in rows] for name in names}
             self.kernels[key]([w for _, w, _ in rows], s, [g for _, _, g in rows])
 
-    def _kernel_for(self, p: Parameter) -> Kernel | None:
-        update = self.update
+    def _kernel_for(self, p: Parameter, w: Tensor) -> Kernel | None:
+        """Return the kernel for weights like this one, if there is one."""
+        update, slots = self.update, set(p.slots)
+        name, h = update.optimizer.registry_name, update.h(p)
         if not self.has_kernel or update.shrinks(p):
             return None
-        make = KERNELS[update.optimizer.registry_name]
-        return make(update.h(p), set(p.slots), self._decay(p))
+        if on_host(w):
+            return KERNELS[name](h, slots, self._decay(p))
+        decay = h.weight_decay * h.learning_rate if update.decays(p) else None
+        step = DeviceStep(h, update.t[p.key], decay, self.applies)
+        return DEVICE_KERNELS[name](step, slots)
 
     def _in_place(self, p: Parameter) -> Step | None:
         """Return the step in place for weights like this one, if there is one."""

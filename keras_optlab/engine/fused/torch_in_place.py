@@ -19,9 +19,7 @@ Step = Callable[[Tensor, dict[str, Tensor], Tensor], None]  # weight, slots, gra
 torch = torch_module()
 
 
-def in_place_step(
-    name: str, h: Values, slots: set[str], decay: float
-) -> Step | None:
+def in_place_step(name: str, h: Values, slots: set[str], decay: float) -> Step | None:
     """Return the step of a rule in place, or `None` if there is none.
 
     Args:

@@ -50,6 +50,8 @@ class Update:
         record: Whether to record statistics.
         norm: The global norm of these gradients, if it is known.
         changes_if: By index of a weight: whether it and its slots change.
+        applies: Whether the update applies; `None`: always. Read only where a step does
+            not branch, by kernels that write at once.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Update:
         record: bool,
         norm: Tensor | None = None,
         changes_if: dict[int, Tensor] | None = None,
+        applies: Tensor | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
@@ -75,7 +78,7 @@ class Update:
         )
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
         self.pairs: Pairs = []
-        self.fused = fused_form(self.one)
+        self.fused = fused_form(self.one, applies)
 
     def compute(self) -> Pairs:
         """Run the update; return the (variable, new value) pairs not yet written."""

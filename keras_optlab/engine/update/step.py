@@ -8,7 +8,13 @@ from functools import partial
 from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.commit import Case, can_branch, commit, commit_first
+from keras_optlab.engine.backend.commit import (
+    Case,
+    can_branch,
+    commit,
+    commit_first,
+    waits_to_branch,
+)
 from keras_optlab.engine.backend.finite import check_gradients
 from keras_optlab.engine.backend.replicas import sum_over_replicas
 from keras_optlab.engine.backend.variables import Pairs, read
@@ -40,9 +46,15 @@ def take_step(
     parameters, gradients = gather(optimizer, parameters, gradients)
     scalars = StepHyperparameters(optimizer)
     good, norm = _check(optimizer, gradients, scalars)
+    whole = not optimizer.plan.elementwise
+    if whole and good is not None and waits_to_branch(good):
+        # The bad step is computed too, and torch's factorizations raise for a NaN.
+        gradients = [_zero_unless(good, g) for g in gradients]
 
     def update(record: bool) -> Pairs:
-        return Update(optimizer, parameters, gradients, scalars, record, norm).compute()
+        return Update(
+            optimizer, parameters, gradients, scalars, record, norm, applies=good
+        ).compute()
 
     if good is None:
         commit_first(_updates(optimizer, True, update))
@@ -124,7 +136,9 @@ def _accumulate(
         ]
         there = {p.index: counts.gradients[p.index] > 0 for p, _ in late}
         together = rows[0] + [p for p, _ in late], rows[1] + [x for _, x in late]
-        done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
+        done = Update(
+            optimizer, *together, scalars, record, changes_if=there, applies=now
+        ).compute()
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
         return [*done, *emptied, *window.emptied(counts), *skipped]
 
