@@ -55,7 +55,7 @@ class Values:
             if isinstance(x, BetaTensor):
                 return x.cast(dtype)
             now = str(getattr(x, "dtype", ""))  # a call of `ops` is slower
-            if "float" not in now or now.endswith(dtype) or not ops.is_tensor(x):
+            if "float" not in now or now.endswith(str(dtype)) or not ops.is_tensor(x):
                 return x
             return ops.cast(x, dtype)
 

@@ -118,8 +118,8 @@ class OnTorch(form.Form):
         if on_host(w):
             return KERNELS[name](h, slots, self._decay(p))
         decay = h.weight_decay * h.learning_rate if update.decays(p) else None
-        step = DeviceStep(h, update.t[p.key], decay, self.applies)
-        return DEVICE_KERNELS[name](step, slots)
+        make = DEVICE_KERNELS.get(name)
+        return make and make(DeviceStep(h, update.t[p.key], decay, self.applies), slots)
 
     def _in_place(self, p: Parameter) -> Step | None:
         """Return the step in place for weights like this one, if there is one."""
