@@ -8,8 +8,9 @@ For a bare machine with JAX and torch; TensorFlow is not needed. It also runs on
 
 What must be importable besides JAX, torch and NumPy: Keras and what it requires
 (absl-py, h5py, ml-dtypes, namex, optree, packaging, rich), and optax, without which its
-rows are left out. `import keras_optlab` needs no more than Keras and NumPy. To a
-machine without network, carry them in a folder made for its version of Python:
+rows are left out. `import keras_optlab` needs no more than Keras, NumPy and filelock,
+which torch requires too. To a machine without network, carry them in a folder made for
+its version of Python:
 
     pip install --no-deps --target carried keras absl-py h5py ml-dtypes namex optree \
         packaging rich typing-extensions pygments markdown-it-py mdurl optax
