@@ -41,6 +41,8 @@ class BetaTensor:
 
     def cast(self, dtype: str) -> BetaTensor:
         """Return the same coefficient with its complement in another dtype."""
+        if str(self.complement.dtype).endswith(str(dtype)):
+            return self
         return BetaTensor(ops.cast(self.complement, dtype))
 
 

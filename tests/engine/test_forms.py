@@ -25,6 +25,8 @@ if BACKEND == "jax":
     pytest.skip("XLA compiles the whole step as it is", allow_module_level=True)
 engine = importlib.import_module(f"keras_optlab.engine.fused.on_{BACKEND}")
 kernels = importlib.import_module(f"keras_optlab.engine.fused.{BACKEND}_kernels")
+if BACKEND == "torch":
+    torch_in_place = importlib.import_module("keras_optlab.engine.fused.torch_in_place")
 
 SHAPES = {"vector": (4,), "wide": (3, 5), "also": (3, 5), "kernel": (2, 3, 4, 5)}
 FLOAT32 = ("float32",) * len(SHAPES)
@@ -56,6 +58,8 @@ def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, full=NEVER, **how)
         patch.setattr(form, "FEW_SMALL_WEIGHTS", few)
         if worth_it == NEVER:
             patch.setattr(kernels, "KERNELS", {})
+            if BACKEND == "torch":
+                patch.setattr(torch_in_place, "IN_PLACE", {})
         optimizer.build(ws)
         step = compiled(optimizer, ws, **how)
         for g in grads:

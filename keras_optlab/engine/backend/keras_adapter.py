@@ -46,6 +46,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import stateless_scope
 
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.partial_calls import PartialCalls
@@ -72,7 +73,8 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
     def _backend_apply_gradients(
         self, grads: list[Tensor], trainable_variables: list[Variable]
     ) -> None:
-        self.update_weights(list(grads), self.indices_of(trainable_variables))
+        indices = [self._get_variable_index(v) for v in trainable_variables]
+        self.update_weights(list(grads), indices)
 
     def update_step(
         self,
@@ -338,8 +340,6 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
 
 def in_stateless_scope() -> bool:
     """Return whether this runs within a `keras.StatelessScope`."""
-    from keras.src.backend.common import stateless_scope
-
     return stateless_scope.in_stateless_scope()
 
 

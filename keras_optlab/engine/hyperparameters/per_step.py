@@ -7,7 +7,6 @@ check for NaN gradients decides on, so that they do not wait for this check.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -19,6 +18,7 @@ from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import kernel_rounding
 from keras_optlab.engine.hyperparameters.ranges import all_legal, as_scalar
 from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtype
+from keras_optlab.engine.weights.parameter import Parameter
 
 
 class StepHyperparameters:
@@ -88,14 +88,15 @@ class StepHyperparameters:
         new.cast = new._cast(optimizer)
         return new
 
-    def pairs(self, optimizer: BuiltOptimizer, updated: Collection[int]) -> Pairs:
+    def pairs(self, optimizer: BuiltOptimizer, parameters: list[Parameter]) -> Pairs:
         """Return the variables of the shared state and the counts, with their values.
 
         Args:
             optimizer: The optimizer, built.
-            updated: The sections that are updated; the others stay as they are.
+            parameters: The weights that are updated; other sections stay as they are.
         """
         plan = optimizer.plan
+        updated = {p.key for p in parameters} if plan.sections else set()
         counts = [
             (section.updates, self.counts[key] + 1)
             for key, section in plan.sections.items()
@@ -114,13 +115,12 @@ class StepHyperparameters:
         If the rule has a fused kernel, which rounds betas, all float32 updates use the
         rounded betas, so that fused and other updates have the same results.
         """
-        keys = {(p.key, p.dtype) for p in optimizer.plan.trainable}
         rounded = self.kernels
         return {
             (group, dtype): rounded[group]
             if dtype == "float32" and group in rounded
             else self.h[group].cast(dtype)
-            for group, dtype in keys
+            for group, dtype in optimizer.plan.kinds
         }
 
     def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:

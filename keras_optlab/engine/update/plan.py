@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -69,6 +70,11 @@ class Plan:
     def trainable(self) -> list[Parameter]:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if not p.frozen]
+
+    @cached_property
+    def kinds(self) -> set[tuple[int, str]]:
+        """The `key` and dtype of all parameters that are not frozen."""
+        return {(p.key, p.dtype) for p in self.trainable}
 
     def owns(self, section: int) -> bool:
         """Return whether a section has shared state of its own, not the group's."""

@@ -64,6 +64,11 @@ class Parameter:
         """Whether its slots are variables, not views of other variables."""
         return not any(isinstance(v, View) for v in self.slots.values())
 
+    @cached_property
+    def suits_kernels(self) -> bool:
+        """Whether a kernel can write it in place: float32, itself and its slots."""
+        return self.members == [self] and self.all_float32 and self.owns_slots
+
     def owns(self, name: str) -> bool:
         """Return whether it has this slot, as a variable of its own."""
         return name in self.slots and not isinstance(self.slots[name], View)
