@@ -95,6 +95,7 @@ def test_custom_loop(run):
     assert number(r"Test R²: ([-\d.]+)", said) > 0.95
 
 
+@pytest.mark.slow
 def test_schedules(run, tmp_path):
     pytest.importorskip("matplotlib")
     said = run("schedules.py", "new/all.png")

@@ -215,6 +215,7 @@ def test_every_room_is_known():
     assert known == FLOORS.keys()
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_light():
     code = (
         "import keras, sys; before = set(sys.modules); import keras_optlab;"

@@ -162,6 +162,7 @@ def test_options_in_any_combination(data):
 @pytest.mark.sampled
 @each_form
 @pytest.mark.parametrize("name", ["adam", "adamw", "lion"])
+@pytest.mark.slow
 def test_state_moves_between_forms(name, form):
     plain = {"small": 0, "worth_it": NEVER}
     grads = steps(60)
@@ -227,6 +228,7 @@ def test_a_bucket_without_all_its_gradients():
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_clipping_switched_on_later_looks_at_each_weight():
     def end(small):
         ws, optimizer = variables(weights(SHAPES)), optimizers.SGD(0.1, momentum=0.9)
@@ -242,6 +244,7 @@ def test_a_clipping_switched_on_later_looks_at_each_weight():
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_statistics_are_of_each_weight_in_a_bucket():
     def recorded(small):
         ws = variables(weights(SHAPES))

@@ -149,6 +149,7 @@ def smooth():
     return keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1)])
 
 
+@pytest.mark.slow
 def test_products_go_through_normalization():
     """They equal differences of gradients, taken with the statistics of the batch."""
     x, y = regression(32)
@@ -216,6 +217,7 @@ def test_a_build_of_torch_for_an_accelerator_may_run_without_one(monkeypatch):
 
 
 @looker
+@pytest.mark.slow
 def test_metrics_and_normalization_move_once(name):
     logs, statistics = [], []
     x, y = regression(32)
@@ -259,12 +261,14 @@ def test_weights_without_gradient_or_frozen_stay(name):
     ],
     ids=lambda o: next(iter(o)),
 )
+@pytest.mark.slow
 def test_trains_with_all_that_optimizers_can(name, options):
     model = compiled_model(mlp(), LOOKERS[name](**options))
     losses = model.fit(*regression(), epochs=8, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_scaling_the_loss_changes_no_curvature():
     ends = []
     for factor in (None, 1024.0):
@@ -276,6 +280,7 @@ def test_scaling_the_loss_changes_no_curvature():
 
 
 @looker
+@pytest.mark.slow
 def test_trains_in_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_float16")
     try:

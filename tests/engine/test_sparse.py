@@ -252,6 +252,7 @@ def test_a_small_weight_is_sooner_updated_as_a_whole(touched, monkeypatch):
     [{}, {"global_clipnorm": 0.5}, {"sparse": "lazy", "weight_decay": 0.1}],
     ids=["sgd", "clipped", "lazy"],
 )
+@pytest.mark.slow
 def test_xla_updates_rows_too(options, touched):
     ends = [
         run(optimizers.SGD(0.1, **options), sparse(), jit_compile=jit)

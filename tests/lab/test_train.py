@@ -39,6 +39,7 @@ def problem(rows=31, batch_size=8):
     return Problem(model, data, "mse", ["mae"], batch_size=batch_size, epochs=4)
 
 
+@pytest.mark.slow
 def test_the_record_and_the_progress(tmp_path):
     seen = []
     record = train(
@@ -58,6 +59,7 @@ def test_the_record_and_the_progress(tmp_path):
     assert Study(tmp_path).records[record["key"]] == record
 
 
+@pytest.mark.slow
 def test_a_name_alone_has_a_constant_rate():
     assert train(problem(), "adam")["setting"]["schedule"] == "constant"
 

@@ -84,6 +84,7 @@ def test_factors_are_triangular_and_long_axes_diagonal():
         assert np.diagonal(q if q.ndim == 2 else np.diag(q)).min() > 0
 
 
+@pytest.mark.slow
 def test_steps_do_not_depend_on_the_scale_of_the_loss():
     shapes = {"matrix": (3, 5), "vector": (4,)}
     start, grads = [np.zeros(s) for s in shapes.values()], gradients(shapes, 25)

@@ -272,6 +272,7 @@ CHANGES = {
     "wrapper",
     [pytest.param(n, marks=() if n in ("lookahead", "sam") else rest) for n in CHANGES],
 )
+@pytest.mark.slow
 def test_hyperparameters_of_both_move_and_follow_schedules(wrapper):
     own, value = CHANGES[wrapper]
     start, grads = weights(), gradients(steps=12)
@@ -295,6 +296,7 @@ def test_hyperparameters_of_both_move_and_follow_schedules(wrapper):
 
 
 @pytest.mark.parametrize("wrapper", ["lookahead", "grokfast"])
+@pytest.mark.slow
 def test_groups_may_set_what_either_takes(wrapper):
     """A weight in a group moves as it would alone, with the group's values."""
     own, value = CHANGES[wrapper]
@@ -358,6 +360,7 @@ def test_what_was_moved_before_wrapping_counts():
     assert optimizer.current_learning_rate == 0.25
 
 
+@pytest.mark.slow
 def test_grokfast_amplifies_what_a_model_wide_rule_measures(float64):
     """Grokfast triples a constant gradient, before Prodigy measures it."""
     start, g = weights(), gradients(steps=1)[0]
@@ -368,6 +371,7 @@ def test_grokfast_amplifies_what_a_model_wide_rule_measures(float64):
     assert distance(end, trajectory(inner, start, tripled), start) < 1e-12
 
 
+@pytest.mark.slow
 def test_mechanic_finds_the_scale_of_a_rate():
     """Inner learning rates that differ a million-fold lead to the same weights."""
     target = np.linspace(-1.0, 1.0, 5)
@@ -410,6 +414,7 @@ def by_windows(grads, sizes):
     ],
     ids=["one", "three", "levels", "growing"],
 )
+@pytest.mark.slow
 def test_micro_batches_equal_the_whole_batch(name, steps, sizes, float64):
     start, grads = weights(), gradients(steps=12)
     settings = {"multisteps": {"accumulation_steps": steps}}

@@ -440,6 +440,7 @@ SAME = [  # optimizers, and SGD with transforms that make it the same
 
 
 @pytest.mark.parametrize(("whole", "made", "shapes"), SAME)
+@pytest.mark.slow
 def test_makes_another_optimizer_of_sgd(whole, made, shapes, float64):
     shapes = dict(enumerate(shapes))
     start, grads = weights(shapes), gradients(shapes, steps=5)
@@ -449,6 +450,7 @@ def test_makes_another_optimizer_of_sgd(whole, made, shapes, float64):
 
 
 @pytest.mark.parametrize("clip", [T.AutoClip(20, length=4), T.ZClip(warmup_steps=2)])
+@pytest.mark.slow
 def test_what_a_clip_remembers_is_saved(clip):
     def sgd():
         return optimizers.SGD(0.1, gradient_transforms=[clip])
@@ -503,6 +505,7 @@ class TestNoise:
             np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.slow
 def test_they_train_together_and_move_while_they_do():
     optimizer = optimizers.Adam(
         schedules.Warmup(schedules.Cosine(0.05, 40), 4),
