@@ -52,27 +52,6 @@ def inverse_root(matrix: Tensor, order: int) -> Tensor:
     return (vectors * powers) @ ops.transpose(vectors)
 
 
-def newton_schulz(
-    x: Tensor,
-    steps: int,
-    a: Tensor | float = 3.4445,
-    b: Tensor | float = -4.775,
-    c: Tensor | float = 2.0315,
-) -> Tensor:
-    r"""Orthogonalize a matrix approximately: bring its singular values near 1.
-
-    From $X / \|X\|$, `steps` times $X \leftarrow a X + (b A + c A^2) X$ with
-    $A = X X^\top$, on the transpose of a tall matrix. The defaults are Muon's.
-    """
-    tall = x.shape[0] > x.shape[1]
-    x = ops.transpose(x) if tall else x
-    x = x / (norm(x) + 1e-7)
-    for _ in range(steps):
-        gram = x @ ops.transpose(x)
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return ops.transpose(x) if tall else x
-
-
 def update_scale(
     shape: Shape, scaling: str, rms_rate: Tensor | float | None = 0.2
 ) -> Tensor | float:

@@ -1,0 +1,169 @@
+"""SCION."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from keras import ops
+
+from keras_optlab.core import (
+    Beta,
+    Choice,
+    Choices,
+    Flag,
+    FloatOrSchedule,
+    Hyper,
+    LearningRate,
+    LearningRateLike,
+    LogUniform,
+    Option,
+    Paper,
+    Slot,
+    Tuning,
+    around,
+)
+from keras_optlab.core.matrices import matrix_shape
+from keras_optlab.core.newton_schulz import (
+    Triple,
+    check_coefficients,
+    newton_schulz,
+    per_iteration,
+)
+from keras_optlab.core.numerics import ema, mean
+from keras_optlab.core.slots import Shape, Weight
+from keras_optlab.engine import Optimizer
+
+NORMS = "spectral", "sign", "rms"
+
+
+def norm_of(weight: Weight) -> str:
+    """Return the norm in which a weight's steps have the same length."""
+    values = weight.values
+    if values.norm != "auto":
+        return "rms" if not weight.shape else values.norm
+    embedding = "embedding" in weight.path.lower()
+    if len(weight.shape) < 2 or embedding:
+        return "rms"
+    too_large = min(matrix_shape(weight.shape)) > values.max_size
+    return "rms" if too_large else "spectral"
+
+
+def momentum_in(norm: str, weight: Weight) -> Shape | None:
+    """Return the shape of the momentum of weights with steps in this norm."""
+    return weight.shape if norm_of(weight) == norm else None
+
+
+class SCION(Optimizer, family="matrix"):
+    r"""SCION: steps of fixed length along momentum, in a norm for each kind of weight.
+
+    $$m_t = \beta m_{t-1} + (1 - \beta)\, g_t, \qquad
+      \theta_t = \theta_{t-1} - \eta \rho\, d(m_t)$$
+
+    where $d(m)$ is the steepest direction of length 1 in the norm of a weight,
+
+    | `norm` | of | $d(m)$ |
+    |---|---|---|
+    | `"spectral"` | kernels | $\sqrt{\text{out} / \text{in}}\, \operatorname{NS}(m)$ |
+    | `"sign"` | a last layer, by `Group` | $\operatorname{sign}(m) / \text{in}$ |
+    | `"rms"` | biases, embeddings | $m$ over its root mean square |
+
+    with Newton-Schulz iterations $\operatorname{NS}$ as in `Muon`. The root mean square
+    of an embedding is that of each row. The kernel of a convolution is a matrix with
+    one column per output; $d$ is divided by the number of its positions, 9 if it is 3
+    by 3, and "in" is the number of channels. All weights use one rule and one slot, and
+    a rate found on a narrow network fits a wide one.
+
+    Args:
+        learning_rate: $\eta$ >= 0.
+        momentum: $\beta$ in [0, 1), one minus the authors' `momentum`.
+        scale: $\rho$ > 0, the length of steps; set it by `Group` too. The authors have
+            50 in the blocks of a transformer and 3000 in its last layer.
+        norm: One of those above, or `"auto"` for `"spectral"` or `"rms"` by a weight's
+            shape and name. Set it in a `Group`.
+        constrained: Whether weights also shrink by $\eta \theta$, which keeps their
+            norm below $\rho$; then choose $\rho$ > 1. `True` in the authors' code,
+            `False` in pytorch_optimizer and heavyball.
+        ns_steps: Number of Newton-Schulz iterations >= 1.
+        coefficients: As in `Muon`.
+        gram: As in `Muon`.
+        max_size: A matrix whose shorter side is longer than this takes `"rms"` steps.
+        **kwargs: Arguments of every `Optimizer`.
+
+    Source: Pethick et al., 2025, arXiv:2502.07529, Algorithms 1 and 2, Table 4. Kernels
+    are (in, out) here, where they are (out, in) there. The authors also initialize
+    weights in these norms and multiply activations by $\sqrt 2$.
+
+    >>> from keras_optlab import Group
+    >>> optimizer = SCION(2**-12, scale=50, constrained=True,
+    ...     groups=[Group("head", norm="sign", scale=3000)])
+    """
+
+    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum β")
+    scale: FloatOrSchedule = Hyper(default=1.0, doc="length ρ of steps")
+    norm: str = Choice(
+        default="auto",
+        choices=("auto", *NORMS),
+        by_group=True,
+        doc="norm of steps",
+    )
+    constrained: bool = Flag(default=False, doc="keep weights below the length ρ")
+    ns_steps: int = Hyper(
+        default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
+    )
+    coefficients: str | Sequence[Triple] = Option(
+        default="jordan", check=check_coefficients, doc="coefficients of NS"
+    )
+    gram: bool = Flag(default=False, doc="iterate on Gram matrices")
+    max_size: int = Hyper(
+        default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
+    )
+
+    elementwise = False
+    may_fail = True
+    slots = tuple(Slot(f"m_{norm}", shape=partial(momentum_in, norm)) for norm in NORMS)
+    paper = Paper(
+        "Training deep learning models with norm-constrained LMOs",
+        "Pethick et al.",
+        2025,
+        "2502.07529",
+    )
+    tuning = Tuning(
+        around(1e-2),
+        others={
+            "momentum": Choices((0.8, 0.9, 0.95)),
+            "weight_decay": LogUniform(0.003, 0.3),
+        },
+        use_when="The rate is tuned on a narrow network and used on a wide one.",
+        not_when="There is no time to tune `scale` for the last layer on its own.",
+    )
+
+    def is_too_large(self, shape, values):
+        large = len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
+        return large and values.norm == "auto"
+
+    def update(self, w, g, s, h, t):
+        norm = next(norm for norm in NORMS if f"m_{norm}" in s)
+        m = ema(getattr(s, f"m_{norm}"), g, h.momentum)
+        u = -h.learning_rate * h.scale * getattr(self, norm)(m, h)
+        if h.constrained:
+            u = u - h.learning_rate * w
+        return u, s.next(**{f"m_{norm}": m})
+
+    def spectral(self, m, h):
+        """Return the step of length 1 in the norm from RMS to RMS."""
+        x = ops.reshape(m, matrix_shape(m.shape))
+        positions = math.prod(m.shape[:-2])
+        inputs, outputs = max(m.shape[-2], 1), m.shape[-1]
+        o = newton_schulz(x, per_iteration(h.coefficients, h.ns_steps), h.gram)
+        return math.sqrt(outputs / inputs) / positions * ops.reshape(o, m.shape)
+
+    def sign(self, m, h):
+        """Return the step of length 1 in the norm from RMS to the largest entry."""
+        return ops.sign(m) / max(matrix_shape(m.shape)[0], 1)
+
+    def rms(self, m, h):
+        """Return the step with a root mean square of 1 in each row."""
+        if len(m.shape) == 0:
+            return m / (ops.abs(m) + 1e-8)
+        return m / (ops.sqrt(mean(ops.square(m), -1, keepdims=True)) + 1e-8)
