@@ -1,5 +1,7 @@
 """SOAP-Muon."""
 
+import math
+
 from keras import ops
 
 from keras_optlab.core import (
@@ -72,8 +74,10 @@ class SOAPMuon(OrthogonalizedMomentum, family="matrix"):
         coefficients: As in `Muon`.
         gram: As in `Muon`.
         scaling: `"moonlight"` as above, or `"jordan"` as in the authors' code: the
-            length of $o_t$, times $\sqrt{\max(1, \text{out} / \text{in})}$.
-        rms_rate: The factor 0.2, > 0; with `None`, an update is as long as $\eta o_t$.
+            length of an orthogonal matrix, times
+            $\sqrt{\max(1, \text{out} / \text{in})}$.
+        rms_rate: The factor 0.2, > 0; with `None`, an update has the length of an
+            orthogonal matrix, times $\eta$.
         period: $f$ >= 1 updates between steps of $Q$.
         max_size: As in `Muon`.
         flatten_kernels: As in `Muon`.
@@ -144,7 +148,8 @@ class SOAPMuon(OrthogonalizedMomentum, family="matrix"):
         x = x + (1 - h.momentum) * turned if h.nesterov else x
         o = self.orthogonalized(x / nonzero(ops.sqrt(v)), h)
         root = ops.sign(o) * ops.sqrt(ops.abs(o))
-        d = s.q @ (frobenius(o) / nonzero(frobenius(root)) * root)
+        length = math.sqrt(g.shape[-2])  # that of an orthogonal matrix
+        d = s.q @ (length / nonzero(frobenius(root)) * root)
         total = ema(s.l, g @ transposed(g), h.beta_2)
         q, v = self.next_basis(total, s.q, v, h)
         m, v = (ops.reshape(as_before(x, shape), shape) for x in (m, v))

@@ -37,10 +37,10 @@ def soapmuon(
         turned = s["Q"].T @ grad
         s["v"] = beta_2 * s.get("v", 0.0) + (1 - beta_2) * turned**2
         x = s["Q"].T @ m + (1 - momentum) * nesterov * turned
-        x = newton_schulz(x / (np.sqrt(s["v"]) + 1e-15), ns_steps)
+        x = newton_schulz(x / np.sqrt(s["v"]), ns_steps)
         for _ in range(2):
             x = 1.5 * x - 0.5 * x @ x.T @ x
-        length = np.linalg.norm(x)
+        length = np.sqrt(min(g.shape))
         x = s["Q"] @ (np.sqrt(np.abs(x)) * np.sign(x))
         x = (x.T if tall else x) / np.linalg.norm(x)
         if scaling == "jordan":
