@@ -137,6 +137,7 @@ OPTAX = [
             "nesterov": False,
             "consistent_rms": 0.2,
             "ns_coeffs": per_iteration("polar_express", 7),
+            "ns_steps": 7,
         },
         {"nesterov": False, "ns_steps": 7, "coefficients": "polar_express"} | NO_DECAY,
         shapes=MATRICES,
