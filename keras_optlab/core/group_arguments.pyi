@@ -60,6 +60,7 @@ class GroupArguments(TypedDict, total=False):
     muon_a: FloatOrSchedule
     muon_b: FloatOrSchedule
     muon_c: FloatOrSchedule
+    norm: Literal["auto", "spectral", "sign", "rms"] | Literal["frobenius", "nuclear"]
     nu: FloatOrSchedule
     nu_1: FloatOrSchedule
     nu_2: FloatOrSchedule

@@ -38,14 +38,15 @@ NORMS = "spectral", "sign", "rms"
 
 def norm_of(weight: Weight) -> str:
     """Return the norm in which a weight's steps have the same length."""
-    values = weight.values
-    if values.norm != "auto":
-        return "rms" if not weight.shape else values.norm
-    embedding = "embedding" in weight.path.lower()
-    if len(weight.shape) < 2 or embedding:
+    values, axes = weight.values, len(weight.shape)
+    if values.norm == "sign" and axes > 0:
+        return "sign"
+    if values.norm == "rms" or axes < 2:
         return "rms"
+    if values.norm == "spectral":
+        return "spectral"
     too_large = min(matrix_shape(weight.shape)) > values.max_size
-    return "rms" if too_large else "spectral"
+    return "rms" if too_large or "embedding" in weight.path.lower() else "spectral"
 
 
 def momentum_in(norm: str, weight: Weight) -> Shape | None:
@@ -79,7 +80,8 @@ class SCION(Optimizer, family="matrix"):
         scale: $\rho$ > 0, the length of steps; set it by `Group` too. The authors have
             50 in the blocks of a transformer and 3000 in its last layer.
         norm: One of those above, or `"auto"` for `"spectral"` or `"rms"` by a weight's
-            shape and name. Set it in a `Group`.
+            shape and name. Set it in a `Group`. Vectors have no spectral norm and take
+            `"rms"` steps.
         constrained: Whether weights also shrink by $\eta \theta$, which keeps their
             norm below $\rho$; then choose $\rho$ > 1. `True` in the authors' code,
             `False` in pytorch_optimizer and heavyball.

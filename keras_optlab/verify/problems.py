@@ -95,6 +95,7 @@ VARIANTS = {
         {"constrained": True, "scale": 2.0},
         {"norm": "sign"},
         {"norm": "rms"},
+        {"norm": "spectral"},
         {"coefficients": [(1.5, -0.5, 0.0), (1.875, -1.25, 0.375)]},
     ],
     "soapmuon": [{"period": 3, "nesterov": False}, {"scaling": "jordan"}],

@@ -24,13 +24,13 @@ def scion(
     if not g.size:
         return w
     d = s["d"] = momentum * s.get("d", 0.0) + (1 - momentum) * g
-    if norm == "rms" or not g.ndim or (norm == "auto" and g.ndim < 2):
+    if norm == "rms" or not g.ndim or (norm != "sign" and g.ndim < 2):
         rows = d.reshape(-1, d.shape[-1] if d.ndim else 1)
         lmo = rows / (np.sqrt(np.mean(rows**2, axis=1, keepdims=True)) + 1e-8)
     elif norm == "sign":
         lmo = np.sign(d) / (g.size / g.shape[-1])
     else:
-        *kernel, d_in, d_out = d.shape if d.ndim > 1 else (1, *d.shape)
+        *kernel, d_in, d_out = d.shape
         triples = coefficients_of(coefficients, ns_steps)
         lmo = newton_schulz(d.reshape(-1, d_out).T, ns_steps, triples).T
         lmo = lmo * np.sqrt(d_out / d_in) / np.prod(kernel)
