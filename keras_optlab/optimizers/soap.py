@@ -121,7 +121,10 @@ class SOAP(Optimizer, family="matrix"):
 
     def update(self, w, g, s, h, t):
         if len(w.shape) > AXES:
-            raise ValueError(f"SOAP takes up to {AXES} axes. Received: {len(w.shape)}")
+            raise ValueError(
+                f"{type(self).__name__} takes up to {AXES} axes. "
+                f"Received: {len(w.shape)}"
+            )
         axes = [i for i in range(len(w.shape)) if f"q_{i}" in s]
         later = ops.cast(t > 1, g.dtype)
         m = s.m + later * (1 - h.beta_1) * (g - s.m)

@@ -120,7 +120,7 @@ def test_a_gradient_whose_square_is_no_number_does_no_harm(name, size):
 @each_rule
 def test_more_axes_than_a_rule_takes_are_refused_or_trained(name):
     shape = (1, 2, 1, 2, 1, 1, 2)
-    if name in ("soap", "shampoo", "kron"):
+    if name in ("soap", "klsoap", "shampoo", "kron"):
         with pytest.raises(ValueError, match="up to 6 axes. Received: 7"):
             after(name, [shape], draws([shape]))
     else:
