@@ -42,7 +42,7 @@ FloatOrSchedule = float | Callable[[Any], Any]
 RATE = "LearningRateLike = float | Callable[..., Any]\n"
 
 IMPORTS_OF_GROUPS = """from collections.abc import Callable
-from typing import Any, TypedDict"""
+from typing import Any, Literal, TypedDict"""
 
 IMPORTS = """from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict, Unpack

@@ -1,7 +1,7 @@
 """Types of the hyperparameters of a group: `python tools/stubs.py` writes it."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 FloatOrSchedule = float | Callable[[Any], Any]
 

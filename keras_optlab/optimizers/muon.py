@@ -13,7 +13,7 @@ from keras_optlab.core import (
     around,
 )
 from keras_optlab.core.matrices import update_scale
-from keras_optlab.core.newton_schulz import COEFFICIENTS, Triple, check_coefficients
+from keras_optlab.core.newton_schulz import COEFFICIENTS, check_coefficients
 from keras_optlab.optimizers.orthogonalized_momentum import OrthogonalizedMomentum
 
 
@@ -87,7 +87,7 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
     >>> optimizer = Muon(1e-3, groups=[Group("head", adamw=True)])
     """
 
-    coefficients: str | Sequence[Triple] = Option(
+    coefficients: str | Sequence[Sequence[float]] = Option(
         default="keras", check=check_names, doc="coefficients of NS"
     )
     muon_a: FloatOrSchedule = Hyper(default=3.4445, doc="coefficient a")

@@ -105,7 +105,7 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
     ns_steps: int = Hyper(
         default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
     )
-    coefficients: str | Sequence[Triple] = Option(
+    coefficients: str | Sequence[Sequence[float]] = Option(
         default="jordan", check=check_coefficients, doc="coefficients of NS"
     )
     gram: bool = Flag(default=False, doc="iterate on Gram matrices")

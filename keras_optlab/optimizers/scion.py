@@ -24,7 +24,6 @@ from keras_optlab.core import (
 )
 from keras_optlab.core.matrices import matrix_shape
 from keras_optlab.core.newton_schulz import (
-    Triple,
     check_coefficients,
     newton_schulz,
     per_iteration,
@@ -113,7 +112,7 @@ class SCION(Optimizer, family="matrix"):
     ns_steps: int = Hyper(
         default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
     )
-    coefficients: str | Sequence[Triple] = Option(
+    coefficients: str | Sequence[Sequence[float]] = Option(
         default="jordan", check=check_coefficients, doc="coefficients of NS"
     )
     gram: bool = Flag(default=False, doc="iterate on Gram matrices")
