@@ -73,6 +73,10 @@ class SCION(Optimizer, family="matrix"):
     by 3, and "in" is the number of channels. All weights use one rule and one slot, and
     a rate found on a narrow network fits a wide one.
 
+    `weight_decay=1.0` is the authors' constrained form, the Frank-Wolfe algorithm: it
+    keeps the norm of weights below $\rho$. Without it, as here and in
+    pytorch_optimizer and heavyball by default, it is the unconstrained one.
+
     Args:
         learning_rate: $\eta$ >= 0.
         momentum: $\beta$ in [0, 1), one minus the authors' `momentum`.
@@ -81,9 +85,6 @@ class SCION(Optimizer, family="matrix"):
         norm: One of those above, or `"auto"` for `"spectral"` or `"rms"` by a weight's
             shape and name. Set it in a `Group`. Vectors have no spectral norm and take
             `"rms"` steps.
-        constrained: Whether weights also shrink by $\eta \theta$, which keeps their
-            norm below $\rho$; then choose $\rho$ > 1. `True` in the authors' code,
-            `False` in pytorch_optimizer and heavyball.
         ns_steps: Number of Newton-Schulz iterations >= 1.
         coefficients: As in `Muon`.
         gram: As in `Muon`.
@@ -95,7 +96,7 @@ class SCION(Optimizer, family="matrix"):
     weights in these norms and multiply activations by $\sqrt 2$.
 
     >>> from keras_optlab import Group
-    >>> optimizer = SCION(2**-12, scale=50, constrained=True,
+    >>> constrained = SCION(2**-12, scale=50, weight_decay=1.0,
     ...     groups=[Group("head", norm="sign", scale=3000)])
     """
 
@@ -108,7 +109,6 @@ class SCION(Optimizer, family="matrix"):
         by_group=True,
         doc="norm of steps",
     )
-    constrained: bool = Flag(default=False, doc="keep weights below the length ρ")
     ns_steps: int = Hyper(
         default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
     )
@@ -147,8 +147,6 @@ class SCION(Optimizer, family="matrix"):
         norm = next(norm for norm in NORMS if f"m_{norm}" in s)
         m = ema(getattr(s, f"m_{norm}"), g, h.momentum)
         u = -h.learning_rate * h.scale * getattr(self, norm)(m, h)
-        if h.constrained:
-            u = u - h.learning_rate * w
         return u, s.next(**{f"m_{norm}": m})
 
     def spectral(self, m, h):

@@ -374,7 +374,7 @@ PACKAGES = [
             "scion",
             "pytorch_optimizer.SCION",
             {"norm_type": 4, "constraint": True, "scale": 3.0},
-            {"norm": "sign", "constrained": True, "scale": 3.0},
+            {"norm": "sign", "weight_decay": 1.0, "scale": 3.0},
             shapes=MATRICES,
         )
     ),

@@ -92,7 +92,7 @@ VARIANTS = {
     "soap": [{"period": 3}],
     "klsoap": [{"period": 3}],
     "scion": [
-        {"constrained": True, "scale": 2.0},
+        {"scale": 2.0},
         {"norm": "sign"},
         {"norm": "rms"},
         {"norm": "spectral"},

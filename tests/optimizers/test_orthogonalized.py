@@ -73,7 +73,7 @@ def test_scion_takes_a_step_of_the_same_length_in_each_norm():
 def test_constrained_scion_keeps_weights_in_the_ball():
     w = keras.Variable(10 * draw(4, 9).astype("float32"), name="w")
     optimizer = optimizers.SCION(
-        0.5, constrained=True, coefficients="polar_express", ns_steps=8
+        0.5, weight_decay=1.0, coefficients="polar_express", ns_steps=8
     )
     for _ in range(30):
         apply(optimizer, [draw(4, 9)], [w])

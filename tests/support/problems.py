@@ -78,6 +78,7 @@ NEEDED = {
     "schedulefreeadamw": {"warmup_steps": 5},
     ("sophia", "epsilon"): {"epsilon": 1.0},
     ("adopt", "epsilon"): {"epsilon": 1000.0},
+    ("adamuon", "nesterov"): {"sign": False},
     ("adamuon", "max_size"): {"max_size": 2},
     ("muon", "max_size"): {"max_size": 2},
     ("normuon", "max_size"): {"max_size": 2},

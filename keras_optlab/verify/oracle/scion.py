@@ -13,7 +13,6 @@ def scion(
     momentum=0.9,
     scale=1.0,
     norm="auto",
-    constrained=False,
     ns_steps=5,
     coefficients="jordan",
 ):
@@ -34,5 +33,4 @@ def scion(
         triples = coefficients_of(coefficients, ns_steps)
         lmo = newton_schulz(d.reshape(-1, d_out).T, ns_steps, triples).T
         lmo = lmo * np.sqrt(d_out / d_in) / np.prod(kernel)
-    step = scale * lmo.reshape(g.shape)
-    return w - lr * step - (lr * w if constrained else 0.0)
+    return w - lr * scale * lmo.reshape(g.shape)
