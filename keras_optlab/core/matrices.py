@@ -1,4 +1,4 @@
-"""Weights as matrices, and matrix functions: roots, orthogonalization, norms."""
+"""Weights as matrices, and matrix functions: roots, norms, scales."""
 
 from __future__ import annotations
 
@@ -50,6 +50,16 @@ def inverse_root(matrix: Tensor, order: int) -> Tensor:
     smallest = 1e-30 * ops.ones_like(values)
     powers = ops.power(maximum(values, smallest), -1 / order)
     return (vectors * powers) @ ops.transpose(vectors)
+
+
+def transposed(x: Tensor) -> Tensor:
+    """Return the transpose of each matrix."""
+    return ops.swapaxes(x, -1, -2)
+
+
+def frobenius(x: Tensor) -> Tensor:
+    """Return the norm of each matrix, with two axes of length 1."""
+    return ops.sqrt(ops.sum(ops.square(x), (-2, -1), keepdims=True))
 
 
 def update_scale(

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_optlab.core.errors import shown
+from keras_optlab.core.matrices import frobenius, transposed
 from keras_optlab.core.types import Tensor
 
 Triple = tuple[Tensor | float, Tensor | float, Tensor | float]
@@ -85,16 +86,6 @@ def per_iteration(
     named = isinstance(coefficients, str)
     given = list(COEFFICIENTS[coefficients] if named else coefficients)
     return [given[min(i, len(given) - 1)] for i in range(iterations)]
-
-
-def transposed(x: Tensor) -> Tensor:
-    """Return matrices with their last two axes exchanged."""
-    return ops.swapaxes(x, -1, -2)
-
-
-def frobenius(x: Tensor) -> Tensor:
-    """Return the norm of each matrix, with two axes of length 1."""
-    return ops.sqrt(ops.sum(ops.square(x), axis=(-2, -1), keepdims=True))
 
 
 def newton_schulz(

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import keras
 
 from keras_optlab.core import Values
+from keras_optlab.core.axes import Matrices
 from keras_optlab.core.declared import HyperparameterStore
+from keras_optlab.core.slots import Weight
 from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.transforms import Transform
@@ -42,6 +44,7 @@ class RuleContract(Protocol):
     shared: Any
     elementwise: Any
     decays_in_rule: Any
+    sees_matrices: Any
     may_fail: Any
     needs_sums: Any
     has_after_step: Any
@@ -49,6 +52,8 @@ class RuleContract(Protocol):
     has_evaluation_weights: Any
     averages_statistics: Any
 
+    @property
+    def whole_slots(self) -> set[str]: ...
     @property
     def constant_slots(self) -> set[str]: ...
     @property
@@ -76,7 +81,8 @@ class RuleContract(Protocol):
         h: Values,
         t: Tensor,
     ) -> tuple[list[Tensor], list[Values]]: ...
-    def is_too_large(self, shape: tuple[int, ...], values: Values) -> bool: ...
+    def as_matrices(self, weight: Weight) -> Matrices | None: ...
+    def is_too_large(self, weight: Weight) -> bool: ...
 
 
 class BuiltOptimizer(RuleContract, Protocol):

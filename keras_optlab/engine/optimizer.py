@@ -24,6 +24,7 @@ from keras_optlab.engine.backend.keras_adapter import (
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
+from keras_optlab.engine.describe import describe
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
@@ -52,10 +53,7 @@ from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
 from keras_optlab.engine.update.other_statistics import add_statistics, write
 from keras_optlab.engine.update.plan import make_plan
-from keras_optlab.engine.update.plan_warnings import (
-    warn_of_large_weights,
-    warn_of_no_exclusion,
-)
+from keras_optlab.engine.update.plan_warnings import warn_of_no_exclusion
 from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
 from keras_optlab.engine.update.window import Counts, Window
@@ -190,7 +188,6 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
             self.plan = make_plan(self, variables)
             if self.accumulates:
                 self.window = Window(self._add_record, len(variables))
-            warn_of_large_weights(self)
             warn_of_no_exclusion(self)
             self.recorder.build(self._add_record, self.add_slot, self.plan.trainable)
             add_statistics(self)
@@ -301,6 +298,25 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
     def histograms(self) -> Histograms | None:
         """Return the last histograms, or `None` before the first."""
         return self.recorder.histograms()
+
+    def describe(self) -> str:
+        """Return a table of the weights: what the rule sees, slots, groups.
+
+        Raises:
+            ValueError: if the optimizer has not been built.
+
+        >>> from keras_optlab import optimizers
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> optimizer = optimizers.SOAP()
+        >>> model.compile(optimizer, "mse")
+        >>> optimizer.build(model.trainable_variables)
+        >>> print(optimizer.describe())  # doctest: +ELLIPSIS
+        SOAP: 2 weights with 10 entries, 60 numbers of state
+        weight           shape   seen as       slots                   group
+        dense.../kernel  (4, 2)  matrix 4 x 2  m, v, l_0, l_1, q_0, q_1
+        dense.../bias    (2,)    vector        m, v
+        """
+        return describe(self)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Write the moving average of `use_ema` into the weights, after training."""

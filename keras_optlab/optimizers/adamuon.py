@@ -18,7 +18,6 @@ from keras_optlab.optimizers.orthogonalized_momentum import (
     OrthogonalizedMomentum,
     of_matrices,
     rescaled,
-    to_matrices,
 )
 
 
@@ -33,8 +32,8 @@ class AdaMuon(OrthogonalizedMomentum, family="matrix"):
     $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
       - 0.2\, \eta \sqrt{\text{in} \cdot \text{out}}\, \hat o_t / \|\hat o_t\|_F$$
 
-    with $\epsilon = 10^{-8}$. All other weights take `AdamW`'s step. Select the last
-    layer by `Group("head", adamw=True)`.
+    with $\epsilon = 10^{-8}$. Vectors, embeddings and the layer whose outputs are the
+    model's take `AdamW`'s step.
 
     The NorMuon paper, arXiv:2510.05491, finds this rule better without the sign, and
     better than Muon, but not as good as a second moment per neuron (`NorMuon`), which
@@ -56,7 +55,9 @@ class AdaMuon(OrthogonalizedMomentum, family="matrix"):
         rms_rate: As in `NorMuon`.
         period: As in `Muon`.
         max_size: As in `Muon`.
-        flatten_kernels: As in `Muon`.
+        matrices: As in `Muon`, but `"layers"` by default.
+        axes: As in `Muon`.
+        per_head: As in `Muon`.
         exclude_layers: As in `Muon`.
         exclude_embeddings: As in `Muon`.
         adamw: As in `Muon`.
@@ -69,8 +70,7 @@ class AdaMuon(OrthogonalizedMomentum, family="matrix"):
 
     Source: Si et al., 2025, arXiv:2507.11005, and the authors' code of August 2025.
 
-    >>> from keras_optlab import Group
-    >>> optimizer = AdaMuon(1e-3, groups=[Group("head", adamw=True)])
+    >>> optimizer = AdaMuon(1e-3, sign=False)
     """
 
     beta_2: FloatOrSchedule = Beta(default=0.95, doc="second-moment decay rate β₂")
@@ -93,7 +93,6 @@ class AdaMuon(OrthogonalizedMomentum, family="matrix"):
         return super().orthogonalized(ops.sign(x) if h.sign else x, h)
 
     def scaled(self, o, s, h):
-        v = ema(to_matrices(s.v_matrix), ops.square(o), h.beta_2)
+        v = ema(s.v_matrix, ops.square(o), h.beta_2)
         o_hat = o / (ops.sqrt(v) + 1e-8)
-        s = s.next(v_matrix=ops.reshape(v, s.v_matrix.shape))
-        return rescaled(o_hat, o, h), s
+        return rescaled(o_hat, o, h), s.next(v_matrix=v)

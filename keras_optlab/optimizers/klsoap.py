@@ -46,11 +46,9 @@ class KLSOAP(SOAP, family="matrix"):
         beta_2: $\beta_2$ in [0, 1); 0.98 in the authors' code, 0.95 in heavyball.
         period: $f$ >= 1 updates between steps of $Q$.
         max_size: Longest axis that is rotated.
+        axes: As in `SOAP`.
         epsilon: $\epsilon$ >= 0.
         **kwargs: Arguments of every `Optimizer`.
-
-    Raises:
-        ValueError: if a weight has more than six axes.
 
     Source: Lin et al., 2025, arXiv:2509.03378, and the authors' code (KL-Methods). The
     step has Adam's bias correction and bases are ordered by eigenvalues, as in SOAP and

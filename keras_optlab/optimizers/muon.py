@@ -13,6 +13,7 @@ from keras_optlab.core import (
     around,
 )
 from keras_optlab.core.matrices import update_scale
+from keras_optlab.core.matrix_arguments import WhichMatrices
 from keras_optlab.core.newton_schulz import COEFFICIENTS, check_coefficients
 from keras_optlab.optimizers.orthogonalized_momentum import OrthogonalizedMomentum
 
@@ -33,7 +34,13 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
 
     and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, which makes an update about as
     long as AdamW's. Vectors, scalars, embeddings and what `exclude_layers` or
-    `Group("head", adamw=True)` selects take `AdamW`'s step. Select the last layer.
+    `Group("head", adamw=True)` selects take `AdamW`'s step.
+
+    `matrices="layers"` is for most models: it sees the kernels of attention,
+    convolutions and recurrent layers as the matrices that these layers multiply by,
+    and gives AdamW's step to the layer whose outputs are the model's. By default, as in
+    Keras, such kernels take AdamW's step and the last layer does not: select it.
+    `describe` shows what each weight is.
 
     An iteration on $n \times k$ weights, $n \ge k$, takes $4 n k^2 + 2 k^3$ operations,
     far more than the rest of a step at small batches. `period` reuses a direction for
@@ -62,8 +69,12 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
         rms_rate: The factor 0.2 in $c$, > 0; with `None`, as in Keras, $c = 1$.
         period: Number of updates >= 1 that use the same $o_t$.
         max_size: A matrix whose shorter side is longer than this takes AdamW's step.
-        flatten_kernels: Whether convolution kernels are matrices with one column per
-            output; else they take AdamW's step, as in Keras.
+        matrices: `"keras"`: weights of two axes, as in Keras; `"layers"`: as each
+            layer uses its weights, without the layer whose outputs are the model's.
+        axes: With `"layer"`, `matrices` decides. In a `Group`: `(inputs, outputs)`,
+            each an axis or a tuple of axes, for weights where it decides wrongly;
+            other axes count matrices. `None`: AdamW's step.
+        per_head: Whether each head of an attention is a matrix of its own.
         exclude_layers: Regular expressions; weights with a match in their path take
             AdamW's step.
         exclude_embeddings: Whether embeddings take AdamW's step.
@@ -90,6 +101,7 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
     coefficients: str | Sequence[Sequence[float]] = Option(
         default="keras", check=check_names, doc="coefficients of NS"
     )
+    matrices: str = WhichMatrices(default="keras")
     muon_a: FloatOrSchedule = Hyper(default=3.4445, doc="coefficient a")
     muon_b: FloatOrSchedule = Hyper(default=-4.775, within="< 0", doc="coefficient b")
     muon_c: FloatOrSchedule = Hyper(default=2.0315, doc="coefficient c")
@@ -102,7 +114,7 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
         others={
             "weight_decay": LogUniform(0.003, 0.3),
             "momentum": Choices((0.9, 0.95)),
-            "flatten_kernels": Choices((False, True)),
+            "matrices": Choices(("keras", "layers")),
         },
         use_when="Most weights are in hidden matrices, and few updates should do.",
         not_when="Batches are small on a CPU: Newton-Schulz outweighs the gradient.",

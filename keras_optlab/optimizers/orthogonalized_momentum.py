@@ -18,12 +18,18 @@ from keras_optlab.core import (
     Slot,
     Values,
 )
-from keras_optlab.core.errors import shown
-from keras_optlab.core.matrices import matrix_shape, recompute_if_due
+from keras_optlab.core.axes import AxesLike, LayerAxes, Matrices
+from keras_optlab.core.matrices import frobenius, recompute_if_due
+from keras_optlab.core.matrix_arguments import (
+    ExcludeLayers,
+    PerHead,
+    WhichMatrices,
+    chosen_matrices,
+    is_embedding,
+)
 from keras_optlab.core.newton_schulz import (
     Triple,
     check_coefficients,
-    frobenius,
     newton_schulz,
     per_iteration,
 )
@@ -34,59 +40,31 @@ from keras_optlab.core.types import Tensor
 from keras_optlab.engine import Optimizer
 
 
-def is_for_adamw(weight: Weight) -> bool:
-    """Return whether a weight takes AdamW's step."""
-    axes, values = len(weight.shape), weight.values
-    if axes < 2 or (axes > 2 and not values.flatten_kernels) or values.adamw:
-        return True
-    embedding = values.exclude_embeddings and "embedding" in weight.path.lower()
-    named = any(re.search(pattern, weight.path) for pattern in values.exclude_layers)
-    return embedding or named or min(matrix_shape(weight.shape)) > values.max_size
+def orthogonalizable(weight: Weight) -> Matrices | None:
+    """Return the matrices of a weight that is orthogonalized unless it is too large."""
+    values, found = weight.values, chosen_matrices(weight)
+    if values.adamw or any(re.search(p, weight.path) for p in values.exclude_layers):
+        return None
+    if found is None or values.axes != "layer":
+        return found
+    vectors = values.matrices == "layers" and min(found.shape[-2:]) == 1
+    embedding = values.exclude_embeddings and is_embedding(weight)
+    return None if vectors or embedding or found.role == "head" else found
 
 
 def of_adamw(weight: Weight) -> Shape | None:
     """Return the shape of the second moment, which only AdamW keeps."""
-    return weight.shape if is_for_adamw(weight) else None
+    return weight.shape if weight.matrices is None else None
 
 
 def of_matrices(weight: Weight) -> Shape | None:
-    """Return the shape of a weight that is orthogonalized, else `None`."""
-    return None if is_for_adamw(weight) else weight.shape
+    """Return the shape of matrices that are orthogonalized, else `None`."""
+    return weight.seen if weight.matrices is not None else None
 
 
 def of_period(weight: Weight) -> Shape | None:
     """Return the shape of the direction, which is stored if `period` > 1."""
-    again = weight.values.period > 1 and not is_for_adamw(weight)
-    return weight.shape if again else None
-
-
-def check_patterns(value: object) -> tuple[str, ...]:
-    """Return regular expressions as a tuple, or raise if one is invalid."""
-    patterns = [value] if isinstance(value, str) else value
-    if patterns is None:
-        return ()
-    if not isinstance(patterns, list | tuple) or not all(
-        isinstance(p, str) for p in patterns
-    ):
-        raise TypeError(
-            "expected a list of regular expressions. "
-            f"Received: exclude_layers={shown(value)}"
-        )
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                "expected regular expressions. "
-                f"Received: exclude_layers={shown(value)}, where {pattern!r} is "
-                f"invalid: {error}"
-            ) from None
-    return tuple(patterns)
-
-
-def to_matrices(x: Tensor) -> Tensor:
-    """Return a weight, or a slot of its shape, as matrices (..., inputs, outputs)."""
-    return ops.reshape(x, matrix_shape(x.shape))
+    return of_matrices(weight) if weight.values.period > 1 else None
 
 
 class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
@@ -121,10 +99,10 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
     max_size: int = Hyper(
         default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
     )
-    flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
-    exclude_layers: Sequence[str] | None = Option(
-        default=None, check=check_patterns, doc="layers that take AdamW's step"
-    )
+    matrices: str = WhichMatrices()
+    axes: AxesLike = LayerAxes()
+    per_head: bool = PerHead()
+    exclude_layers: Sequence[str] | None = ExcludeLayers()
     exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
     adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")
     adam_lr_ratio: FloatOrSchedule = Hyper(
@@ -142,6 +120,7 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
     )
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     decays_in_rule = True
     slots = (
@@ -150,8 +129,12 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
         Slot("direction", shape=of_period),
     )
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
+    def as_matrices(self, weight):
+        return None if self.is_too_large(weight) else orthogonalizable(weight)
+
+    def is_too_large(self, weight):
+        found = orthogonalizable(weight)
+        return found is not None and min(found.shape[-2:]) > weight.values.max_size
 
     def prepare(self, h, t, z):
         bias_1 = one_minus_power(h.adam_beta_1, t)
@@ -164,24 +147,21 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
             return self.adamw_step(w, g, s, h)
         o, s = self.matrix_direction(g, s, h)
         o, s = self.scaled(o, s, h)
-        u = -h.learning_rate * ops.reshape(o, w.shape)
+        u = -h.learning_rate * o
         if h.weight_decay is not None:
             u = u - h.learning_rate * h.weight_decay * w
         return u, s
 
     def matrix_direction(self, g: Tensor, s: Values, h: Values):
-        """Return the orthogonalized momentum as matrices, and the next slots."""
+        """Return the orthogonalized momentum and the next slots."""
         m = h.momentum * s.m + g
         s = s.next(m=m)
         x = g + h.momentum * m if h.nesterov else m
         if "direction" not in s:
-            return self.orthogonalized(to_matrices(x), h), s
-
-        def renewed():
-            return ops.reshape(self.orthogonalized(to_matrices(x), h), x.shape)
-
-        o = recompute_if_due(is_due(h.count, h.period), renewed, s.direction)
-        return to_matrices(o), s.next(direction=o)
+            return self.orthogonalized(x, h), s
+        due = is_due(h.count, h.period)
+        o = recompute_if_due(due, lambda: self.orthogonalized(x, h), s.direction)
+        return o, s.next(direction=o)
 
     def orthogonalized(self, x: Tensor, h: Values) -> Tensor:
         """Return matrices with singular values near 1."""
@@ -195,7 +175,7 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
         """Return orthogonalized matrices with the length of an update, and the slots.
 
         Args:
-            o: The matrices, of shape `(..., inputs, outputs)`.
+            o: The matrices of inputs by outputs, as the engine gives them.
             s: The weight's slots.
             h: The hyperparameters.
         """

@@ -20,9 +20,16 @@ from keras_optlab.core import (
     Paper,
     Slot,
     Tuning,
+    Values,
     around,
 )
-from keras_optlab.core.matrices import matrix_shape
+from keras_optlab.core.axes import AxesLike, LayerAxes, Matrices
+from keras_optlab.core.matrix_arguments import (
+    PerHead,
+    WhichMatrices,
+    chosen_matrices,
+    is_embedding,
+)
 from keras_optlab.core.newton_schulz import (
     check_coefficients,
     newton_schulz,
@@ -37,20 +44,36 @@ NORMS = "spectral", "sign", "rms"
 
 def norm_of(weight: Weight) -> str:
     """Return the norm in which a weight's steps have the same length."""
-    values, axes = weight.values, len(weight.shape)
-    if values.norm == "sign" and axes > 0:
+    values, found = weight.values, weight.matrices
+    if values.norm == "sign" and weight.shape:
         return "sign"
-    if values.norm == "rms" or axes < 2:
+    if values.norm == "rms" or found is None:
         return "rms"
     if values.norm == "spectral":
         return "spectral"
-    too_large = min(matrix_shape(weight.shape)) > values.max_size
-    return "rms" if too_large or "embedding" in weight.path.lower() else "spectral"
+    if found.role == "head":
+        return "sign"
+    embedding = values.axes == "layer" and is_embedding(weight)
+    return "rms" if embedding or is_long(found, values) else "spectral"
+
+
+def is_long(found: Matrices, values: Values) -> bool:
+    """Return whether the shorter side of matrices exceeds `max_size`."""
+    return min(found.shape[-2:]) > values.max_size
 
 
 def momentum_in(norm: str, weight: Weight) -> Shape | None:
-    """Return the shape of the momentum of weights with steps in this norm."""
-    return weight.shape if norm_of(weight) == norm else None
+    """Return the shape of the momentum of weights with steps in this norm.
+
+    The rows of the spectral norm are positions of a kernel by inputs.
+    """
+    if norm_of(weight) != norm:
+        return None
+    found = weight.matrices
+    if found is None or norm != "spectral":
+        return weight.seen
+    inputs = found.rows // max(found.positions, 1)
+    return (*found.shape[:-2], found.positions, inputs, found.columns)
 
 
 class SCION(Optimizer, family="matrix"):
@@ -64,14 +87,15 @@ class SCION(Optimizer, family="matrix"):
     | `norm` | of | $d(m)$ |
     |---|---|---|
     | `"spectral"` | kernels | $\sqrt{\text{out} / \text{in}}\, \operatorname{NS}(m)$ |
-    | `"sign"` | a last layer, by `Group` | $\operatorname{sign}(m) / \text{in}$ |
+    | `"sign"` | the last layer | $\operatorname{sign}(m) / \text{in}$ |
     | `"rms"` | biases, embeddings | $m$ over its root mean square |
 
-    with Newton-Schulz iterations $\operatorname{NS}$ as in `Muon`. The root mean square
-    of an embedding is that of each row. The kernel of a convolution is a matrix with
-    one column per output; $d$ is divided by the number of its positions, 9 if it is 3
-    by 3, and "in" is the number of channels. All weights use one rule and one slot, and
-    a rate found on a narrow network fits a wide one.
+    with Newton-Schulz iterations $\operatorname{NS}$ as in `Muon`, on the matrices that
+    layers multiply by. The last layer is the one whose outputs are the model's. The
+    root mean square of an embedding is that of each row. For a convolution, "in" is the
+    number of channels, and $d$ is divided by the number of positions of the kernel, 9
+    if it is 3 by 3. All weights use one rule and one slot, and a rate found on a narrow
+    network fits a wide one.
 
     `weight_decay=1.0` is the authors' constrained form, the Frank-Wolfe algorithm: it
     keeps the norm of weights below $\rho$. Without it, as here and in
@@ -82,13 +106,17 @@ class SCION(Optimizer, family="matrix"):
         momentum: $\beta$ in [0, 1), one minus the authors' `momentum`.
         scale: $\rho$ > 0, the length of steps; set it by `Group` too. The authors have
             50 in the blocks of a transformer and 3000 in its last layer.
-        norm: One of those above, or `"auto"` for `"spectral"` or `"rms"` by a weight's
-            shape and name. Set it in a `Group`. Vectors have no spectral norm and take
+        norm: One of those above, or `"auto"` for the one in the table. Set it in a
+            `Group`, also for an embedding that is used as the last layer too, for
+            which the authors have `"sign"`. Vectors have no spectral norm and take
             `"rms"` steps.
         ns_steps: Number of Newton-Schulz iterations >= 1.
         coefficients: As in `Muon`.
         gram: As in `Muon`.
         max_size: A matrix whose shorter side is longer than this takes `"rms"` steps.
+        matrices: `"layers"` as above, or `"keras"`: only weights of two axes.
+        axes: As in `Muon`; `None`: `"rms"` steps.
+        per_head: As in `Muon`.
         **kwargs: Arguments of every `Optimizer`.
 
     Source: Pethick et al., 2025, arXiv:2502.07529, Algorithms 1 and 2, Table 4. Kernels
@@ -97,7 +125,7 @@ class SCION(Optimizer, family="matrix"):
 
     >>> from keras_optlab import Group
     >>> constrained = SCION(2**-12, scale=50, weight_decay=1.0,
-    ...     groups=[Group("head", norm="sign", scale=3000)])
+    ...     groups=[Group("head", scale=3000)])
     """
 
     learning_rate: LearningRateLike = LearningRate(default=0.001)
@@ -119,8 +147,12 @@ class SCION(Optimizer, family="matrix"):
     max_size: int = Hyper(
         default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
     )
+    matrices: str = WhichMatrices()
+    axes: AxesLike = LayerAxes()
+    per_head: bool = PerHead()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = tuple(Slot(f"m_{norm}", shape=partial(momentum_in, norm)) for norm in NORMS)
     paper = Paper(
@@ -139,27 +171,32 @@ class SCION(Optimizer, family="matrix"):
         not_when="There is no time to tune `scale` for the last layer on its own.",
     )
 
-    def is_too_large(self, shape, values):
-        large = len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
-        return large and values.norm == "auto"
+    def as_matrices(self, weight):
+        return chosen_matrices(weight)
+
+    def is_too_large(self, weight):
+        found = chosen_matrices(weight)
+        large = found is not None and is_long(found, weight.values)
+        return large and weight.values.norm == "auto"
 
     def update(self, w, g, s, h, t):
         norm = next(norm for norm in NORMS if f"m_{norm}" in s)
-        m = ema(getattr(s, f"m_{norm}"), g, h.momentum)
-        u = -h.learning_rate * h.scale * getattr(self, norm)(m, h)
-        return u, s.next(**{f"m_{norm}": m})
+        old = getattr(s, f"m_{norm}")
+        m = ema(old, ops.reshape(g, old.shape), h.momentum)
+        u = ops.reshape(getattr(self, norm)(m, h), w.shape)
+        return -h.learning_rate * h.scale * u, s.next(**{f"m_{norm}": m})
 
     def spectral(self, m, h):
         """Return the step of length 1 in the norm from RMS to RMS."""
-        x = ops.reshape(m, matrix_shape(m.shape))
-        positions = math.prod(m.shape[:-2])
-        inputs, outputs = max(m.shape[-2], 1), m.shape[-1]
+        *batch, positions, inputs, outputs = m.shape
+        x = ops.reshape(m, (*batch, positions * inputs, outputs))
         o = newton_schulz(x, per_iteration(h.coefficients, h.ns_steps), h.gram)
-        return math.sqrt(outputs / inputs) / positions * ops.reshape(o, m.shape)
+        return math.sqrt(outputs / max(inputs, 1)) / max(positions, 1) * o
 
     def sign(self, m, h):
         """Return the step of length 1 in the norm from RMS to the largest entry."""
-        return ops.sign(m) / max(matrix_shape(m.shape)[0], 1)
+        inputs = m.shape[-2] if len(m.shape) > 1 else 1
+        return ops.sign(m) / max(inputs, 1)
 
     def rms(self, m, h):
         """Return the step with a root mean square of 1 in each row."""

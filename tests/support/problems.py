@@ -49,7 +49,7 @@ TAMED = {"schedulefreesgd": {"learning_rate": 0.1}}
 # Rules whose weights rest only at zero, where they have no gradient.
 RESTS_AT_ZERO = {"conditionalgradient", "fromage", "ftrl", "proximalsgd"}
 
-BY_PATH = {"exclude_embeddings"}  # hyperparameters that depend on weight names
+BY_PATH = {"exclude_embeddings", "per_head"}  # depend on names of weights
 
 # Settings without which some hyperparameters of an optimizer have no effect.
 NEEDED = {

@@ -199,9 +199,14 @@ def own_variables(optimizer: Any) -> list[Variable]:
     return list(optimizer._variables)
 
 
-def sublayers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers of a model at any depth, without the model itself."""
-    return list(model._flatten_layers(include_self=False))
+def sublayers(layer: keras.Layer) -> list[keras.Layer]:
+    """Return all layers within a model or layer at any depth, without itself."""
+    return list(layer._flatten_layers(include_self=False))
+
+
+def own_weights(layer: keras.Layer) -> list[Variable]:
+    """Return a layer's trainable weights, without those of layers within it."""
+    return list(layer._trainable_variables)
 
 
 def inner_optimizer(optimizer: Any) -> Any:

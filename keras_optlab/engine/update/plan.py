@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core import Slot
+from keras_optlab.core.axes import from_path, given_axes
 from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
@@ -19,8 +20,10 @@ from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.checks import not_lazy
+from keras_optlab.engine.model.layer_axes import find_matrices
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
+from keras_optlab.engine.update.plan_warnings import warn_of_large_weights
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 
 
@@ -103,6 +106,8 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
         )
     ]
     live = [p for p in parameters if not p.frozen]
+    if optimizer.sees_matrices:
+        give_matrices(optimizer, live)
     elementwise = treats_entries_alone(optimizer)
     if optimizer.sparse == "lazy" and (optimizer.needs_second_pass or not elementwise):
         raise not_lazy(type(optimizer).__name__)
@@ -131,6 +136,24 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
     )
     plan.fill_slots()
     return plan
+
+
+def give_matrices(optimizer: BuiltOptimizer, parameters: list[Parameter]) -> None:
+    """Let the rule choose the matrices as which it sees each weight."""
+    of_layers = find_matrices(optimizer.models)
+    large = []
+    for p in parameters:
+        shape, values = tuple(p.variable.shape), optimizer.values_of(p.group)
+        known = id(p.variable) in of_layers
+        found = of_layers[id(p.variable)] if known else from_path(p.path, shape)
+        weight = Weight(
+            shape, p.path, values, given_axes(values.axes, found, shape, p.path)
+        )
+        p.matrices = optimizer.as_matrices(weight)
+        if optimizer.is_too_large(weight):
+            large.append(f"{p.path!r} {shape}")
+    if large:
+        warn_of_large_weights(type(optimizer).__name__, large)
 
 
 def give_slots(
@@ -189,7 +212,7 @@ def _slots(
         return optimizer.add_slot(beside, name, shape, dtype, _initializer(owner, slot))
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
-    weight = Weight(tuple(p.variable.shape), p.path, values)
+    weight = Weight(tuple(p.variable.shape), p.path, values, p.matrices)
     shapes = {slot: slot.shape_for(weight) for slot in slots}
     return {
         s.name: create(s, shape) for s, shape in shapes.items() if shape is not None

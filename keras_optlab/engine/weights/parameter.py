@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from keras_optlab.core.axes import Matrices
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
 
@@ -23,6 +24,7 @@ class Parameter:
         dtype: Dtype the rule computes in, float32 or wider; also the dtype of its slots
             unless `slot_dtype` is set.
         group: Position of its group, -1 for none.
+        matrices: The matrices as which the rule sees it; `None`: as it is.
         section: Its section in the plan, if it counts its own updates.
         frozen: Whether the engine never updates it.
         regularized: Whether weight decay and penalties apply to it.
@@ -40,6 +42,7 @@ class Parameter:
     slots: Slots = field(default_factory=dict)
     transform_slots: list[Slots] = field(default_factory=list)
     section: int | None = None
+    matrices: Matrices | None = None
 
     @property
     def key(self) -> int:

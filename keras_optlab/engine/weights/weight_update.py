@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -80,10 +81,19 @@ class WeightUpdate:
     ) -> tuple[Tensor, Values]:
         """Run the rule on one weight."""
         t, s = ops.cast(self.t[p.key], p.dtype), slot_values(slots, p.dtype)
-        u, new = checked_update(
-            self.optimizer, w, g, s, self.rule_hyperparameters(p), t
-        )
-        return unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+        h, seen = self.rule_hyperparameters(p), p.matrices
+        if seen is not None:
+            w, g, s = seen.of(w), seen.of(g), self.whole_slots(s, seen.of)
+        u, new = checked_update(self.optimizer, w, g, s, h, t)
+        u, new = unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+        if seen is not None:
+            u, new = seen.back(u), self.whole_slots(new, seen.back)
+        return u, new
+
+    def whole_slots(self, s: Values, change: Callable[[Tensor], Tensor]) -> Values:
+        """Return the slots, with those of the weight's shape changed."""
+        whole = self.optimizer.whole_slots
+        return Values(**{k: change(x) if k in whole else x for k, x in s.items()})
 
     def rule_hyperparameters(self, p: Parameter) -> Values:
         """Return the hyperparameters for the rule, without weight decay if masked."""

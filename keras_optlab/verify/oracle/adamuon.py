@@ -19,14 +19,14 @@ def adamuon(
     coefficients="jordan",
     scaling="moonlight",
     rms_rate=0.2,
-    flatten_kernels=False,
+    matrices="layers",
     weight_decay=0.0,
 ):
     """AdaMuon; AdamW for weights that are no matrices.
 
     Si et al. (2025), arXiv:2507.11005, with the authors' code of August 2025.
     """
-    if g.ndim < 2 or (g.ndim > 2 and not flatten_kernels):
+    if g.ndim < 2 or (g.ndim > 2 and matrices == "keras"):
         return adam(w * (1 - lr * 0.004), g, s, t, lr)
     m = s["m"] = momentum * s.get("m", 0.0) + g
     x = g + momentum * m if nesterov else m

@@ -1,8 +1,10 @@
 import numpy as np
 
+from keras_optlab.verify.oracle.matrices import on_matrices
 from keras_optlab.verify.oracle.soap import turn
 
 
+@on_matrices
 def klsoap(
     w,
     g,

@@ -18,14 +18,14 @@ def muon(
     scaling="moonlight",
     rms_rate=0.2,
     period=1,
-    flatten_kernels=False,
+    matrices="keras",
     weight_decay=0.0,
 ):
     """Muon; AdamW for weights that are no matrices.
 
     Jordan et al. (2024), and Liu et al. (2025), arXiv:2502.16982, for the scaling.
     """
-    if g.ndim < 2 or (g.ndim > 2 and not flatten_kernels):
+    if g.ndim < 2 or (g.ndim > 2 and matrices == "keras"):
         return adam(w * (1 - lr * 0.004), g, s, t, lr)
     m = s["m"] = momentum * s.get("m", 0.0) + g
     x = (g + momentum * m if nesterov else m).reshape(-1, g.shape[-1])

@@ -18,7 +18,7 @@ def normuon(
     coefficients="jordan",
     scaling="moonlight",
     rms_rate=0.2,
-    flatten_kernels=False,
+    matrices="layers",
     gram=False,
     weight_decay=0.0,
 ):
@@ -26,7 +26,7 @@ def normuon(
 
     Li et al. (2025), arXiv:2510.05491, algorithm 1, of the transpose.
     """
-    if g.ndim < 2 or (g.ndim > 2 and not flatten_kernels):
+    if g.ndim < 2 or (g.ndim > 2 and matrices == "keras"):
         return adam(w * (1 - lr * 0.004), g, s, t, lr)
     m = s["m"] = momentum * s.get("m", 0.0) + g
     x = g + momentum * m if nesterov else m

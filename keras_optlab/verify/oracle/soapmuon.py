@@ -1,9 +1,11 @@
 import numpy as np
 
 from keras_optlab.verify.oracle.adam import adam
+from keras_optlab.verify.oracle.matrices import on_matrices
 from keras_optlab.verify.oracle.muon import newton_schulz
 
 
+@on_matrices
 def soapmuon(
     w,
     g,
