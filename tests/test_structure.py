@@ -81,7 +81,7 @@ ENGINE = [
     ("hyperparameters",),
     ("update",),
     ("model",),
-    ("checkpoint", "rule", "public_names", "notebook"),
+    ("checkpoint", "rule", "public_names", "notebook", "description"),
     ("optimizer",),
     ("wrapper", "lookup"),
 ]

@@ -250,7 +250,7 @@ def given_axes(axes: Any, found: Matrices | None, shape: Shape, path: str) -> An
             f"{len(shape)}: {shape}. Received: axes={axes}. Give other axes, or None "
             "for the step of vectors."
         )
-    return Matrices(shape, *sides)
+    return Matrices(shape, inputs=sides[0], outputs=sides[1])
 
 
 def _as_axes(side: Any, value: Any) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Literal, TypedDict
 
+from keras_optlab.core.axes import AxesLike
+
 FloatOrSchedule = float | Callable[[Any], Any]
 
 class GroupArguments(TypedDict, total=False):
@@ -18,6 +20,7 @@ class GroupArguments(TypedDict, total=False):
     average_period: FloatOrSchedule | int
     average_power: FloatOrSchedule
     average_warmup: FloatOrSchedule
+    axes: AxesLike
     beta: FloatOrSchedule
     beta_1: FloatOrSchedule
     beta_2: FloatOrSchedule
@@ -64,6 +67,7 @@ class GroupArguments(TypedDict, total=False):
     nu: FloatOrSchedule
     nu_1: FloatOrSchedule
     nu_2: FloatOrSchedule
+    per_head: bool
     radius: FloatOrSchedule
     reps_rel: float
     reset_every: int

@@ -24,7 +24,7 @@ from keras_optlab.engine.backend.keras_adapter import (
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.describe import describe
+from keras_optlab.engine.description import Description
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
 from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
@@ -61,7 +61,7 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
+class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description):
     r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
     A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
@@ -298,25 +298,6 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
     def histograms(self) -> Histograms | None:
         """Return the last histograms, or `None` before the first."""
         return self.recorder.histograms()
-
-    def describe(self) -> str:
-        """Return a table of the weights: what the rule sees, slots, groups.
-
-        Raises:
-            ValueError: if the optimizer has not been built.
-
-        >>> from keras_optlab import optimizers
-        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-        >>> optimizer = optimizers.SOAP()
-        >>> model.compile(optimizer, "mse")
-        >>> optimizer.build(model.trainable_variables)
-        >>> print(optimizer.describe())  # doctest: +ELLIPSIS
-        SOAP: 2 weights with 10 entries, 60 numbers of state
-        weight           shape   seen as       slots                   group
-        dense.../kernel  (4, 2)  matrix 4 x 2  m, v, l_0, l_1, q_0, q_1
-        dense.../bias    (2,)    vector        m, v
-        """
-        return describe(self)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Write the moving average of `use_ema` into the weights, after training."""

@@ -94,7 +94,7 @@ class AdamMini(Optimizer, family="memory-efficient"):
 
     def as_matrices(self, weight):
         found = weight.matrices
-        return found.per_head() if is_query_or_key(weight) else found
+        return found.per_head() if found and is_query_or_key(weight) else found
 
     def prepare(self, h, t, z):
         bias_1, bias_2 = one_minus_power(h.beta_1, t), one_minus_power(h.beta_2, t)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+from keras import layers
 
 from keras_optlab.core.axes import (
     Matrices,
@@ -22,7 +23,6 @@ from keras_optlab.engine.backend.keras_adapter import own_weights, sublayers
 Shape = tuple[int, ...]
 Found = dict[int, Matrices | None]  # by id of a weight
 
-layers = keras.layers
 DEPTHWISE = layers.DepthwiseConv1D, layers.DepthwiseConv2D
 SEPARABLE = layers.SeparableConv1D, layers.SeparableConv2D
 CONVOLUTIONS = layers.Conv1D, layers.Conv2D, layers.Conv3D
