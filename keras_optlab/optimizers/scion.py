@@ -65,13 +65,16 @@ def is_long(found: Matrices, values: Values) -> bool:
 def momentum_in(norm: str, weight: Weight) -> Shape | None:
     """Return the shape of the momentum of weights with steps in this norm.
 
-    The rows of the spectral norm are positions of a kernel by inputs.
+    A weight that is no matrix is a vector. For the spectral norm, the rows of a matrix
+    are positions of a kernel by inputs.
     """
+    found = weight.matrices
     if norm_of(weight) != norm:
         return None
-    found = weight.matrices
-    if found is None or norm != "spectral":
-        return weight.seen
+    if found is None:
+        return (math.prod(weight.shape),)
+    if norm != "spectral":
+        return found.shape
     inputs = found.rows // max(found.positions, 1)
     return (*found.shape[:-2], found.positions, inputs, found.columns)
 
@@ -200,6 +203,4 @@ class SCION(Optimizer, family="matrix"):
 
     def rms(self, m, h):
         """Return the step with a root mean square of 1 in each row."""
-        if len(m.shape) == 0:
-            return m / (ops.abs(m) + 1e-8)
         return m / (ops.sqrt(mean(ops.square(m), -1, keepdims=True)) + 1e-8)
