@@ -204,7 +204,7 @@ def check_axes(value: Any) -> Any:
         TypeError: if it is neither `"layer"`, `None`, nor a pair.
         ValueError: if an axis is both an input and an output, or a side has none.
     """
-    if value is None or value == "layer":
+    if value is None or (isinstance(value, str) and value == "layer"):
         return value
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise TypeError(
