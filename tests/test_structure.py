@@ -89,7 +89,7 @@ FLOORS = {room: floor for floor, rooms in enumerate(ENGINE) for room in rooms}
 BACKENDS = {"tensorflow", "jax", "torch"}
 ADAPTERS = {"keras_adapter.py", "trainer_adapter.py"}
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_LINES = {"file": 400, "function": 50, "median algorithm": 80}
+MOST_LINES = {"file": 400, "function": 50, "median algorithm": 84}
 
 
 def imports(path, when_running=False):

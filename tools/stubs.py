@@ -44,7 +44,7 @@ FloatOrSchedule = float | Callable[[Any], Any]
 RATE = "LearningRateLike = float | Callable[..., Any]\n"
 
 IMPORTS_OF_GROUPS = """from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from keras_optlab.core.axes import AxesLike"""
 

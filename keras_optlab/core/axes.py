@@ -36,6 +36,8 @@ class Matrices:
         role: What the layer is for.
         split: `parts`, if an axis of the weight joins several, such as the gates and
             units of an LSTM.
+        positions: The positions of a convolution's kernel, which are the first part of
+            its inputs: 9 if it is 3 by 3.
 
     >>> queries = Matrices((32, 4, 8), inputs=(0,), outputs=(1, 2), heads=1)
     >>> queries.shape, queries.per_head().shape
@@ -48,6 +50,7 @@ class Matrices:
     heads: int | None = None
     role: Role = "hidden"
     split: Shape | None = None
+    positions: int = 1
 
     @property
     def parts(self) -> Shape:
@@ -131,26 +134,41 @@ class Matrices:
 def last_is_output(shape: Shape, role: Role = "hidden") -> Matrices | None:
     """Return a matrix with one column per entry of the last axis; `None` for vectors.
 
+    More than two axes are those of a convolution's kernel.
+
     >>> last_is_output((3, 3, 16, 32)).shape
     (144, 32)
     """
     if len(shape) < 2:
         return None
     last = len(shape) - 1
-    return Matrices(shape, tuple(range(last)), (last,), role=role)
+    inputs = tuple(range(last))
+    return Matrices(shape, inputs, (last,), role=role, positions=positions_of(shape))
+
+
+def positions_of(shape: Shape) -> int:
+    """Return the number of positions of a convolution's kernel.
+
+    >>> positions_of((3, 3, 16, 32)), positions_of((16, 32))
+    (9, 1)
+    """
+    return math.prod(shape[:-2])
 
 
 def of_cell(shape: Shape, gates: int) -> Matrices:
     """Return the matrices of a recurrent cell's kernel, one for each gate."""
     parts = (*shape[:-1], gates, shape[-1] // gates)
     inputs = tuple(range(len(shape) - 1))
-    return Matrices(shape, inputs, (len(shape),), split=parts)
+    return Matrices(
+        shape, inputs, (len(shape),), split=parts, positions=positions_of(shape)
+    )
 
 
 def depthwise(shape: Shape) -> Matrices:
     """Return the matrices of a depthwise kernel, one for each channel."""
     last = len(shape) - 1
-    return Matrices(shape, tuple(range(last - 1)), (last,))
+    inputs = tuple(range(last - 1))
+    return Matrices(shape, inputs, (last,), positions=positions_of(shape))
 
 
 def from_path(path: str, shape: Shape) -> Matrices | None:

@@ -148,9 +148,12 @@ class FlagField(Field):
 class ChoiceField(Field):
     """One of several strings."""
 
-    def __init__(self, choices: tuple[str, ...], **common: Any) -> None:
+    def __init__(
+        self, choices: tuple[str, ...], by_group: bool = False, **common: Any
+    ) -> None:
         super().__init__(**common)
         self.choices = choices
+        self.by_group = by_group
         self.domain = " | ".join(map(repr, choices))
 
     def validate(self, value: Any) -> str:
@@ -264,10 +267,15 @@ def Flag(
 
 
 def Choice(
-    *, default: str, doc: str, choices: tuple[str, ...], kw_only: bool = False
+    *,
+    default: str,
+    doc: str,
+    choices: tuple[str, ...],
+    by_group: bool = False,
+    kw_only: bool = False,
 ) -> Any:
-    """Declare a choice between several strings."""
-    return ChoiceField(choices, default=default, doc=doc, kw_only=kw_only)
+    """Declare a choice between several strings; if `by_group`, groups can set it."""
+    return ChoiceField(choices, by_group, default=default, doc=doc, kw_only=kw_only)
 
 
 def Option(

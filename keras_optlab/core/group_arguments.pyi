@@ -1,7 +1,7 @@
 """Types of the hyperparameters of a group: `python tools/stubs.py` writes it."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from keras_optlab.core.axes import AxesLike
 
@@ -63,6 +63,7 @@ class GroupArguments(TypedDict, total=False):
     muon_a: FloatOrSchedule
     muon_b: FloatOrSchedule
     muon_c: FloatOrSchedule
+    norm: Literal["auto", "spectral", "sign", "rms"] | Literal["frobenius", "nuclear"]
     nu: FloatOrSchedule
     nu_1: FloatOrSchedule
     nu_2: FloatOrSchedule

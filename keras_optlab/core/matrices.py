@@ -1,4 +1,4 @@
-"""Weights as matrices, and matrix functions: roots, orthogonalization, norms."""
+"""Weights as matrices, and matrix functions: roots, norms, scales."""
 
 from __future__ import annotations
 
@@ -52,37 +52,13 @@ def inverse_root(matrix: Tensor, order: int) -> Tensor:
     return (vectors * powers) @ ops.transpose(vectors)
 
 
-def newton_schulz(
-    x: Tensor,
-    steps: int,
-    a: Tensor | float = 3.4445,
-    b: Tensor | float = -4.775,
-    c: Tensor | float = 2.0315,
-) -> Tensor:
-    r"""Orthogonalize matrices approximately: bring singular values near 1.
-
-    From $X / \|X\|$, `steps` times $X \leftarrow a X + (b A + c A^2) X$ with
-    $A = X X^\top$, on the transpose of a tall matrix. The defaults are Muon's. A third
-    axis, the first, counts matrices.
-    """
-    tall = x.shape[-2] > x.shape[-1]
-    x = turned(x) if tall else x
-    x = x / (matrix_norms(x) + 1e-7)
-    for _ in range(steps):
-        gram = x @ turned(x)
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return turned(x) if tall else x
-
-
-def turned(x: Tensor) -> Tensor:
+def transposed(x: Tensor) -> Tensor:
     """Return the transpose of each matrix."""
     return ops.swapaxes(x, -1, -2)
 
 
-def matrix_norms(x: Tensor) -> Tensor:
-    """Return the norm of each matrix, in the shape of one entry for each."""
-    if len(x.shape) == 2:
-        return norm(x)
+def frobenius(x: Tensor) -> Tensor:
+    """Return the norm of each matrix, with two axes of length 1."""
     return ops.sqrt(ops.sum(ops.square(x), (-2, -1), keepdims=True))
 
 

@@ -17,7 +17,7 @@ from keras_optlab.core import (
     around,
 )
 from keras_optlab.core.axes import AxesLike, LayerAxes
-from keras_optlab.core.matrices import matrix_norms, recompute_if_due, turned
+from keras_optlab.core.matrices import frobenius, recompute_if_due, transposed
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.randomness import seed_at
@@ -126,19 +126,19 @@ class Apollo(Optimizer, family="memory-efficient"):
             s = self.averaged(g, s, h)
             return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
         wide = g.shape[-2] <= g.shape[-1]
-        long = turned(g) if wide else g
+        long = transposed(g) if wide else g
         p = recompute_if_due(
             is_due(h.count, h.period), lambda: self.basis(long, s.basis, h), s.basis
         )
         low = long @ p
         s = self.averaged(low, s.next(basis=p), h)
         adapted = s.m / (ops.sqrt(s.v) + h.epsilon)
-        size = row_norms if h.scaling == "channel" else matrix_norms
+        size = row_norms if h.scaling == "channel" else frobenius
         u = ops.sqrt(h.scale) * size(adapted) / (size(low) + 1e-8) * long
         longest = norm(u)
         allowed = maximum(longest / (s.length + 1e-8), GROWTH) / GROWTH
         limiter = ops.where(t > 1, allowed, 1.0)
-        u = (turned(u) if wide else u) / limiter
+        u = (transposed(u) if wide else u) / limiter
         return -h.alpha_t * u, s.next(length=longest / limiter)
 
     def averaged(self, g, s, h):

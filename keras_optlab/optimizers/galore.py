@@ -15,7 +15,7 @@ from keras_optlab.core import (
     around,
 )
 from keras_optlab.core.axes import AxesLike, LayerAxes
-from keras_optlab.core.matrices import recompute_if_due, turned
+from keras_optlab.core.matrices import recompute_if_due, transposed
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
@@ -117,14 +117,14 @@ class GaLore(Optimizer, family="memory-efficient"):
             s = self.averaged(g, s, h)
             return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
         wide = g.shape[-2] <= g.shape[-1]
-        long = turned(g) if wide else g
+        long = transposed(g) if wide else g
         due = is_due(h.count, h.period)
         p = recompute_if_due(
             due, lambda: leading_vectors(long, s.basis.shape[-1]), s.basis
         )
         s = self.averaged(long @ p, s.next(basis=p), h)
-        back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ turned(p)
-        back = turned(back) if wide else back
+        back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ transposed(p)
+        back = transposed(back) if wide else back
         return -h.alpha_t * h.scale * back, s
 
     def averaged(self, g, s, h):
@@ -135,4 +135,4 @@ class GaLore(Optimizer, family="memory-efficient"):
 def leading_vectors(matrix, count):
     """Return the first right singular vectors as columns."""
     _, _, v = ops.svd(matrix, full_matrices=False)
-    return turned(v[..., :count, :])
+    return transposed(v[..., :count, :])

@@ -133,9 +133,10 @@ class SOAP(Optimizer, family="matrix"):
         u = self.turn(m, s, axes) / (ops.sqrt(v) + h.epsilon)
         for i in axes:
             u = times_along(u, getattr(s, f"q_{i}"), i)
+        outer = {i: self.outer_product(i, g, turned, s, h, t) for i in axes}
         s = s.next(m=m, v=v)
         for i in axes:
-            s = self.next_basis(i, unfold(g, i), s, h, t)
+            s = self.next_basis(i, outer[i], s, h, t)
         return -h.alpha_t * u, s
 
     def turn(self, x, s, axes):
@@ -144,14 +145,19 @@ class SOAP(Optimizer, family="matrix"):
             x = times_along(x, ops.transpose(getattr(s, f"q_{i}")), i)
         return x
 
-    def next_basis(self, i, rows, s, h, t):
+    def outer_product(self, i, g, turned, s, h, t):
+        """Return what a gradient adds to an axis' matrix."""
+        rows = unfold(g, i)
+        return rows @ ops.transpose(rows)
+
+    def next_basis(self, i, outer, s, h, t):
         """Return the slots with an axis' next matrix and, if due, its next basis."""
         old, q = getattr(s, f"l_{i}"), getattr(s, f"q_{i}")
-        total = ema(old, rows @ ops.transpose(rows), h.beta_2)
+        total = ema(old, outer, h.beta_2)
         due = h.due > 0
         product = total @ q
         found = ops.argsort(-ops.sum(q * product, 0))
-        order = ops.where(due, found, ops.arange(rows.shape[0], dtype=found.dtype))
+        order = ops.where(due, found, ops.arange(outer.shape[0], dtype=found.dtype))
 
         def power_step():
             return ops.qr(ops.take(product, order, axis=1))[0]
@@ -160,5 +166,8 @@ class SOAP(Optimizer, family="matrix"):
             return ops.flip(eigh(total)[1], 1)
 
         q = recompute_if_due(t < 2, first, recompute_if_due(due, power_step, q))
-        v = ops.take(s.v, order, axis=i)
-        return s.next(**{f"l_{i}": total, f"q_{i}": q, "v": v})
+        return self.reordered(i, order, s).next(**{f"l_{i}": total, f"q_{i}": q})
+
+    def reordered(self, i, order, s):
+        """Return the slots with an axis of the rotated ones in another order."""
+        return s.next(v=ops.take(s.v, order, axis=i))

@@ -9,6 +9,7 @@ example, a zero bias or more than two axes are treated differently.
 
 from functools import partial
 
+from keras_optlab.core.newton_schulz import per_iteration
 from keras_optlab.optimizers import Grokfast, Lookahead
 from keras_optlab.verify.comparisons import MATRICES, TOLERANCE, WEIGHT_DECAY
 from keras_optlab.verify.libraries import (
@@ -20,6 +21,8 @@ from keras_optlab.verify.libraries import (
     ldog_of_optax,
     named,
     of_rank,
+    on_transposes,
+    orthogonalized,
     training,
     under_lookahead,
     yogi_from_zero,
@@ -34,6 +37,8 @@ DECAY = {"weight_decay": WEIGHT_DECAY}
 OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
 FLOAT32 = {"tolerance": TOLERANCE["float32 scalars"]}
 STEADY = {"drops": False}
+NO_DECAY = {"weight_decay": None}
+KERNEL = {"kernel": (3, 3, 4, 5)}
 FACTOR = {"learning_rate": 1.0}  # a factor on the step size that the rule finds
 
 OPTAX = [
@@ -122,6 +127,19 @@ OPTAX = [
         "optax.contrib.muon",
         {"nesterov": False, "consistent_rms": 0.2} | DECAY,
         {"nesterov": False} | DECAY,
+        shapes=MATRICES,
+        **FLOAT32,
+    ),
+    by_optax(
+        "muon",
+        "optax.contrib.muon",
+        {
+            "nesterov": False,
+            "consistent_rms": 0.2,
+            "ns_coeffs": per_iteration("polar_express", 7),
+            "ns_steps": 7,
+        },
+        {"nesterov": False, "ns_steps": 7, "coefficients": "polar_express"} | NO_DECAY,
         shapes=MATRICES,
         **FLOAT32,
     ),
@@ -310,6 +328,56 @@ PACKAGES = [
         "sgd", "pytorch_optimizer.Lookahead", make=under_lookahead, wrapper=Lookahead
     ),
     by_torch("tiger", "pytorch_optimizer.Tiger", DECAY, DECAY),
+    on_transposes(
+        by_torch(
+            "normuon",
+            "pytorch_optimizer.NorMuon",
+            {"update_scale": "match_rms"} | DECAY,
+            DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "normuon",
+            "pytorch_optimizer.NorMuon",
+            DECAY,
+            {"scaling": "jordan"} | DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "adamuon",
+            "pytorch_optimizer.AdaMuon",
+            {"betas": (0.95, 0.95)} | DECAY,
+            {"sign": False, "nesterov": False} | DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "scion",
+            "pytorch_optimizer.SCION",
+            shapes=MATRICES | VECTORS | KERNEL,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "scion",
+            "pytorch_optimizer.SCION",
+            {"norm_type": 4, "constraint": True, "scale": 3.0},
+            {"norm": "sign", "weight_decay": 1.0, "scale": 3.0},
+            shapes=MATRICES,
+        )
+    ),
     by_torch("laprop", "pytorch_optimizer.LaProp", **STEADY, **FLOAT32),
     by_torch("aggmo", "pytorch_optimizer.AggMo"),
 ]

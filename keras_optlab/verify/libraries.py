@@ -3,6 +3,7 @@
 import importlib
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,18 @@ def by_torch(
     return Comparison(name, oracle, run, ours or {}, **how)
 
 
+def on_transposes(comparison: Comparison) -> Comparison:
+    """Return a comparison in which the library has kernels with outputs first."""
+
+    def run(posed):
+        grads = [[g.T for g in step] for step in posed.grads]
+        start = [w.T for w in posed.start]
+        ends = comparison.theirs(replace(posed, start=start, grads=grads))
+        return [w.T for w in ends]
+
+    return replace(comparison, theirs=run)
+
+
 @contextmanager
 def quiet_and_double(torch):
     """Make float64 torch's default dtype, and silence warnings."""
@@ -151,6 +164,11 @@ def training(make):
 def named(params):
     """Return named parameters, as Adam-mini takes them; each is one block."""
     return [(f"w{i}", p) for i, p in enumerate(params)]
+
+
+def orthogonalized(params):
+    """Return parameters as one group whose momentum is orthogonalized."""
+    return [{"params": params, "use_muon": True}]
 
 
 def of_rank(params, **more):

@@ -81,8 +81,24 @@ VARIANTS = {
         {"matrices": "layers", "scaling": "jordan"},
         {"nesterov": False, "period": 3},
         {"rms_rate": None},
+        {"coefficients": "polar_express"},
+        {"gram": True, "matrices": "layers", "ns_steps": 7},
     ],
+    "normuon": [
+        {"scaling": "jordan", "coefficients": "polar_express"},
+        {"rms_rate": None, "matrices": "keras"},
+    ],
+    "adamuon": [{"sign": False, "nesterov": False}, {"scaling": "jordan"}],
     "soap": [{"period": 3}],
+    "klsoap": [{"period": 3}],
+    "scion": [
+        {"scale": 2.0},
+        {"norm": "sign"},
+        {"norm": "rms"},
+        {"norm": "spectral"},
+        {"coefficients": [(1.5, -0.5, 0.0), (1.875, -1.25, 0.375)]},
+    ],
+    "soapmuon": [{"period": 3, "nesterov": False}, {"scaling": "jordan"}],
     "sophia": [{"period": 3, "gamma": 1.0}],
     "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
     "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
@@ -91,8 +107,10 @@ VARIANTS = {
 
 # Rules that use singular vectors, which are less accurate in float32 than singular
 # values; and rules whose first steps have a unique result only for full-rank gradients.
-SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"}
-FULL_RANK = {"soap"}
+SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"} | {
+    *("klsoap", "soapmuon"),
+}
+FULL_RANK = {"soap", "klsoap"}
 
 
 def all_settings() -> list[tuple[str, dict[str, object]]]:

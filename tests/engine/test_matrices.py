@@ -50,6 +50,27 @@ def transformer():
     return keras.Model(tokens, layers.Softmax()(layers.Dense(11, name="out")(x)))
 
 
+class Logits(layers.Layer):
+    """The products with each row of an embedding."""
+
+    def __init__(self, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.embedding = embedding
+
+    def call(self, x):
+        return ops.softmax(x @ ops.transpose(self.embedding.embeddings))
+
+
+def tied_transformer():
+    tokens, embedding = keras.Input((6,), dtype="int32"), layers.Embedding(11, 8)
+    x = embedding(tokens)
+    x = x + layers.MultiHeadAttention(2, 4, name="attention")(x, x)
+    y = layers.EinsumDense("abc,cde->abde", (None, 2, 5), "relu", name="up")(x)
+    x = x + layers.EinsumDense("abde,dec->abc", (None, 8), name="down")(y)
+    x = layers.LayerNormalization()(x)
+    return keras.Model(tokens, Logits(embedding)(x))
+
+
 def batch():
     x = np.random.default_rng(0).integers(0, 11, (24, 6))
     return x, np.roll(x, 1, axis=1)
@@ -173,6 +194,11 @@ RULES = [
     ("galore", {"rank": 2}),
     ("apollo", {"rank": 2}),
     ("adammini", {}),
+    ("normuon", {"per_head": True, "period": 2}),
+    ("adamuon", {}),
+    ("soapmuon", {"period": 2}),
+    ("klsoap", {"period": 2}),
+    ("scion", {}),
 ]
 SOME = [
     pytest.param(*r, marks=[pytest.mark.every] * (i > 2)) for i, r in enumerate(RULES)
@@ -196,6 +222,49 @@ def test_a_transformer_trains_and_goes_on_from_a_file(name, settings, tmp_path):
         one.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+TIED = {  # as what rules see the weights, besides vectors
+    "embedding/embeddings": "matrix 11 x 8",
+    "attention/query/kernel": "matrix 8 x 8",
+    "attention/key/kernel": "matrix 8 x 8",
+    "attention/value/kernel": "matrix 8 x 8",
+    "attention/attention_output/kernel": "matrix 8 x 8",
+    "up/kernel": "matrix 8 x 10",
+    "down/kernel": "matrix 10 x 8",
+} | {f"attention/{name}/bias": "no matrix" for name in ("query", "key", "value")}
+HEADS = {
+    "attention/query/kernel": "2 matrices 8 x 4",
+    "attention/key/kernel": "2 matrices 8 x 4",
+    "attention/value/kernel": "2 matrices 8 x 4",
+    "attention/attention_output/kernel": "2 matrices 4 x 8",
+}
+NO_EMBEDDING = {"embedding/embeddings": "no matrix"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("muon", {"matrices": "layers"}, TIED | NO_EMBEDDING),
+        ("normuon", {"per_head": True}, TIED | NO_EMBEDDING | HEADS),
+        ("soap", {}, TIED),
+        ("kron", {}, TIED),
+        ("scion", {}, TIED),
+    ],
+)
+def test_tied_embeddings_are_described_as_they_train(name, settings, expected):
+    optimizer = optimizers.create(name, learning_rate=0.003, **settings)
+    model = compiled_model(
+        tied_transformer(), optimizer, keras.losses.SparseCategoricalCrossentropy()
+    )
+    x, y = batch()
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
+    lines = {x.split()[0]: x for x in optimizer.describe().splitlines()[2:]}
+    assert len(lines) == len(model.trainable_variables)
+    for path, line in lines.items():
+        assert f"  {expected.get(path, 'vector')}  " in f"{line}  ", path
 
 
 def test_describe_names_what_each_weight_is():

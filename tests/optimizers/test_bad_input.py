@@ -12,7 +12,10 @@ pytestmark = pytest.mark.sampled
 # settings with a decomposition in every step
 RULES = {
     "muon": {},
+    "scion": {},
     "soap": {"period": 1},
+    "klsoap": {"period": 1},
+    "soapmuon": {"period": 1},
     "shampoo": {"period": 1},
     "galore": {"period": 1, "rank": 1000},
     "apollo": {"period": 1, "rank": 1000, "projection": "svd"},

@@ -15,6 +15,7 @@ from keras_optlab.core.axes import (
     from_path,
     last_is_output,
     of_cell,
+    positions_of,
 )
 from keras_optlab.core.types import Variable
 from keras_optlab.engine.backend.keras_adapter import own_weights, sublayers
@@ -77,7 +78,8 @@ def of_weight(layer: keras.Layer, v: Variable, in_attention: bool) -> Matrices |
         return depthwise(shape) if "kernel" in name else None
     if isinstance(layer, TRANSPOSED):
         last = len(shape) - 1
-        return Matrices(shape, (*range(last - 1), last), (last - 1,))
+        inputs, outputs = (*range(last - 1), last), (last - 1,)
+        return Matrices(shape, inputs, outputs, positions=positions_of(shape))
     if isinstance(layer, CONVOLUTIONS) and layer.groups > 1:
         return of_groups(shape, layer.groups)
     if isinstance(layer, (layers.Dense, *CONVOLUTIONS, *SEPARABLE)):
@@ -116,7 +118,10 @@ def of_groups(shape: Shape, groups: int) -> Matrices:
     """Return the matrices of a grouped convolution, one for each group."""
     last = len(shape) - 1
     parts = (*shape[:-1], groups, shape[-1] // groups)
-    return Matrices(shape, tuple(range(last)), (last + 1,), split=parts)
+    inputs = tuple(range(last))
+    return Matrices(
+        shape, inputs, (last + 1,), split=parts, positions=positions_of(shape)
+    )
 
 
 def heads_of(model: keras.Layer) -> Iterator[keras.Layer]:
