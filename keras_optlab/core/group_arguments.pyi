@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 FloatOrSchedule = float | Callable[[Any], Any]
 
 class GroupArguments(TypedDict, total=False):
+    a: FloatOrSchedule
     accumulation_steps: FloatOrSchedule
     adam_beta_1: FloatOrSchedule
     adam_beta_2: FloatOrSchedule
@@ -13,11 +14,13 @@ class GroupArguments(TypedDict, total=False):
     adam_weight_decay: FloatOrSchedule | None
     adamw: bool
     alpha: FloatOrSchedule
+    anneal_steps: FloatOrSchedule
     average_decay: FloatOrSchedule
     average_from: FloatOrSchedule
     average_period: FloatOrSchedule | int
     average_power: FloatOrSchedule
     average_warmup: FloatOrSchedule
+    b: FloatOrSchedule
     beta: FloatOrSchedule
     beta_1: FloatOrSchedule
     beta_2: FloatOrSchedule
@@ -32,6 +35,7 @@ class GroupArguments(TypedDict, total=False):
     epsilon_2: FloatOrSchedule
     eta_minus: FloatOrSchedule
     eta_plus: FloatOrSchedule
+    final_interpolation: FloatOrSchedule
     final_learning_rate: FloatOrSchedule
     fit_rate: FloatOrSchedule
     gamma: FloatOrSchedule
@@ -39,6 +43,7 @@ class GroupArguments(TypedDict, total=False):
     grokfast_lambda: FloatOrSchedule
     growth_rate: FloatOrSchedule | None
     hessian_power: FloatOrSchedule
+    hyperball: bool
     hypergradient_learning_rate: FloatOrSchedule
     initial_distance: float
     interpolation: FloatOrSchedule
@@ -54,6 +59,7 @@ class GroupArguments(TypedDict, total=False):
     mechanic_decay: FloatOrSchedule
     mechanic_epsilon: FloatOrSchedule
     mechanic_s_init: FloatOrSchedule
+    min_beta_1: FloatOrSchedule
     min_step: FloatOrSchedule
     momentum: FloatOrSchedule
     momentum_decay: FloatOrSchedule
@@ -63,6 +69,7 @@ class GroupArguments(TypedDict, total=False):
     nu: FloatOrSchedule
     nu_1: FloatOrSchedule
     nu_2: FloatOrSchedule
+    polyak_beta: FloatOrSchedule
     radius: FloatOrSchedule
     reps_rel: float
     reset_every: int
@@ -72,6 +79,7 @@ class GroupArguments(TypedDict, total=False):
     sam_rho: FloatOrSchedule
     scale: FloatOrSchedule
     slow_step_size: FloatOrSchedule
+    step_power: FloatOrSchedule
     sync_period: int
     tail_power: FloatOrSchedule
     threshold: FloatOrSchedule

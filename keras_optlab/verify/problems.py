@@ -46,6 +46,8 @@ VARIANTS = {
     "aggmo": [{"beta_1": 0.5}],
     "radam": [{"beta_2": 0.9}],
     "ademamix": [{"warmup_steps": 20}],
+    "adamatan2": [{"a": 16.0, "b": 16.0}],
+    "simplifiedademamix": [{"warmup_steps": 20, "alpha": 2.0}],
     "mars": [{"matrices_only": False}],
     "lamb": [{"keras_compatible": True}],
     "spam": [{"reset_every": 8, "warmup_steps": 5, "clip_after": 2, "threshold": 2.0}],
@@ -86,6 +88,10 @@ VARIANTS = {
     "sophia": [{"period": 3, "gamma": 1.0}],
     "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
     "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
+    "schedulefreeplus": [
+        {"average_warmup": 5, "step_power": 2.0, "polyak_beta": 0.9},
+        {"anneal_steps": 10, "final_interpolation": 0.98},
+    ],
     "kron": [{"period": 3, "max_size": 3}],
 }
 
@@ -148,13 +154,21 @@ def step(optimizer, grads, ws):
     if not optimizer.built:
         optimizer.build(ws)
     second_pass.apply(
-        optimizer, second_pass.Batch(gradients_at, hessian_times), grads, ws
+        optimizer,
+        second_pass.Batch(gradients_at, hessian_times, lambda: batch_loss(grads, ops)),
+        grads,
+        ws,
     )
 
 
 def curvature(g):
     """Return the diagonal of the Hessian of a step's loss; the rest is zero."""
     return 0.5 + abs(g)
+
+
+def batch_loss(gs, of=np):
+    """Return the loss of a step at its weights, a function of the gradients."""
+    return 0.02 * sum(of.sum(of.square(g)) for g in gs)
 
 
 def trajectory(optimizer, start, grads, dtype=None):
