@@ -22,6 +22,11 @@ from keras_optlab.core import schedule_free as free
 from keras_optlab.core.numerics import ema, maximum, one_minus_power
 from keras_optlab.engine import Optimizer
 
+# Figures of a batch, before clipping and transforms; every weight stores the same.
+BATCH = tuple(
+    Slot(f"batch_{name}", shape="scalar") for name in ("loss", "norm", "slope")
+)
+
 
 class ScheduleFreePlus(Optimizer, family="schedule-free"):
     r"""ScheduleFree+: schedule-free Adam whose rate is Polyak's step, from the loss.
@@ -36,9 +41,10 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
     $$x_{t+1} = (1 - c_t)\, x_t + c_t\, z_{t+1}, \qquad
       y_{t+1} = (1 - \beta_t)\, z_{t+1} + \beta_t\, x_{t+1}$$
 
-    Norm and product are over all weights. $c_t$ is 1 for the first $C$ updates, and
-    then proportional to $t^r (\max_{i \le t} \eta_i)^p$. $1 - \beta_t$ falls
-    geometrically from $1 - \beta$ to $1 - \beta_\text{end}$ in $T$ updates.
+    Norm and product are over all weights, before clipping and transforms. $c_t$ is 1 for
+    the first $C$ updates, and then proportional to $t^r (\max_{i \le t} \eta_i)^p$.
+    $1 - \beta_t$ falls geometrically from $1 - \beta$ to $1 - \beta_\text{end}$ in $T$
+    updates.
 
     $y$ are the training weights and $x$ the evaluation weights, as in
     `ScheduleFreeSGD`. Polyak's step takes 0 for the lowest possible loss. Train by
@@ -62,8 +68,8 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
             to 50, as it is multiplied by the square of the rate.
 
     Source: Defazio, 2026, arXiv:2605.19095, in the form of the author's
-    `AdamCScheduleFreePlusPaper` (schedule_free, commit 70785b5), with its defaults. With
-    $\beta_p > 0$, that code averages the bias-corrected $\hat s_t$ again in each update.
+    `AdamCScheduleFreePlusPaper` (schedule_free, commit 70785b5), with its defaults. If
+    $\beta_p > 0$, that code continues the average from $\hat s_t$ in place of $s_t$.
 
     >>> from keras_optlab import schedules
     >>> warm_up = schedules.Warmup(1.0, steps=100)
@@ -100,7 +106,7 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
         free.STEPS,
         Slot("m"),
         Slot("v"),
-        Slot("batch_loss", shape="scalar"),
+        *BATCH,
         Slot("last_beta", init=1.0, shape="scalar"),
     )
     shared = (*free.SHARED, Slot("gradient_norm"))
@@ -126,8 +132,18 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
     )
 
     def second_pass(self, batch, ws, gs, s, h, t):
-        loss = batch.loss()
-        return gs, [x.next(batch_loss=loss) for x in s]
+        scale = batch.loss_scale()
+        size = sum(ops.sum(ops.abs(g)) for g in gs) / scale
+        slope = sum(
+            ops.sum(g * (x.unaveraged - w)) / x.last_beta
+            for w, g, x in zip(ws, gs, s, strict=True)
+        )
+        seen = {
+            "batch_loss": batch.loss(),
+            "batch_norm": size,
+            "batch_slope": slope / scale,
+        }
+        return gs, [x.next(**seen) for x in s]
 
     def prepare(self, h, t, z):
         share = maximum(t - 1, 0.0) / maximum(h.anneal_steps * ops.ones_like(t), 1.0)
@@ -142,18 +158,17 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
         ), z
 
     def local_sums(self, w, g, s, h, t):
+        one = ops.ones_like(s.batch_loss)
         return Values(
-            loss=s.batch_loss,
-            weights=ops.ones_like(s.batch_loss),
-            size=math.sqrt(math.pi / 2) * ops.sum(ops.abs(g)),
-            slope=ops.sum(g * (s.unaveraged - w)) / s.last_beta,
+            weights=one, **{slot.name: getattr(s, slot.name) for slot in BATCH}
         )
 
     def use_sums(self, h, t, z, sums):
-        size = ema(z.gradient_norm, sums.size, h.polyak_beta)
+        loss, norm, slope = (getattr(sums, slot.name) / sums.weights for slot in BATCH)
+        size = ema(z.gradient_norm, math.sqrt(math.pi / 2) * norm, h.polyak_beta)
         z = z.next(gradient_norm=size)
         size = size / one_minus_power(h.polyak_beta, t)
-        above = maximum(sums.loss / sums.weights + h.beta_t * sums.slope, 0.0)
+        above = maximum(loss + h.beta_t * slope, 0.0)
         step = ops.where(size > 0, above / ops.where(size > 0, size, 1.0), 0.0)
         rate = h.learning_rate * step
         largest = maximum(z.largest_rate, rate)

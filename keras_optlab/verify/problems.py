@@ -89,7 +89,7 @@ VARIANTS = {
     "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
     "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
     "schedulefreeplus": [
-        {"average_warmup": 5, "step_power": 2.0, "polyak_beta": 0.9},
+        {"average_warmup": 2, "step_power": 2.0, "polyak_beta": 0.9},
         {"anneal_steps": 10, "final_interpolation": 0.98},
     ],
     "kron": [{"period": 3, "max_size": 3}],
@@ -153,12 +153,13 @@ def step(optimizer, grads, ws):
 
     if not optimizer.built:
         optimizer.build(ws)
-    second_pass.apply(
-        optimizer,
-        second_pass.Batch(gradients_at, hessian_times, lambda: batch_loss(grads, ops)),
-        grads,
-        ws,
+    batch = second_pass.Batch(
+        gradients_at,
+        hessian_times,
+        loss=lambda: batch_loss(grads, ops),
+        loss_scale=lambda: ops.ones(()),
     )
+    second_pass.apply(optimizer, batch, grads, ws)
 
 
 def curvature(g):

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from keras_optlab import optimizers
-from keras_optlab.core import Group
+from keras_optlab.core import Group, Slot
 from keras_optlab.verify.problems import values
 from tests.support import own_steps
 from tests.support.problems import compiled_model, mirrored_strategy, mlp, regression
@@ -104,20 +104,21 @@ def test_second_gradients_are_those_of_the_paper(optimizer, by_hand):
 class Losing(optimizers.SGD, registered=False):
     """An optimizer whose update is the loss of the batch."""
 
+    slots = (*optimizers.SGD.slots, Slot("loss", shape="scalar"))
+
     def second_pass(self, batch, ws, gs, s, h, t):
-        return [0 * g + batch.loss() for g in gs], s
+        return gs, [x.next(loss=batch.loss()) for x in s]
 
     def update(self, w, g, s, h, t):
-        return g, s
+        return 0 * g + s.loss, s
 
 
 @pytest.mark.parametrize("scaled", [False, True])
 def test_the_loss_of_the_batch_is_the_one_that_is_differentiated(scaled):
     """It is without the scale of mixed precision."""
     x, y = batches()
-    optimizer = Losing(loss_scale_factor=64.0 if scaled else None)
+    optimizer = Losing()
     if scaled:
-        optimizer = Losing()
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
     model = linear(optimizer)
     before, expected = model.get_weights(), []
@@ -130,8 +131,8 @@ def test_the_loss_of_the_batch_is_the_one_that_is_differentiated(scaled):
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="written for the others")
 def test_a_step_that_does_not_show_its_loss_is_refused():
-    model = own_steps.own(None)
-    model.d_optimizer = model.optimizer = Losing()
+    optimizer = Losing()
+    model = own_steps.own(optimizer, optimizer=optimizer)
     with pytest.raises(RuntimeError, match="Losing needs the loss of each batch"):
         own_steps.fit(model)
 

@@ -409,7 +409,7 @@ def test_hyperball_turns_matrices_by_the_rate_and_keeps_their_norms(name):
         apply(optimizer, g, ws)
         for w, x, y in zip(start, before, values(ws), strict=True):
             assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(w), rel=1e-5)
-            angle = np.arccos(np.sum(x * y) / np.linalg.norm(w) ** 2)
+            angle = np.arccos(min(1.0, np.sum(x * y) / np.linalg.norm(w) ** 2))
             assert angle < 0.1 * 1.05
         before = values(ws)
     assert angle > 0.03  # not in every first step; less if the update is radial
@@ -510,7 +510,7 @@ def test_a_window_goes_on_after_saving_and_loading(tmp_path):
 
 
 # Bytes per parameter of wrappers whose slots are larger or smaller than the weight.
-BYTES = {"lawa": 20.0, "hyperball": 0.0}
+BYTES = {"lawa": 24.0, "hyperball": 0.0}
 
 
 def test_wrappers_are_listed_and_told_about():

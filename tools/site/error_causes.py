@@ -857,6 +857,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "cannot be repeated.",
         "Add up the losses and apply their gradients in one call.",
     ),
+    "engine/model/second_pass_in_place.py:_Step._loss": (
+        "The optimizer needs the loss, and the custom `train_step` does not pass it to "
+        "`optimizer.scale_loss`.",
+        "Write `loss = self.optimizer.scale_loss(loss)` before the gradients.",
+    ),
     "engine/model/second_pass_in_place.py:_Step._gradients": (
         "The second run of the custom `train_step` did not reach `optimizer.apply`.",
         "Make `train_step` call `apply` in every batch.",
@@ -1348,6 +1353,11 @@ CAUSES: dict[str, tuple[str, str]] = {
     "lab/trials/setting.py:find_class": (
         'The name begins with "keras.", and Keras has no such optimizer.',
         "Use the name that the message suggests.",
+    ),
+    "optimizers/hyperball.py:Hyperball.check": (
+        "`Hyperball` normalizes updates, and the inner optimizer finds their size "
+        "itself or moves weights to an average.",
+        "Wrap an optimizer with a learning rate, such as `AdamW` or `Muon`.",
     ),
     "optimizers/kron.py:Kron.update": (
         "A weight has more than 6 axes.",

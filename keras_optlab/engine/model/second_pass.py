@@ -37,11 +37,14 @@ class Batch:
         gradients_at: Returns the gradients at given weights.
         hessian_times: Returns the Hessian at the current weights times a direction.
         loss: Returns the loss at the current weights, without another pass.
+        loss_scale: Returns the factor of mixed precision in the gradients that
+            `second_pass` receives, but not in `loss`.
     """
 
     gradients_at: Callable[[Tensors], Tensors]
     hessian_times: Callable[[Tensors], Tensors]
     loss: Callable[[], Tensor]
+    loss_scale: Callable[[], Tensor]
 
 
 def second_pass(
@@ -75,6 +78,7 @@ def second_pass(
         gradients_at=lambda ws: wide(batch.gradients_at(own(ws))),
         hessian_times=lambda zs: wide(batch.hessian_times(own(zs))),
         loss=lambda: ops.cast(batch.loss(), dtype),
+        loss_scale=lambda: ops.cast(batch.loss_scale(), dtype),
     )
     h, t = scalars.base.cast(dtype), ops.cast(scalars.t, dtype)
     gs, after = optimizer.second_pass(asked, ws, gs, s, h, t)

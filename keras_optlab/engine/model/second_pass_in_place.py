@@ -111,7 +111,12 @@ class _Step:
             if self._rows:
                 given = dense([gradients[i] for i in self._rows], self._variables)
                 live = [parameters[i] for i in self._rows]
-                batch = Batch(self._gradients_at, self._hessian_times, self._loss)
+                batch = Batch(
+                    self._gradients_at,
+                    self._hessian_times,
+                    self._loss,
+                    lambda: loss_scale(self.outer, "float32"),
+                )
                 given = second_pass(self.optimizer, batch, live, given)
                 for i, g in zip(self._rows, given, strict=True):
                     gradients[i] = g

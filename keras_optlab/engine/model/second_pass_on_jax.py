@@ -99,7 +99,12 @@ class _Step:
         held = [*own, *self.outer.variables]
         held = list(zip(held, [*weights, *variables], strict=True))
         with keras.StatelessScope(state_mapping=held) as scope:
-            batch = Batch(self._gradients_at, self._hessian_times, self._loss)
+            batch = Batch(
+                self._gradients_at,
+                self._hessian_times,
+                self._loss,
+                lambda: loss_scale(self.outer, "float32"),
+            )
             given = dense([gradients[i] for i in self._rows], self._variables)
             live = [parameters[i] for i in self._rows]
             given = second_pass(self.optimizer, batch, live, given)
