@@ -345,6 +345,17 @@ def test_what_was_excluded_from_decay_stays_so(wrapper):
     assert not np.allclose(excluded[1], decayed[1], rtol=1e-3)
 
 
+@pytest.mark.parametrize("wrapper", [n for n in WRAPPERS if n != "grokfast"])
+def test_a_wrapper_around_another_keeps_the_weight_decay(wrapper):
+    start, grads = weights(), gradients(steps=4)
+
+    def end(**decay):
+        optimizer = make("sgd", [wrapper, "grokfast"], learning_rate=0.1, **decay)
+        return trajectory(optimizer, start, grads)
+
+    assert distance(end(weight_decay=0.5), end(), start) > 1e-3
+
+
 def test_what_was_moved_before_wrapping_counts():
     inner = optimizers.Adam(0.1)
     inner.adjust("beta_1", 0.5)
