@@ -41,8 +41,8 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
     $$x_{t+1} = (1 - c_t)\, x_t + c_t\, z_{t+1}, \qquad
       y_{t+1} = (1 - \beta_t)\, z_{t+1} + \beta_t\, x_{t+1}$$
 
-    Norm and product are over all weights, before clipping and transforms. $c_t$ is 1 for
-    the first $C$ updates, and then proportional to $t^r (\max_{i \le t} \eta_i)^p$.
+    Norm and product are over all weights, before clipping and transforms. $c_t$ is 1
+    for the first $C$ updates, and then proportional to $t^r (\max_{i \le t} \eta_i)^p$.
     $1 - \beta_t$ falls geometrically from $1 - \beta$ to $1 - \beta_\text{end}$ in $T$
     updates.
 

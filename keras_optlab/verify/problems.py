@@ -89,7 +89,7 @@ VARIANTS = {
     "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
     "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
     "schedulefreeplus": [
-        {"average_warmup": 2, "step_power": 2.0, "polyak_beta": 0.9},
+        {"average_warmup": 1, "step_power": 2.0, "polyak_beta": 0.9},
         {"anneal_steps": 10, "final_interpolation": 0.98},
     ],
     "kron": [{"period": 3, "max_size": 3}],
