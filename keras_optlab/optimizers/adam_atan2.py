@@ -4,7 +4,6 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
-    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
@@ -30,8 +29,7 @@ class AdamAtan2(Optimizer, family="adaptive"):
 
     A step does not change if all gradients are multiplied by a number, however small
     they are, and is at most $\eta a \pi / 2$. With $b = 1$ and $a = 4 / \pi \approx
-    1.27$ it is $\eta$, as Adam's, where $\hat m_t = \sqrt{\hat v_t}$, and 1.27 times
-    Adam's where $\hat m_t$ is much smaller.
+    1.27$ it is Adam's where $\hat m_t = \sqrt{\hat v_t}$.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -63,10 +61,7 @@ class AdamAtan2(Optimizer, family="adaptive"):
     )
     tuning = Tuning(
         around(3e-3),
-        others={
-            "weight_decay": LogUniform(0.003, 0.3),
-            "beta_2": Choices((0.95, 0.99, 0.999)),
-        },
+        others={"weight_decay": LogUniform(0.003, 0.3)},
         use_when="Gradients may be so small that Adam's epsilon would decide the step.",
         not_when="Adam's epsilon is tuned, and large on purpose: here is none.",
     )

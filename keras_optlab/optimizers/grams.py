@@ -4,7 +4,6 @@ from keras import ops
 
 from keras_optlab.core import (
     Beta,
-    Choices,
     FloatOrSchedule,
     Hyper,
     LearningRate,
@@ -60,10 +59,7 @@ class Grams(Optimizer, family="adaptive"):
     )
     tuning = Tuning(
         around(3e-3),
-        others={
-            "weight_decay": LogUniform(0.003, 0.3),
-            "beta_1": Choices((0.8, 0.9, 0.95)),
-        },
+        others={"weight_decay": LogUniform(0.003, 0.3)},
         use_when="Batches are large: the sign of a gradient can be relied on.",
         not_when="Batches are small: the sign of one noisy gradient directs the step.",
     )

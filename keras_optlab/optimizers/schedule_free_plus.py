@@ -47,9 +47,10 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
     updates.
 
     $y$ are the training weights and $x$ the evaluation weights, as in
-    `ScheduleFreeSGD`. Polyak's step takes 0 for the lowest possible loss. Train by
-    `compile` and `fit` only, which give the loss, and not under a `tf.distribute`
-    strategy.
+    `ScheduleFreeSGD`. Polyak's step takes 0 for the lowest possible loss. It does not
+    know of the momentum in $m$: if training diverges, as it does on a quadratic with
+    exact gradients, lower $\beta_1$ or $\eta$. Train by `compile` and `fit` only, which
+    give the loss, and not under a `tf.distribute` strategy.
 
     Args:
         learning_rate: $\eta$ >= 0, a factor on Polyak's step; a schedule that only

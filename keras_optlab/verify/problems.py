@@ -130,14 +130,17 @@ def variables(arrays, dtype=None):
     ]
 
 
-def apply(optimizer, grads, ws):
+def apply(optimizer, grads, ws, loss=None):
     """Apply one step of NumPy gradients to Keras variables."""
     dtype = keras.backend.standardize_dtype(ws[0].dtype)
-    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws)
+    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws, loss)
 
 
-def step(optimizer, grads, ws):
-    """Apply one step; rules with a second pass see a quadratic loss."""
+def step(optimizer, grads, ws, loss=None):
+    """Apply one step; rules with a second pass see a quadratic loss.
+
+    Its value is `loss` or, if that is `None`, `batch_loss`.
+    """
     if not getattr(optimizer, "needs_second_pass", False):  # Keras has none that does
         optimizer.apply(grads, ws)
         return
@@ -156,7 +159,7 @@ def step(optimizer, grads, ws):
     batch = second_pass.Batch(
         gradients_at,
         hessian_times,
-        loss=lambda: batch_loss(grads, ops),
+        loss=lambda: batch_loss(grads, ops) if loss is None else loss,
         loss_scale=lambda: ops.ones(()),
     )
     second_pass.apply(optimizer, batch, grads, ws)
