@@ -247,6 +247,7 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     assert names["model"].evaluate(*data, verbose=0)[1] > 0.9
 
 
+@pytest.mark.every
 def test_the_guide_to_control_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick_start, companions, _, _ = python_blocks("docs/guides/control.md")

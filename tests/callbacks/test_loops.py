@@ -92,6 +92,7 @@ WAYS = [
 OURS = {"GradientClipping", "HyperparameterScheduler"}
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:.*waits for a metric")
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_loop_may_leave_methods_out(name, tmp_path):

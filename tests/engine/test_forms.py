@@ -107,6 +107,7 @@ def test_every_rule(case, form):
     assert_same(lambda: optimizers.create(name, **kwargs), form)
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="torch's take all weights at once")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("case", [c for c in ALL if c[0] in kernels.KERNELS], ids=label)
@@ -179,6 +180,7 @@ def test_state_moves_between_forms(name, form):
             np.testing.assert_allclose(x, y, rtol=0, atol=3e-6 * moved + 1e-8)
 
 
+@pytest.mark.sampled
 @each_form
 @pytest.mark.parametrize("name", ["adam", "lion"])
 @pytest.mark.parametrize("clipped", [False, True])

@@ -219,6 +219,7 @@ SEE_ALL = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("make", SEE_ALL.values(), ids=SEE_ALL)
 def test_what_moves_all_rows_sees_them_all(make, touched):
     dense = ops.convert_to_tensor(full(), "float32")

@@ -353,6 +353,7 @@ def test_options_reach_scipy():
 # Why the training ended.
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_the_result_tells_what_ended_it(method):
     model, x, y = curve()

@@ -62,6 +62,7 @@ def test_a_name_alone_has_a_constant_rate():
     assert train(problem(), "adam")["setting"]["schedule"] == "constant"
 
 
+@pytest.mark.every
 @shares_batches
 @on_two_devices
 def test_two_devices_equal_one(float64):  # noqa: ARG001

@@ -44,6 +44,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 def test_a_recipe_trains(name):
     """The last batch is smaller, and the image model has no `Input`."""

@@ -168,6 +168,7 @@ def test_values_worked_by_hand(schedule, expected):
     ],
     ids=repr,
 )
+@pytest.mark.sampled
 def test_both_ends_are_exact_and_the_end_is_held(schedule, last, start, end):
     call = compiled(schedule)
     expected = {0: start} | dict.fromkeys([last, last + 1, 10 * last], end)

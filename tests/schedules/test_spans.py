@@ -86,6 +86,7 @@ def test_epochs_alone_are_those_of_the_training():
     np.testing.assert_allclose(values, Warmup(Cosine(1.0, 159), 40).values(200))
 
 
+@pytest.mark.sampled
 @named
 def test_a_compiled_step_computes_the_same(schedule):
     n = 200
