@@ -29,6 +29,10 @@ from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
     check_group_fields,
 )
+from keras_optlab.engine.hyperparameters.decay_correction import (
+    DecayCorrection,
+    is_requested,
+)
 from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
     KerasArguments,
@@ -159,6 +163,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
                 type(transform), transform._values, add
             )
         self.updates = self._add_counter("updates")
+        self.decay_correction = None
+        if is_requested(self):
+            self.decay_correction = DecayCorrection(self._add_scalar)
         self.skips = Skips(self._add_counter)
         self.norm_guard = None
         self.skip_watch = SkipWatch(self)

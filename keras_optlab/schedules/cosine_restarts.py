@@ -72,6 +72,11 @@ class CosineRestarts(Timed):
     m_mul: float = factor("growth of the height", default=1.0)
     final: float = rate("value at the end of a cycle", default=0.0)
 
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it grows without end."""
+        return self._largest_rate if self.m_mul <= 1 else None
+
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""
         height, remaining, elapsed = self.cycle(step, ops)

@@ -51,6 +51,11 @@ class Exponential(Timed):
     decay_rate: float = factor("factor", default=0.1)
     staircase: bool = Flag(default=False, doc="whether to round t / steps down")
 
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it grows without end."""
+        return self._largest_rate if self.decay_rate <= 1 else None
+
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""
         time = in_periods(self.steps, self.staircase, step, ops)
