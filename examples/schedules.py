@@ -23,6 +23,7 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Warmup,
     WarmupStableDecay,
@@ -58,6 +59,10 @@ def panels():
         "InverseSqrt": {
             "alone": InverseSqrt(1.0, steps=100),
             "after Warmup": Warmup(InverseSqrt(1.0, steps=100), steps=100),
+        },
+        "PowerCool": {
+            f"power={power:g}": PowerCool(1.0, STEPS, power=power)
+            for power in (1.2, 2.0)
         },
         "Rex": {"final=0": Rex(1.0, STEPS), "final=0.3": Rex(1.0, STEPS, final=0.3)},
         "Cosine": {
@@ -104,9 +109,11 @@ def draw(path):
     except ImportError:
         print(f"For a picture of them: {sys.executable} -m pip install matplotlib")
         return
-    figure = Figure(figsize=(13, 10), layout="constrained")
-    grid = figure.subplots(4, 4, sharex=True, sharey=True)
-    for axes, (title, curves) in zip(grid.flat, panels().items(), strict=True):
+    figure = Figure(figsize=(15, 10), layout="constrained")
+    grid, shown = figure.subplots(4, 5, sharex=True, sharey=True), panels()
+    for spare in grid.flat[len(shown) :]:
+        spare.remove()
+    for axes, (title, curves) in zip(grid.flat, shown.items(), strict=False):
         for label, schedule in curves.items():
             schedule.plot(SHOWN, ax=axes)
             axes.lines[-1].set_label(label)

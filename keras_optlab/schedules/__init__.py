@@ -25,6 +25,7 @@ from keras_optlab.schedules.linear import Linear
 from keras_optlab.schedules.one_cycle import OneCycle
 from keras_optlab.schedules.piecewise import Piecewise
 from keras_optlab.schedules.polynomial import Polynomial
+from keras_optlab.schedules.power_cool import PowerCool
 from keras_optlab.schedules.rex import Rex
 from keras_optlab.schedules.warmup import Warmup
 from keras_optlab.schedules.warmup_stable_decay import WarmupStableDecay
@@ -42,6 +43,7 @@ __all__ = [
     "OneCycle",
     "Piecewise",
     "Polynomial",
+    "PowerCool",
     "Rex",
     "Scaled",
     "Schedule",

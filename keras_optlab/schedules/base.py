@@ -16,7 +16,7 @@ from keras_optlab.core.figures import new_axes
 from keras_optlab.core.notebooks import code, picture
 from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
 from keras_optlab.core.values import Values
-from keras_optlab.schedules.arguments import RateField, count, factor, rate
+from keras_optlab.schedules.arguments import count, factor, rate, rates_of
 from keras_optlab.schedules.curves import as_float
 from keras_optlab.schedules.plot import draw
 
@@ -135,19 +135,9 @@ class Schedule(Declared, LearningRateSchedule):
     @property
     def largest(self) -> float | None:
         """The largest value, or `None` if it is not known."""
-        return self._largest_rate if self.between_rates else None
-
-    @property
-    def _largest_rate(self) -> float | None:
-        arguments = vars(self._values)
-        found = [
-            largest_of(rate)
-            for name, field in self.fields.items()
-            if isinstance(getattr(field, "entry", field), RateField)
-            for rate in as_list(arguments[name])
-        ]
+        found = [largest_of(rate) for rate in rates_of(self)]
         known = [x for x in found if x is not None]
-        return max(known) if known and len(known) == len(found) else None
+        return max(known) if self.between_rates and known == found else None
 
     @property
     def horizon(self) -> int:
@@ -349,11 +339,6 @@ def _counted(step: Any) -> Any:
     if dtype in ("int32", "int64", "float32", "float64"):
         return step
     return keras_ops.cast(step, "float32" if "float" in dtype else "int32")
-
-
-def as_list(x: Any) -> list[Any]:
-    """Return a list of values as it is, and one value as a list."""
-    return list(x) if isinstance(x, list | tuple) else [x]
 
 
 def horizon_of(schedule: Any) -> int:

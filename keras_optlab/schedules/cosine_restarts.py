@@ -65,6 +65,7 @@ class CosineRestarts(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("largest value of the first cycle")
     steps: float = steps("length of the first cycle")
@@ -75,7 +76,7 @@ class CosineRestarts(Timed):
     @property
     def largest(self) -> float | None:
         """The largest value, or `None` if it grows without end."""
-        return self._largest_rate if self.m_mul <= 1 else None
+        return super().largest if self.m_mul <= 1 else None
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

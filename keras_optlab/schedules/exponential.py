@@ -45,6 +45,7 @@ class Exponential(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("time in which the value changes by the factor")
@@ -54,7 +55,7 @@ class Exponential(Timed):
     @property
     def largest(self) -> float | None:
         """The largest value, or `None` if it grows without end."""
-        return self._largest_rate if self.decay_rate <= 1 else None
+        return super().largest if self.decay_rate <= 1 else None
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

@@ -15,6 +15,7 @@ from keras_optlab.verify.problems import (
     values,
     weights,
 )
+from tests.support.schedule_examples import EXAMPLES
 
 STEPS = 12
 SHAPES = {"wide": (3, 7), "kernel": (3, 3, 2, 4)}
@@ -189,6 +190,11 @@ def test_largest_values_of_schedules():
     assert schedules.Warmup(lambda_schedule(), 4).largest is None
     assert (2 * Warmup(OneCycle(0.2), 0.1)).largest == 0.4
     assert Join([0.1, 0.2], [3]).largest is None
+    for schedule in EXAMPLES:
+        largest = schedule.largest
+        assert largest is None or largest == pytest.approx(
+            schedule.values(schedule.horizon + 1).max(), 0.05
+        )
 
 
 def lambda_schedule():

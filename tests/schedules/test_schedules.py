@@ -23,6 +23,7 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Scaled,
     Warmup,
@@ -113,6 +114,11 @@ def test_every_class_has_an_example():
         (Piecewise([2, 5], [3.0, 0.2, 0.1]), {1: 3.0, 2: 0.2, 4: 0.2, 5: 0.1, 99: 0.1}),
         (Polynomial(0.8, 4), {0: 0.8, 1: 0.45, 2: 0.2, 3: 0.05, 4: 0.0, 9: 0.0}),
         (Polynomial(0.5, 4, power=0.5, final=0.1), {0: 0.5, 3: 0.3, 4: 0.1, 9: 0.1}),
+        (
+            PowerCool(0.4, 10, cooldown=0.8, power=2),
+            {0: 0.4, 2: 0.4, 4: 0.225, 6: 0.1, 8: 0.025, 10: 0.0, 99: 0.0},
+        ),
+        (PowerCool(0.5, 8, 0.5, 0.5, final=0.1), {4: 0.5, 7: 0.3, 8: 0.1, 9: 0.1}),
         (Rex(0.3, 4), {0: 0.3, 2: 0.2, 3: 0.12, 4: 0.0, 9: 0.0}),
         (Rex(0.7, 4, final=0.1), {0: 0.7, 2: 0.5, 4: 0.1, 9: 0.1}),
         (Scaled(Linear(0.1, 4), 3), {0: 0.3, 1: 0.225, 4: 0.0}),
@@ -160,6 +166,7 @@ def test_values_worked_by_hand(schedule, expected):
         (OneCycle(3e-3, 4699, final_factor=0), 4699, 3e-3 / 25, 0.0),
         (Piecewise([41, 82], [0.7, 0.03, 0.0033]), 82, 0.7, 0.0033),
         (Polynomial(0.7, 41, power=0.9, final=0.0033), 41, 0.7, 0.0033),
+        (PowerCool(0.7, 82, final=0.0033), 82, 0.7, 0.0033),
         (Rex(0.7, 82, final=0.0033), 82, 0.7, 0.0033),
         (Warmup(0.1, 41, initial=0.003), 41, 0.003, 0.1),
         (Warmup(Cosine(0.1, 300, final=0.003), 111, 0.007), 411, 0.007, 0.003),
@@ -290,6 +297,26 @@ def test_relations_between_schedules():
         Join([Linear(0, 10, 0.1), 0.1, Cosine(0.1, 20, 0.01)], [10, 20]),
     )
     equal(CosineRestarts(0.1, 60), Cosine(0.1, 60))
+    equal(
+        PowerCool(0.1, 40, cooldown=0.75, power=1.2, final=0.01),
+        Join([0.1, Polynomial(0.1, 30, power=1.2, final=0.01)], [10]),
+    )
+    equal(
+        Warmup(PowerCool(0.1, 40, cooldown=0.5, power=1), 10),
+        Join([Linear(0, 10, 0.1), 0.1, Linear(0.1, 20)], [10, 30]),
+    )
+
+
+def test_power_cool_has_the_numbers_of_its_source():
+    constants = [
+        (0.0375, 3.3169534699576625e-06, 719),
+        (0.3, 4.976805410800738e-05, 1692),
+    ]
+    for rate, power_c, flat in constants:
+        ours = PowerCool(rate, 3105, cooldown=1 - flat / 3105)
+        for step in (0, flat - 9, flat + 9, 1900, 3020):
+            expected = min(rate, power_c * (3105 - step) ** 1.2)
+            assert ours(step) == pytest.approx(expected, rel=1e-3)
 
 
 def test_warmup_and_inverse_sqrt_are_the_schedule_of_the_transformer():

@@ -51,12 +51,14 @@ class DecayCorrection:
         return share, [(v, peaks[k]) for k, v in self.variables.items()]
 
 
-def is_requested(optimizer: Any) -> bool:
-    """Return whether the optimizer or one of its groups asks for the correction."""
+def correction_for(
+    optimizer: Any, add_variable: Callable[[str, float], Variable]
+) -> DecayCorrection | None:
+    """Return a correction if the optimizer or one of its groups asks for it."""
     asked = [optimizer.decay_schedule] + [
         group.hyperparameters.get("decay_schedule") for group in optimizer.groups
     ]
-    return "corrected" in asked
+    return DecayCorrection(add_variable) if "corrected" in asked else None
 
 
 def corrected(h: Values) -> Values:
