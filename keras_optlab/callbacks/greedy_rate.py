@@ -107,7 +107,7 @@ class GreedyRate(MetricCallback):
         "max_lr": "Write `max_scale`: the largest factor on the rate, `max_lr` "
         "divided by the optimizer's learning rate.",
         "threshold": "Write `min_delta`.",
-        "smooth": "Write `window=50`.",
+        "smooth": "Write `window`: 50 in transformers.",
         "window_size": "Write `window`.",
         "reset_start": "Write `reset_after`.",
         "metric": "Write `monitor`.",
