@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -94,6 +95,10 @@ def panels():
             "Linear, 0.4, Rex": Join(
                 [Linear(1.0, 300, final=0.4), 0.4, Rex(0.8, 400)], boundaries=[300, 600]
             )
+        },
+        "BetaWarmup": {
+            "initial=0.5": BetaWarmup(0.5, steps=800, final=0.999),
+            "initial=0.9": BetaWarmup(0.9, steps=800, final=0.999),
         },
         "Scaled": {
             "0.5 * Cosine": 0.5 * Cosine(1.0, STEPS),

@@ -13,6 +13,7 @@ update of the running `fit` to its last one. This needs an optimizer of this pac
 
 from keras_optlab.core.renamed import show_public_names
 from keras_optlab.schedules.base import Scaled, Schedule, Timed
+from keras_optlab.schedules.beta_warmup import BetaWarmup
 from keras_optlab.schedules.constant import Constant
 from keras_optlab.schedules.cosine import Cosine
 from keras_optlab.schedules.cosine_restarts import CosineRestarts
@@ -31,6 +32,7 @@ from keras_optlab.schedules.warmup import Warmup
 from keras_optlab.schedules.warmup_stable_decay import WarmupStableDecay
 
 __all__ = [
+    "BetaWarmup",
     "Constant",
     "Cosine",
     "CosineRestarts",

@@ -11,6 +11,7 @@ from keras.optimizers import schedules as keras_schedules
 from keras_optlab import optimizers
 from keras_optlab.core.ends import end_of
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -64,6 +65,7 @@ LONG = [
     Join([0.1, Cyclical(0.1, 0.5, 10), CosineRestarts(0.1, 3)], [B + 1, B + 3]),
     Join([0.1, Linear(0.1, 8)], [B + 1]),
     Join([0.1, 0.2], [3 * 10**9]),
+    BetaWarmup(0.9, N),
     Linear(0.1, N),
     Linear(0.1, N, final=0.3),
     OneCycle(0.1, N),
@@ -257,6 +259,7 @@ def test_a_formula_of_ones_own_may_multiply_the_step(schedule):
     ("schedule", "end"),
     [
         (0.1, None),
+        (BetaWarmup(0.9, 40), 40),
         (Constant(0.1), None),
         (Cosine(0.1, 40), 40),
         (CosineRestarts(0.1, 40), None),

@@ -11,6 +11,7 @@ from keras.optimizers import schedules as keras_schedules
 
 from keras_optlab import optimizers, transforms
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -29,6 +30,8 @@ from keras_optlab.schedules import (
     Warmup,
     WarmupStableDecay,
 )
+from keras_optlab.verify import oracle
+from keras_optlab.verify.problems import distance, gradients, trajectory, weights
 from tests.conftest import BACKEND
 from tests.support.schedule_examples import CLASSES, EXAMPLES, named
 
@@ -68,6 +71,7 @@ def test_every_class_has_an_example():
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [
+        (BetaWarmup(0.5, 2, final=0.5**0.2), {0: 0.5, 1: 0.5 ** (1 / 3), 2: 0.5**0.2}),
         (Constant(0.3), {0: 0.3, 7: 0.3}),
         (Cosine(0.1, 4), {0: 0.1, 1: 0.05 * (1 + math.sqrt(0.5)), 2: 0.05, 4: 0.0}),
         (Cosine(0.1, 4, final=0.02), {0: 0.1, 2: 0.06, 4: 0.02, 1000: 0.02}),
@@ -436,3 +440,30 @@ def test_its_representation_makes_it_again(schedule):
     known = vars(keras.optimizers.schedules) | {cls.__name__: cls for cls in CLASSES}
     again = eval(repr(schedule), known)
     assert again.get_config() == schedule.get_config()
+
+
+def test_a_momentum_and_betas_warm_up():
+    """Each update has the momentum, or beta, of its step: the weights tell it."""
+    rise = Join([Linear(0.85, 3, final=0.95), Linear(0.95, 2, final=0.85)], [5])
+    beta_1, beta_2 = BetaWarmup(0.5, 4, final=0.9), BetaWarmup(0.9, 6)
+    start, grads = weights({"wide": (3, 5)}), gradients({"wide": (3, 5)}, steps=8)
+    for name, betas in (
+        ("momentum", {"momentum": rise}),
+        ("muon", {"momentum": rise}),
+        ("adam", {"beta_1": beta_1, "beta_2": beta_2}),
+        ("lion", {"beta_1": beta_1, "beta_2": beta_2}),
+    ):
+        decay = {"weight_decay": 0.0}
+        optimizer = optimizers.create(name, learning_rate=0.01, **betas, **decay)
+        expected = oracle.run(name, start, grads, 0.01, 0.0, **betas)
+        ours = trajectory(optimizer, start, grads)
+        assert distance(ours, expected, start) < 1e-4, name
+
+
+def test_beta_warmup_is_that_of_ademamix():
+    schedule = BetaWarmup(0.9, 20, final=0.9999)
+    for t in (1, 7, 19, 20, 40):
+        part = min(t / 20, 1.0)
+        a, b = math.log(0.9), math.log(0.9999)
+        expected = math.exp(a * b / ((1 - part) * b + part * a))
+        assert schedule(t) == pytest.approx(expected, rel=1e-12)

@@ -8,6 +8,7 @@ from keras import ops
 from keras_optlab import schedules
 from keras_optlab.core.spans import Moment, Span, needs_span
 from keras_optlab.schedules import (
+    BetaWarmup,
     Cosine,
     CosineRestarts,
     Cyclical,
@@ -26,6 +27,7 @@ from keras_optlab.schedules import (
 )
 
 LENGTHLESS = [
+    BetaWarmup(0.9),
     Cosine(0.1),
     CosineRestarts(0.1),
     Cyclical(0.1, 0.4),

@@ -6,6 +6,7 @@ from keras.optimizers import schedules as keras_schedules
 
 from keras_optlab import schedules
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -28,6 +29,8 @@ from keras_optlab.schedules import (
 )
 
 EXAMPLES = [
+    BetaWarmup(0.9, 30),
+    BetaWarmup(0.95, 40, final=0.85),
     Constant(0.3),
     Cosine(0.1, 4),
     Cosine(3e-3, 4699, final=7e-5),
