@@ -93,7 +93,8 @@ def mup_groups(
     Returns:
         One `Group` for each factor other than 1. They also fit a new model of the same
         structure, such as the models of a study: `lab.Candidate("adam",
-        {"groups": mup_groups(...)})`.
+        {"groups": mup_groups(...)})`, where the function that returns a model calls
+        `mup_initialize`.
 
     Raises:
         TypeError: if an argument is of the wrong kind.

@@ -1,5 +1,7 @@
 """muP: factors of layers from two widths, and activations that do not grow."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -140,7 +142,12 @@ def test_the_groups_fit_a_new_model_of_the_same_structure():
 def test_a_study_takes_them():
     candidate = lab.Candidate("adam", {"groups": mup_groups(mlp(16), mlp(4))})
     assert "learning_rate" in candidate.domains()
-    assert candidate.setting({"learning_rate": 0.1}).arguments["groups"]
+    setting = candidate.setting({"learning_rate": 0.1})
+    again = lab.Setting(**json.loads(json.dumps(setting.as_dict())))
+    optimizer = again.build(updates=9)
+    optimizer.build(mlp(16).trainable_variables)
+    assert [p.group for p in optimizer.plan.parameters] == [-1, -1, 0, -1, 0, -1]
+    assert "groups=[Group([" in again.code(updates=9)
 
 
 @pytest.mark.parametrize(
