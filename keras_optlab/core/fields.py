@@ -166,11 +166,16 @@ class OptionField(Field):
     """A value of any type, validated by a function."""
 
     def __init__(
-        self, check: Callable[[Any], Any] | None, domain: str, **common: Any
+        self,
+        check: Callable[[Any], Any] | None,
+        domain: str,
+        by_group: bool,
+        **common: Any,
     ) -> None:
         super().__init__(**common)
         self.check = check
         self.domain = domain
+        self.by_group = by_group
 
     def validate(self, value: Any) -> Any:
         """Return the value as the function returns it."""
@@ -271,13 +276,18 @@ def Option(
     doc: str,
     check: Callable[[Any], Any] | None = None,
     domain: str = "any",
+    by_group: bool = False,
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
-    """Declare any other argument, with a function that checks and normalizes it."""
+    """Declare any other argument, with a function that checks and normalizes it.
+
+    If `by_group`, groups can set it.
+    """
     return OptionField(
         check,
         domain,
+        by_group,
         default=default,
         doc=doc,
         kw_only=kw_only,

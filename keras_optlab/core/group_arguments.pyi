@@ -29,6 +29,7 @@ class GroupArguments(TypedDict, total=False):
     clip_after: int
     clip_threshold: FloatOrSchedule
     d_coef: FloatOrSchedule
+    decay_schedule: str | None
     decay_speed: FloatOrSchedule
     epsilon: FloatOrSchedule | float
     epsilon_1: FloatOrSchedule

@@ -110,6 +110,7 @@ class ByName(TypedDict, total=False):
     l2: FloatOrSchedule | None
     l1_proximal: FloatOrSchedule | None
     decay_mask: Any
+    decay_schedule: str | None
     groups: Sequence[Group]
     gradient_transforms: Sequence[Transform]
     update_transforms: Sequence[Transform]

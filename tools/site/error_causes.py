@@ -576,6 +576,15 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
+    "core/mup.py:mup_groups": (
+        "`kind` or `weight_decay` has a value that it does not take.",
+        'Write "adam" or "sgd", and the number that is the optimizer\'s weight decay.',
+    ),
+    "core/mup.py": (
+        "The two models of `mup_groups` or `mup_initialize` are not built, or their "
+        "trainable weights do not correspond in number, name or number of axes.",
+        "Make both models by one function of the width, with an Input layer.",
+    ),
     "core/number_checks.py:Interval.__init__": (
         "The text of a range in a declaration cannot be read.",
         'Write ranges like "> 0", ">= 0" or "[0, 1)".',
@@ -730,6 +739,11 @@ CAUSES: dict[str, tuple[str, str]] = {
     "engine/hyperparameters/access.py:HyperparameterAccess._check_gate": (
         "The hyperparameter was 0 at construction, so its slot variable was not made.",
         "Construct the optimizer with a value above 0, and change that.",
+    ),
+    "engine/hyperparameters/checks.py:check_decay_schedule": (
+        "`decay_schedule` has a value that it does not take.",
+        'Write None or "corrected". A schedule of the decay itself is the value of '
+        "`weight_decay`.",
     ),
     "engine/hyperparameters/checks.py:check_mask": (
         "`decay_mask` has a value that it does not take.",

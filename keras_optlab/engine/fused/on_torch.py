@@ -67,7 +67,7 @@ class OnTorch(form.Form):
         if x.device.type != "cpu" or not x.is_contiguous():
             return False
         if known:
-            alike = self.lists.setdefault((p.key, p.regularized), [])
+            alike = self.lists.setdefault((p.scalars, p.regularized), [])
             alike.append((p, g.contiguous()))
             return True
         bucket = p.members != [p]
@@ -91,7 +91,7 @@ class OnTorch(form.Form):
         """Return the kernel for this weight's update, if there is one."""
         if not p.all_float32:
             return None
-        key = p.key, p.regularized
+        key = p.scalars, p.regularized
         if key not in self.kernels:
             self.kernels[key] = self._kernel_for(p)
         return self.kernels[key]
@@ -100,7 +100,7 @@ class OnTorch(form.Form):
         update = self.update
         if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.cast[p.key, p.dtype]
+        h = update.cast[p.scalars]
         decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
         return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
 
@@ -113,7 +113,7 @@ class OnTorch(form.Form):
             return
         scalars = TracedScalars(self.update, p)
         inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
-        key = p.key, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
+        key = p.scalars, p.variable.dtype, p.regularized, scalars.kinds
         try:
             if key not in compiled.steps:
                 step = traced(self.update, p, scalars, *inputs)
@@ -138,7 +138,7 @@ class TracedScalars:
     """
 
     def __init__(self, update: WeightUpdate, p: Parameter) -> None:
-        self.h = update.cast[p.key, p.dtype]
+        self.h = update.cast[p.scalars]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
             x.complement if isinstance(x, BetaTensor) else x for _, x in self.h.items()
@@ -170,7 +170,7 @@ def traced(
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:
         other = copy.copy(update)
         t, h = scalars.read(tensors)
-        other.t, other.cast = {p.key: t}, {(p.key, p.dtype): h}
+        other.t, other.cast = {p.key: t}, {p.scalars: h}
         write(other.next_values(p, w, slots, g))
 
     return make_fx(step, tracing_mode="symbolic")(*inputs, scalars.tensors)

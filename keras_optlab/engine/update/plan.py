@@ -165,7 +165,14 @@ def _parameter(
         group=group,
         frozen=frozen,
         regularized=optimizer.decays(variable) and _masked_in(optimizer, variable),
+        corrected=_corrects_decay(optimizer, variable, group),
     )
+
+
+def _corrects_decay(optimizer: BuiltOptimizer, variable: Variable, group: int) -> bool:
+    """Return whether the weight decay of a weight is corrected: only of matrices."""
+    asked = optimizer.values_of(group).decay_schedule == "corrected"
+    return asked and len(variable.shape) > 1
 
 
 def _masked_in(optimizer: BuiltOptimizer, variable: Variable) -> bool:
