@@ -75,16 +75,28 @@ def mup_groups(
 
     What Keras computes inside a layer stays as it is: keep `key_dim` of attention and
     change `num_heads`, since the logits are divided by $\sqrt{d}$ and not by $d$ as muP
-    asks. Depth, batch size and length of the training are not covered. Muon and other
-    rules that orthogonalize matrices need no such factors for them.
+    asks. Gradients shrink as widths grow: keep Adam's epsilon far below them. Depth,
+    batch size and length of the training are not covered, nor are rules whose step
+    follows the size of the weights, such as Adafactor and LAMB.
+
+    Muon needs other factors after `mup_initialize`: for hidden matrices none with
+    `scaling="jordan"`, and $1 / \sqrt{r_{in}}$ with its default scaling; for the
+    output, which takes AdamW's step, $1 / r_{in}$.
+
+    What was measured is the coordinate check of the source, on two hidden layers of 64
+    to 1024 tanh units, three updates and five seeds. The change of each layer's output
+    is about proportional to $\text{width}^p$, where $p$ is within 0.05 of 0 with Adam
+    and these groups, and 0.8 in the second hidden layer and 1.2 in the output without
+    them; with SGD within 0.18, and 0.4 and 0.9 without. That the best rate carries over
+    is the source's claim, and was not measured here.
 
     Args:
         model: The model to train, built.
         base_model: The model on which the rate was tuned, built: the same layers in the
             same order. It is only read.
-        kind: `"adam"` for rules whose step does not grow with the gradient: Adam and
-            its family, RMSprop, Lion, Adafactor; `"sgd"` for steps that are
-            proportional to it: SGD, Momentum.
+        kind: `"adam"` for elementwise rules whose step does not grow with the gradient:
+            Adam and its family, RMSprop, Lion; `"sgd"` for steps that are proportional
+            to it: SGD, Momentum.
         weight_decay: Decoupled weight decay $\lambda$ of the optimizer; >= 0. Groups
             then get $\lambda$ divided by their factor, so that rate times decay is that
             of the base model, as in the package `mup`. `None`: the optimizer's decay is
