@@ -8,6 +8,7 @@ from keras_optlab.core.axes import AxesLike
 FloatOrSchedule = float | Callable[[Any], Any]
 
 class GroupArguments(TypedDict, total=False):
+    a: FloatOrSchedule
     accumulation_steps: FloatOrSchedule
     adam_beta_1: FloatOrSchedule
     adam_beta_2: FloatOrSchedule
@@ -15,6 +16,7 @@ class GroupArguments(TypedDict, total=False):
     adam_weight_decay: FloatOrSchedule | None
     adamw: bool
     alpha: FloatOrSchedule
+    anneal_steps: FloatOrSchedule
     average_decay: FloatOrSchedule
     average_from: FloatOrSchedule
     average_period: FloatOrSchedule | int
@@ -29,12 +31,14 @@ class GroupArguments(TypedDict, total=False):
     clip_after: int
     clip_threshold: FloatOrSchedule
     d_coef: FloatOrSchedule
+    decay_schedule: str | None
     decay_speed: FloatOrSchedule
     epsilon: FloatOrSchedule | float
     epsilon_1: FloatOrSchedule
     epsilon_2: FloatOrSchedule
     eta_minus: FloatOrSchedule
     eta_plus: FloatOrSchedule
+    final_interpolation: FloatOrSchedule
     final_learning_rate: FloatOrSchedule
     fit_rate: FloatOrSchedule
     gamma: FloatOrSchedule
@@ -42,6 +46,7 @@ class GroupArguments(TypedDict, total=False):
     grokfast_lambda: FloatOrSchedule
     growth_rate: FloatOrSchedule | None
     hessian_power: FloatOrSchedule
+    hyperball: bool
     hypergradient_learning_rate: FloatOrSchedule
     initial_distance: float
     interpolation: FloatOrSchedule
@@ -57,6 +62,7 @@ class GroupArguments(TypedDict, total=False):
     mechanic_decay: FloatOrSchedule
     mechanic_epsilon: FloatOrSchedule
     mechanic_s_init: FloatOrSchedule
+    min_beta_1: FloatOrSchedule
     min_step: FloatOrSchedule
     momentum: FloatOrSchedule
     momentum_decay: FloatOrSchedule
@@ -77,6 +83,7 @@ class GroupArguments(TypedDict, total=False):
     sam_rho: FloatOrSchedule
     scale: FloatOrSchedule
     slow_step_size: FloatOrSchedule
+    step_power: FloatOrSchedule
     sync_period: int
     tail_power: FloatOrSchedule
     threshold: FloatOrSchedule

@@ -23,6 +23,7 @@ from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.transforms import Transform
 
 if TYPE_CHECKING:
+    from keras_optlab.engine.hyperparameters.decay_correction import DecayCorrection
     from keras_optlab.engine.hyperparameters.training_span import TrainingSpan
     from keras_optlab.engine.model.moves import Moves
     from keras_optlab.engine.model.second_pass import Batch
@@ -95,6 +96,7 @@ class BuiltOptimizer(RuleContract, Protocol):
         updates: Variable; the number of updates applied.
         plan: Its weights with groups, slots and buckets, made in `build`.
         window: Counters of gradient accumulation.
+        decay_correction: The peaks of the rate, for `decay_schedule="corrected"`.
         skips: Counters of skipped steps.
         norm_guard: A limit on the gradient norm, set by a callback, or `None`.
         skip_watch: Warns of skipped steps.
@@ -118,6 +120,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     sparse: Any
     slot_dtype: Any
     decay_mask: Any
+    decay_schedule: Any
     skip_non_finite: Any
     stop_after_skips: Any
     learning_rate: Any
@@ -126,6 +129,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     updates: Any
     plan: Plan
     window: Window
+    decay_correction: DecayCorrection | None
     skips: Skips
     norm_guard: NormGuard | None
     skip_watch: SkipWatch

@@ -30,6 +30,7 @@ from keras_optlab.engine.hyperparameters.checks import (
     check_exclusion,
     check_group_fields,
 )
+from keras_optlab.engine.hyperparameters.decay_correction import correction_for
 from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
     KerasArguments,
@@ -159,19 +160,18 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
                 type(transform), transform._values, add
             )
         self.updates = self._add_counter("updates")
+        self.decay_correction = correction_for(self, self._add_scalar)
         self.skips = Skips(self._add_counter)
-        self.norm_guard = None
+        self.norm_guard = self.pending_state = self.exclude = None
         self.skip_watch = SkipWatch(self)
         self.warned_of_end = False
         self.recorder = Recorder()
-        self.pending_state = None  # state loaded before `build`
         self.times_loaded = 0
         self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
         self.at_evaluation_weights = self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
-        self.exclude = None
         self.training_span = TrainingSpan(self._add_record, self._schedules)
 
     def __dir__(self) -> Iterable[str]:

@@ -10,6 +10,7 @@ from keras_optlab.optimizers.adafactor import Adafactor
 from keras_optlab.optimizers.adagrad import Adagrad
 from keras_optlab.optimizers.adahessian import AdaHessian
 from keras_optlab.optimizers.adam import Adam
+from keras_optlab.optimizers.adam_atan2 import AdamAtan2
 from keras_optlab.optimizers.adam_mini import AdamMini
 from keras_optlab.optimizers.adamax import Adamax
 from keras_optlab.optimizers.adamuon import AdaMuon
@@ -32,7 +33,9 @@ from keras_optlab.optimizers.ema import EMA
 from keras_optlab.optimizers.fromage import Fromage
 from keras_optlab.optimizers.ftrl import Ftrl
 from keras_optlab.optimizers.galore import GaLore
+from keras_optlab.optimizers.grams import Grams
 from keras_optlab.optimizers.grokfast import Grokfast
+from keras_optlab.optimizers.hyperball import Hyperball
 from keras_optlab.optimizers.hypergradient_adam import HypergradientAdam
 from keras_optlab.optimizers.hypergradient_sgd import HypergradientSGD
 from keras_optlab.optimizers.klsoap import KLSOAP
@@ -67,12 +70,14 @@ from keras_optlab.optimizers.rprop import Rprop
 from keras_optlab.optimizers.sam import SAM
 from keras_optlab.optimizers.schedule_free import ScheduleFree
 from keras_optlab.optimizers.schedule_free_adamw import ScheduleFreeAdamW
+from keras_optlab.optimizers.schedule_free_plus import ScheduleFreePlus
 from keras_optlab.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from keras_optlab.optimizers.scion import SCION
 from keras_optlab.optimizers.sgd import SGD
 from keras_optlab.optimizers.shampoo import Shampoo
 from keras_optlab.optimizers.sign_sgd import SignSGD
 from keras_optlab.optimizers.signum import Signum
+from keras_optlab.optimizers.simplified_ademamix import SimplifiedAdEMAMix
 from keras_optlab.optimizers.sm3 import SM3
 from keras_optlab.optimizers.soap import SOAP
 from keras_optlab.optimizers.soapmuon import SOAPMuon
@@ -111,6 +116,7 @@ __all__ = [
     "Adafactor",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
     "AdamMini",
     "AdamW",
     "Adamax",
@@ -126,7 +132,9 @@ __all__ = [
     "Fromage",
     "Ftrl",
     "GaLore",
+    "Grams",
     "Grokfast",
+    "Hyperball",
     "HypergradientAdam",
     "HypergradientSGD",
     "Kron",
@@ -156,10 +164,12 @@ __all__ = [
     "SOAPMuon",
     "ScheduleFree",
     "ScheduleFreeAdamW",
+    "ScheduleFreePlus",
     "ScheduleFreeSGD",
     "Shampoo",
     "SignSGD",
     "Signum",
+    "SimplifiedAdEMAMix",
     "Sophia",
     "StableAdamW",
     "Tiger",

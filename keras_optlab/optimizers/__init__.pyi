@@ -44,6 +44,7 @@ __all__ = [
     "Adafactor",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
     "AdamMini",
     "AdamW",
     "Adamax",
@@ -59,7 +60,9 @@ __all__ = [
     "Fromage",
     "Ftrl",
     "GaLore",
+    "Grams",
     "Grokfast",
+    "Hyperball",
     "HypergradientAdam",
     "HypergradientSGD",
     "Kron",
@@ -89,10 +92,12 @@ __all__ = [
     "SOAPMuon",
     "ScheduleFree",
     "ScheduleFreeAdamW",
+    "ScheduleFreePlus",
     "ScheduleFreeSGD",
     "Shampoo",
     "SignSGD",
     "Signum",
+    "SimplifiedAdEMAMix",
     "Sophia",
     "StableAdamW",
     "Tiger",
@@ -111,6 +116,7 @@ class ByName(TypedDict, total=False):
     l2: FloatOrSchedule | None
     l1_proximal: FloatOrSchedule | None
     decay_mask: Any
+    decay_schedule: str | None
     groups: Sequence[Group]
     gradient_transforms: Sequence[Transform]
     update_transforms: Sequence[Transform]
@@ -162,6 +168,18 @@ class Grokfast(Wrapper):
         *,
         grokfast_alpha: FloatOrSchedule = 0.98,
         grokfast_lambda: FloatOrSchedule = 2.0,
+        groups: Sequence[Group] = (),
+    ) -> None: ...
+
+class Hyperball(Wrapper):
+    hyperball: bool = ...
+    hyperball_embeddings: bool = ...
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        *,
+        hyperball: bool = True,
+        hyperball_embeddings: bool = False,
         groups: Sequence[Group] = (),
     ) -> None: ...
 
@@ -436,6 +454,24 @@ class Adam(Optimizer):
         *,
         epsilon_placement: Literal["hat", "outside", "inside"] = "hat",
         **kwargs: Unpack[ByName],
+    ) -> None: ...
+
+class AdamAtan2(Optimizer):
+    learning_rate: LearningRateLike = ...
+    beta_1: FloatOrSchedule = ...
+    beta_2: FloatOrSchedule = ...
+    a: FloatOrSchedule = ...
+    b: FloatOrSchedule = ...
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: FloatOrSchedule = 0.9,
+        beta_2: FloatOrSchedule = 0.999,
+        a: FloatOrSchedule = 1.27,
+        b: FloatOrSchedule = 1.0,
+        *,
+        weight_decay: FloatOrSchedule | None = None,
+        **kwargs: Unpack[Common],
     ) -> None: ...
 
 class Adamax(Optimizer):
@@ -771,6 +807,22 @@ class GaLore(Optimizer):
         scale: FloatOrSchedule = 0.25,
         epsilon: FloatOrSchedule = 1e-06,
         axes: AxesLike = "layer",
+        *,
+        weight_decay: FloatOrSchedule | None = None,
+        **kwargs: Unpack[Common],
+    ) -> None: ...
+
+class Grams(Optimizer):
+    learning_rate: LearningRateLike = ...
+    beta_1: FloatOrSchedule = ...
+    beta_2: FloatOrSchedule = ...
+    epsilon: FloatOrSchedule = ...
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: FloatOrSchedule = 0.9,
+        beta_2: FloatOrSchedule = 0.999,
+        epsilon: FloatOrSchedule = 1e-06,
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],
@@ -1182,6 +1234,36 @@ class ScheduleFreeAdamW(Optimizer):
         **kwargs: Unpack[ByName],
     ) -> None: ...
 
+class ScheduleFreePlus(Optimizer):
+    learning_rate: LearningRateLike = ...
+    beta_1: FloatOrSchedule = ...
+    beta_2: FloatOrSchedule = ...
+    interpolation: FloatOrSchedule = ...
+    final_interpolation: FloatOrSchedule = ...
+    anneal_steps: FloatOrSchedule = ...
+    average_warmup: FloatOrSchedule = ...
+    step_power: FloatOrSchedule = ...
+    weight_lr_power: FloatOrSchedule = ...
+    polyak_beta: FloatOrSchedule = ...
+    epsilon: FloatOrSchedule = ...
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 1.0,
+        beta_1: FloatOrSchedule = 0.9,
+        beta_2: FloatOrSchedule = 0.95,
+        interpolation: FloatOrSchedule = 0.9,
+        final_interpolation: FloatOrSchedule = 0.965,
+        anneal_steps: FloatOrSchedule = 0,
+        average_warmup: FloatOrSchedule = 0,
+        step_power: FloatOrSchedule = 0.0,
+        weight_lr_power: FloatOrSchedule = 2.0,
+        polyak_beta: FloatOrSchedule = 0.0,
+        epsilon: FloatOrSchedule = 1e-08,
+        *,
+        weight_decay: FloatOrSchedule | None = None,
+        **kwargs: Unpack[Common],
+    ) -> None: ...
+
 class ScheduleFreeSGD(Optimizer):
     learning_rate: LearningRateLike = ...
     beta_1: FloatOrSchedule = ...
@@ -1285,6 +1367,28 @@ class Signum(Optimizer):
         self,
         learning_rate: LearningRateLike = 0.001,
         momentum: FloatOrSchedule = 0.9,
+        *,
+        weight_decay: FloatOrSchedule | None = None,
+        **kwargs: Unpack[Common],
+    ) -> None: ...
+
+class SimplifiedAdEMAMix(Optimizer):
+    learning_rate: LearningRateLike = ...
+    beta_1: FloatOrSchedule = ...
+    beta_2: FloatOrSchedule = ...
+    alpha: FloatOrSchedule = ...
+    warmup_steps: int = ...
+    min_beta_1: FloatOrSchedule = ...
+    epsilon: FloatOrSchedule = ...
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.0001,
+        beta_1: FloatOrSchedule = 0.99,
+        beta_2: FloatOrSchedule = 0.95,
+        alpha: FloatOrSchedule = 0.0,
+        warmup_steps: int = 0,
+        min_beta_1: FloatOrSchedule = 0.9,
+        epsilon: FloatOrSchedule = 1e-08,
         *,
         weight_decay: FloatOrSchedule | None = None,
         **kwargs: Unpack[Common],

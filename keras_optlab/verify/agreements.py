@@ -10,7 +10,7 @@ example, a zero bias or more than two axes are treated differently.
 from functools import partial
 
 from keras_optlab.core.newton_schulz import per_iteration
-from keras_optlab.optimizers import Grokfast, Lookahead
+from keras_optlab.optimizers import Grokfast, Hyperball, Lookahead
 from keras_optlab.verify.comparisons import MATRICES, TOLERANCE, WEIGHT_DECAY
 from keras_optlab.verify.libraries import (
     FULL,
@@ -18,6 +18,7 @@ from keras_optlab.verify.libraries import (
     by_optax,
     by_torch,
     ema_of_optax,
+    hyperball_of_heavyball,
     ldog_of_optax,
     named,
     of_rank,
@@ -274,6 +275,22 @@ PACKAGES = [
         ),
         shapes=MATRICES,
         tolerance=TOLERANCE["float32 vectors"],
+    ),
+    by_torch(
+        "adamatan2",
+        "adam_atan2_pytorch.AdamAtan2",
+        {"betas": (0.9, 0.999)} | DECAY,
+        DECAY,
+    ),
+    by_torch("grams", "grams.Grams", {"eps": 0.0} | DECAY, {"epsilon": 0.0} | DECAY),
+    by_torch("grams", "pytorch_optimizer.Grams", {"eps": 1e-6} | DECAY, DECAY),
+    by_torch(
+        "adam",
+        "heavyball.HyperBallAdamW",
+        ours={"beta_1": 0.0, "epsilon": 0.0},
+        make=hyperball_of_heavyball,
+        wrapper=Hyperball,
+        **FLOAT32,
     ),
     by_torch("adan", "pytorch_optimizer.Adan", DECAY, DECAY),
     by_torch("ademamix", "pytorch_optimizer.AdEMAMix"),

@@ -182,3 +182,11 @@ def under_lookahead(params, lr):
     return lookup("pytorch_optimizer.Lookahead")(
         torch.optim.SGD(params, lr), k=5, alpha=0.5, pullback_momentum="none"
     )
+
+
+def hyperball_of_heavyball(params, lr):
+    """Return HeavyBall's optimizer, not compiled; without momentum, it is Adam's."""
+    utils: Any = importlib.import_module("heavyball.utils")
+    utils.compile_mode = None
+    make = lookup("heavyball.HyperBallAdamW")
+    return make(params, lr, betas=(0.0, 0.999), eps=1e-30, compile_step=False)

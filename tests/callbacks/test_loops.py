@@ -39,6 +39,7 @@ MAKERS = {
         micro_batch=4,
         optimizer=o,
     ),
+    "GreedyRate": lambda d, o: callbacks.GreedyRate("loss", optimizer=o),
     "HyperparameterScheduler": lambda d, o: callbacks.HyperparameterScheduler(
         "weight_decay", lambda epoch: 0.1, unit="epoch", optimizer=o
     ),

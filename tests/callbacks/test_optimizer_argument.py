@@ -55,6 +55,7 @@ def made(name, tmp_path, **kwargs):
 OTHERS = {
     "BatchRamp",  # needs MultiSteps
     "GradualUnfreezing",  # needs several blocks
+    "GreedyRate",  # drives what ReduceOnPlateau drives
     "RateFinder",
     "Resume",
     "SpikeGuard",  # its own tests: it would react to the steps of the others

@@ -9,8 +9,9 @@ import pytest
 from keras import ops
 
 from keras_optlab import optimizers
-from keras_optlab.core import Group
+from keras_optlab.core import Group, Slot
 from keras_optlab.verify.problems import values
+from tests.support import own_steps
 from tests.support.problems import compiled_model, mirrored_strategy, mlp, regression
 
 pytestmark = pytest.mark.sampled
@@ -23,6 +24,7 @@ LOOKERS = {
     "looksam": lambda **kw: optimizers.LookSAM(SGD(0.05, **kw), sam_period=3),
     "sophia": lambda **kw: optimizers.Sophia(0.01, period=3, **kw),
     "adahessian": lambda **kw: optimizers.AdaHessian(0.05, **kw),
+    "schedulefreeplus": lambda **kw: optimizers.ScheduleFreePlus(**kw),
 }
 looker = pytest.mark.parametrize("name", LOOKERS)
 
@@ -97,6 +99,42 @@ def test_second_gradients_are_those_of_the_paper(optimizer, by_hand):
     model.fit(x, y, batch_size=8, epochs=4, verbose=0, shuffle=False)
     ours = np.concatenate([w.ravel() for w in model.get_weights()])
     np.testing.assert_allclose(ours, descend(by_hand, 12), rtol=1e-5)
+
+
+class Losing(optimizers.SGD, registered=False):
+    """An optimizer whose update is the loss of the batch."""
+
+    slots = (*optimizers.SGD.slots, Slot("loss", shape="scalar"))
+
+    def second_pass(self, batch, ws, gs, s, h, t):
+        return gs, [x.next(loss=batch.loss()) for x in s]
+
+    def update(self, w, g, s, h, t):
+        return 0 * g + s.loss, s
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_loss_of_the_batch_is_the_one_that_is_differentiated(scaled):
+    """It is without the scale of mixed precision."""
+    x, y = batches()
+    optimizer = Losing()
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
+    model = linear(optimizer)
+    before, expected = model.get_weights(), []
+    for rows in slice(0, 8), slice(8, 24):
+        expected.append(model.evaluate(x[rows], y[rows], verbose=0))
+        model.train_on_batch(x[rows], y[rows])
+    for w, start in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_allclose(w - start, sum(expected), rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="written for the others")
+def test_a_step_that_does_not_show_its_loss_is_refused():
+    optimizer = Losing()
+    model = own_steps.own(optimizer, optimizer=optimizer)
+    with pytest.raises(RuntimeError, match="Losing needs the loss of each batch"):
+        own_steps.fit(model)
 
 
 class Quartic(keras.layers.Layer):

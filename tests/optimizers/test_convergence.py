@@ -25,6 +25,8 @@ RATES = 0.1, 1.0, 0.01, 10.0, 0.001, 100.0  # one of them must work
 SETTINGS = {
     # the gradients are 1000 times too large for the default
     ("hypergradientsgd", "rosenbrock"): {"hypergradient_learning_rate": 1e-9},
+    # gradients without noise: Polyak's step is as long as the gradient alone would need
+    ("schedulefreeplus", "quadratic"): {"beta_1": 0.5},
     # the first step zeroes weights whose squared gradient is small compared with this
     ("ftrl", "digits"): {"initial_accumulator_value": 1e-6},
 }
@@ -47,7 +49,7 @@ def descended(optimizer, function, steps):
         g = function.gradient(values(ws)[0], step)
         if not np.isfinite(g).all():
             return np.nan * function.start
-        apply(optimizer, [g], ws)
+        apply(optimizer, [g], ws, function.loss(values(ws)[0]) - function.least)
     if optimizer.has_evaluation_weights:
         with optimizer.evaluation_weights():
             return values(ws)[0]

@@ -76,6 +76,8 @@ NEEDED = {
     "sophia": {"period": 2, "gamma": 1.0},
     "schedulefreesgd": {"warmup_steps": 5},
     "schedulefreeadamw": {"warmup_steps": 5},
+    "schedulefreeplus": {"average_warmup": 2, "anneal_steps": 5},
+    "simplifiedademamix": {"warmup_steps": 5},
     ("sophia", "epsilon"): {"epsilon": 1.0},
     ("adopt", "epsilon"): {"epsilon": 1000.0},
     ("adamuon", "nesterov"): {"sign": False},

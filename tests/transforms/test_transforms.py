@@ -127,6 +127,7 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
             count=ops.convert_to_tensor(t),
             learning_rate=tensor(learning_rate),
             decays=True,
+            decay_factor=1.0,
         )
         for x, w in zip(xs, ws, strict=True)
     ]

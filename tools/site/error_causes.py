@@ -588,6 +588,15 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
+    "core/mup.py:mup_groups": (
+        "`kind` or `weight_decay` has a value that it does not take.",
+        'Write "adam" or "sgd", and the number that is the optimizer\'s weight decay.',
+    ),
+    "core/mup.py": (
+        "The two models of `mup_groups` or `mup_initialize` are not built, or their "
+        "trainable weights do not correspond in number, name or number of axes.",
+        "Make both models by one function of the width, with an Input layer.",
+    ),
     "core/number_checks.py:Interval.__init__": (
         "The text of a range in a declaration cannot be read.",
         'Write ranges like "> 0", ">= 0" or "[0, 1)".',
@@ -747,6 +756,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The hyperparameter was 0 at construction, so its slot variable was not made.",
         "Construct the optimizer with a value above 0, and change that.",
     ),
+    "engine/hyperparameters/checks.py:check_decay_schedule": (
+        "`decay_schedule` has a value that it does not take.",
+        'Write None or "corrected". A schedule of the decay itself is the value of '
+        "`weight_decay`.",
+    ),
     "engine/hyperparameters/checks.py:check_mask": (
         "`decay_mask` has a value that it does not take.",
         'Write None, "matrices", or a function of the variable that returns True or '
@@ -872,6 +886,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The custom `train_step` calls `apply` more than once, or in a way that "
         "cannot be repeated.",
         "Add up the losses and apply their gradients in one call.",
+    ),
+    "engine/model/second_pass_in_place.py:_Step._loss": (
+        "The optimizer needs the loss, and the custom `train_step` does not pass it to "
+        "`optimizer.scale_loss`.",
+        "Write `loss = self.optimizer.scale_loss(loss)` before the gradients.",
     ),
     "engine/model/second_pass_in_place.py:_Step._gradients": (
         "The second run of the custom `train_step` did not reach `optimizer.apply`.",
@@ -1364,6 +1383,11 @@ CAUSES: dict[str, tuple[str, str]] = {
     "lab/trials/setting.py:find_class": (
         'The name begins with "keras.", and Keras has no such optimizer.',
         "Use the name that the message suggests.",
+    ),
+    "optimizers/hyperball.py:Hyperball.check": (
+        "`Hyperball` normalizes updates, and the inner optimizer finds their size "
+        "itself or moves weights to an average.",
+        "Wrap an optimizer with a learning rate, such as `AdamW` or `Muon`.",
     ),
     "optimizers/kron.py:Kron.update": (
         "A weight has more than 6 axes.",

@@ -73,7 +73,7 @@ class OnTorch(form.Form):
             if w is None or not w.is_contiguous():
                 others.append((p, g))
                 continue
-            key = p.group if p.section is None else p.section, p.regularized, w.device
+            key = p.key, p.corrected, p.regularized, w.device
             if key not in lists:
                 self.kernels[key], lists[key] = self._kernel_for(p, w), []
             if self.kernels[key] is None:
@@ -126,7 +126,7 @@ class OnTorch(form.Form):
         update = self.update
         if not p.all_float32 or update.shrinks(p):
             return None
-        key = p.key, p.regularized
+        key = p.scalars, p.regularized
         if key not in self.in_place:
             name, slots = update.optimizer.registry_name, set(p.slots)
             step = in_place_step(name, update.h(p), slots, self._decay(p))
@@ -152,7 +152,7 @@ class OnTorch(form.Form):
             return
         scalars = TracedScalars(self.update, p)
         inputs = w.view(-1), {k: v.view(-1) for k, v in slots.items()}, g.reshape(-1)
-        key = p.key, p.dtype, p.variable.dtype, p.regularized, scalars.kinds
+        key = p.scalars, p.variable.dtype, p.regularized, scalars.kinds
         try:
             if key not in compiled.steps:
                 step = traced(self.update, p, scalars, *inputs)
@@ -177,7 +177,7 @@ class TracedScalars:
     """
 
     def __init__(self, update: WeightUpdate, p: Parameter) -> None:
-        self.h = update.cast[p.key, p.dtype]
+        self.h = update.cast[p.scalars]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
             x.complement if isinstance(x, BetaTensor) else x for _, x in self.h.items()
@@ -209,7 +209,7 @@ def traced(
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:
         other = copy.copy(update)
         t, h = scalars.read(tensors)
-        other.t, other.cast = {p.key: t}, {(p.key, p.dtype): h}
+        other.t, other.cast = {p.key: t}, {p.scalars: h}
         write(other.next_values(p, w, slots, g))
 
     return make_fx(step, tracing_mode="symbolic")(*inputs, scalars.tensors)

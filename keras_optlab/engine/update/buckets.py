@@ -36,7 +36,7 @@ class Bucket(Parameter):
     """Several weights, updated as one vector; `index` has no meaning.
 
     Attributes:
-        parameters: The weights, with the same group, section, dtypes and `regularized`.
+        parameters: The weights, with the same `scalars`, dtype and `regularized`.
     """
 
     parameters: list[Parameter] = field(kw_only=True)
@@ -54,6 +54,7 @@ class Bucket(Parameter):
             section=first.section,
             frozen=False,
             regularized=first.regularized,
+            corrected=first.corrected,
             parameters=parameters,
         )
 
@@ -90,7 +91,7 @@ def make_buckets(
     filled: dict[Any, int] = {}
     for p in parameters:
         if p.size < _limit(p.variable):
-            key = p.key, p.dtype, p.variable.dtype, p.regularized
+            key = p.scalars, p.variable.dtype, p.regularized
             filled[key] = filled.get(key, 0) + p.size
             alike.setdefault((key, filled[key] // full), []).append(p)
     several = [members for members in alike.values() if len(members) > enough]

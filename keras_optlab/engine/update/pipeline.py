@@ -235,14 +235,15 @@ class Update:
 
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Values:
         """Return the values that a transform can read besides its own state."""
-        rate = self.one.h(p).learning_rate
+        h = self.one.h(p)
         return Values(
             w=w,
             g=g,
             t=self.t,
             count=self.done + 1,
-            learning_rate=rate,
+            learning_rate=h.learning_rate,
             decays=p.regularized,
+            decay_factor=h.decay_factor if p.corrected else 1.0,
         )
 
     def _sums(self, g: list[Tensor]) -> Values:

@@ -25,7 +25,7 @@ from keras_optlab.engine.model.layer_axes import find_matrices
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
 from keras_optlab.engine.update.plan_warnings import warn_of_large_weights
-from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.parameter import Parameter, Scalars, Slots
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Plan:
         return [p for p in self.parameters if not p.frozen]
 
     @cached_property
-    def kinds(self) -> set[tuple[int, str]]:
-        """The `key` and dtype of all parameters that are not frozen."""
-        return {(p.key, p.dtype) for p in self.trainable}
+    def scalars(self) -> set[Scalars]:
+        """The `scalars` of all parameters that are not frozen."""
+        return {p.scalars for p in self.trainable}
 
     def owns(self, section: int) -> bool:
         """Return whether a section has shared state of its own, not the group's."""
@@ -114,6 +114,7 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
     live = [p for p in parameters if not p.frozen]
     if optimizer.sees_matrices:
         give_matrices(optimizer, live)
+    keep_plain_decay_of_heads(optimizer, live)
     elementwise = treats_entries_alone(optimizer)
     if optimizer.sparse == "lazy" and (optimizer.needs_second_pass or not elementwise):
         raise not_lazy(type(optimizer).__name__)
@@ -162,6 +163,19 @@ def give_matrices(optimizer: BuiltOptimizer, parameters: list[Parameter]) -> Non
         warn_of_large_weights(type(optimizer).__name__, large)
 
 
+def keep_plain_decay_of_heads(
+    optimizer: BuiltOptimizer, parameters: list[Parameter]
+) -> None:
+    """Correct no weight decay of the model's last layer, unless its group asks."""
+    corrected = [p for p in parameters if p.corrected]
+    of_layers = find_matrices(optimizer.models) if corrected else {}
+    for p in corrected:
+        found = of_layers.get(id(p.variable))
+        asked = p.group >= 0 and optimizer.groups[p.group].hyperparameters
+        if found and found.role == "head" and "decay_schedule" not in (asked or {}):
+            p.corrected = False
+
+
 def give_slots(
     optimizer: BuiltOptimizer, parameters: list[Parameter], buckets: list[Bucket]
 ) -> None:
@@ -194,7 +208,14 @@ def _parameter(
         group=group,
         frozen=frozen,
         regularized=optimizer.decays(variable) and _masked_in(optimizer, variable),
+        corrected=_corrects_decay(optimizer, variable, group),
     )
+
+
+def _corrects_decay(optimizer: BuiltOptimizer, variable: Variable, group: int) -> bool:
+    """Return whether the weight decay of a weight is corrected: only of matrices."""
+    asked = optimizer.values_of(group).decay_schedule == "corrected"
+    return asked and len(variable.shape) > 1
 
 
 def _masked_in(optimizer: BuiltOptimizer, variable: Variable) -> bool:

@@ -70,7 +70,7 @@ def divide(optimizer: BuiltOptimizer, blocks: Iterable[Sequence[Parameter]]) -> 
         ):
             _add(optimizer, key, part, state)
         _renew_buckets(optimizer)
-    vars(plan).pop("kinds", None)
+    vars(plan).pop("scalars", None)
     optimizer.moves.reset()
     return True
 

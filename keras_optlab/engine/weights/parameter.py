@@ -5,12 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from keras_optlab.core.axes import Matrices
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
 
 Slots = dict[str, Variable]
+
+
+class Scalars(NamedTuple):
+    """What determines the hyperparameters of a weight's update.
+
+    Attributes:
+        group: Its section, or else its group.
+        dtype: Dtype the rule computes in.
+        corrected: Whether its weight decay is corrected.
+    """
+
+    group: int
+    dtype: str
+    corrected: bool
 
 
 @dataclass
@@ -28,6 +43,7 @@ class Parameter:
         section: Its section in the plan, if it counts its own updates.
         frozen: Whether the engine never updates it.
         regularized: Whether weight decay and penalties apply to it.
+        corrected: Whether `decay_schedule="corrected"` applies to its weight decay.
         slots: The rule's slots, by name.
         transform_slots: The slots of each transform, in the order of the transforms.
     """
@@ -43,11 +59,17 @@ class Parameter:
     transform_slots: list[Slots] = field(default_factory=list)
     section: int | None = None
     matrices: Matrices | None = None
+    corrected: bool = False
 
     @property
     def key(self) -> int:
-        """Where the scalars of its update are found: its section, or else its group."""
+        """Its section, or else its group: those that share a count of updates."""
         return self.group if self.section is None else self.section
+
+    @property
+    def scalars(self) -> Scalars:
+        """Where the hyperparameters of its update are found."""
+        return Scalars(self.key, self.dtype, self.corrected)
 
     @cached_property
     def size(self) -> int:

@@ -14,7 +14,7 @@ from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
-from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.parameter import Parameter, Scalars, Slots
 from keras_optlab.engine.weights.result_check import checked_update, unless_failed
 
 
@@ -23,7 +23,7 @@ class WeightUpdate:
 
     Args:
         optimizer: The optimizer, built.
-        cast: The hyperparameters of the update, by `key` and dtype of a weight.
+        cast: The hyperparameters of the update, by the `scalars` of a weight.
         done: Number of updates before this one.
         t: Number of this one, counted from 1, by `key` of a weight.
         changes_if: By index of a weight: whether it and its slots change.
@@ -32,7 +32,7 @@ class WeightUpdate:
     def __init__(
         self,
         optimizer: BuiltOptimizer,
-        cast: dict[tuple[int, str], Values],
+        cast: dict[Scalars, Values],
         done: Tensor,
         t: dict[int, Tensor],
         changes_if: dict[int, Tensor],
@@ -62,7 +62,7 @@ class WeightUpdate:
 
     def h(self, p: Parameter) -> Values:
         """Return the hyperparameters of a weight, in the dtype of its rule."""
-        return self.cast[p.key, p.dtype]
+        return self.cast[p.scalars]
 
     def decays(self, p: Parameter) -> bool:
         """Return whether the engine applies decoupled weight decay to a weight."""
