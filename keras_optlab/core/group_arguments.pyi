@@ -23,6 +23,7 @@ class GroupArguments(TypedDict, total=False):
     average_power: FloatOrSchedule
     average_warmup: FloatOrSchedule
     axes: AxesLike
+    b: FloatOrSchedule
     beta: FloatOrSchedule
     beta_1: FloatOrSchedule
     beta_2: FloatOrSchedule
@@ -74,6 +75,7 @@ class GroupArguments(TypedDict, total=False):
     nu_1: FloatOrSchedule
     nu_2: FloatOrSchedule
     per_head: bool
+    polyak_beta: FloatOrSchedule
     radius: FloatOrSchedule
     reps_rel: float
     reset_every: int
