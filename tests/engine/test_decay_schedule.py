@@ -103,6 +103,19 @@ def test_vectors_and_groups_without_it_keep_plain_decay():
     np.testing.assert_allclose(shares, [0.05, 0.1, 0.1], rtol=1e-4)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_last_layer_of_a_model_keeps_plain_decay_unless_its_group_asks(asked):
+    body, head = keras.layers.Dense(2), keras.layers.Dense(2, name="head")
+    model = keras.Sequential([keras.Input((2,)), body, head, keras.layers.Softmax()])
+    groups = [Group("head", **CORRECTED)] if asked else []
+    sgd = optimizers.SGD(Linear(0.5, 4), weight_decay=0.4, groups=groups, **CORRECTED)
+    model.compile(sgd, "mse")
+    sgd.build(model.trainable_variables)
+    plain = [p.path for p in sgd.plan.parameters if not p.corrected]
+    expected = [body.bias, head.bias] if asked else [body.bias, head.kernel, head.bias]
+    assert plain == [v.path for v in expected]
+
+
 def test_a_group_alone_can_ask_for_it():
     groups = [Group(lambda v: len(v.shape) == 3, **CORRECTED)]
     sgd = optimizers.SGD(Linear(0.5, 4), weight_decay=0.4, groups=groups)

@@ -74,8 +74,9 @@ class Options(Declared):
             followed by a normalization, the ratio of gradient to weight norm settles at
             $\sqrt{2 \lambda / \eta}$ under plain decay, so that gradients grow as the
             rate falls; the correction keeps the ratio constant. The output layer, which
-            no normalization follows, keeps plain decay by `Group("head",
-            decay_schedule=None)`. The peak of a schedule of this package is known; of
+            no normalization follows, keeps plain decay where `compile` shows it the
+            model (not a subclassed one); elsewhere `Group("head",
+            decay_schedule=None)` keeps it. The peak of a schedule of this package is known; of
             a `Join`, of another schedule, a function or a number that is changed, it is
             the largest rate so far. A constant rate means no change.
             `learning_rate_scale` counts as part of the rate.

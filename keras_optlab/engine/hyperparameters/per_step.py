@@ -135,9 +135,7 @@ class StepHyperparameters:
             h = rounded[group] if fused else self.h[group].cast(dtype)
             return corrected(h) if key.corrected else h
 
-        return {
-            key: values(key) for key in optimizer.plan.scalars
-        }
+        return {key: values(key) for key in optimizer.plan.scalars}
 
     def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:
         """Return the values of a group; for -1, those of weights in no group."""

@@ -151,7 +151,8 @@ def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Raise if the folder has another study."""
     different = sorted(k for k in old | new if old.get(k) != new.get(k))
     if different == ["optimizers"] and new["kind"] == "compare":
-        if all(one in new["optimizers"] for one in old["optimizers"]):
+        lost = [one for one in old["optimizers"] if one not in new["optimizers"]]
+        if not lost:
             return  # the trials of an optimizer do not depend on the others
     if different:
         says = "; ".join(f"{k}: {old.get(k)!r}, now {new.get(k)!r}" for k in different)
