@@ -76,9 +76,9 @@ class Options(Declared):
             rate falls; the correction keeps the ratio constant. The output layer, which
             no normalization follows, keeps plain decay where `compile` shows it the
             model (not a subclassed one); elsewhere `Group("head",
-            decay_schedule=None)` keeps it. The peak of a schedule of this package is known; of
-            a `Join`, of another schedule, a function or a number that is changed, it is
-            the largest rate so far. A constant rate means no change.
+            decay_schedule=None)` keeps it. The peak of a schedule of this package is
+            known; of a `Join`, of another schedule, a function or a number that is
+            changed, it is the largest rate so far. A constant rate means no change.
             `learning_rate_scale` counts as part of the rate.
         groups: `Group`s: layers or weights with their own hyperparameters.
         gradient_transforms: Transforms from `keras_optlab.transforms`, applied to the
