@@ -576,6 +576,14 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
+    "core/matrix_arguments.py:check_patterns": (
+        "`exclude_layers` is no list of valid regular expressions.",
+        'Pass a list such as ["embedding", "head"].',
+    ),
+    "core/newton_schulz.py:check_coefficients": (
+        "`coefficients` is neither a known name nor a sequence of triples of numbers.",
+        'Pass a name such as "polar_express", or triples such as [(1.5, -0.5, 0.0)].',
+    ),
     "core/number_checks.py:Interval.__init__": (
         "The text of a range in a declaration cannot be read.",
         'Write ranges like "> 0", ">= 0" or "[0, 1)".',
@@ -1367,19 +1375,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "which the length itself depends.",
         "Give this schedule `steps`.",
     ),
-    "optimizers/muon.py:check_patterns": (
-        "`exclude_layers` is no list of valid regular expressions.",
-        'Pass a list such as ["embedding", "head"].',
-    ),
     "optimizers/shampoo.py:Shampoo.update": (
         "A weight has more than 6 axes.",
         "Train this layer with another optimizer.",
     ),
     "optimizers/sm3.py:SM3.update": (
-        "A weight has more than 6 axes.",
-        "Train this layer with another optimizer.",
-    ),
-    "optimizers/soap.py:SOAP.update": (
         "A weight has more than 6 axes.",
         "Train this layer with another optimizer.",
     ),
