@@ -27,9 +27,9 @@ class Description:
         >>> optimizer.build(model.trainable_variables)
         >>> print(optimizer.describe())  # doctest: +ELLIPSIS
         SOAP: 2 weights with 10 entries, 60 numbers of state
-        weight           shape   seen as       slots                   group
-        dense.../kernel  (4, 2)  matrix 4 x 2  m, v, l_0, l_1, q_0, q_1
-        dense.../bias    (2,)    vector        m, v
+        weight...  shape   seen as       slots                   group
+        ...kernel  (4, 2)  matrix 4 x 2  m, v, l_0, l_1, q_0, q_1
+        ...bias    (2,)    vector        m, v
         """
         if not self.built:
             raise ValueError(

@@ -74,6 +74,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
     | `slots` | `Slot`s, `()` | state for each weight | most |
     | `shared` | `Slot`s, `()` | state kept once for each group | Prodigy |
     | `elementwise` | bool, `True` | entries do not affect each other | Shampoo |
+    | `sees_matrices` | bool, `False` | weights are matrices, or several | SOAP |
     | `decays_in_rule` | bool, `False` | `update` reads `h.weight_decay` | Lamb |
     | `may_fail` | bool, `False` | NaN from a matrix: the weight stays | Shampoo |
     | `learning_rate_free` | bool, `False` | finds its step size | Prodigy |
@@ -92,6 +93,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
     | `second_pass` | once, for other gradients or Hessian products | SAM |
     | `to_evaluation`, `to_training` | between two sets of weights | SWA |
     | `rests_without_gradient` | in `build`, for sparse gradients | SGD |
+    | `as_matrices` | in `build`, where a rule `sees_matrices` | Muon |
     | `is_too_large` | in `build`, for a warning | Shampoo |
 
     Args:

@@ -426,7 +426,7 @@ SAME = [  # optimizers, and SGD with transforms that make it the same
     ),
     (
         lambda: optimizers.Muon(
-            0.1, weight_decay=None, scaling="jordan", flatten_kernels=True
+            0.1, weight_decay=None, scaling="jordan", matrices="layers"
         ),
         lambda: optimizers.SGD(
             0.1,

@@ -485,6 +485,18 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The weight has fewer axes than `axis` names, for example a bias.",
         "Change `axis`, or constrain kernels only.",
     ),
+    "core/axes.py:_as_axes": (
+        "`axes` has something else than integers in it.",
+        "Pass two tuples of integers, such as axes=((0,), (1, 2)).",
+    ),
+    "core/axes.py:check_axes": (
+        '`axes` is no pair, not "layer" and not None; or an axis is on both sides.',
+        "Pass (inputs, outputs), such as axes=(0, (1, 2)).",
+    ),
+    "core/axes.py:given_axes": (
+        "The weight has fewer axes than the group's `axes` name.",
+        "Count the axes in the shape of the message, or narrow the group's match.",
+    ),
     "core/attach.py:select": (
         "The model is not built, no name is given, or a name or glob fits no weight.",
         "Build the model first, and copy a name from the list in the message.",
@@ -668,6 +680,10 @@ CAUSES: dict[str, tuple[str, str]] = {
     "diagnosis/probe.py:_Probe._train": (
         'The custom `train_step` returns no entry "loss".',
         'Return the loss in the dict of `train_step` under the name "loss".',
+    ),
+    "engine/description.py:Description.describe": (
+        "The optimizer does not know its weights yet.",
+        "Train a step first, or call `optimizer.build(model.trainable_variables)`.",
     ),
     "engine/backend/datasets.py:batches_again": (
         "The data give each batch once only, and a function that puts everything back"
