@@ -29,9 +29,10 @@ from keras_optlab.verify.libraries import (
 )
 
 NONZERO = {key: shape for key, shape in FULL.items() if key != "bias"}
+AXES = {key: shape for key, shape in FULL.items() if shape}
 VECTORS = {key: shape for key, shape in FULL.items() if len(shape) < 2}
 FLAT = {key: shape for key, shape in FULL.items() if len(shape) < 3}
-NO_SCALAR = {key: shape for key, shape in FLAT.items() if shape}
+ONE_OR_TWO_AXES = {key: shape for key, shape in FLAT.items() if shape}
 SQUARE = {key: (4, 4) for key in MATRICES}
 DECAY = {"weight_decay": WEIGHT_DECAY}
 OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
@@ -91,7 +92,7 @@ OPTAX = [
     by_optax(
         "adafactor", "optax.adafactor", make=adafactor_of_optax, shapes=FLAT, **FLOAT32
     ),
-    by_optax("sm3", "optax.sm3", shapes=NO_SCALAR, **STEADY),
+    by_optax("sm3", "optax.sm3", shapes=AXES, **STEADY),
     by_optax("lion", "optax.lion", DECAY, DECAY),
     by_optax("signsgd", "optax.sign_sgd"),
     by_optax("signum", "optax.signum"),
@@ -118,7 +119,7 @@ OPTAX = [
         {"reps_rel": 0.01},
         {"reps_rel": 0.01},
         make=ldog_of_optax,
-        shapes=NO_SCALAR,  # optax turns a scalar into a vector
+        shapes=AXES,  # optax turns a scalar into a vector
         **FACTOR,
     ),
     by_optax("dowg", "optax.contrib.dowg", {"init_estim_sq_dist": 1e-4}, **FACTOR),
@@ -293,14 +294,17 @@ PACKAGES = [
         {"relative_step": False, "keras_compatible": False},
     ),
     by_torch(
-        "sm3", "pytorch_optimizer.SM3", {"momentum": 0.9, "eps": 1e-8}, shapes=NO_SCALAR
+        "sm3", "pytorch_optimizer.SM3", {"momentum": 0.9, "eps": 1e-8}, shapes=AXES
     ),
     by_torch("came", "pytorch_optimizer.CAME"),
     by_torch("lion", "pytorch_optimizer.Lion", DECAY, DECAY),
     by_torch("signum", "pytorch_optimizer.SignSGD"),
     by_torch("signsgd", "pytorch_optimizer.SignSGD", {"momentum": 0.0}),
     by_torch(
-        "shampoo", "pytorch_optimizer.Shampoo", {"matrix_eps": 1e-4}, shapes=NO_SCALAR
+        "shampoo",
+        "pytorch_optimizer.Shampoo",
+        {"matrix_eps": 1e-4},
+        shapes=ONE_OR_TWO_AXES,
     ),
     by_torch(
         "soap",
