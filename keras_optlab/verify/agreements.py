@@ -33,6 +33,7 @@ NONZERO = {key: shape for key, shape in FULL.items() if key != "bias"}
 AXES = {key: shape for key, shape in FULL.items() if shape}
 VECTORS = {key: shape for key, shape in FULL.items() if len(shape) < 2}
 FLAT = {key: shape for key, shape in FULL.items() if len(shape) < 3}
+ONE_OR_TWO_AXES = {key: shape for key, shape in FLAT.items() if shape}
 SQUARE = {key: (4, 4) for key in MATRICES}
 DECAY = {"weight_decay": WEIGHT_DECAY}
 OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
@@ -316,7 +317,12 @@ PACKAGES = [
     by_torch("lion", "pytorch_optimizer.Lion", DECAY, DECAY),
     by_torch("signum", "pytorch_optimizer.SignSGD"),
     by_torch("signsgd", "pytorch_optimizer.SignSGD", {"momentum": 0.0}),
-    by_torch("shampoo", "pytorch_optimizer.Shampoo", {"matrix_eps": 1e-4}, shapes=AXES),
+    by_torch(
+        "shampoo",
+        "pytorch_optimizer.Shampoo",
+        {"matrix_eps": 1e-4},
+        shapes=ONE_OR_TWO_AXES,
+    ),
     by_torch(
         "soap",
         "pytorch_optimizer.SOAP",

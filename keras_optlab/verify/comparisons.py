@@ -198,7 +198,7 @@ def shapes_for(cls, dtype):
 
     In float32, few gradients of a tall kernel leave singular vectors to chance.
     """
-    name, kernel = cls.registry_name, {"kernel": (1, 2, 2, 4)}
+    name, kernel = cls.registry_name, {"kernel": (2, 1, 2, 4)}
     if name in FULL_RANK:
         return WITH_BIAS | kernel | {key: (4, 4) for key in MATRICES}
     return WITH_BIAS | kernel if name in SPECTRAL and dtype == "float32" else WITH_BIAS

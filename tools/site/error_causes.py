@@ -588,6 +588,14 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
+    "core/matrix_arguments.py:check_patterns": (
+        "`exclude_layers` is no list of valid regular expressions.",
+        'Pass a list such as ["embedding", "head"].',
+    ),
+    "core/newton_schulz.py:check_coefficients": (
+        "`coefficients` is neither a known name nor a sequence of triples of numbers.",
+        'Pass a name such as "polar_express", or triples such as [(1.5, -0.5, 0.0)].',
+    ),
     "core/mup.py:mup_groups": (
         "`kind` or `weight_decay` has a value that it does not take.",
         'Write "adam" or "sgd", and the number that is the optimizer\'s weight decay.',
@@ -1406,10 +1414,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The number of accumulated batches follows a schedule without a length, on "
         "which the length itself depends.",
         "Give this schedule `steps`.",
-    ),
-    "optimizers/muon.py:check_patterns": (
-        "`exclude_layers` is no list of valid regular expressions.",
-        'Pass a list such as ["embedding", "head"].',
     ),
     "optimizers/shampoo.py:Shampoo.update": (
         "A weight has more than 6 axes.",
