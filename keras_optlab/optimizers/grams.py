@@ -37,10 +37,11 @@ class Grams(Optimizer, family="adaptive"):
         epsilon: $\epsilon$ >= 0.
         **kwargs: Arguments of every `Optimizer`.
 
-    Source: Cao, Li and Song, 2024, arXiv:2412.17107, Algorithm 1; the defaults are
-    those of the authors' code. That code adds $\epsilon$ to $\sqrt{v_t}$ without bias
-    correction, as `"hat"` in `Adam`. pytorch_optimizer 3.9 gave the gradient the weight
-    $\beta_1$ in $m$, and divided $v_t$ by $\sqrt{1 - \beta_2^t}$; 4.1 does not.
+    Source: Cao, Li and Song, 2024, arXiv:2412.17107; formula and defaults are those of
+    the authors' code (Gunale0926/Grams, commit f91a375). That code adds $\epsilon$ to
+    $\sqrt{v_t}$ without bias correction, as `"hat"` in `Adam`. pytorch_optimizer 3.9
+    gave the gradient the weight $\beta_1$ in $m$, and divided $v_t$ by
+    $\sqrt{1 - \beta_2^t}$; 4.1 does not.
 
     >>> optimizer = Grams(1e-3, weight_decay=0.01)
     """

@@ -48,9 +48,10 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
 
     $y$ are the training weights and $x$ the evaluation weights, as in
     `ScheduleFreeSGD`. Polyak's step takes 0 for the lowest possible loss. It does not
-    know of the momentum in $m$: if training diverges, as it does on a quadratic with
-    exact gradients, lower $\beta_1$ or $\eta$. Train by `compile` and `fit` only, which
-    give the loss, and not under a `tf.distribute` strategy.
+    know of the momentum in $m$: with the defaults, this class and the author's code
+    diverge on a quadratic with exact gradients, and converge with $\beta_1$ = 0.5 or
+    $\eta$ = 0.3. Train by `compile` and `fit` only, which give the loss, and not under
+    a `tf.distribute` strategy.
 
     Args:
         learning_rate: $\eta$ >= 0, a factor on Polyak's step; a schedule that only

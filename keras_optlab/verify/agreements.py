@@ -80,6 +80,12 @@ OPTAX = [
     ),
     by_optax("yogi", "optax.yogi", edit=yogi_from_zero),
     by_optax("ademamix", "optax.contrib.ademamix", DECAY, DECAY),
+    by_optax(
+        "simplifiedademamix",
+        "optax.contrib.simplified_ademamix",
+        {"alpha": 2.0} | DECAY,
+        {"alpha": 2.0} | DECAY,
+    ),
     by_optax("adopt", "optax.contrib.adopt"),
     by_optax("lamb", "optax.lamb", {"eps": 1e-7} | DECAY, DECAY),
     by_optax("lars", "optax.lars", **STEADY),

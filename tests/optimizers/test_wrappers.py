@@ -634,6 +634,8 @@ def test_orders_that_do_not_work_are_refused():
         optimizers.LookSAM(optimizers.SGD(gradient_accumulation_steps=2))
     with pytest.raises(ValueError, match=r"Use Lookahead\(Mechanic\(...\)\)"):
         optimizers.Mechanic(optimizers.Lookahead(optimizers.SGD()))
+    with pytest.raises(ValueError, match="cannot wrap Hyperball, whose fixed norms"):
+        optimizers.Mechanic(optimizers.Grokfast(optimizers.Hyperball(optimizers.SGD())))
     for inner in optimizers.Lookahead(optimizers.SGD()), optimizers.ScheduleFreeSGD():
         with pytest.raises(ValueError, match="whose updates go to an average"):
             optimizers.Hyperball(inner)

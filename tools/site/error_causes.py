@@ -1402,8 +1402,9 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Train this layer with another optimizer.",
     ),
     "optimizers/mechanic.py:Mechanic.check": (
-        "`Mechanic` would scale the jumps of `Lookahead` to its slow weights.",
-        "Write `Lookahead(Mechanic(...))`.",
+        "`Mechanic` would scale the jumps of `Lookahead` to its slow weights, and "
+        "change the norms that `Hyperball` keeps.",
+        "Write `Lookahead(Mechanic(...))`; leave out `Mechanic` or `Hyperball`.",
     ),
     "optimizers/multi_steps.py:MultiSteps.check": (
         "The inner optimizer accumulates gradients itself, or has lazy updates.",
