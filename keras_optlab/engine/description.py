@@ -54,7 +54,7 @@ class Description:
 
 
 def _row(optimizer: BuiltOptimizer, p: Parameter) -> tuple[str, ...]:
-    group = repr(optimizer.groups[p.group]) if p.group >= 0 else ""
+    group = optimizer.groups[p.group].match_in_words() if p.group >= 0 else ""
     shape = tuple(p.variable.shape)
     return p.path, str(shape), _seen(optimizer, p), ", ".join(p.slots), group
 
