@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -23,6 +24,7 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Warmup,
     WarmupStableDecay,
@@ -59,6 +61,10 @@ def panels():
             "alone": InverseSqrt(1.0, steps=100),
             "after Warmup": Warmup(InverseSqrt(1.0, steps=100), steps=100),
         },
+        "PowerCool": {
+            f"power={power:g}": PowerCool(1.0, STEPS, power=power)
+            for power in (1.2, 2.0)
+        },
         "Rex": {"final=0": Rex(1.0, STEPS), "final=0.3": Rex(1.0, STEPS, final=0.3)},
         "Cosine": {
             "final=0": Cosine(1.0, STEPS),
@@ -90,6 +96,10 @@ def panels():
                 [Linear(1.0, 300, final=0.4), 0.4, Rex(0.8, 400)], boundaries=[300, 600]
             )
         },
+        "BetaWarmup": {
+            "initial=0.5": BetaWarmup(0.5, steps=800, final=0.999),
+            "initial=0.9": BetaWarmup(0.9, steps=800, final=0.999),
+        },
         "Scaled": {
             "0.5 * Cosine": 0.5 * Cosine(1.0, STEPS),
             "Cosine": Cosine(1.0, STEPS),
@@ -104,9 +114,11 @@ def draw(path):
     except ImportError:
         print(f"For a picture of them: {sys.executable} -m pip install matplotlib")
         return
-    figure = Figure(figsize=(13, 10), layout="constrained")
-    grid = figure.subplots(4, 4, sharex=True, sharey=True)
-    for axes, (title, curves) in zip(grid.flat, panels().items(), strict=True):
+    figure = Figure(figsize=(15, 10), layout="constrained")
+    grid, shown = figure.subplots(4, 5, sharex=True, sharey=True), panels()
+    for spare in grid.flat[len(shown) :]:
+        spare.remove()
+    for axes, (title, curves) in zip(grid.flat, shown.items(), strict=False):
         for label, schedule in curves.items():
             schedule.plot(SHOWN, ax=axes)
             axes.lines[-1].set_label(label)

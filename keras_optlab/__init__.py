@@ -41,7 +41,7 @@ from keras_optlab import (
 )
 from keras_optlab._version import __version__
 from keras_optlab.averaging import refresh_normalization, soup
-from keras_optlab.core import Group, layerwise_decay
+from keras_optlab.core import Group, layerwise_decay, mup_groups, mup_initialize
 from keras_optlab.core.renamed import show_public_names
 from keras_optlab.diagnosis import diagnose
 from keras_optlab.finders import find_batch_size, find_rate, tune_execution
@@ -64,6 +64,8 @@ __all__ = [
     "finders",
     "fit_full_batch",
     "layerwise_decay",
+    "mup_groups",
+    "mup_initialize",
     "optimizers",
     "plot_history",
     "plotting",

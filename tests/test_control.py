@@ -94,6 +94,7 @@ def trained(data, way, rate, validate):
 @pytest.mark.sampled
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("data", DATA)
+@pytest.mark.slow
 def test_the_rate_ends_at_the_last_update_and_validation_changes_nothing(data, way):
     Traced.count = 0
     model, validate = trained(DATA[data], WAYS[way], 0.05, validate=True)

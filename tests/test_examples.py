@@ -86,6 +86,7 @@ def test_diamonds_without_matplotlib(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_custom_loop(run):
     said = run("custom_loop.py", "--epochs=3", "--examples=1920")
     assert "Updates: 87, skipped: 3" in said
@@ -94,6 +95,7 @@ def test_custom_loop(run):
     assert number(r"Test R²: ([-\d.]+)", said) > 0.95
 
 
+@pytest.mark.slow
 def test_schedules(run, tmp_path):
     pytest.importorskip("matplotlib")
     said = run("schedules.py", "new/all.png")

@@ -20,12 +20,14 @@ HEAVY = "distributed", "lora", "siamese", "transfer", "transformer", "vit"
 def marks(program, kind):
     """Return the markers for a program with a kind of optimizer.
 
-    A program runs with one kind by default, or if it is slow, in `pytest -m slow`. The
-    other kinds run in `pytest -m every`.
+    The first program runs with one kind by default, and so does each heavy one in the
+    slow tier. All else is in `pytest -m every`.
     """
     if PROGRAMS.index(program) % len(KINDS) != KINDS.index(kind):
         return [pytest.mark.every]
-    return [pytest.mark.slow] if program in HEAVY else []
+    if program in HEAVY:
+        return [pytest.mark.slow]
+    return [] if program == PROGRAMS[0] else [pytest.mark.every]
 
 
 CASES = [
@@ -35,7 +37,6 @@ CASES = [
 ]
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize(("program", "kind"), CASES)
 def test_a_program_trains(program, kind, tmp_path):
     module = importlib.import_module(f"tests.programs.{program}")

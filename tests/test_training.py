@@ -59,6 +59,7 @@ class TestSaving:
         assert other.optimizer.beta_2 == 0.9
         self.resumed(model, other)
 
+    @pytest.mark.slow
     def test_weights_file_into_the_same_architecture_with_other_layer_numbers(
         self, tmp_path
     ):
@@ -144,6 +145,7 @@ class TestSaving:
         ],
         ids=lambda o: type(o).__name__,
     )
+    @pytest.mark.slow
     def test_a_run_begun_with_the_keras_twin_goes_on_with_ours(
         self, ours, theirs, tmp_path
     ):
@@ -188,6 +190,7 @@ class TestSaving:
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow format")
+    @pytest.mark.slow
     def test_tensorflow_checkpoint(self, tmp_path):
         import tensorflow as tf
 
@@ -224,6 +227,7 @@ class TestPrecision:
             keras.config.set_dtype_policy("float32")
         assert int(model.optimizer.updates) == 8
 
+    @pytest.mark.slow
     def test_bfloat16_weights_have_float32_slots(self, tmp_path):
         keras.config.set_dtype_policy("bfloat16")
         try:
@@ -282,6 +286,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.slow
 def test_a_frozen_model_may_be_fitted_without_effect(kind):
     """The last batch is smaller, so TensorFlow traces a second time."""
     model = Holding(list)
@@ -315,6 +320,7 @@ class TestModels:
         for a, b in zip(before, values(model.get_layer("hidden").weights), strict=True):
             np.testing.assert_array_equal(a, b)
 
+    @pytest.mark.slow
     def test_constraints_and_steps_per_execution_and_jit(self):
         dense = keras.layers.Dense(1, kernel_constraint=keras.constraints.NonNeg())
         model = keras.Sequential([keras.Input((8,)), dense])
@@ -336,6 +342,7 @@ class TestModels:
             for a, b in zip(first, other, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.slow
     def test_swap_ema_weights(self):
         x, y = regression()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from keras_optlab import optimizers
 from keras_optlab.core import FloatOrSchedule, LearningRateLike
+from keras_optlab.core.axes import AxesLike
 from keras_optlab.core.fields import ChoiceField
 from keras_optlab.core.registry import known_fields
 from keras_optlab.engine.hyperparameters.checks import UNGROUPED
@@ -31,6 +32,7 @@ WHOLE = {
     LearningRateLike: "LearningRateLike",
     FloatOrSchedule: "FloatOrSchedule",
     FloatOrSchedule | None: "FloatOrSchedule | None",
+    AxesLike: "AxesLike",
 }
 
 HEAD = '''"""Types of the {what}: `python tools/stubs.py` writes it."""
@@ -42,12 +44,15 @@ FloatOrSchedule = float | Callable[[Any], Any]
 RATE = "LearningRateLike = float | Callable[..., Any]\n"
 
 IMPORTS_OF_GROUPS = """from collections.abc import Callable
-from typing import Any, TypedDict"""
+from typing import Any, Literal, TypedDict
+
+from keras_optlab.core.axes import AxesLike"""
 
 IMPORTS = """from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict, Unpack
 
 from keras_optlab.core import Group
+from keras_optlab.core.axes import AxesLike
 from keras_optlab.core.registry import info as info
 from keras_optlab.core.registry import names as names
 from keras_optlab.core.registry import wrappers as wrappers

@@ -7,6 +7,7 @@ from keras_optlab.callbacks.early_stopping import EarlyStopping
 from keras_optlab.callbacks.gradient_clipping import GradientClipping
 from keras_optlab.callbacks.gradient_signals import GradientSignals
 from keras_optlab.callbacks.gradual_unfreezing import GradualUnfreezing
+from keras_optlab.callbacks.greedy_rate import GreedyRate
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
 from keras_optlab.callbacks.monitor import Monitor
 from keras_optlab.callbacks.rate_finder import RateFinder
@@ -28,6 +29,7 @@ __all__ = [
     "GradientClipping",
     "GradientSignals",
     "GradualUnfreezing",
+    "GreedyRate",
     "HyperparameterScheduler",
     "MetricCallback",
     "Monitor",

@@ -4,6 +4,7 @@ from keras_optlab.core.declared import Declared
 from keras_optlab.core.fields import Beta, Choice, Flag, Hyper, Option
 from keras_optlab.core.groups import Group
 from keras_optlab.core.layerwise import layerwise_decay
+from keras_optlab.core.mup import mup_groups, mup_initialize
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.rates import FloatOrSchedule, LearningRate, LearningRateLike
 from keras_optlab.core.slots import Slot
@@ -30,4 +31,6 @@ __all__ = [
     "Values",
     "around",
     "layerwise_decay",
+    "mup_groups",
+    "mup_initialize",
 ]

@@ -1,4 +1,4 @@
-"""The step at which a schedule reaches its final value."""
+"""The step at which a schedule reaches its final value, and its largest value."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def end_of(schedule: Any) -> int | None:
         return None if schedule.cycle else int(schedule.decay_steps)
     end = getattr(schedule, "end", None)
     return end if isinstance(end, int) else None
+
+
+def largest_of(schedule: Any) -> float | None:
+    """Return the largest value of a schedule or number, or `None` if it is unknown.
+
+    Schedules of keras_optlab have a property `largest`.
+
+    >>> from keras_optlab.schedules import OneCycle
+    >>> largest_of(OneCycle(0.1)), largest_of(0.3), largest_of(lambda step: 0.1)
+    (0.1, 0.3, None)
+    """
+    largest = schedule if isinstance(schedule, int | float) else None
+    return getattr(schedule, "largest", largest)

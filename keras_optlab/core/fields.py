@@ -148,9 +148,12 @@ class FlagField(Field):
 class ChoiceField(Field):
     """One of several strings."""
 
-    def __init__(self, choices: tuple[str, ...], **common: Any) -> None:
+    def __init__(
+        self, choices: tuple[str, ...], by_group: bool = False, **common: Any
+    ) -> None:
         super().__init__(**common)
         self.choices = choices
+        self.by_group = by_group
         self.domain = " | ".join(map(repr, choices))
 
     def validate(self, value: Any) -> str:
@@ -166,11 +169,16 @@ class OptionField(Field):
     """A value of any type, validated by a function."""
 
     def __init__(
-        self, check: Callable[[Any], Any] | None, domain: str, **common: Any
+        self,
+        check: Callable[[Any], Any] | None,
+        domain: str,
+        by_group: bool,
+        **common: Any,
     ) -> None:
         super().__init__(**common)
         self.check = check
         self.domain = domain
+        self.by_group = by_group
 
     def validate(self, value: Any) -> Any:
         """Return the value as the function returns it."""
@@ -259,10 +267,15 @@ def Flag(
 
 
 def Choice(
-    *, default: str, doc: str, choices: tuple[str, ...], kw_only: bool = False
+    *,
+    default: str,
+    doc: str,
+    choices: tuple[str, ...],
+    by_group: bool = False,
+    kw_only: bool = False,
 ) -> Any:
-    """Declare a choice between several strings."""
-    return ChoiceField(choices, default=default, doc=doc, kw_only=kw_only)
+    """Declare a choice between several strings; if `by_group`, groups can set it."""
+    return ChoiceField(choices, by_group, default=default, doc=doc, kw_only=kw_only)
 
 
 def Option(
@@ -271,13 +284,25 @@ def Option(
     doc: str,
     check: Callable[[Any], Any] | None = None,
     domain: str = "any",
+    by_group: bool = False,
     kw_only: bool = False,
     keras_owned: bool = False,
 ) -> Any:
-    """Declare any other argument, with a function that checks and normalizes it."""
+    """Declare any other argument, with a function that checks and normalizes it.
+
+    Args:
+        default: Its default.
+        doc: Its meaning in a few words.
+        check: A function that returns the value, normalized, or raises.
+        domain: The legal values in words.
+        by_group: Whether a `Group` can set it.
+        kw_only: Whether it is passed by name only.
+        keras_owned: Whether the base class of Keras stores it.
+    """
     return OptionField(
         check,
         domain,
+        by_group,
         default=default,
         doc=doc,
         kw_only=kw_only,

@@ -1,4 +1,4 @@
-"""Weights as matrices, and matrix functions: roots, orthogonalization, norms."""
+"""Weights as matrices, and matrix functions: roots, norms, scales."""
 
 from __future__ import annotations
 
@@ -52,25 +52,14 @@ def inverse_root(matrix: Tensor, order: int) -> Tensor:
     return (vectors * powers) @ ops.transpose(vectors)
 
 
-def newton_schulz(
-    x: Tensor,
-    steps: int,
-    a: Tensor | float = 3.4445,
-    b: Tensor | float = -4.775,
-    c: Tensor | float = 2.0315,
-) -> Tensor:
-    r"""Orthogonalize a matrix approximately: bring its singular values near 1.
+def transposed(x: Tensor) -> Tensor:
+    """Return the transpose of each matrix."""
+    return ops.swapaxes(x, -1, -2)
 
-    From $X / \|X\|$, `steps` times $X \leftarrow a X + (b A + c A^2) X$ with
-    $A = X X^\top$, on the transpose of a tall matrix. The defaults are Muon's.
-    """
-    tall = x.shape[0] > x.shape[1]
-    x = ops.transpose(x) if tall else x
-    x = x / (norm(x) + 1e-7)
-    for _ in range(steps):
-        gram = x @ ops.transpose(x)
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return ops.transpose(x) if tall else x
+
+def frobenius(x: Tensor) -> Tensor:
+    """Return the norm of each matrix, with two axes of length 1."""
+    return ops.sqrt(ops.sum(ops.square(x), (-2, -1), keepdims=True))
 
 
 def update_scale(

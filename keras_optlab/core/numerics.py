@@ -41,6 +41,8 @@ class BetaTensor:
 
     def cast(self, dtype: str) -> BetaTensor:
         """Return the same coefficient with its complement in another dtype."""
+        if str(self.complement.dtype).endswith(str(dtype)):
+            return self
         return BetaTensor(ops.cast(self.complement, dtype))
 
 
@@ -66,6 +68,20 @@ def cosine(x: Tensor) -> Tensor:
     for _ in range(3):
         versine = 2 * versine * (2 - versine)
     return 1 - versine
+
+
+def arctan2(y: Tensor, x: Tensor) -> Tensor:
+    """Return the angle of a point with x >= 0, accurate in float64 too; 0 at (0, 0)."""
+    if keras.backend.standardize_dtype(x.dtype) != "float64":
+        return ops.arctan2(y, x)
+    # Keras computes in float32. Here: by that angle the point is turned to about 0
+    size = maximum(ops.abs(y), x)
+    size = ops.where(size > 0, size, 1.0)
+    y, x = y / size, x / size
+    angle = ops.cast(ops.arctan2(y, x), "float64")
+    cos, sin = cosine(angle), cosine(angle - math.pi / 2)
+    radius = x * cos + y * sin
+    return angle + (y * cos - x * sin) / ops.where(radius > 0, radius, 1.0)
 
 
 def maximum(x: Tensor, y: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from keras_optlab.core.axes import last_is_output
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.paper import Paper
 from keras_optlab.core.slots import Weight
@@ -201,7 +202,7 @@ def info(name: str) -> OptimizerInfo:
         declared |= {*base.own_fields} if vars(base).get("registry_name") else set()
     own = {k: f for k, f in cls.fields.items() if k in declared}
     defaults = {k: f.validate(f.default) for k, f in cls.fields.items()}
-    weight = Weight(MATRIX, "", Values(**defaults))
+    weight = Weight(MATRIX, "", Values(**defaults), last_is_output(MATRIX))
     shapes = [slot.shape_for(weight) for slot in cls.slots]
     entries = sum(math.prod(shape) for shape in shapes if shape is not None)
     return OptimizerInfo(

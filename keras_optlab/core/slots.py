@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from keras_optlab.core.axes import Matrices
+
 Shape = tuple[int, ...]
 SHAPES = "weight", "scalar"
 
@@ -17,12 +19,20 @@ class Weight:
         path: Its path in the model.
         values: The optimizer's arguments.
         dtype: Its dtype.
+        matrices: Its matrices, for a rule that `sees_matrices`; `None` for a weight
+            that takes the step of vectors.
     """
 
     shape: Shape
     path: str
     values: Any
     dtype: str = "float32"
+    matrices: Matrices | None = None
+
+    @property
+    def seen(self) -> Shape:
+        """The shape in which the rule sees the weight."""
+        return self.matrices.shape if self.matrices else self.shape
 
 
 def rows(weight: Weight) -> Shape | None:

@@ -54,8 +54,10 @@ class Values:
         def cast(x: Any) -> Any:
             if isinstance(x, BetaTensor):
                 return x.cast(dtype)
-            floating = ops.is_tensor(x) and "float" in str(x.dtype)
-            return ops.cast(x, dtype) if floating else x
+            now = str(getattr(x, "dtype", ""))  # a call of `ops` is slower
+            if "float" not in now or now.endswith(str(dtype)) or not ops.is_tensor(x):
+                return x
+            return ops.cast(x, dtype)
 
         return Values(**{name: cast(x) for name, x in self.items()})
 

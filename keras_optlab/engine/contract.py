@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import keras
 
 from keras_optlab.core import Values
+from keras_optlab.core.axes import Matrices
 from keras_optlab.core.declared import HyperparameterStore
+from keras_optlab.core.slots import Weight
 from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.transforms import Transform
 
 if TYPE_CHECKING:
+    from keras_optlab.engine.hyperparameters.decay_correction import DecayCorrection
     from keras_optlab.engine.hyperparameters.training_span import TrainingSpan
     from keras_optlab.engine.model.moves import Moves
     from keras_optlab.engine.model.second_pass import Batch
@@ -42,6 +45,7 @@ class RuleContract(Protocol):
     shared: Any
     elementwise: Any
     decays_in_rule: Any
+    sees_matrices: Any
     may_fail: Any
     needs_sums: Any
     has_after_step: Any
@@ -49,6 +53,8 @@ class RuleContract(Protocol):
     has_evaluation_weights: Any
     averages_statistics: Any
 
+    @property
+    def whole_slots(self) -> set[str]: ...
     @property
     def constant_slots(self) -> set[str]: ...
     @property
@@ -76,7 +82,8 @@ class RuleContract(Protocol):
         h: Values,
         t: Tensor,
     ) -> tuple[list[Tensor], list[Values]]: ...
-    def is_too_large(self, shape: tuple[int, ...], values: Values) -> bool: ...
+    def as_matrices(self, weight: Weight) -> Matrices | None: ...
+    def is_too_large(self, weight: Weight) -> bool: ...
 
 
 class BuiltOptimizer(RuleContract, Protocol):
@@ -89,6 +96,7 @@ class BuiltOptimizer(RuleContract, Protocol):
         updates: Variable; the number of updates applied.
         plan: Its weights with groups, slots and buckets, made in `build`.
         window: Counters of gradient accumulation.
+        decay_correction: The peaks of the rate, for `decay_schedule="corrected"`.
         skips: Counters of skipped steps.
         norm_guard: A limit on the gradient norm, set by a callback, or `None`.
         skip_watch: Warns of skipped steps.
@@ -113,6 +121,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     slot_dtype: Any
     master_weights: Any
     decay_mask: Any
+    decay_schedule: Any
     skip_non_finite: Any
     stop_after_skips: Any
     learning_rate: Any
@@ -121,6 +130,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     updates: Any
     plan: Plan
     window: Window
+    decay_correction: DecayCorrection | None
     skips: Skips
     norm_guard: NormGuard | None
     skip_watch: SkipWatch

@@ -24,8 +24,13 @@ from keras_optlab.engine.backend.keras_adapter import (
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
+from keras_optlab.engine.description import Description
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
-from keras_optlab.engine.hyperparameters.checks import check_arguments, check_exclusion
+from keras_optlab.engine.hyperparameters.checks import (
+    check_arguments,
+    check_exclusion,
+)
+from keras_optlab.engine.hyperparameters.decay_correction import correction_for
 from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
     KerasArguments,
@@ -58,7 +63,7 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
+class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description):
     r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
     A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
@@ -71,6 +76,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
     | `slots` | `Slot`s, `()` | state for each weight | most |
     | `shared` | `Slot`s, `()` | state kept once for each group | Prodigy |
     | `elementwise` | bool, `True` | entries do not affect each other | Shampoo |
+    | `sees_matrices` | bool, `False` | weights are matrices, or several | SOAP |
     | `decays_in_rule` | bool, `False` | `update` reads `h.weight_decay` | Lamb |
     | `may_fail` | bool, `False` | NaN from a matrix: the weight stays | Shampoo |
     | `learning_rate_free` | bool, `False` | finds its step size | Prodigy |
@@ -89,6 +95,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
     | `second_pass` | once, for other gradients or Hessian products | SAM |
     | `to_evaluation`, `to_training` | between two sets of weights | SWA |
     | `rests_without_gradient` | in `build`, for sparse gradients | SGD |
+    | `as_matrices` | in `build`, where a rule `sees_matrices` | Muon |
     | `is_too_large` | in `build`, for a warning | Shampoo |
 
     Args:
@@ -156,19 +163,18 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook):
                 type(transform), transform._values, add
             )
         self.updates = self._add_counter("updates")
+        self.decay_correction = correction_for(self, self._add_scalar)
         self.skips = Skips(self._add_counter)
-        self.norm_guard = None
+        self.norm_guard = self.pending_state = self.exclude = None
         self.skip_watch = SkipWatch(self)
         self.warned_of_end = False
         self.recorder = Recorder()
-        self.pending_state = None  # state loaded before `build`
         self.times_loaded = 0
         self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
         self.at_evaluation_weights = self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
-        self.exclude = None
         self.training_span = TrainingSpan(self._add_record, self._schedules)
 
     def __dir__(self) -> Iterable[str]:

@@ -6,6 +6,8 @@ import functools
 from typing import Any, ClassVar
 
 from keras_optlab.core import Paper, Slot, Tuning, Values
+from keras_optlab.core.axes import Matrices
+from keras_optlab.core.slots import Weight
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.model.second_pass import Batch
 
@@ -26,6 +28,7 @@ class Rule:
     shared: ClassVar[tuple[Slot, ...]] = ()
     elementwise: ClassVar[bool] = True
     decays_in_rule: ClassVar[bool] = False
+    sees_matrices: ClassVar[bool] = False
     may_fail: ClassVar[bool] = False
     learning_rate_free: ClassVar[bool] = False
     family: ClassVar[str] = "other"
@@ -86,6 +89,11 @@ class Rule:
         return h, z
 
     @functools.cached_property
+    def whole_slots(self) -> set[str]:
+        """The names of the slots that have the weight's shape."""
+        return {slot.name for slot in self.slots if slot.shape == "weight"}
+
+    @functools.cached_property
     def constant_slots(self) -> set[str]:
         """The names of the slots that steps do not write."""
         return {slot.name for slot in self.slots if slot.constant}
@@ -106,16 +114,27 @@ class Rule:
             f"{type(self).__name__} must implement `update(self, w, g, s, h, t)`."
         )
 
-    def is_too_large(self, shape: tuple[int, ...], values: Values) -> bool:
+    def as_matrices(self, weight: Weight) -> Matrices | None:
+        """Return the matrices as which `update` gets a weight; `None`: as it is.
+
+        Only for a rule that `sees_matrices`. `update` then gets the weight, its
+        gradient and its slots of the weight's shape as one matrix of inputs by outputs,
+        or as several along a first axis.
+
+        Args:
+            weight: The weight, with its matrices as its layer uses them.
+        """
+        return weight.matrices
+
+    def is_too_large(self, weight: Weight) -> bool:
         """Return whether a weight exceeds `max_size`, and gets a simpler update.
 
         `build` warns of such weights. A rule with `max_size` implements it.
 
         Args:
-            shape: The weight's shape.
-            values: The arguments that apply to the weight.
+            weight: The weight, with its matrices as its layer uses them.
         """
-        del shape, values
+        del weight
         return False
 
     def after_step(self, w: Tensor, s: Values, h: Values, t: Tensor) -> Values:

@@ -58,7 +58,8 @@ def compare(
         objective: By what settings are chosen: `"updates"` or `"seconds"` to the
             target, or the `"final"` value. `None` is `"updates"` where the problem has
             a target.
-        folder: Where to keep the study. `None` is `studies/<problem>`.
+        folder: Where to keep the study. `None` is `studies/<problem>`. A study that is
+            there goes on with the same arguments, or with further optimizers.
         engine: `"processes"` of this machine, `"here"` in this process, `"ray"`, or an
             `Engine`.
         workers: Trials at once; integer >= 1. `None` is the number of cores.

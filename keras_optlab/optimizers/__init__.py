@@ -10,8 +10,10 @@ from keras_optlab.optimizers.adafactor import Adafactor
 from keras_optlab.optimizers.adagrad import Adagrad
 from keras_optlab.optimizers.adahessian import AdaHessian
 from keras_optlab.optimizers.adam import Adam
+from keras_optlab.optimizers.adam_atan2 import AdamAtan2
 from keras_optlab.optimizers.adam_mini import AdamMini
 from keras_optlab.optimizers.adamax import Adamax
+from keras_optlab.optimizers.adamuon import AdaMuon
 from keras_optlab.optimizers.adamw import AdamW
 from keras_optlab.optimizers.adan import Adan
 from keras_optlab.optimizers.ademamix import AdEMAMix
@@ -31,9 +33,12 @@ from keras_optlab.optimizers.ema import EMA
 from keras_optlab.optimizers.fromage import Fromage
 from keras_optlab.optimizers.ftrl import Ftrl
 from keras_optlab.optimizers.galore import GaLore
+from keras_optlab.optimizers.grams import Grams
 from keras_optlab.optimizers.grokfast import Grokfast
+from keras_optlab.optimizers.hyperball import Hyperball
 from keras_optlab.optimizers.hypergradient_adam import HypergradientAdam
 from keras_optlab.optimizers.hypergradient_sgd import HypergradientSGD
+from keras_optlab.optimizers.klsoap import KLSOAP
 from keras_optlab.optimizers.kron import Kron
 from keras_optlab.optimizers.lamb import Lamb
 from keras_optlab.optimizers.laprop import LaProp
@@ -51,6 +56,7 @@ from keras_optlab.optimizers.multi_steps import MultiSteps
 from keras_optlab.optimizers.muon import Muon
 from keras_optlab.optimizers.nadam import Nadam
 from keras_optlab.optimizers.nadamw import NAdamW
+from keras_optlab.optimizers.normuon import NorMuon
 from keras_optlab.optimizers.novograd import NovoGrad
 from keras_optlab.optimizers.power_ema import PowerEMA
 from keras_optlab.optimizers.prodigy import Prodigy
@@ -64,13 +70,17 @@ from keras_optlab.optimizers.rprop import Rprop
 from keras_optlab.optimizers.sam import SAM
 from keras_optlab.optimizers.schedule_free import ScheduleFree
 from keras_optlab.optimizers.schedule_free_adamw import ScheduleFreeAdamW
+from keras_optlab.optimizers.schedule_free_plus import ScheduleFreePlus
 from keras_optlab.optimizers.schedule_free_sgd import ScheduleFreeSGD
+from keras_optlab.optimizers.scion import SCION
 from keras_optlab.optimizers.sgd import SGD
 from keras_optlab.optimizers.shampoo import Shampoo
 from keras_optlab.optimizers.sign_sgd import SignSGD
 from keras_optlab.optimizers.signum import Signum
+from keras_optlab.optimizers.simplified_ademamix import SimplifiedAdEMAMix
 from keras_optlab.optimizers.sm3 import SM3
 from keras_optlab.optimizers.soap import SOAP
+from keras_optlab.optimizers.soapmuon import SOAPMuon
 from keras_optlab.optimizers.sophia import Sophia
 from keras_optlab.optimizers.spam import SPAM
 from keras_optlab.optimizers.stable_adamw import StableAdamW
@@ -84,12 +94,14 @@ __all__ = [
     "CAME",
     "COCOB",
     "EMA",
+    "KLSOAP",
     "LARS",
     "LAWA",
     "MADGRAD",
     "MARS",
     "QHM",
     "SAM",
+    "SCION",
     "SGD",
     "SM3",
     "SOAP",
@@ -99,10 +111,12 @@ __all__ = [
     "AdaBelief",
     "AdaBound",
     "AdaHessian",
+    "AdaMuon",
     "Adadelta",
     "Adafactor",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
     "AdamMini",
     "AdamW",
     "Adamax",
@@ -118,7 +132,9 @@ __all__ = [
     "Fromage",
     "Ftrl",
     "GaLore",
+    "Grams",
     "Grokfast",
+    "Hyperball",
     "HypergradientAdam",
     "HypergradientSGD",
     "Kron",
@@ -134,6 +150,7 @@ __all__ = [
     "Muon",
     "NAdamW",
     "Nadam",
+    "NorMuon",
     "NovoGrad",
     "Optimizer",
     "PowerEMA",
@@ -144,12 +161,15 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SOAPMuon",
     "ScheduleFree",
     "ScheduleFreeAdamW",
+    "ScheduleFreePlus",
     "ScheduleFreeSGD",
     "Shampoo",
     "SignSGD",
     "Signum",
+    "SimplifiedAdEMAMix",
     "Sophia",
     "StableAdamW",
     "Tiger",

@@ -16,7 +16,8 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
-from keras_optlab.core.matrices import matrix_shape, recompute_if_due
+from keras_optlab.core.axes import AxesLike, LayerAxes
+from keras_optlab.core.matrices import frobenius, recompute_if_due, transposed
 from keras_optlab.core.numerics import ema, maximum, norm, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.randomness import seed_at
@@ -29,7 +30,7 @@ GROWTH = 1.01  # largest growth of an update's norm in one step
 
 def length(weight: Weight) -> Shape | None:
     """Return the shape of the slot for the norm of a matrix's last update."""
-    return () if len(weight.shape) > 1 else None
+    return None if weight.matrices is None else ()
 
 
 class Apollo(Optimizer, family="memory-efficient"):
@@ -47,7 +48,8 @@ class Apollo(Optimizer, family="memory-efficient"):
       - \eta\, \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\, u_t$$
 
     with row norms. The norm of $u_t$ grows by at most 1 % per step. Vectors and scalars
-    take Adam's step; convolution kernels are matrices with one column per output.
+    take Adam's step; others are matrices of inputs by outputs, as their layers use
+    them.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -60,6 +62,9 @@ class Apollo(Optimizer, family="memory-efficient"):
             with `rank=1`, APOLLO-Mini.
         projection: `"random"`, or `"svd"` for the gradient's first singular vectors.
         epsilon: $\epsilon$ >= 0, placed as `"hat"` in `Adam`.
+        axes: In a `Group`: `(inputs, outputs)`, each an axis or a tuple of axes, for
+            weights whose layer does not tell them; other axes count matrices. `None`:
+            the step of vectors.
         **kwargs: Arguments of every `Optimizer`.
 
     Source: Zhu et al., 2024, arXiv:2412.05270, Algorithm 1. pytorch_optimizer 4.1
@@ -85,8 +90,10 @@ class Apollo(Optimizer, family="memory-efficient"):
         default="random", choices=("random", "svd"), doc="kind of projection P"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    axes: AxesLike = LayerAxes()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = (
         Slot("basis", shape=basis),
@@ -118,22 +125,20 @@ class Apollo(Optimizer, family="memory-efficient"):
         if "basis" not in s:
             s = self.averaged(g, s, h)
             return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
-        matrix = ops.reshape(g, matrix_shape(w.shape))
-        turned = matrix.shape[0] <= matrix.shape[1]
-        long = ops.transpose(matrix) if turned else matrix
+        wide = g.shape[-2] <= g.shape[-1]
+        long = transposed(g) if wide else g
         p = recompute_if_due(
             is_due(h.count, h.period), lambda: self.basis(long, s.basis, h), s.basis
         )
         low = long @ p
         s = self.averaged(low, s.next(basis=p), h)
         adapted = s.m / (ops.sqrt(s.v) + h.epsilon)
-        size = row_norms if h.scaling == "channel" else norm
+        size = row_norms if h.scaling == "channel" else frobenius
         u = ops.sqrt(h.scale) * size(adapted) / (size(low) + 1e-8) * long
         longest = norm(u)
         allowed = maximum(longest / (s.length + 1e-8), GROWTH) / GROWTH
         limiter = ops.where(t > 1, allowed, 1.0)
-        u = ops.transpose(u) if turned else u
-        u = ops.reshape(u, w.shape) / limiter
+        u = (transposed(u) if wide else u) / limiter
         return -h.alpha_t * u, s.next(length=longest / limiter)
 
     def averaged(self, g, s, h):
@@ -143,12 +148,12 @@ class Apollo(Optimizer, family="memory-efficient"):
     def basis(self, matrix, old, h):
         """Return a new projection in the shape of the old one."""
         if h.projection == "svd":
-            return leading_vectors(matrix, old.shape[1])
+            return leading_vectors(matrix, old.shape[-1])
         key = seed_at(0, h.count)
         drawn = keras.random.normal(old.shape, dtype="float32", seed=key)
-        return ops.cast(drawn, matrix.dtype) / old.shape[1] ** 0.5
+        return ops.cast(drawn, matrix.dtype) / old.shape[-1] ** 0.5
 
 
 def row_norms(x):
     """Return the norm of each row, as a column."""
-    return ops.sqrt(ops.sum(ops.square(x), 1, keepdims=True))
+    return ops.sqrt(ops.sum(ops.square(x), -1, keepdims=True))

@@ -14,31 +14,26 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
-from keras_optlab.core.matrices import matrix_shape, recompute_if_due
+from keras_optlab.core.axes import AxesLike, LayerAxes
+from keras_optlab.core.matrices import recompute_if_due, transposed
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
 
-def sides(weight: Weight) -> tuple[int, int, int] | None:
-    """Return the shorter side, the longer side and the projection rank of a matrix."""
-    if len(weight.shape) < 2:
-        return None
-    short, long = sorted(matrix_shape(weight.shape))
-    return short, long, min(weight.values.rank, short)
-
-
 def basis(weight: Weight) -> Shape | None:
     """Return the shape of the projection of a matrix."""
-    found = sides(weight)
-    return found and (found[0], found[2])
+    if weight.matrices is None:
+        return None
+    short = min(weight.seen[-2:])
+    return (*weight.seen[:-2], short, min(weight.values.rank, short))
 
 
 def projected(weight: Weight) -> Shape:
     """Return the shape of a weight's moments, projected for a matrix."""
-    found = sides(weight)
-    return (found[1], found[2]) if found else weight.shape
+    found = basis(weight)
+    return (*found[:-2], max(weight.seen[-2:]), found[-1]) if found else weight.shape
 
 
 class GaLore(Optimizer, family="memory-efficient"):
@@ -54,8 +49,8 @@ class GaLore(Optimizer, family="memory-efficient"):
       \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\,
       \frac{m_t}{\sqrt{v_t} + \epsilon} P^\top$$
 
-    Vectors and scalars take Adam's step, without $\alpha$; convolution kernels are
-    matrices with one column per output.
+    Vectors and scalars take Adam's step, without $\alpha$. Other weights are matrices
+    of inputs by outputs, as their layers use them.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -65,6 +60,9 @@ class GaLore(Optimizer, family="memory-efficient"):
         period: $T$ >= 1 updates.
         scale: $\alpha$ > 0.
         epsilon: $\epsilon$ >= 0, placed as `"hat"` in `Adam`.
+        axes: In a `Group`: `(inputs, outputs)`, each an axis or a tuple of axes, for
+            weights whose layer does not tell them; other axes count matrices. `None`:
+            the step of vectors.
         **kwargs: Arguments of every `Optimizer`.
 
     Source: Zhao et al., 2024, arXiv:2403.03507, Algorithm 2. As in the authors'
@@ -84,8 +82,10 @@ class GaLore(Optimizer, family="memory-efficient"):
     )
     scale: FloatOrSchedule = Hyper(default=0.25, doc="factor α on matrices")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
+    axes: AxesLike = LayerAxes()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = (
         Slot("basis", shape=basis),
@@ -116,17 +116,16 @@ class GaLore(Optimizer, family="memory-efficient"):
         if "basis" not in s:
             s = self.averaged(g, s, h)
             return -h.alpha_t * s.m / (ops.sqrt(s.v) + h.epsilon), s
-        matrix = ops.reshape(g, matrix_shape(w.shape))
-        turned = matrix.shape[0] <= matrix.shape[1]
-        long = ops.transpose(matrix) if turned else matrix
+        wide = g.shape[-2] <= g.shape[-1]
+        long = transposed(g) if wide else g
         due = is_due(h.count, h.period)
         p = recompute_if_due(
-            due, lambda: leading_vectors(long, s.basis.shape[1]), s.basis
+            due, lambda: leading_vectors(long, s.basis.shape[-1]), s.basis
         )
         s = self.averaged(long @ p, s.next(basis=p), h)
-        back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ ops.transpose(p)
-        back = ops.transpose(back) if turned else back
-        return -h.alpha_t * h.scale * ops.reshape(back, w.shape), s
+        back = (s.m / (ops.sqrt(s.v) + h.epsilon)) @ transposed(p)
+        back = transposed(back) if wide else back
+        return -h.alpha_t * h.scale * back, s
 
     def averaged(self, g, s, h):
         """Return the slots with updated moments."""
@@ -136,4 +135,4 @@ class GaLore(Optimizer, family="memory-efficient"):
 def leading_vectors(matrix, count):
     """Return the first right singular vectors as columns."""
     _, _, v = ops.svd(matrix, full_matrices=False)
-    return ops.transpose(v[:count])
+    return transposed(v[..., :count, :])

@@ -19,6 +19,7 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
+from keras_optlab.core.axes import AxesLike, LayerAxes
 from keras_optlab.core.factors import multiply_along, solve_along, transposed
 from keras_optlab.core.matrices import spectral_norm, unfold
 from keras_optlab.core.numerics import (
@@ -42,11 +43,11 @@ SETTLED = 5000  # updates; after them the same 3 of each 100 are due
 
 def factor(axis: int, weight: Weight) -> Shape | None:
     """Return the shape of the factor of an axis: a matrix, or its diagonal."""
-    shape = weight.shape or (1,)
+    shape = weight.seen or (1,)
     if axis >= len(shape):
         return None
-    n = shape[axis]
-    return (n, n) if len(shape) > 1 and 1 < n <= weight.values.max_size else (n,)
+    n, whole = shape[axis], weight.matrices is not None
+    return (n, n) if whole and 1 < n <= weight.values.max_size else (n,)
 
 
 class Kron(Optimizer, family="matrix"):
@@ -82,10 +83,13 @@ class Kron(Optimizer, family="matrix"):
         max_rms: $\rho$ > 0.
         period: Updates >= 1 from one fit to the next; `None` as above.
         max_size: Longest axis >= 0 with a full $Q_i$; longer axes have a diagonal one.
+        axes: In a `Group`: `(inputs, outputs)`, each an axis or a tuple of axes, for
+            weights whose layer does not tell them; other axes count matrices. `None`:
+            the step of vectors.
         **kwargs: Arguments of every `Optimizer`.
 
     Raises:
-        ValueError: if a weight has more than six axes.
+        ValueError: if a weight with `axes=None` has more than six axes.
 
     Source: Li, 2015, arXiv:1512.04202, and 2024, arXiv:2402.11858, for the fit;
     momentum, clipping and the falling share of fits are those of kron_torch. Here the
@@ -105,8 +109,10 @@ class Kron(Optimizer, family="matrix"):
     max_size: int = Hyper(
         default=8192, within=">= 0", integer=True, adjustable=False, doc="longest axis"
     )
+    axes: AxesLike = LayerAxes()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = (
         Slot("m"),
@@ -125,8 +131,8 @@ class Kron(Optimizer, family="matrix"):
         not_when="Seconds count: on small batches its products outweigh a gradient.",
     )
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and max(shape) > values.max_size
+    def is_too_large(self, weight):
+        return weight.matrices is not None and max(weight.seen) > weight.values.max_size
 
     def prepare(self, h, t, z):
         if h.period:

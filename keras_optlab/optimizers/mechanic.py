@@ -14,6 +14,7 @@ from keras_optlab.core import (
 from keras_optlab.core.numerics import maximum, minimum
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine.wrapper import Wrapper
+from keras_optlab.optimizers.hyperball import Hyperball
 from keras_optlab.optimizers.lookahead import Lookahead
 
 
@@ -49,14 +50,15 @@ class Mechanic(Wrapper, family="learning-rate-free"):
 
     Args:
         optimizer: The inner optimizer, any keras_optlab `Optimizer` but `Lookahead`,
-            which can wrap `Mechanic` instead.
+            which can wrap `Mechanic` instead, and `Hyperball`.
         mechanic_decay: $\lambda$ >= 0, decay in $\tilde g_t$ against diverging weights.
         mechanic_s_init: $s_0$ > 0, the initial value of every scale.
         mechanic_scales: $n$ >= 1, the number of scales.
         mechanic_epsilon: $\epsilon$ > 0.
 
     Raises:
-        ValueError: if the inner optimizer is a `Lookahead`.
+        ValueError: if the inner optimizer is a `Lookahead`, or a `Hyperball`, whose
+            norms would not stay fixed.
 
     Source: Cutkosky, Defazio and Mehta, 2023, arXiv:2306.00144, Algorithm 1, in the
     form the authors gave to optax, which clips $h$. Their torch code gives other
@@ -102,6 +104,11 @@ class Mechanic(Wrapper, family="learning-rate-free"):
     @classmethod
     def check(cls, optimizer, **kwargs):
         super().check(optimizer, **kwargs)
+        if isinstance(optimizer, Hyperball):
+            raise ValueError(
+                "Mechanic cannot wrap Hyperball, whose fixed norms it would change. "
+                f"Received: {optimizer!r}. Use one of the two."
+            )
         if isinstance(optimizer, Lookahead):
             raise ValueError(
                 "Mechanic cannot wrap Lookahead, whose syncs it would scale. "

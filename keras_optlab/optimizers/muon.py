@@ -1,85 +1,29 @@
 """Muon."""
 
-import re
 from collections.abc import Sequence
 
-from keras import ops
-
 from keras_optlab.core import (
-    Beta,
-    Choice,
     Choices,
-    Flag,
     FloatOrSchedule,
     Hyper,
-    LearningRate,
-    LearningRateLike,
     LogUniform,
     Option,
     Paper,
-    Slot,
     Tuning,
     around,
 )
-from keras_optlab.core.errors import shown
-from keras_optlab.core.matrices import (
-    matrix_shape,
-    newton_schulz,
-    recompute_if_due,
-    update_scale,
-)
-from keras_optlab.core.numerics import ema, one_minus_power
-from keras_optlab.core.periods import is_due
-from keras_optlab.core.slots import Shape, Weight
-from keras_optlab.engine import Optimizer
+from keras_optlab.core.matrices import update_scale
+from keras_optlab.core.matrix_arguments import WhichMatrices
+from keras_optlab.core.newton_schulz import COEFFICIENTS, check_coefficients
+from keras_optlab.optimizers.orthogonalized_momentum import OrthogonalizedMomentum
 
 
-def is_for_adamw(weight: Weight) -> bool:
-    """Return whether a weight takes AdamW's step, not Muon's."""
-    axes, values = len(weight.shape), weight.values
-    if axes < 2 or (axes > 2 and not values.flatten_kernels) or values.adamw:
-        return True
-    embedding = values.exclude_embeddings and "embedding" in weight.path.lower()
-    named = any(re.search(pattern, weight.path) for pattern in values.exclude_layers)
-    return embedding or named or min(matrix_shape(weight.shape)) > values.max_size
+def check_names(value: object) -> object:
+    """Return coefficients in their canonical form, or `"keras"`."""
+    return check_coefficients(value, ("keras", *COEFFICIENTS))
 
 
-def of_adamw(weight: Weight) -> Shape | None:
-    """Return the shape of the second moment, which only AdamW keeps."""
-    return weight.shape if is_for_adamw(weight) else None
-
-
-def of_period(weight: Weight) -> Shape | None:
-    """Return the shape of the direction, which is stored if `period` > 1."""
-    again = weight.values.period > 1 and not is_for_adamw(weight)
-    return weight.shape if again else None
-
-
-def check_patterns(value: object) -> tuple[str, ...]:
-    """Return regular expressions as a tuple, or raise if one is invalid."""
-    patterns = [value] if isinstance(value, str) else value
-    if patterns is None:
-        return ()
-    if not isinstance(patterns, list | tuple) or not all(
-        isinstance(p, str) for p in patterns
-    ):
-        raise TypeError(
-            "expected a list of regular expressions. "
-            f"Received: exclude_layers={shown(value)}"
-        )
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                "expected regular expressions. "
-                f"Received: exclude_layers={shown(value)}, where {pattern!r} is "
-                f"invalid: {error}"
-            ) from None
-    return tuple(patterns)
-
-
-class Muon(Optimizer, family="matrix"):
+class Muon(OrthogonalizedMomentum, family="matrix"):
     r"""Muon: momentum, orthogonalized by Newton-Schulz iterations; AdamW for the rest.
 
     For matrices, where Newton-Schulz $\operatorname{NS}$ brings singular values near 1,
@@ -90,7 +34,13 @@ class Muon(Optimizer, family="matrix"):
 
     and $c = 0.2 \sqrt{\max(\text{in}, \text{out})}$, which makes an update about as
     long as AdamW's. Vectors, scalars, embeddings and what `exclude_layers` or
-    `Group("head", adamw=True)` selects take `AdamW`'s step. Select the last layer.
+    `Group("head", adamw=True)` selects take `AdamW`'s step.
+
+    `matrices="layers"` is for most models: it sees the kernels of attention,
+    convolutions and recurrent layers as the matrices that these layers multiply by,
+    and gives AdamW's step to the layer whose outputs are the model's. By default, as in
+    Keras, such kernels take AdamW's step and the last layer does not: select it.
+    `describe` shows what each weight is.
 
     An iteration on $n \times k$ weights, $n \ge k$, takes $4 n k^2 + 2 k^3$ operations,
     far more than the rest of a step at small batches. `period` reuses a direction for
@@ -104,13 +54,27 @@ class Muon(Optimizer, family="matrix"):
         momentum: $\mu$ in [0, 1).
         nesterov: Whether momentum is Nesterov's; else $o_t = \operatorname{NS}(m_t)$.
         ns_steps: Number of Newton-Schulz iterations >= 1.
+        coefficients: Coefficients $(a, b, c)$ of each iteration: `"keras"`, those of
+            `muon_a`, `muon_b` and `muon_c`; `"polar_express"` (Amsel et al.),
+            `"quintic"` (You), `"jordan"`, or a sequence of triples. The last triple is
+            repeated. Polar Express converges, the others stay within about 0.3 of 1.
+        gram: Whether a matrix with one side at least twice as long as the other
+            iterates on its small Gram matrix, which takes $8 n k^2 + 28 k^3$ operations
+            in place of $20 n k^2 + 10 k^3$ for five iterations. It is as accurate where
+            products are in float32; where they are rounded to TensorFloat-32 or
+            bfloat16, as JAX and TensorFlow do on accelerators, it is not. Weights in
+            half precision never use it.
         scaling: `"moonlight"` as above (Liu et al.), or `"jordan"`,
             $c = \sqrt{\max(1, \text{out} / \text{in})}$, for rates of about 0.02.
         rms_rate: The factor 0.2 in $c$, > 0; with `None`, as in Keras, $c = 1$.
         period: Number of updates >= 1 that use the same $o_t$.
         max_size: A matrix whose shorter side is longer than this takes AdamW's step.
-        flatten_kernels: Whether convolution kernels are matrices with one column per
-            output; else they take AdamW's step, as in Keras.
+        matrices: `"keras"`: weights of two axes, as in Keras; `"layers"`: as each
+            layer uses its weights, without the layer whose outputs are the model's.
+        axes: With `"layer"`, `matrices` decides. In a `Group`: `(inputs, outputs)`,
+            each an axis or a tuple of axes, for weights where it decides wrongly;
+            other axes count matrices. `None`: AdamW's step.
+        per_head: Whether each head of an attention is a matrix of its own.
         exclude_layers: Regular expressions; weights with a match in their path take
             AdamW's step.
         exclude_embeddings: Whether embeddings take AdamW's step.
@@ -125,65 +89,23 @@ class Muon(Optimizer, family="matrix"):
         muon_c: Coefficient of $A^2 X$.
         **kwargs: Arguments of every `Optimizer`.
 
-    Source: Jordan et al. (2024); Liu et al., 2025, arXiv:2502.16982, for the scaling.
+    Source: Jordan et al. (2024); Liu et al., 2025, arXiv:2502.16982, for the scaling;
+    Amsel et al., 2025, arXiv:2505.16932, Algorithm 1, for Polar Express. Its table here
+    is the paper's; those of timm and pytorch_optimizer are of another version.
     Kernels are (in, out) here, where the authors' and torch's are (out, in).
 
     >>> from keras_optlab import Group
     >>> optimizer = Muon(1e-3, groups=[Group("head", adamw=True)])
     """
 
-    learning_rate: LearningRateLike = LearningRate(default=0.001)
-    weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.004, within=">= 0", optional=True, doc="decoupled weight decay λ"
+    coefficients: str | Sequence[Sequence[float]] = Option(
+        default="keras", check=check_names, doc="coefficients of NS"
     )
-    momentum: FloatOrSchedule = Hyper(default=0.95, within="[0, 1)", doc="momentum μ")
-    nesterov: bool = Flag(default=True, doc="Nesterov momentum")
-    ns_steps: int = Hyper(
-        default=5, within=">= 1", integer=True, adjustable=False, doc="NS iterations"
-    )
-    scaling: str = Choice(
-        default="moonlight", choices=("moonlight", "jordan"), doc="scale of an update"
-    )
-    rms_rate: FloatOrSchedule | None = Hyper(
-        default=0.2, optional=True, doc="factor of the update scale"
-    )
-    period: int = Hyper(
-        default=1, within=">= 1", integer=True, adjustable=False, doc="reuse period"
-    )
-    max_size: int = Hyper(
-        default=8192, within=">= 1", integer=True, adjustable=False, doc="longest side"
-    )
-    flatten_kernels: bool = Flag(default=False, doc="flatten convolution kernels")
-    exclude_layers: Sequence[str] | None = Option(
-        default=None, check=check_patterns, doc="layers that take AdamW's step"
-    )
-    exclude_embeddings: bool = Flag(default=True, doc="embeddings take AdamW's step")
-    adamw: bool = Flag(default=False, by_group=True, doc="take AdamW's step")
-    adam_lr_ratio: FloatOrSchedule = Hyper(
-        default=1.0, within=">= 0", doc="factor on AdamW's rate"
-    )
-    adam_weight_decay: FloatOrSchedule | None = Hyper(
-        default=0.004, within=">= 0", optional=True, doc="AdamW's weight decay"
-    )
-    adam_beta_1: FloatOrSchedule = Beta(default=0.9, doc="first-moment decay rate β₁")
-    adam_beta_2: FloatOrSchedule = Beta(
-        default=0.999, doc="second-moment decay rate β₂"
-    )
-    epsilon: FloatOrSchedule = Hyper(
-        default=1e-7, within=">= 0", doc="stabilizer ε of AdamW"
-    )
+    matrices: str = WhichMatrices(default="keras")
     muon_a: FloatOrSchedule = Hyper(default=3.4445, doc="coefficient a")
     muon_b: FloatOrSchedule = Hyper(default=-4.775, within="< 0", doc="coefficient b")
     muon_c: FloatOrSchedule = Hyper(default=2.0315, doc="coefficient c")
 
-    elementwise = False
-    may_fail = True
-    decays_in_rule = True
-    slots = (
-        Slot("m"),
-        Slot("v", shape=of_adamw),
-        Slot("direction", shape=of_period),
-    )
     paper = Paper(
         "Muon: An optimizer for hidden layers in neural networks", "Jordan et al.", 2024
     )
@@ -192,50 +114,17 @@ class Muon(Optimizer, family="matrix"):
         others={
             "weight_decay": LogUniform(0.003, 0.3),
             "momentum": Choices((0.9, 0.95)),
-            "flatten_kernels": Choices((False, True)),
+            "matrices": Choices(("keras", "layers")),
         },
         use_when="Most weights are in hidden matrices, and few updates should do.",
         not_when="Batches are small on a CPU: Newton-Schulz outweighs the gradient.",
     )
     keras_twin = "Muon"
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and min(matrix_shape(shape)) > values.max_size
+    def triples(self, h):
+        if h.coefficients == "keras":
+            return [(h.muon_a, h.muon_b, h.muon_c)] * h.ns_steps
+        return super().triples(h)
 
-    def prepare(self, h, t, z):
-        bias_1 = one_minus_power(h.adam_beta_1, t)
-        bias_2 = one_minus_power(h.adam_beta_2, t)
-        adam_rate = h.learning_rate * h.adam_lr_ratio * ops.sqrt(bias_2) / bias_1
-        return h.extend(adam_rate=adam_rate), z
-
-    def update(self, w, g, s, h, t):
-        if "v" in s:
-            return self.adamw_step(w, g, s, h)
-        m = h.momentum * s.m + g
-        s = s.next(m=m)
-        x = g + h.momentum * m if h.nesterov else m
-
-        def orthogonal():
-            x_2d = ops.reshape(x, matrix_shape(w.shape))
-            made = newton_schulz(x_2d, h.ns_steps, h.muon_a, h.muon_b, h.muon_c)
-            return ops.reshape(made, w.shape)
-
-        if "direction" in s:
-            o = recompute_if_due(is_due(h.count, h.period), orthogonal, s.direction)
-            s = s.next(direction=o)
-        else:
-            o = orthogonal()
-        length = update_scale(w.shape, h.scaling, h.rms_rate)
-        u = -h.learning_rate * length * o
-        if h.weight_decay is not None:
-            u = u - h.learning_rate * h.weight_decay * w
-        return u, s
-
-    def adamw_step(self, w, g, s, h):
-        """Return AdamW's update and the next slots."""
-        m = ema(s.m, g, h.adam_beta_1)
-        v = ema(s.v, ops.square(g), h.adam_beta_2)
-        u = -h.adam_rate * m / (ops.sqrt(v) + h.epsilon)
-        if h.adam_weight_decay is not None:
-            u = u - h.learning_rate * h.adam_weight_decay * w
-        return u, s.next(m=m, v=v)
+    def scaled(self, o, s, h):
+        return update_scale(o.shape[-2:], h.scaling, h.rms_rate) * o, s

@@ -69,7 +69,7 @@ class ScheduleFree(Wrapper, family="schedule-free"):
 
     def update(self, w, g, s, h, t):
         u, s = super().update(w, g, s, h, t)
-        if h.weight_decay is not None and not self.inner.decays_in_rule:
+        if h.weight_decay is not None and not super().decays_in_rule:
             u = u - h.learning_rate * h.weight_decay * w
         return free.apply_step(w, u, s, h, h.interpolation)
 

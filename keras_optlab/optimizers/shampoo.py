@@ -16,6 +16,7 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
+from keras_optlab.core.axes import AxesLike, LayerAxes
 from keras_optlab.core.matrices import (
     inverse_root,
     recompute_if_due,
@@ -31,10 +32,11 @@ AXES = 6  # most axes of a weight
 
 def statistics(axis: int, weight: Weight) -> Shape | None:
     """Return the shape of an axis' statistics: a matrix, or its diagonal."""
-    if axis >= max(len(weight.shape), 1):
+    shape = weight.seen or (1,)
+    if axis >= len(shape):
         return None
-    n = weight.shape[axis] if weight.shape else 1
-    return (n, n) if n <= weight.values.max_size else (n,)
+    n, whole = shape[axis], weight.matrices is not None or len(shape) == 1
+    return (n, n) if whole and n <= weight.values.max_size else (n,)
 
 
 def roots(axis: int, weight: Weight) -> Shape | None:
@@ -61,10 +63,13 @@ class Shampoo(Optimizer, family="matrix"):
         period: Number of updates >= 1 that use the same roots; eigendecompositions
             dominate the cost of a step. The paper has 1, and more in practice.
         max_size: Longest axis with a full matrix; longer axes keep only its diagonal.
+        axes: In a `Group`: `(inputs, outputs)`, each an axis or a tuple of axes, for
+            weights whose layer does not tell them; other axes count matrices. `None`:
+            the step of vectors.
         **kwargs: Arguments of every `Optimizer`.
 
     Raises:
-        ValueError: if a weight has more than six axes.
+        ValueError: if a weight with `axes=None` has more than six axes.
 
     Source: Gupta, Koren and Singer, 2018, arXiv:1802.09568, Algorithms 1 and 2, and its
     diagonal variant for long axes.
@@ -80,8 +85,10 @@ class Shampoo(Optimizer, family="matrix"):
     max_size: int = Hyper(
         default=1024, within=">= 0", integer=True, adjustable=False, doc="longest axis"
     )
+    axes: AxesLike = LayerAxes()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = (
         *(Slot(f"l_{i}", shape=partial(statistics, i)) for i in range(AXES)),
@@ -103,8 +110,8 @@ class Shampoo(Optimizer, family="matrix"):
         not_when="Training is long: its sums only grow, where SOAP's forget.",
     )
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and max(shape) > values.max_size
+    def is_too_large(self, weight):
+        return weight.matrices is not None and max(weight.seen) > weight.values.max_size
 
     def update(self, w, g, s, h, t):
         axes = max(len(w.shape), 1)

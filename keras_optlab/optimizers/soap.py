@@ -17,27 +17,30 @@ from keras_optlab.core import (
     Tuning,
     around,
 )
+from keras_optlab.core.axes import AxesLike, LayerAxes
 from keras_optlab.core.matrices import eigh, recompute_if_due, times_along, unfold
 from keras_optlab.core.numerics import ema, one_minus_power
 from keras_optlab.core.periods import is_due
 from keras_optlab.core.slots import Shape, Weight
 from keras_optlab.engine import Optimizer
 
-AXES = 6  # most axes of a weight
+AXES = 3  # matrices, inputs, outputs
 
 
 def squared(axis: int, weight: Weight) -> Shape | None:
     """Return the shape of an axis' matrices, if the axis is rotated."""
-    shape = weight.shape
-    if len(shape) < 2 or axis >= len(shape) or shape[axis] > weight.values.max_size:
+    shape = weight.seen
+    if weight.matrices is None or axis >= len(shape):
         return None
-    return (shape[axis], shape[axis])
+    n = shape[axis]
+    return (n, n) if n <= weight.values.max_size else None
 
 
 class SOAP(Optimizer, family="matrix"):
     r"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner, renewed periodically.
 
-    For each axis $i$ of a weight, $G^{(i)}$ is the gradient unfolded into a matrix with
+    A weight is a matrix of inputs by outputs, as its layer uses it, or several along a
+    first axis. For each axis $i$, $G^{(i)}$ is the gradient unfolded into a matrix with
     a row for each position along $i$, $L^{(i)}_t = \beta_2 L^{(i)}_{t-1} + (1 -
     \beta_2) G_t^{(i)} G_t^{(i)\top}$, and $Q^{(i)}$ holds its eigenvectors.
     A hat means rotated into the basis by all $Q^{(i)\top}$:
@@ -60,11 +63,11 @@ class SOAP(Optimizer, family="matrix"):
         beta_2: $\beta_2$ in [0, 1).
         period: $f$ >= 1 updates between steps of $Q$.
         max_size: Longest axis that is rotated.
+        axes: In a `Group`: `(inputs, outputs)`, each an axis or a tuple of axes, for
+            weights whose layer does not tell them; other axes count matrices. `None`:
+            the step of vectors.
         epsilon: $\epsilon$ >= 0.
         **kwargs: Arguments of every `Optimizer`.
-
-    Raises:
-        ValueError: if a weight has more than six axes.
 
     Source: Vyas et al., 2024, arXiv:2409.11321, Algorithm 3.
 
@@ -81,8 +84,10 @@ class SOAP(Optimizer, family="matrix"):
         default=2048, within=">= 1", integer=True, adjustable=False, doc="longest axis"
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
+    axes: AxesLike = LayerAxes()
 
     elementwise = False
+    sees_matrices = True
     may_fail = True
     slots = (
         Slot("m"),
@@ -106,8 +111,8 @@ class SOAP(Optimizer, family="matrix"):
         not_when="Memory is short or layers wide: an axis adds two square matrices.",
     )
 
-    def is_too_large(self, shape, values):
-        return len(shape) > 1 and max(shape) > values.max_size
+    def is_too_large(self, weight):
+        return weight.matrices is not None and max(weight.seen) > weight.values.max_size
 
     def prepare(self, h, t, z):
         steps = ops.where(t > 1, t - 1, 1.0)
@@ -120,9 +125,7 @@ class SOAP(Optimizer, family="matrix"):
         ), z
 
     def update(self, w, g, s, h, t):
-        if len(w.shape) > AXES:
-            raise ValueError(f"SOAP takes up to {AXES} axes. Received: {len(w.shape)}")
-        axes = [i for i in range(len(w.shape)) if f"q_{i}" in s]
+        axes = [i for i in range(AXES) if f"q_{i}" in s]
         later = ops.cast(t > 1, g.dtype)
         m = s.m + later * (1 - h.beta_1) * (g - s.m)
         turned = self.turn(g, s, axes)
@@ -130,9 +133,10 @@ class SOAP(Optimizer, family="matrix"):
         u = self.turn(m, s, axes) / (ops.sqrt(v) + h.epsilon)
         for i in axes:
             u = times_along(u, getattr(s, f"q_{i}"), i)
+        outer = {i: self.outer_product(i, g, turned, s, h, t) for i in axes}
         s = s.next(m=m, v=v)
         for i in axes:
-            s = self.next_basis(i, unfold(g, i), s, h, t)
+            s = self.next_basis(i, outer[i], s, h, t)
         return -h.alpha_t * u, s
 
     def turn(self, x, s, axes):
@@ -141,14 +145,19 @@ class SOAP(Optimizer, family="matrix"):
             x = times_along(x, ops.transpose(getattr(s, f"q_{i}")), i)
         return x
 
-    def next_basis(self, i, rows, s, h, t):
+    def outer_product(self, i, g, turned, s, h, t):
+        """Return what a gradient adds to an axis' matrix."""
+        rows = unfold(g, i)
+        return rows @ ops.transpose(rows)
+
+    def next_basis(self, i, outer, s, h, t):
         """Return the slots with an axis' next matrix and, if due, its next basis."""
         old, q = getattr(s, f"l_{i}"), getattr(s, f"q_{i}")
-        total = ema(old, rows @ ops.transpose(rows), h.beta_2)
+        total = ema(old, outer, h.beta_2)
         due = h.due > 0
         product = total @ q
         found = ops.argsort(-ops.sum(q * product, 0))
-        order = ops.where(due, found, ops.arange(rows.shape[0], dtype=found.dtype))
+        order = ops.where(due, found, ops.arange(outer.shape[0], dtype=found.dtype))
 
         def power_step():
             return ops.qr(ops.take(product, order, axis=1))[0]
@@ -157,5 +166,8 @@ class SOAP(Optimizer, family="matrix"):
             return ops.flip(eigh(total)[1], 1)
 
         q = recompute_if_due(t < 2, first, recompute_if_due(due, power_step, q))
-        v = ops.take(s.v, order, axis=i)
-        return s.next(**{f"l_{i}": total, f"q_{i}": q, "v": v})
+        return self.reordered(i, order, s).next(**{f"l_{i}": total, f"q_{i}": q})
+
+    def reordered(self, i, order, s):
+        """Return the slots with an axis of the rotated ones in another order."""
+        return s.next(v=ops.take(s.v, order, axis=i))

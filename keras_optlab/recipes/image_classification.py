@@ -27,7 +27,7 @@ def image_classification(model: keras.Model, *, peak: float = 0.01) -> Recipe:
     return Recipe(
         optimizers.Muon(
             one_cycle(peak),
-            flatten_kernels=True,
+            matrices="layers",
             groups=[Group(last_layer(model), adamw=True)],
         ),
         study="python benchmarks/recipes.py --recipes image_classification",

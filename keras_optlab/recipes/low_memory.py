@@ -24,7 +24,7 @@ def low_memory(*, peak: float = 0.01) -> Recipe:
         optimizers.Muon(
             one_cycle(peak),
             weight_decay=0.02,
-            flatten_kernels=True,
+            matrices="layers",
             slot_dtype="bfloat16",
         ),
         study="python benchmarks/recipes.py --recipes low_memory",

@@ -29,7 +29,7 @@ def text(model: keras.Model, *, peak: float = 0.0115) -> Recipe:
             one_cycle(peak),
             momentum=0.9,
             weight_decay=0.1,
-            flatten_kernels=True,  # those of attention have more than two axes
+            matrices="layers",
             groups=[Group(last_layer(model), adamw=True)],
         ),
         study="optlab compare char-gpt --objective final --trials 8 --seeds 3 "

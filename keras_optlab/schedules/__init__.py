@@ -13,6 +13,7 @@ update of the running `fit` to its last one. This needs an optimizer of this pac
 
 from keras_optlab.core.renamed import show_public_names
 from keras_optlab.schedules.base import Scaled, Schedule, Timed
+from keras_optlab.schedules.beta_warmup import BetaWarmup
 from keras_optlab.schedules.constant import Constant
 from keras_optlab.schedules.cosine import Cosine
 from keras_optlab.schedules.cosine_restarts import CosineRestarts
@@ -25,11 +26,13 @@ from keras_optlab.schedules.linear import Linear
 from keras_optlab.schedules.one_cycle import OneCycle
 from keras_optlab.schedules.piecewise import Piecewise
 from keras_optlab.schedules.polynomial import Polynomial
+from keras_optlab.schedules.power_cool import PowerCool
 from keras_optlab.schedules.rex import Rex
 from keras_optlab.schedules.warmup import Warmup
 from keras_optlab.schedules.warmup_stable_decay import WarmupStableDecay
 
 __all__ = [
+    "BetaWarmup",
     "Constant",
     "Cosine",
     "CosineRestarts",
@@ -42,6 +45,7 @@ __all__ = [
     "OneCycle",
     "Piecewise",
     "Polynomial",
+    "PowerCool",
     "Rex",
     "Scaled",
     "Schedule",

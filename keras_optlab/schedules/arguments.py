@@ -80,6 +80,18 @@ class LengthField(HyperField):
             raise self.refuse(expected, value, type(error)) from None
 
 
+def rates_of(schedule: Any) -> list[Any]:
+    """Return the rates among the arguments of a schedule, as a list."""
+    rates: list[Any] = []
+    for name, field in schedule.fields.items():
+        value = getattr(schedule._values, name)
+        if isinstance(field, ListField) and isinstance(field.entry, RateField):
+            rates += value
+        elif isinstance(field, RateField):
+            rates.append(value)
+    return rates
+
+
 class ListField(Field):
     """A list of values, each checked by the same field; stored as a tuple."""
 

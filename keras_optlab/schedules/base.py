@@ -11,12 +11,12 @@ from keras import ops as keras_ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Declared, Hyper
-from keras_optlab.core.ends import end_of
+from keras_optlab.core.ends import end_of, largest_of
 from keras_optlab.core.figures import new_axes
 from keras_optlab.core.notebooks import code, picture
 from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
 from keras_optlab.core.values import Values
-from keras_optlab.schedules.arguments import count, factor, rate
+from keras_optlab.schedules.arguments import count, factor, rate, rates_of
 from keras_optlab.schedules.curves import as_float
 from keras_optlab.schedules.plot import draw
 
@@ -36,6 +36,8 @@ class Schedule(Declared, LearningRateSchedule):
 
     Attributes:
         integer_steps: Whether `formula` gets integer steps without a cast to float.
+        between_rates: Whether all values lie between the rates among the arguments, or
+            the values of a nested schedule, and the largest of these is reached.
         takes_span: Whether a length is left to the training, as in `Cosine(1e-3)` or
             `Warmup(0.1, steps=0.05)`.
 
@@ -53,6 +55,7 @@ class Schedule(Declared, LearningRateSchedule):
     """
 
     integer_steps: ClassVar[bool] = False
+    between_rates: ClassVar[bool] = False
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`; `ops` is `numpy` or `keras.ops`.
@@ -128,6 +131,13 @@ class Schedule(Declared, LearningRateSchedule):
         warm-up, the last level of `Piecewise`.
         """
         return None
+
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it is not known."""
+        found = [largest_of(rate) for rate in rates_of(self)]
+        known = [x for x in found if x is not None]
+        return max(known) if self.between_rates and known == found else None
 
     @property
     def horizon(self) -> int:
@@ -364,6 +374,12 @@ class Scaled(Schedule):
 
     schedule: float | LearningRateSchedule = rate("schedule to scale", or_schedule=True)
     factor: float = factor("factor on all values", within=">= 0")
+
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it is not known."""
+        largest = largest_of(self.schedule)
+        return None if largest is None else largest * self.factor
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

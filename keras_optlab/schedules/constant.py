@@ -30,6 +30,7 @@ class Constant(Schedule):
     """
 
     integer_steps = True
+    between_rates = True
 
     value: float = rate("value at every step")
 

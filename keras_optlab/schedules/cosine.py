@@ -43,6 +43,7 @@ class Cosine(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("length")

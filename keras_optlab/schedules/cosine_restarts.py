@@ -65,12 +65,18 @@ class CosineRestarts(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("largest value of the first cycle")
     steps: float = steps("length of the first cycle")
     t_mul: float = factor("growth of the length", default=2.0, within=">= 1")
     m_mul: float = factor("growth of the height", default=1.0)
     final: float = rate("value at the end of a cycle", default=0.0)
+
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it grows without end."""
+        return super().largest if self.m_mul <= 1 else None
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

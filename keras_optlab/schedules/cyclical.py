@@ -53,6 +53,7 @@ class Cyclical(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("value at the start of a cycle")
     peak: float = rate("value in the middle of the first cycle")

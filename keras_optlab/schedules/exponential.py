@@ -45,11 +45,17 @@ class Exponential(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("time in which the value changes by the factor")
     decay_rate: float = factor("factor", default=0.1)
     staircase: bool = Flag(default=False, doc="whether to round t / steps down")
+
+    @property
+    def largest(self) -> float | None:
+        """The largest value, or `None` if it grows without end."""
+        return super().largest if self.decay_rate <= 1 else None
 
     def formula(self, step: Any, ops: Any) -> Any:
         """Return the value at `step`."""

@@ -39,6 +39,7 @@ class InverseSqrt(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("unit of time")

@@ -46,6 +46,7 @@ class InverseTime(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("unit of time")

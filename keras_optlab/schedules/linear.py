@@ -45,6 +45,7 @@ class Linear(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("length")

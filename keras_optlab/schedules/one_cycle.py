@@ -50,6 +50,7 @@ class OneCycle(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     peak: float = rate("largest value")
     steps: float = steps("length of the cycle")

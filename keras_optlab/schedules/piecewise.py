@@ -42,6 +42,7 @@ class Piecewise(Schedule):
     """
 
     integer_steps = True
+    between_rates = True
 
     boundaries: tuple[float, ...] = boundaries("steps at which the value changes")
     levels: tuple[float, ...] = rates("values between the boundaries")

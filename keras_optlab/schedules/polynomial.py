@@ -47,6 +47,7 @@ class Polynomial(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("length")

@@ -42,6 +42,7 @@ class Rex(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     initial: float = rate("value at step 0")
     steps: float = steps("length")

@@ -56,6 +56,7 @@ class Warmup(Timed):
     """
 
     integer_steps = True
+    between_rates = True
 
     schedule: float | LearningRateSchedule = rate("after the warm-up", or_schedule=True)
     steps: float = steps("length of the warm-up")

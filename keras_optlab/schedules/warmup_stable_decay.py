@@ -57,6 +57,7 @@ class WarmupStableDecay(Timed):
 
     integer_steps = True
     ends = True
+    between_rates = True
 
     peak: float = rate("value of the plateau")
     steps: float = steps("length of all three parts")

@@ -54,8 +54,9 @@ class Transform(Declared):
                 receives (for a gradient transform, the gradient so far); `t`, the
                 number of this update, from 1; `count`, the same as an integer (float32
                 cannot count beyond 2**24); `learning_rate`, the present rate of its
-                group; and `decays`, whether `decay_mask` and
-                `exclude_from_weight_decay` allow weight decay.
+                group; `decays`, whether `decay_mask` and `exclude_from_weight_decay`
+                allow weight decay; and `decay_factor`, by which `decay_schedule`
+                multiplies weight decay.
             s: The declared slots of each tensor.
             z: The declared shared state.
             h: The arguments, as scalar tensors.

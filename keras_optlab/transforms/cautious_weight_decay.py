@@ -21,8 +21,9 @@ class CautiousWeightDecay(TensorTransform):
 
     The transform replaces the optimizer's `weight_decay`, which should be `None` or 0,
     and applies to the same weights: `decay_mask` and `exclude_from_weight_decay` leave
-    weights out. $\eta$ is the present rate, with its schedule and its group's factor.
-    Put the transform last; transforms after it would change the weight decay too.
+    weights out, and `decay_schedule` applies. $\eta$ is the present rate, with its
+    schedule and its group's factor. Put the transform last; transforms after it would
+    change the weight decay too.
 
     Source: Chen et al., 2025, arXiv:2510.12402. The default is that of Keras' `AdamW`.
 
@@ -40,5 +41,6 @@ class CautiousWeightDecay(TensorTransform):
         if not seen.decays:
             return x, s
         agrees = ops.cast(ops.sign(x) * seen.w <= 0, x.dtype)
-        rate = ops.cast(seen.learning_rate, x.dtype) * h.weight_decay
+        rate = ops.cast(seen.learning_rate * seen.decay_factor, x.dtype)
+        rate = rate * h.weight_decay
         return x - rate * (agrees * seen.w), s

@@ -3,7 +3,8 @@
 from keras import ops
 
 from keras_optlab.core import Choice, Flag, Hyper, Values
-from keras_optlab.core.matrices import matrix_shape, newton_schulz, update_scale
+from keras_optlab.core.matrices import matrix_shape, update_scale
+from keras_optlab.core.newton_schulz import newton_schulz, per_iteration
 from keras_optlab.core.types import Tensor
 from keras_optlab.transforms.base import TensorTransform
 
@@ -51,7 +52,8 @@ class Orthogonalize(TensorTransform):
         axes = len(x.shape)
         if axes < 2 or (axes > 2 and not h.flatten_kernels):
             return x, s
-        direction = newton_schulz(ops.reshape(x, matrix_shape(x.shape)), h.ns_steps)
+        triples = per_iteration("jordan", h.ns_steps)
+        direction = newton_schulz(ops.reshape(x, matrix_shape(x.shape)), triples)
         length = update_scale(x.shape, h.scaling)
         rate = ops.cast(seen.learning_rate, x.dtype)
         return rate * (length * ops.reshape(direction, x.shape)), s

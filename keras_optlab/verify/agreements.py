@@ -9,7 +9,8 @@ example, a zero bias or more than two axes are treated differently.
 
 from functools import partial
 
-from keras_optlab.optimizers import Grokfast, Lookahead
+from keras_optlab.core.newton_schulz import per_iteration
+from keras_optlab.optimizers import Grokfast, Hyperball, Lookahead
 from keras_optlab.verify.comparisons import MATRICES, TOLERANCE, WEIGHT_DECAY
 from keras_optlab.verify.libraries import (
     FULL,
@@ -17,9 +18,12 @@ from keras_optlab.verify.libraries import (
     by_optax,
     by_torch,
     ema_of_optax,
+    hyperball_of_heavyball,
     ldog_of_optax,
     named,
     of_rank,
+    on_transposes,
+    orthogonalized,
     training,
     under_lookahead,
     yogi_from_zero,
@@ -29,11 +33,14 @@ NONZERO = {key: shape for key, shape in FULL.items() if key != "bias"}
 AXES = {key: shape for key, shape in FULL.items() if shape}
 VECTORS = {key: shape for key, shape in FULL.items() if len(shape) < 2}
 FLAT = {key: shape for key, shape in FULL.items() if len(shape) < 3}
+ONE_OR_TWO_AXES = {key: shape for key, shape in FLAT.items() if shape}
 SQUARE = {key: (4, 4) for key in MATRICES}
 DECAY = {"weight_decay": WEIGHT_DECAY}
 OUTSIDE = {"epsilon": 1e-3, "epsilon_placement": "outside"}
 FLOAT32 = {"tolerance": TOLERANCE["float32 scalars"]}
 STEADY = {"drops": False}
+NO_DECAY = {"weight_decay": None}
+KERNEL = {"kernel": (3, 3, 4, 5)}
 FACTOR = {"learning_rate": 1.0}  # a factor on the step size that the rule finds
 
 OPTAX = [
@@ -73,6 +80,12 @@ OPTAX = [
     ),
     by_optax("yogi", "optax.yogi", edit=yogi_from_zero),
     by_optax("ademamix", "optax.contrib.ademamix", DECAY, DECAY),
+    by_optax(
+        "simplifiedademamix",
+        "optax.contrib.simplified_ademamix",
+        {"alpha": 2.0} | DECAY,
+        {"alpha": 2.0} | DECAY,
+    ),
     by_optax("adopt", "optax.contrib.adopt"),
     by_optax("lamb", "optax.lamb", {"eps": 1e-7} | DECAY, DECAY),
     by_optax("lars", "optax.lars", **STEADY),
@@ -122,6 +135,19 @@ OPTAX = [
         "optax.contrib.muon",
         {"nesterov": False, "consistent_rms": 0.2} | DECAY,
         {"nesterov": False} | DECAY,
+        shapes=MATRICES,
+        **FLOAT32,
+    ),
+    by_optax(
+        "muon",
+        "optax.contrib.muon",
+        {
+            "nesterov": False,
+            "consistent_rms": 0.2,
+            "ns_coeffs": per_iteration("polar_express", 7),
+            "ns_steps": 7,
+        },
+        {"nesterov": False, "ns_steps": 7, "coefficients": "polar_express"} | NO_DECAY,
         shapes=MATRICES,
         **FLOAT32,
     ),
@@ -257,6 +283,22 @@ PACKAGES = [
         shapes=MATRICES,
         tolerance=TOLERANCE["float32 vectors"],
     ),
+    by_torch(
+        "adamatan2",
+        "adam_atan2_pytorch.AdamAtan2",
+        {"betas": (0.9, 0.999)} | DECAY,
+        DECAY,
+    ),
+    by_torch("grams", "grams.Grams", {"eps": 0.0} | DECAY, {"epsilon": 0.0} | DECAY),
+    by_torch("grams", "pytorch_optimizer.Grams", {"eps": 1e-6} | DECAY, DECAY),
+    by_torch(
+        "adam",
+        "heavyball.HyperBallAdamW",
+        ours={"beta_1": 0.0, "epsilon": 0.0},
+        make=hyperball_of_heavyball,
+        wrapper=Hyperball,
+        **FLOAT32,
+    ),
     by_torch("adan", "pytorch_optimizer.Adan", DECAY, DECAY),
     by_torch("ademamix", "pytorch_optimizer.AdEMAMix"),
     by_torch(
@@ -281,7 +323,12 @@ PACKAGES = [
     by_torch("lion", "pytorch_optimizer.Lion", DECAY, DECAY),
     by_torch("signum", "pytorch_optimizer.SignSGD"),
     by_torch("signsgd", "pytorch_optimizer.SignSGD", {"momentum": 0.0}),
-    by_torch("shampoo", "pytorch_optimizer.Shampoo", {"matrix_eps": 1e-4}, shapes=AXES),
+    by_torch(
+        "shampoo",
+        "pytorch_optimizer.Shampoo",
+        {"matrix_eps": 1e-4},
+        shapes=ONE_OR_TWO_AXES,
+    ),
     by_torch(
         "soap",
         "pytorch_optimizer.SOAP",
@@ -310,6 +357,56 @@ PACKAGES = [
         "sgd", "pytorch_optimizer.Lookahead", make=under_lookahead, wrapper=Lookahead
     ),
     by_torch("tiger", "pytorch_optimizer.Tiger", DECAY, DECAY),
+    on_transposes(
+        by_torch(
+            "normuon",
+            "pytorch_optimizer.NorMuon",
+            {"update_scale": "match_rms"} | DECAY,
+            DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "normuon",
+            "pytorch_optimizer.NorMuon",
+            DECAY,
+            {"scaling": "jordan"} | DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "adamuon",
+            "pytorch_optimizer.AdaMuon",
+            {"betas": (0.95, 0.95)} | DECAY,
+            {"sign": False, "nesterov": False} | DECAY,
+            groups=orthogonalized,
+            shapes=MATRICES,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "scion",
+            "pytorch_optimizer.SCION",
+            shapes=MATRICES | VECTORS | KERNEL,
+            tolerance=TOLERANCE["bfloat16 products"],
+        )
+    ),
+    on_transposes(
+        by_torch(
+            "scion",
+            "pytorch_optimizer.SCION",
+            {"norm_type": 4, "constraint": True, "scale": 3.0},
+            {"norm": "sign", "weight_decay": 1.0, "scale": 3.0},
+            shapes=MATRICES,
+        )
+    ),
     by_torch("laprop", "pytorch_optimizer.LaProp", **STEADY, **FLOAT32),
     by_torch("aggmo", "pytorch_optimizer.AggMo"),
 ]

@@ -244,6 +244,15 @@ KNOWN_WRONG = sorted(
         ),
         wrong(
             by_torch,
+            "simplifiedademamix",
+            "pytorch_optimizer.SimplifiedAdEMAMix",
+            theirs=TORCH | {"alpha": 2.0},
+            ours=OURS | {"alpha": 2.0},
+            what="m is an average, not a sum, and the correction of v divides",
+            figure=0.88,
+        ),
+        wrong(
+            by_torch,
             "apollo",
             "pytorch_optimizer.APOLLO",
             theirs=TORCH | {"scale_type": "channel"},

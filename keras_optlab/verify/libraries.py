@@ -3,6 +3,7 @@
 import importlib
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,18 @@ def by_torch(
     return Comparison(name, oracle, run, ours or {}, **how)
 
 
+def on_transposes(comparison: Comparison) -> Comparison:
+    """Return a comparison in which the library has kernels with outputs first."""
+
+    def run(posed):
+        grads = [[g.T for g in step] for step in posed.grads]
+        start = [w.T for w in posed.start]
+        ends = comparison.theirs(replace(posed, start=start, grads=grads))
+        return [w.T for w in ends]
+
+    return replace(comparison, theirs=run)
+
+
 @contextmanager
 def quiet_and_double(torch):
     """Make float64 torch's default dtype, and silence warnings."""
@@ -153,6 +166,11 @@ def named(params):
     return [(f"w{i}", p) for i, p in enumerate(params)]
 
 
+def orthogonalized(params):
+    """Return parameters as one group whose momentum is orthogonalized."""
+    return [{"params": params, "use_muon": True}]
+
+
 def of_rank(params, **more):
     """Return parameters as one group with a projection of rank 2."""
     return [{"params": params, "rank": 2, "update_proj_gap": 1000, **more}]
@@ -164,3 +182,11 @@ def under_lookahead(params, lr):
     return lookup("pytorch_optimizer.Lookahead")(
         torch.optim.SGD(params, lr), k=5, alpha=0.5, pullback_momentum="none"
     )
+
+
+def hyperball_of_heavyball(params, lr):
+    """Return HeavyBall's optimizer, not compiled; without momentum, it is Adam's."""
+    utils: Any = importlib.import_module("heavyball.utils")
+    utils.compile_mode = None
+    make = lookup("heavyball.HyperBallAdamW")
+    return make(params, lr, betas=(0.0, 0.999), eps=1e-30, compile_step=False)

@@ -46,6 +46,8 @@ VARIANTS = {
     "aggmo": [{"beta_1": 0.5}],
     "radam": [{"beta_2": 0.9}],
     "ademamix": [{"warmup_steps": 20}],
+    "adamatan2": [{"a": 16.0, "b": 16.0}],
+    "simplifiedademamix": [{"warmup_steps": 20, "alpha": 2.0}],
     "mars": [{"matrices_only": False}],
     "lamb": [{"keras_compatible": True}],
     "spam": [{"reset_every": 8, "warmup_steps": 5, "clip_after": 2, "threshold": 2.0}],
@@ -78,21 +80,43 @@ VARIANTS = {
         {"projection": "svd", "rank": 2, "scaling": "tensor", "scale": 4.0},
     ],
     "muon": [
-        {"flatten_kernels": True, "scaling": "jordan"},
+        {"matrices": "layers", "scaling": "jordan"},
         {"nesterov": False, "period": 3},
         {"rms_rate": None},
+        {"coefficients": "polar_express"},
+        {"gram": True, "matrices": "layers", "ns_steps": 7},
     ],
+    "normuon": [
+        {"scaling": "jordan", "coefficients": "polar_express"},
+        {"rms_rate": None, "matrices": "keras"},
+    ],
+    "adamuon": [{"sign": False, "nesterov": False}, {"scaling": "jordan"}],
     "soap": [{"period": 3}],
+    "klsoap": [{"period": 3}],
+    "scion": [
+        {"scale": 2.0},
+        {"norm": "sign"},
+        {"norm": "rms"},
+        {"norm": "spectral"},
+        {"coefficients": [(1.5, -0.5, 0.0), (1.875, -1.25, 0.375)]},
+    ],
+    "soapmuon": [{"period": 3, "nesterov": False}, {"scaling": "jordan"}],
     "sophia": [{"period": 3, "gamma": 1.0}],
     "schedulefreesgd": [{"warmup_steps": 5}, {"weight_lr_power": 0.0}],
     "schedulefreeadamw": [{"warmup_steps": 5, "beta_1": 0.95}],
+    "schedulefreeplus": [
+        {"average_warmup": 1, "step_power": 2.0, "polyak_beta": 0.9},
+        {"anneal_steps": 10, "final_interpolation": 0.98},
+    ],
     "kron": [{"period": 3, "max_size": 3}],
 }
 
 # Rules that use singular vectors, which are less accurate in float32 than singular
 # values; and rules whose first steps have a unique result only for full-rank gradients.
-SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"}
-FULL_RANK = {"soap"}
+SPECTRAL = {"apollo", "conditionalgradient", "galore", "shampoo", "soap"} | {
+    *("klsoap", "soapmuon"),
+}
+FULL_RANK = {"soap", "klsoap"}
 
 
 def all_settings() -> list[tuple[str, dict[str, object]]]:
@@ -124,14 +148,17 @@ def variables(arrays, dtype=None):
     ]
 
 
-def apply(optimizer, grads, ws):
+def apply(optimizer, grads, ws, loss=None):
     """Apply one step of NumPy gradients to Keras variables."""
     dtype = keras.backend.standardize_dtype(ws[0].dtype)
-    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws)
+    step(optimizer, [ops.convert_to_tensor(g, dtype) for g in grads], ws, loss)
 
 
-def step(optimizer, grads, ws):
-    """Apply one step; rules with a second pass see a quadratic loss."""
+def step(optimizer, grads, ws, loss=None):
+    """Apply one step; rules with a second pass see a quadratic loss.
+
+    Its value is `loss` or, if that is `None`, `batch_loss`.
+    """
     if not getattr(optimizer, "needs_second_pass", False):  # Keras has none that does
         optimizer.apply(grads, ws)
         return
@@ -147,14 +174,23 @@ def step(optimizer, grads, ws):
 
     if not optimizer.built:
         optimizer.build(ws)
-    second_pass.apply(
-        optimizer, second_pass.Batch(gradients_at, hessian_times), grads, ws
+    batch = second_pass.Batch(
+        gradients_at,
+        hessian_times,
+        loss=lambda: batch_loss(grads, ops) if loss is None else loss,
+        loss_scale=lambda: ops.ones(()),
     )
+    second_pass.apply(optimizer, batch, grads, ws)
 
 
 def curvature(g):
     """Return the diagonal of the Hessian of a step's loss; the rest is zero."""
     return 0.5 + abs(g)
+
+
+def batch_loss(gs, of=np):
+    """Return the loss of a step at its weights, a function of the gradients."""
+    return 0.02 * sum(of.sum(of.square(g)) for g in gs)
 
 
 def trajectory(optimizer, start, grads, dtype=None):

@@ -33,6 +33,7 @@ def assert_weights(model, expected):
 
 
 @pytest.mark.parametrize("kind", ["models", "mixed", *REST])
+@pytest.mark.slow
 def test_it_is_the_mean_of_the_members(kind, tmp_path):
     models = [plain(i) for i in range(3)]
     for m in models:

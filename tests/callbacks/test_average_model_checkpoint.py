@@ -68,6 +68,7 @@ def saved(path):
 
 
 @pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.slow
 def test_the_file_holds_the_averages_and_training_goes_on_without(maker, tmp_path):
     model, path = averaging(maker), str(tmp_path / "{epoch}.keras")
     trainable = averaged(model, maker)

@@ -22,6 +22,7 @@ EXAMPLES = [
     callbacks.GradientClipping(global_norm=1.0, schedule=FALLING),
     callbacks.GradientSignals(50, signals=["sharpness"], examples=64, micro_batch=4),
     callbacks.GradualUnfreezing([1, 3], blocks=["a", ["b", "c"], "head"]),
+    callbacks.GreedyRate("loss", 0.9, 4, window=20, reset_after=None, every=10),
     callbacks.HyperparameterScheduler("weight_decay", FALLING, unit="epoch"),
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
     callbacks.Monitor(every=7),

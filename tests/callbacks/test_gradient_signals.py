@@ -182,6 +182,7 @@ class TestTraining:
         ],
         ids=["Adam", "stock", "EMA", "SAM", "accumulation"],
     )
+    @pytest.mark.slow
     def test_changes_no_bit(self, optimizer):
         ends = [
             self.end(callbacks, optimizer)

@@ -79,6 +79,7 @@ def check(model, *callbacks, **kwargs):
     return record
 
 
+@pytest.mark.slow
 def test_one_block_more_each_epoch():
     check(new_model(), GradualUnfreezing())
 
@@ -111,6 +112,7 @@ def test_blocks_that_stay_frozen_are_said():
         fit(new_model(), GradualUnfreezing(every=2))
 
 
+@pytest.mark.slow
 def test_a_block_may_begin_in_the_middle_of_an_epoch():
     class Look(StepCallback):
         def on_steps(self, metrics):
@@ -140,6 +142,7 @@ def adam(rate, steps):
     return step
 
 
+@pytest.mark.slow
 def test_slots_and_bias_correction_of_a_block_start_with_it():
     keras.utils.set_random_seed(1)
     make = [layers.Dense(3, use_bias=False), layers.Dense(1, use_bias=False)]

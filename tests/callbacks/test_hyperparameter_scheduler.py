@@ -55,6 +55,7 @@ def weight_after(rates, decays):
 
 @pytest.mark.parametrize("at_once", [1, 4] if COMPILED else [1])
 @pytest.mark.parametrize("before", [None, 0.05])
+@pytest.mark.slow
 def test_by_step_equals_a_schedule_of_the_optimizer(at_once, before):
     sgd = optimizers.SGD(0.1, weight_decay=before)
     model = falling(sgd, steps_per_execution=at_once)

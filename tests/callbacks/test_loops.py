@@ -39,6 +39,7 @@ MAKERS = {
         micro_batch=4,
         optimizer=o,
     ),
+    "GreedyRate": lambda d, o: callbacks.GreedyRate("loss", optimizer=o),
     "HyperparameterScheduler": lambda d, o: callbacks.HyperparameterScheduler(
         "weight_decay", lambda epoch: 0.1, unit="epoch", optimizer=o
     ),
@@ -92,6 +93,7 @@ WAYS = [
 OURS = {"GradientClipping", "HyperparameterScheduler"}
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:.*waits for a metric")
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_loop_may_leave_methods_out(name, tmp_path):

@@ -55,6 +55,7 @@ def made(name, tmp_path, **kwargs):
 OTHERS = {
     "BatchRamp",  # needs MultiSteps
     "GradualUnfreezing",  # needs several blocks
+    "GreedyRate",  # drives what ReduceOnPlateau drives
     "RateFinder",
     "Resume",
     "SpikeGuard",  # its own tests: it would react to the steps of the others
@@ -64,6 +65,7 @@ READERS = sorted(PUBLIC - OTHERS)
 
 
 @by_another
+@pytest.mark.slow
 def test_all_read_the_optimizer_that_they_are_given(tmp_path):
     ours = optimizers.AdamW(0.1, use_ema=True)
     model = own(ours)
@@ -135,6 +137,7 @@ def test_a_step_that_is_skipped_is_a_step():
 
 @by_another
 @pytest.mark.parametrize("make", [optimizers.SGD, keras.optimizers.SGD])
+@pytest.mark.slow
 def test_a_step_of_several_updates_is_one_step(make):
     given = make(1e-3)
     monitor = callbacks.Monitor(every=2, statistics_every=1, optimizer=given)

@@ -85,6 +85,7 @@ BY_EPOCH = np.repeat([1.0, 1.0, 1.0, 0.5, 0.25, 0.125], 4)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.slow
 def test_the_rate_is_the_schedule_times_the_scale(wrapped):
     optimizer = optimizers.SGD(SCHEDULE)
     if wrapped:

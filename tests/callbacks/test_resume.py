@@ -103,6 +103,7 @@ def test_at_epochs(name, tmp_path):
     check(name, tmp_path, [BATCHES + 3, BATCHES + 2], every="epoch")
 
 
+@pytest.mark.slow
 def test_says_where_it_goes_on(tmp_path, capsys):
 
     def fit(epochs=3, every=5, callbacks=()):
@@ -130,6 +131,7 @@ def test_an_ended_training_returns_its_history(tmp_path):
     assert_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_second_fit_without_anything_to_train(tmp_path):
     model = network(kol.optimizers.Adam())
     resume = Resume(tmp_path, verbose=0)
@@ -193,6 +195,7 @@ def other_model():
          "BackupAndRestore and Resume"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_another_training_is_refused(model, how, message, tmp_path):
     fit = interrupted(tmp_path)
     model = model()
@@ -202,6 +205,7 @@ def test_another_training_is_refused(model, how, message, tmp_path):
     fit(network(kol.optimizers.Adam(0.01)))  # nothing was lost
 
 
+@pytest.mark.slow
 def test_other_settings_are_told(tmp_path):
     fit = interrupted(tmp_path)
     with pytest.warns(UserWarning, match="Adam: beta_1=0.5, which was 0.9"):
@@ -236,6 +240,7 @@ def full_disk(*args, **kwargs):
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez", full_disk)
     model = network(kol.optimizers.Adam())
@@ -256,6 +261,7 @@ def test_minutes(tmp_path, monkeypatch):
     assert 2 <= len(resume._checkpoints.names()) <= 6
 
 
+@pytest.mark.slow
 def test_sigterm_writes_a_checkpoint(tmp_path):
     code = f"""
 import keras, numpy as np, keras_optlab as kol, os, signal

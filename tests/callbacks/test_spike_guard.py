@@ -78,6 +78,7 @@ def quiet(**arguments):
 
 
 @pytest.mark.parametrize("name", ["SGD", pytest.param("Adam", marks=pytest.mark.every)])
+@pytest.mark.slow
 def test_bad_steps_are_not_applied(name):
     """The run equals one from which the bad batches were left out."""
     bad = {"nan": [31], "inputs": [42], "labels": [77]}
@@ -161,6 +162,7 @@ def test_a_spike_of_the_loss_alone_is_undone():
     assert "undone, back to step 60" in guard.log[0]
 
 
+@pytest.mark.slow
 def test_without_accidents_training_is_the_same():
     def results(*callbacks):
         keras.utils.set_random_seed(2)  # of the layers

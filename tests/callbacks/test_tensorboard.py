@@ -93,6 +93,7 @@ def test_the_step_metrics_are_means_over_the_epoch_so_far(tmp_path):
         (lambda: Adam(0.01, use_ema=True), ENGINE_TAGS),
     ],
 )
+@pytest.mark.slow
 def test_what_each_optimizer_shows(tmp_path, optimizer, tags):
     model = line(optimizer())
     fit(model, [TensorBoard(tmp_path, every=2)])
@@ -117,6 +118,7 @@ class Driver(Callback):
             self.model.optimizer.beta_2 = 0.5
 
 
+@pytest.mark.slow
 def test_every_hyperparameter_that_moves_is_shown(tmp_path):
     falling, limit = Cosine(0.2, steps=10), Cosine(3.0, steps=8)
     optimizer = Adam(
@@ -371,6 +373,7 @@ class Counting(keras.Sequential):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="nothing is traced")
+@pytest.mark.slow
 def test_watching_again_traces_nothing_and_its_end_records_nothing(tmp_path):
     model = Counting([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(SGD(0.1), loss="mse")

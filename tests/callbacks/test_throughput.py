@@ -57,6 +57,7 @@ def test_steps_and_examples_of_a_fit_without_its_validation(size):
         assert rate == pytest.approx(examples / (n - before))
 
 
+@pytest.mark.slow
 def test_the_time_of_a_validate_does_not_count():
     monitor, validate = Monitor(2), Validate(2, (X, Y))
     fit(line(SGD(0.01)), [monitor, validate], 2)
@@ -90,6 +91,7 @@ class OwnStep(keras.Sequential):
         return super().train_step(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_a_custom_step_has_no_examples():
     model = OwnStep([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(SGD(0.01), "mse")

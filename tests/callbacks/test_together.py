@@ -87,6 +87,7 @@ def logged(log, tag):
         ("optimizer/gradient_norm", lambda t: 1.0),
     ],
 )
+@pytest.mark.slow
 def test_what_moves_by_the_step(run, tag, expected):
     points = logged(run[1], tag)
     assert list(points) == list(range(1, STEPS * EPOCHS + 1))

@@ -148,6 +148,7 @@ def aim(calls):
 
 
 @pytest.mark.parametrize("library", [wandb, mlflow, aim])
+@pytest.mark.slow
 def test_the_trackers_of_the_example(monkeypatch, library):
     calls, name = [], library.__name__
     monkeypatch.setitem(sys.modules, name, library(calls))

@@ -158,6 +158,7 @@ def test_random_validation_data_do_not_change_random_training_data():
     assert same(*ends)
 
 
+@pytest.mark.slow
 def test_values_are_those_of_evaluate_at_each_step():
     model = network(OPTIMIZERS["EMA"]())
     kept = EveryStep(lambda m: m.get_weights())
@@ -202,6 +203,7 @@ def test_data_may_come_in_many_forms():
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("given", ["validation_data", "validation_split"])
+@pytest.mark.slow
 def test_without_data_those_of_fit_are_used_and_its_values_win(given, monkeypatch):
     calls = []
 
@@ -421,6 +423,7 @@ def test_the_averages_of_use_ema_are_evaluated_if_they_are_swapped_in():
     assert raw != averaged
 
 
+@pytest.mark.slow
 def test_an_error_in_validation_leaves_the_state_of_the_training():
     class Failing(Batches):
         def __getitem__(self, index):

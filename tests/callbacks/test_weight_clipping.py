@@ -66,6 +66,7 @@ def test_one_limit_of_two():
 
 @BOTH
 @pytest.mark.parametrize("at_once", [1, 4] if COMPILED else [1])
+@pytest.mark.slow
 def test_starts_and_stops_at_a_step(make, at_once):
     largest = []
     look = keras.callbacks.LambdaCallback(

@@ -96,6 +96,7 @@ class Subclassed(keras.Model):
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.slow
 def test_a_group_of_a_subclassed_model_is_saved_by_place(before, tmp_path):
     """Also if another layer now has the name of the saved layer."""
     keras.backend.clear_session()
@@ -116,6 +117,7 @@ def unbuilt():
     return keras.Sequential([first, layers.Dense(1)]), first
 
 
+@pytest.mark.slow
 def test_a_layer_may_be_built_later(tmp_path):
     model, first = unbuilt()
     optimizer = optimizers.Adam(0.1, groups=[Group(first, frozen=True)])

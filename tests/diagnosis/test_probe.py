@@ -14,6 +14,7 @@ BACKEND = keras.backend.backend()
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.slow
 def test_everything_is_put_back(optimizer):
     if optimizer == "scaled loss" and BACKEND == "torch":
         pytest.skip("Keras' LossScaleOptimizer does not work on torch")
@@ -23,6 +24,7 @@ def test_everything_is_put_back(optimizer):
     same(before, state(made))
 
 
+@pytest.mark.slow
 def test_everything_is_put_back_after_reruns_and_an_error():
     made = trained(model(kol.optimizers.SGD(1e-7)))
     before = state(made)
@@ -155,6 +157,7 @@ def test_inputs_that_a_model_scales_itself_are_scaled():
     assert "unscaled_inputs" in kol.diagnose(bare, 255 * X, Y, steps=20).rules
 
 
+@pytest.mark.slow
 def test_columns_without_a_number_are_named():
     x = X.copy()
     x[:, 1] = np.nan

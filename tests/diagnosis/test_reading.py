@@ -38,6 +38,7 @@ def same(one, other):
     np.testing.assert_allclose(one.values, other.values, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_all_three_give_the_same_record(trained):
     directory, monitor, history = trained
     log, rows, logs = read_log(directory), read_monitor(monitor), read_history(history)

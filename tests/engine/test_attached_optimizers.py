@@ -139,6 +139,7 @@ def test_fit_of_the_owner_moves_it_there_and_back(name, tmp_path):
 
 @not_jax
 @mover
+@pytest.mark.slow
 def test_train_on_batch_of_the_owner(name):
     _, evaluated = by_hand(name)
     owner = attached(name)
@@ -151,6 +152,7 @@ def test_train_on_batch_of_the_owner(name):
 
 
 @not_jax
+@pytest.mark.slow
 def test_it_may_be_attached_to_the_owner_itself():
     _, evaluated = by_hand("ema")
     owner = Owner(MOVERS["ema"]())
@@ -161,6 +163,7 @@ def test_it_may_be_attached_to_the_owner_itself():
 
 
 @not_jax
+@pytest.mark.slow
 def test_who_never_attaches_is_told_once():
     owner = Owner(optimizers.EMA(optimizers.AdamW(0.1)))
     owner.compile()

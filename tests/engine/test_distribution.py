@@ -77,6 +77,7 @@ def test_mirrored_strategy_skips_non_finite_steps():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+@pytest.mark.slow
 def test_slots_that_an_argument_switches_are_built_in_a_replica():
     scope = mirrored_strategy().scope
     ends = []

@@ -80,6 +80,7 @@ def averaged():
 @pytest.mark.parametrize(
     ("name", "by_hand"), [("schedulefreesgd", schedule_free), ("swa", averaged)]
 )
+@pytest.mark.slow
 def test_evaluation_sees_the_point_of_the_paper(name, by_hand, tmp_path):
     model = linear(MOVERS[name]())
     x, y = data()
@@ -128,6 +129,7 @@ class Looking(keras.callbacks.Callback):
 
 
 @mover
+@pytest.mark.slow
 def test_looking_changes_nothing(name, tmp_path):
     ends = []
     for looks in ([], [Looking(tmp_path)]):
@@ -187,6 +189,7 @@ def test_continues_from_a_checkpoint_of_the_middle(name, tmp_path):
     ],
     ids=["keras", "ours"],
 )
+@pytest.mark.slow
 def test_early_stopping_restores_the_best_point(name, stopping):
     model = compiled_model(mlp(), MOVERS[name]())
     x, y = regression()
@@ -199,6 +202,7 @@ def test_early_stopping_restores_the_best_point(name, stopping):
 
 
 @mover
+@pytest.mark.slow
 def test_weights_set_by_hand_are_points_to_evaluate(name):
     model = compiled_model(mlp(), MOVERS[name]())
     x, y = regression()
@@ -243,6 +247,7 @@ def test_a_loop_without_a_compiled_model_is_at_the_training_point(name):
 
 
 @mover
+@pytest.mark.slow
 def test_a_failing_fit_leaves_the_model_usable(name):
     class Failing(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

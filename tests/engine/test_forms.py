@@ -25,6 +25,8 @@ if BACKEND == "jax":
     pytest.skip("XLA compiles the whole step as it is", allow_module_level=True)
 engine = importlib.import_module(f"keras_optlab.engine.fused.on_{BACKEND}")
 kernels = importlib.import_module(f"keras_optlab.engine.fused.{BACKEND}_kernels")
+if BACKEND == "torch":
+    torch_in_place = importlib.import_module("keras_optlab.engine.fused.torch_in_place")
 
 SHAPES = {"vector": (4,), "wide": (3, 5), "also": (3, 5), "kernel": (2, 3, 4, 5)}
 FLOAT32 = ("float32",) * len(SHAPES)
@@ -56,6 +58,8 @@ def run(optimizer, ws, grads, small=0, worth_it=NEVER, few=1, full=NEVER, **how)
         patch.setattr(form, "FEW_SMALL_WEIGHTS", few)
         if worth_it == NEVER:
             patch.setattr(kernels, "KERNELS", {})
+            if BACKEND == "torch":
+                patch.setattr(torch_in_place, "IN_PLACE", {})
         optimizer.build(ws)
         step = compiled(optimizer, ws, **how)
         for g in grads:
@@ -107,6 +111,7 @@ def test_every_rule(case, form):
     assert_same(lambda: optimizers.create(name, **kwargs), form)
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="torch's take all weights at once")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("case", [c for c in ALL if c[0] in kernels.KERNELS], ids=label)
@@ -157,6 +162,7 @@ def test_options_in_any_combination(data):
 @pytest.mark.sampled
 @each_form
 @pytest.mark.parametrize("name", ["adam", "adamw", "lion"])
+@pytest.mark.slow
 def test_state_moves_between_forms(name, form):
     plain = {"small": 0, "worth_it": NEVER}
     grads = steps(60)
@@ -179,6 +185,7 @@ def test_state_moves_between_forms(name, form):
             np.testing.assert_allclose(x, y, rtol=0, atol=3e-6 * moved + 1e-8)
 
 
+@pytest.mark.sampled
 @each_form
 @pytest.mark.parametrize("name", ["adam", "lion"])
 @pytest.mark.parametrize("clipped", [False, True])
@@ -221,6 +228,7 @@ def test_a_bucket_without_all_its_gradients():
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_clipping_switched_on_later_looks_at_each_weight():
     def end(small):
         ws, optimizer = variables(weights(SHAPES)), optimizers.SGD(0.1, momentum=0.9)
@@ -236,6 +244,7 @@ def test_a_clipping_switched_on_later_looks_at_each_weight():
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_statistics_are_of_each_weight_in_a_bucket():
     def recorded(small):
         ws = variables(weights(SHAPES))

@@ -165,6 +165,7 @@ def assert_static_shapes_do_not_matter(name):
 @pytest.mark.long
 @on_tensorflow
 @each_rule
+@pytest.mark.slow
 def test_rules_need_no_static_shape(name):
     assert_static_shapes_do_not_matter(name)
 

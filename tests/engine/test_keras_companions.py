@@ -49,6 +49,7 @@ each = pytest.mark.parametrize("name", optimizers.names())
 @pytest.mark.sampled
 @pytest.mark.long
 @each
+@pytest.mark.slow
 def test_backup_and_restore_goes_on_as_if_uninterrupted(name, tmp_path):
     whole = compiled(name)
     whole.fit(X, Y, epochs=4, **STEPS)

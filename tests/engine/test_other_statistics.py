@@ -85,6 +85,7 @@ REST = [pytest.param(way, marks=pytest.mark.every) for way in ("eager", "jit")]
 
 @each_average
 @pytest.mark.parametrize("way", ["plain", *REST])
+@pytest.mark.slow
 def test_they_are_averaged_as_the_weights_are(name, way):
     make, average = AVERAGES[name]
     if way == "jit" and BACKEND == "torch":
@@ -98,6 +99,7 @@ def test_they_are_averaged_as_the_weights_are(name, way):
 
 
 @each_average
+@pytest.mark.slow
 def test_training_goes_on_with_its_own(name, monkeypatch):
     """Weights and raw statistics are those of a run without averages, bit by bit."""
     ends = []
@@ -115,6 +117,7 @@ def test_training_goes_on_with_its_own(name, monkeypatch):
 
 
 @each_wrapper
+@pytest.mark.slow
 def test_validation_and_evaluation_see_the_averages(name):
     make, average = AVERAGES[name]
     model, recording = normalized(make()), Recording()
@@ -133,6 +136,7 @@ def test_validation_and_evaluation_see_the_averages(name):
 
 @each_wrapper
 @pytest.mark.parametrize("kind", ["keras", pytest.param("weights.h5", marks=rest)])
+@pytest.mark.slow
 def test_both_sets_survive_a_file(name, kind, tmp_path):
     model = normalized(AVERAGES[name][0]())
     model.fit(*data(), **HOW)
@@ -155,6 +159,7 @@ def test_both_sets_survive_a_file(name, kind, tmp_path):
     assert not np.allclose(model.raw, statistics(model))
 
 
+@pytest.mark.slow
 def test_steps_one_at_a_time_average_too():
     """`train_on_batch` switches both sets in the same call."""
     ends = []

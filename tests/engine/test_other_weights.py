@@ -69,6 +69,7 @@ def test_unfrozen_layers_are_refused(kind):
 @pytest.mark.parametrize(
     "kind", sorted(set(KINDS) - {"averaged"})
 )  # nor can `use_ema` in Keras
+@pytest.mark.slow
 def test_frozen_layers_stay(kind):
     optimizer, model = KINDS[kind](), fitted(new_model(), KINDS[kind]())
     fitted(model, optimizer)

@@ -131,6 +131,7 @@ class TestCosine:
 
     @pytest.mark.parametrize("compiling", [True, False])
     @pytest.mark.parametrize("every", [1, 3])
+    @pytest.mark.slow
     def test_is_that_of_consecutive_updates(self, every, compiling):
         g = self.GRADIENTS
         adam = optimizers.Adam(0.1, global_clipnorm=1e-3)
@@ -230,6 +231,7 @@ class TestHistograms:
         "jit_compile",
         [False, True] if keras.backend.backend() == "tensorflow" else ["auto"],
     )
+    @pytest.mark.slow
     def test_in_fit(self, jit_compile):
         sgd = optimizers.SGD(0.01)
         sgd.collect_statistics(every=4, histograms_every=3)
@@ -284,6 +286,7 @@ class TestRequests:
             ({"gradient_accumulation_steps": 2}, [1, 3]),
         ],
     )
+    @pytest.mark.slow
     def test_records_leave_the_training_as_it_is(self, options, recorded):
         gradients = np.random.default_rng(0).normal(size=(8, 1, 2))
         if not options:
@@ -346,6 +349,7 @@ class TestWatching:
     @pytest.mark.long
     @pytest.mark.parametrize("mode", MODES, ids=str)
     @pytest.mark.parametrize("name", optimizers.names())
+    @pytest.mark.slow
     def test_changes_no_bit(self, name, mode):
         cosine = callbacks.GradientSignals(4, signals=["gradient_cosine"])
         ends = zip(
@@ -364,6 +368,7 @@ class TestWatching:
 @pytest.mark.sampled
 @pytest.mark.skipif(len(MODES) == 1, reason="has one way to run a step")
 @pytest.mark.parametrize("name", TWINS)
+@pytest.mark.slow
 def test_eager_and_compiled_agree(name):
     """Betas are rounded alike in every form of an update, with kernels or without."""
     grads = [[np.float32(g) for g in step] for step in gradients(WIDE, steps=10)]

@@ -193,6 +193,7 @@ def add(variable, x):
 @on_steps
 @eagerly
 @looker
+@pytest.mark.slow
 def test_what_a_train_step_keeps_moves_once(name, eager):
     def build():
         model = Counting()
@@ -224,6 +225,7 @@ def test_random_numbers_without_a_seed_are_the_same(name):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_layers_of_keras_keep_moves_once():
     def build():
         layers = keras.layers
@@ -340,6 +342,7 @@ def test_no_apply_is_refused(name):
 
 @looker
 @eagerly
+@pytest.mark.slow
 def test_a_step_of_a_users_own_trains_as_that_of_keras(name, eager):
     own, keras_own = Applying(), Applying()
     fitted(own, LOOKERS[name](0.1), run_eagerly=eager)
@@ -435,6 +438,7 @@ class Adversaries(keras.Model):
     [lambda: optimizers.Adam(0.01), lambda: keras.optimizers.Adam(0.01)],
     ids=["ours", "of keras"],
 )
+@pytest.mark.slow
 def test_another_optimizer_in_the_same_step_trains_once(other, eager):
     """SAM with radius 0 equals SGD, so the other optimizer must end the same too."""
     ends = []

@@ -55,6 +55,7 @@ CHANGED = [pytest.param(n, marks=pytest.mark.every) for n in rest]
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["adamw", "ema", *CHANGED])
+@pytest.mark.slow
 def test_a_model_changed_before_shipping(name, change, tmp_path):
     model = net()
     if change == "unfrozen":
@@ -217,6 +218,7 @@ def test_stock_optimizers_in_stock_ones_are_as_they_were():
     not hasattr(keras.optimizers, "MultiOptimizer"), reason="of a later Keras"
 )
 @pytest.mark.parametrize("name", ["adam", "ema"])
+@pytest.mark.slow
 def test_several_optimizers_of_one_model(name, tmp_path):
     from keras.src.optimizers.multi_optimizer import OptimizerMap
 

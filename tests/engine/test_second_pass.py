@@ -9,8 +9,9 @@ import pytest
 from keras import ops
 
 from keras_optlab import optimizers
-from keras_optlab.core import Group
+from keras_optlab.core import Group, Slot
 from keras_optlab.verify.problems import values
+from tests.support import own_steps
 from tests.support.problems import compiled_model, mirrored_strategy, mlp, regression
 
 pytestmark = pytest.mark.sampled
@@ -23,6 +24,7 @@ LOOKERS = {
     "looksam": lambda **kw: optimizers.LookSAM(SGD(0.05, **kw), sam_period=3),
     "sophia": lambda **kw: optimizers.Sophia(0.01, period=3, **kw),
     "adahessian": lambda **kw: optimizers.AdaHessian(0.05, **kw),
+    "schedulefreeplus": lambda **kw: optimizers.ScheduleFreePlus(**kw),
 }
 looker = pytest.mark.parametrize("name", LOOKERS)
 
@@ -99,6 +101,42 @@ def test_second_gradients_are_those_of_the_paper(optimizer, by_hand):
     np.testing.assert_allclose(ours, descend(by_hand, 12), rtol=1e-5)
 
 
+class Losing(optimizers.SGD, registered=False):
+    """An optimizer whose update is the loss of the batch."""
+
+    slots = (*optimizers.SGD.slots, Slot("loss", shape="scalar"))
+
+    def second_pass(self, batch, ws, gs, s, h, t):
+        return gs, [x.next(loss=batch.loss()) for x in s]
+
+    def update(self, w, g, s, h, t):
+        return 0 * g + s.loss, s
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_loss_of_the_batch_is_the_one_that_is_differentiated(scaled):
+    """It is without the scale of mixed precision."""
+    x, y = batches()
+    optimizer = Losing()
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
+    model = linear(optimizer)
+    before, expected = model.get_weights(), []
+    for rows in slice(0, 8), slice(8, 24):
+        expected.append(model.evaluate(x[rows], y[rows], verbose=0))
+        model.train_on_batch(x[rows], y[rows])
+    for w, start in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_allclose(w - start, sum(expected), rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="written for the others")
+def test_a_step_that_does_not_show_its_loss_is_refused():
+    optimizer = Losing()
+    model = own_steps.own(optimizer, optimizer=optimizer)
+    with pytest.raises(RuntimeError, match="Losing needs the loss of each batch"):
+        own_steps.fit(model)
+
+
 class Quartic(keras.layers.Layer):
     """A layer whose loss is of fourth order in its weights."""
 
@@ -149,6 +187,7 @@ def smooth():
     return keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1)])
 
 
+@pytest.mark.slow
 def test_products_go_through_normalization():
     """They equal differences of gradients, taken with the statistics of the batch."""
     x, y = regression(32)
@@ -216,6 +255,7 @@ def test_a_build_of_torch_for_an_accelerator_may_run_without_one(monkeypatch):
 
 
 @looker
+@pytest.mark.slow
 def test_metrics_and_normalization_move_once(name):
     logs, statistics = [], []
     x, y = regression(32)
@@ -259,12 +299,14 @@ def test_weights_without_gradient_or_frozen_stay(name):
     ],
     ids=lambda o: next(iter(o)),
 )
+@pytest.mark.slow
 def test_trains_with_all_that_optimizers_can(name, options):
     model = compiled_model(mlp(), LOOKERS[name](**options))
     losses = model.fit(*regression(), epochs=8, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_scaling_the_loss_changes_no_curvature():
     ends = []
     for factor in (None, 1024.0):
@@ -276,6 +318,7 @@ def test_scaling_the_loss_changes_no_curvature():
 
 
 @looker
+@pytest.mark.slow
 def test_trains_in_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -61,6 +61,7 @@ def test_late_weights_train_as_with_a_new_optimizer(case):
         np.testing.assert_allclose(x, y, rtol=2e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_without_it_the_first_steps_of_adam_are_too_long():
     ws = variables(START)
     optimizer = optimizers.Adam(0.1)

@@ -337,6 +337,7 @@ class TestWindows:
             np.testing.assert_array_equal(x, y)
 
     @pytest.mark.skipif(BACKEND != "tensorflow", reason="only its steps do this")
+    @pytest.mark.slow
     def test_data_of_unknown_length_do_not_shift_the_window(self):
         import tensorflow as tf
 
@@ -382,6 +383,7 @@ class TestShare:
             fit = model.fit(x, np.repeat(Y, 4, axis=0), **(how | kwargs))
         return fit.history, re.sub(r"\x1b\[\d+m|\x08", "", capsys.readouterr().out)
 
+    @pytest.mark.slow
     def test_in_the_middle_of_an_epoch_and_at_its_end(self, capsys):
         class Slow(keras.callbacks.Callback):  # the bar is drawn 20 times a second
             def on_train_batch_begin(self, batch, logs=None):

@@ -69,6 +69,7 @@ def test_a_slow_mean_moves():
 @pytest.mark.sampled
 @pytest.mark.long
 @pytest.mark.parametrize("case", ALL, ids=label)
+@pytest.mark.slow
 def test_every_rule_stays_close(case):
     name, kwargs = case
 
@@ -79,6 +80,7 @@ def test_every_rule_stays_close(case):
     assert distance(end("bfloat16"), end(None), weights()) < 0.1
 
 
+@pytest.mark.slow
 def test_a_second_run_ends_at_the_same_weights():
     def end():
         adam = optimizers.Adam(slot_dtype="bfloat16")
@@ -89,6 +91,7 @@ def test_a_second_run_ends_at_the_same_weights():
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+@pytest.mark.slow
 def test_with_weights_of_other_types(dtype):
     shapes = {"vector": (4,), "wide": (3, 5)}
 
@@ -115,6 +118,7 @@ def test_the_state_takes_half_the_memory():
 
 
 class TestSaving:
+    @pytest.mark.slow
     def test_resuming_goes_on_as_if_nothing_had_happened(self, tmp_path):
         x, y = regression()
         more = {"batch_size": 32, "epochs": 2, "verbose": 0, "shuffle": False}
@@ -129,6 +133,7 @@ class TestSaving:
             np.testing.assert_array_equal(a, b)
 
     @pytest.mark.parametrize("types", [(None, "bfloat16"), ("bfloat16", None)])
+    @pytest.mark.slow
     def test_state_of_the_other_type_loads(self, types, tmp_path):
         before, after = types
         model = fit(optimizers.Adam(0.01, slot_dtype=before))

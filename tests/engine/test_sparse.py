@@ -219,6 +219,7 @@ SEE_ALL = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("make", SEE_ALL.values(), ids=SEE_ALL)
 def test_what_moves_all_rows_sees_them_all(make, touched):
     dense = ops.convert_to_tensor(full(), "float32")
@@ -251,6 +252,7 @@ def test_a_small_weight_is_sooner_updated_as_a_whole(touched, monkeypatch):
     [{}, {"global_clipnorm": 0.5}, {"sparse": "lazy", "weight_decay": 0.1}],
     ids=["sgd", "clipped", "lazy"],
 )
+@pytest.mark.slow
 def test_xla_updates_rows_too(options, touched):
     ends = [
         run(optimizers.SGD(0.1, **options), sparse(), jit_compile=jit)

@@ -29,6 +29,7 @@ def epochs(model, n=3, **how):
 
 
 @mover
+@pytest.mark.slow
 def test_is_a_fit(name):
     a, b = (small(MOVERS[name]()) for _ in range(2))
     epochs(epochs(a), 6)
@@ -38,6 +39,7 @@ def test_is_a_fit(name):
 
 @mover
 @pytest.mark.parametrize("how", [{"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.slow
 def test_compiled_in_another_way(name, how):
     if BACKEND == "torch" and "jit_compile" in how:
         pytest.skip("takes a compiler of C++")
@@ -47,6 +49,7 @@ def test_compiled_in_another_way(name, how):
 
 
 @mover
+@pytest.mark.slow
 def test_where_the_weights_train_already(name):
     a, b = (batches(small(MOVERS[name]())) for _ in range(2))
     with b.optimizer.training_weights():
@@ -81,6 +84,7 @@ def test_before_the_model_is_built(name):
 
 @mover
 @pytest.mark.skipif(BACKEND == "jax", reason="reads another row where there is none")
+@pytest.mark.slow
 def test_a_batch_that_fails_leaves_the_weights_to_evaluate(name):
     def with_rows():
         keras.utils.set_random_seed(3)
@@ -108,6 +112,7 @@ def test_a_batch_that_fails_leaves_the_weights_to_evaluate(name):
         assert_close(values(a.weights), values(b.weights))
 
 
+@pytest.mark.slow
 def test_a_second_look_and_an_average():
     """EMA (two sets of weights) around SAM (a second pass)."""
     a, b = (

@@ -71,6 +71,7 @@ def test_each_fit_is_spanned_from_its_first_update_to_its_last():
     ],
     ids=["accumulation", "MultiSteps"],
 )
+@pytest.mark.slow
 def test_accumulated_batches_are_one_update(optimizer):
     model = net(optimizer(Linear(0.1)))
     assert len(rates(model, epochs=2, batch_size=10)) == 4  # 3, and 1 batch is left
@@ -212,6 +213,7 @@ def test_nothing_is_traced_again():
     assert sum(traced) in (1, 2)  # the check of the range runs it too
 
 
+@pytest.mark.slow
 def test_all_that_takes_a_schedule_takes_one_without_a_length():
     optimizer = optimizers.EMA(
         optimizers.AdamW(
@@ -231,6 +233,7 @@ def test_all_that_takes_a_schedule_takes_one_without_a_length():
     assert optimizer.moment(9).value(in_group) == 0
 
 
+@pytest.mark.slow
 def test_callbacks_take_one_too():
     seen = {}
 

@@ -61,6 +61,7 @@ def assert_same_run(a, b):
 
 @mover
 @pytest.mark.parametrize("way", ["fit", "run_eagerly", "train_on_batch", "own loop"])
+@pytest.mark.slow
 def test_resumes_from_a_weights_file(name, way, tmp_path):
     path = tmp_path / "m.weights.h5"
     a = trained(small(MOVERS[name]()))
@@ -98,6 +99,7 @@ def test_resumes_after_several_saves_from_what_was_never_trained_on(name, tmp_pa
 
 
 @mover
+@pytest.mark.slow
 def test_a_file_read_into_a_model_that_has_trained(name, tmp_path):
     path = tmp_path / "m.weights.h5"
     a = trained(small(MOVERS[name]()))
@@ -108,6 +110,7 @@ def test_a_file_read_into_a_model_that_has_trained(name, tmp_path):
 
 
 @mover
+@pytest.mark.slow
 def test_a_file_read_in_the_middle_of_fit(name, tmp_path):
     path = tmp_path / "m.weights.h5"
     a = trained(small(MOVERS[name]()))
@@ -124,6 +127,7 @@ def test_a_file_read_in_the_middle_of_fit(name, tmp_path):
 
 
 @mover
+@pytest.mark.slow
 def test_checkpoints_of_weights_within_fit(name, tmp_path):
     keep = keras.callbacks.ModelCheckpoint(
         tmp_path / "{epoch}.weights.h5", save_weights_only=True
@@ -136,6 +140,7 @@ def test_checkpoints_of_weights_within_fit(name, tmp_path):
 
 
 @mover
+@pytest.mark.slow
 def test_a_model_pickled_within_fit(name):
     found = []
 
@@ -181,6 +186,7 @@ def test_weights_without_another_set_begin_both(name, source, when, tmp_path):
 
 
 @mover
+@pytest.mark.slow
 def test_putting_the_same_weights_back_changes_nothing(name):
     class Putting(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -211,6 +217,7 @@ def test_weights_set_within_fit_are_where_both_sets_go_on(name):
 
 
 @mover
+@pytest.mark.slow
 def test_state_trees_are_those_of_evaluation(name):
     found = []
 
@@ -333,6 +340,7 @@ def test_groups_move_by_hyperparameters_of_their_own():
 
 
 @mover
+@pytest.mark.slow
 def test_an_optimizer_and_its_compiled_moves_are_freed(name):
     model = trained(small(MOVERS[name]()), 1)
     model.train_on_batch(*regression(16))
@@ -344,6 +352,7 @@ def test_an_optimizer_and_its_compiled_moves_are_freed(name):
 
 
 @mover
+@pytest.mark.slow
 def test_short_weights_move_too(name):
     keras.config.set_dtype_policy("bfloat16")
     try:

@@ -103,6 +103,7 @@ def test_it_trains_as_one_with_an_input(name):
         ],
     ],
 )
+@pytest.mark.slow
 def test_a_subclassed_model_trains_however_it_is_compiled(name, how):
     built = keras.Sequential([keras.Input((5,)), *layers()])
     trained(built, make(name))

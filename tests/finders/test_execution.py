@@ -133,6 +133,7 @@ def test_steps_until_a_compilation_has_paid_off():
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("error", [KeyboardInterrupt, None])
+@pytest.mark.slow
 def test_the_model_is_untouched(error, monkeypatch):
     model = network()
     model.fit(X, Y, batch_size=5, verbose=0)
@@ -152,6 +153,7 @@ def test_the_model_is_untouched(error, monkeypatch):
     assert (model.jit_compile, model.steps_per_execution) == (jit, 1)
 
 
+@pytest.mark.slow
 def test_apply_keeps_the_optimizer_and_is_saved(tmp_path):
     model = small()
     model.fit(X, Y, batch_size=5, verbose=0)

@@ -19,6 +19,7 @@ def model(optimizer, loss="mse"):
     return made
 
 
+@pytest.mark.slow
 def test_the_range_of_a_linear_regression_is_that_of_its_curvature():
     made = model(kol.optimizers.SGD())
     result = kol.find_rate(made, X, Y, **SEARCH)

@@ -111,6 +111,7 @@ ENDS = {
 @pytest.mark.sampled
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.usefixtures("heeds_ctrl_c")
+@pytest.mark.slow
 def test_everything_is_put_back_however_the_search_ends(end):
     act_at, act, error = ENDS[end]
     made, data = trained(model()), Data()

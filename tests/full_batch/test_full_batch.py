@@ -216,6 +216,7 @@ def test_frozen_layers_stay():
     assert not same(before[2:], after[2:])
 
 
+@pytest.mark.slow
 def test_several_inputs_and_outputs():
     a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
     sums = layers.Dense(1, name="sums")(layers.Concatenate()([a, b]))
@@ -353,6 +354,7 @@ def test_options_reach_scipy():
 # Why the training ended.
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_the_result_tells_what_ended_it(method):
     model, x, y = curve()

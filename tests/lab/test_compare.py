@@ -100,6 +100,17 @@ def test_a_study_in_which_nothing_works_says_why(tmp_path, monkeypatch):
         compare(tmp_path)
 
 
+def test_optimizers_may_be_added(tmp_path):
+    adam, sgd = ("adam(learning_rate=0.01)", "sgd(learning_rate=0.1)")
+    before = dict(compare(tmp_path, [adam], objective="final").study.records)
+    result = compare(tmp_path, [sgd, adam], objective="final")
+    after = dict(result.study.records)
+    assert after.items() > before.items()
+    assert set(result.table()["optimizer"]) == {adam, sgd}
+    with pytest.raises(ValueError, match="another study.*optimizers: "):
+        compare(tmp_path, [sgd], objective="final")
+
+
 def test_one_setting_is_not_searched(tmp_path):
     result = compare(tmp_path, ["adam(learning_rate=0.01)"], objective="final")
     assert {r["purpose"] for r in result.study.records.values()} == {"final"}

@@ -39,6 +39,7 @@ def problem(rows=31, batch_size=8):
     return Problem(model, data, "mse", ["mae"], batch_size=batch_size, epochs=4)
 
 
+@pytest.mark.slow
 def test_the_record_and_the_progress(tmp_path):
     seen = []
     record = train(
@@ -58,10 +59,12 @@ def test_the_record_and_the_progress(tmp_path):
     assert Study(tmp_path).records[record["key"]] == record
 
 
+@pytest.mark.slow
 def test_a_name_alone_has_a_constant_rate():
     assert train(problem(), "adam")["setting"]["schedule"] == "constant"
 
 
+@pytest.mark.every
 @shares_batches
 @on_two_devices
 def test_two_devices_equal_one(float64):  # noqa: ARG001

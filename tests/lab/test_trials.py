@@ -28,6 +28,7 @@ def run(problem, rate=0.1, report=None, optimizer="sgd", **trial):
     return train(made, report, lambda: problem)
 
 
+@pytest.mark.slow
 def test_a_trial_is_repeated_exactly():
     first, second = (run(a_problem()) for _ in range(2))
     for record in (first, second):

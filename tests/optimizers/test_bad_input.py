@@ -12,7 +12,10 @@ pytestmark = pytest.mark.sampled
 # settings with a decomposition in every step
 RULES = {
     "muon": {},
+    "scion": {},
     "soap": {"period": 1},
+    "klsoap": {"period": 1},
+    "soapmuon": {"period": 1},
     "shampoo": {"period": 1},
     "galore": {"period": 1, "rank": 1000},
     "apollo": {"period": 1, "rank": 1000, "projection": "svd"},
@@ -115,10 +118,6 @@ def test_a_gradient_whose_square_is_no_number_does_no_harm(name, size):
 
 
 @each_rule
-def test_more_axes_than_a_rule_takes_are_refused_or_trained(name):
+def test_many_axes(name):
     shape = (1, 2, 1, 2, 1, 1, 2)
-    if name in ("soap", "shampoo", "kron"):
-        with pytest.raises(ValueError, match="up to 6 axes. Received: 7"):
-            after(name, [shape], draws([shape]))
-    else:
-        assert np.all(after(name, [shape], draws([shape]))[1][0] != 1)
+    assert np.all(after(name, [shape], draws([shape]))[1][0] != 1)

@@ -152,7 +152,7 @@ def test_every_declared_hyperparameter_has_an_effect(name, key):
 @functools.cache  # most hyperparameters of a rule share one baseline
 def end(name, settings):
     """Return the weights after ten steps with these settings."""
-    shapes = {"wide": (3, 5), "kernel": (2, 2, 3), "vector": (4,)}
+    shapes = {"wide": (3, 5), "long": (2, 5), "kernel": (2, 2, 3), "vector": (4,)}
     start, grads = weights(shapes), gradients(shapes, steps=10)
     grads = [[g + 1.0 for g in step] for step in grads]  # a drift
     grads[5] = [100 * g for g in grads[5]]  # a spike

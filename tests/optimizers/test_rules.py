@@ -65,6 +65,7 @@ def test_equals_its_keras_twin(case, dtype, request):
     assert distance(ours, theirs, start) < (1e-6 if exact else 1e-5)
 
 
+@pytest.mark.slow
 def test_adafactor_caps_a_large_rate_as_its_twin_does():
     """In Keras, `relative_step` has no effect."""
     start, grads = weights(MATRICES), gradients(MATRICES, steps=9)

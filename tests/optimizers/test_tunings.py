@@ -21,6 +21,7 @@ TOO_SLOW = {"adadelta", "adafactor", "adagrad", "ftrl", "galore"} | {
 
 # Rules that need no decay of the rate: they average weights, or find their rate.
 CONSTANT = {"schedulefreeadamw", "schedulefreesgd", "schedulefree", "swa"} | {
+    "schedulefreeplus",
     *("cocob", "dog", "dowg", "ldog", "hypergradientadam", "hypergradientsgd"),
     *("rprop", "ftrl", "ema", "lawa", "powerema"),
 }

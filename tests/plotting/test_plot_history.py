@@ -63,6 +63,7 @@ def test_loss_and_metrics_with_validation_and_the_best_epoch():
     }
 
 
+@pytest.mark.slow
 def test_the_history_of_fit_its_dict_and_the_file_are_one(tmp_path):
     path = tmp_path / "log.csv"
     history = trained(
@@ -81,6 +82,7 @@ def test_the_history_of_fit_its_dict_and_the_file_are_one(tmp_path):
                 assert other[title][label][1] == pytest.approx(y)
 
 
+@pytest.mark.slow
 def test_several_trainings_by_name():
     histories = {"a": trained(), "b": trained(validation_data=(X, Y)).history}
     shown = panels(kol.plot_history(histories))

@@ -44,6 +44,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", CASES)
 def test_a_recipe_trains(name):
     """The last batch is smaller, and the image model has no `Input`."""
@@ -76,6 +77,7 @@ def test_the_peak_is_above_0(peak):
         recipes.tabular(peak=peak)
 
 
+@pytest.mark.slow
 def test_low_memory_has_a_momentum_of_two_bytes_for_each_weight():
     x, model = rows_and_model()
     recipe = recipes.low_memory()

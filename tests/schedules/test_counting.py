@@ -11,6 +11,7 @@ from keras.optimizers import schedules as keras_schedules
 from keras_optlab import optimizers
 from keras_optlab.core.ends import end_of
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -23,6 +24,7 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Scaled,
     Schedule,
@@ -63,6 +65,7 @@ LONG = [
     Join([0.1, Cyclical(0.1, 0.5, 10), CosineRestarts(0.1, 3)], [B + 1, B + 3]),
     Join([0.1, Linear(0.1, 8)], [B + 1]),
     Join([0.1, 0.2], [3 * 10**9]),
+    BetaWarmup(0.9, N),
     Linear(0.1, N),
     Linear(0.1, N, final=0.3),
     OneCycle(0.1, N),
@@ -70,6 +73,8 @@ LONG = [
     Piecewise([B + 1, B + 2, B + 3, N - 4], [0.1, 0.2, 0.3, 0.4, 0.5]),
     Polynomial(0.1, N),
     Polynomial(0.1, N, power=0.9, final=0.01),
+    PowerCool(0.1, N),
+    PowerCool(0.1, N, 0.4, power=2.0, final=0.02),
     Rex(0.1, N),
     Rex(0.01, N, final=0.1),
     2 * Cyclical(0.1, 0.3, 10),
@@ -175,6 +180,7 @@ simple = st.one_of(
     st.builds(Cosine, rates, lengths, rates),
     st.builds(Linear, rates, lengths, rates),
     st.builds(Polynomial, rates, lengths, st.floats(0.5, 3), rates),
+    st.builds(PowerCool, rates, lengths, some, st.floats(0.5, 3), rates),
     st.builds(Rex, rates, lengths, rates),
     st.builds(OneCycle, rates, lengths, some),
     st.builds(
@@ -253,6 +259,7 @@ def test_a_formula_of_ones_own_may_multiply_the_step(schedule):
     ("schedule", "end"),
     [
         (0.1, None),
+        (BetaWarmup(0.9, 40), 40),
         (Constant(0.1), None),
         (Cosine(0.1, 40), 40),
         (CosineRestarts(0.1, 40), None),
@@ -264,6 +271,7 @@ def test_a_formula_of_ones_own_may_multiply_the_step(schedule):
         (OneCycle(0.1, 40), 40),
         (Piecewise([40], [0.2, 0.1]), None),
         (Polynomial(0.1, 40), 40),
+        (PowerCool(0.1, 40), 40),
         (Rex(0.1, 40), 40),
         (WarmupStableDecay(0.1, 40), 40),
         (Warmup(0.1, 5), None),

@@ -11,6 +11,7 @@ from keras.optimizers import schedules as keras_schedules
 
 from keras_optlab import optimizers, transforms
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -23,11 +24,14 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Scaled,
     Warmup,
     WarmupStableDecay,
 )
+from keras_optlab.verify import oracle
+from keras_optlab.verify.problems import distance, gradients, trajectory, weights
 from tests.conftest import BACKEND
 from tests.support.schedule_examples import CLASSES, EXAMPLES, named
 
@@ -67,6 +71,7 @@ def test_every_class_has_an_example():
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [
+        (BetaWarmup(0.5, 2, final=0.5**0.2), {0: 0.5, 1: 0.5 ** (1 / 3), 2: 0.5**0.2}),
         (Constant(0.3), {0: 0.3, 7: 0.3}),
         (Cosine(0.1, 4), {0: 0.1, 1: 0.05 * (1 + math.sqrt(0.5)), 2: 0.05, 4: 0.0}),
         (Cosine(0.1, 4, final=0.02), {0: 0.1, 2: 0.06, 4: 0.02, 1000: 0.02}),
@@ -113,6 +118,11 @@ def test_every_class_has_an_example():
         (Piecewise([2, 5], [3.0, 0.2, 0.1]), {1: 3.0, 2: 0.2, 4: 0.2, 5: 0.1, 99: 0.1}),
         (Polynomial(0.8, 4), {0: 0.8, 1: 0.45, 2: 0.2, 3: 0.05, 4: 0.0, 9: 0.0}),
         (Polynomial(0.5, 4, power=0.5, final=0.1), {0: 0.5, 3: 0.3, 4: 0.1, 9: 0.1}),
+        (
+            PowerCool(0.4, 10, cooldown=0.8, power=2),
+            {0: 0.4, 2: 0.4, 4: 0.225, 6: 0.1, 8: 0.025, 10: 0.0, 99: 0.0},
+        ),
+        (PowerCool(0.5, 8, 0.5, 0.5, final=0.1), {4: 0.5, 7: 0.3, 8: 0.1, 9: 0.1}),
         (Rex(0.3, 4), {0: 0.3, 2: 0.2, 3: 0.12, 4: 0.0, 9: 0.0}),
         (Rex(0.7, 4, final=0.1), {0: 0.7, 2: 0.5, 4: 0.1, 9: 0.1}),
         (Scaled(Linear(0.1, 4), 3), {0: 0.3, 1: 0.225, 4: 0.0}),
@@ -160,6 +170,7 @@ def test_values_worked_by_hand(schedule, expected):
         (OneCycle(3e-3, 4699, final_factor=0), 4699, 3e-3 / 25, 0.0),
         (Piecewise([41, 82], [0.7, 0.03, 0.0033]), 82, 0.7, 0.0033),
         (Polynomial(0.7, 41, power=0.9, final=0.0033), 41, 0.7, 0.0033),
+        (PowerCool(0.7, 82, final=0.0033), 82, 0.7, 0.0033),
         (Rex(0.7, 82, final=0.0033), 82, 0.7, 0.0033),
         (Warmup(0.1, 41, initial=0.003), 41, 0.003, 0.1),
         (Warmup(Cosine(0.1, 300, final=0.003), 111, 0.007), 411, 0.007, 0.003),
@@ -168,6 +179,7 @@ def test_values_worked_by_hand(schedule, expected):
     ],
     ids=repr,
 )
+@pytest.mark.sampled
 def test_both_ends_are_exact_and_the_end_is_held(schedule, last, start, end):
     call = compiled(schedule)
     expected = {0: start} | dict.fromkeys([last, last + 1, 10 * last], end)
@@ -290,6 +302,26 @@ def test_relations_between_schedules():
         Join([Linear(0, 10, 0.1), 0.1, Cosine(0.1, 20, 0.01)], [10, 20]),
     )
     equal(CosineRestarts(0.1, 60), Cosine(0.1, 60))
+    equal(
+        PowerCool(0.1, 40, cooldown=0.75, power=1.2, final=0.01),
+        Join([0.1, Polynomial(0.1, 30, power=1.2, final=0.01)], [10]),
+    )
+    equal(
+        Warmup(PowerCool(0.1, 40, cooldown=0.5, power=1), 10),
+        Join([Linear(0, 10, 0.1), 0.1, Linear(0.1, 20)], [10, 30]),
+    )
+
+
+def test_power_cool_has_the_numbers_of_its_source():
+    constants = [
+        (0.0375, 3.3169534699576625e-06, 719),
+        (0.3, 4.976805410800738e-05, 1692),
+    ]
+    for rate, power_c, flat in constants:
+        ours = PowerCool(rate, 3105, cooldown=1 - flat / 3105)
+        for step in (0, flat - 9, flat + 9, 1900, 3020):
+            expected = min(rate, power_c * (3105 - step) ** 1.2)
+            assert ours(step) == pytest.approx(expected, rel=1e-3)
 
 
 def test_warmup_and_inverse_sqrt_are_the_schedule_of_the_transformer():
@@ -409,3 +441,30 @@ def test_its_representation_makes_it_again(schedule):
     known = vars(keras.optimizers.schedules) | {cls.__name__: cls for cls in CLASSES}
     again = eval(repr(schedule), known)
     assert again.get_config() == schedule.get_config()
+
+
+def test_a_momentum_and_betas_warm_up():
+    """Each update has the momentum, or beta, of its step: the weights tell it."""
+    rise = Join([Linear(0.85, 3, final=0.95), Linear(0.95, 2, final=0.85)], [5])
+    beta_1, beta_2 = BetaWarmup(0.5, 4, final=0.9), BetaWarmup(0.9, 6)
+    start, grads = weights({"wide": (3, 5)}), gradients({"wide": (3, 5)}, steps=8)
+    for name, betas in (
+        ("momentum", {"momentum": rise}),
+        ("muon", {"momentum": rise}),
+        ("adam", {"beta_1": beta_1, "beta_2": beta_2}),
+        ("lion", {"beta_1": beta_1, "beta_2": beta_2}),
+    ):
+        decay = {"weight_decay": 0.0}
+        optimizer = optimizers.create(name, learning_rate=0.01, **betas, **decay)
+        expected = oracle.run(name, start, grads, 0.01, 0.0, **betas)
+        ours = trajectory(optimizer, start, grads)
+        assert distance(ours, expected, start) < 1e-4, name
+
+
+def test_beta_warmup_is_that_of_ademamix():
+    schedule = BetaWarmup(0.9, 20, final=0.9999)
+    for t in (1, 7, 19, 20, 40):
+        part = min(t / 20, 1.0)
+        a, b = math.log(0.9), math.log(0.9999)
+        expected = math.exp(a * b / ((1 - part) * b + part * a))
+        assert schedule(t) == pytest.approx(expected, rel=1e-12)

@@ -8,6 +8,7 @@ from keras import ops
 from keras_optlab import schedules
 from keras_optlab.core.spans import Moment, Span, needs_span
 from keras_optlab.schedules import (
+    BetaWarmup,
     Cosine,
     CosineRestarts,
     Cyclical,
@@ -19,12 +20,14 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Warmup,
     WarmupStableDecay,
 )
 
 LENGTHLESS = [
+    BetaWarmup(0.9),
     Cosine(0.1),
     CosineRestarts(0.1),
     Cyclical(0.1, 0.4),
@@ -34,6 +37,7 @@ LENGTHLESS = [
     Linear(0.1),
     OneCycle(0.1),
     Polynomial(0.1),
+    PowerCool(0.1),
     Rex(0.1),
     Warmup(0.1),
     WarmupStableDecay(0.1),
@@ -86,6 +90,7 @@ def test_epochs_alone_are_those_of_the_training():
     np.testing.assert_allclose(values, Warmup(Cosine(1.0, 159), 40).values(200))
 
 
+@pytest.mark.sampled
 @named
 def test_a_compiled_step_computes_the_same(schedule):
     n = 200

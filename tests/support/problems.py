@@ -49,7 +49,7 @@ TAMED = {"schedulefreesgd": {"learning_rate": 0.1}}
 # Rules whose weights rest only at zero, where they have no gradient.
 RESTS_AT_ZERO = {"conditionalgradient", "fromage", "ftrl", "proximalsgd"}
 
-BY_PATH = {"exclude_embeddings"}  # hyperparameters that depend on weight names
+BY_PATH = {"exclude_embeddings", "per_head"}  # depend on names of weights
 
 # Settings without which some hyperparameters of an optimizer have no effect.
 NEEDED = {
@@ -63,18 +63,29 @@ NEEDED = {
     "kron": {"period": 2, "max_size": 4},
     "lamb": {"weight_decay": 0.1},
     "ldog": {"epsilon": 1.0, "reps_rel": 0.1},
+    "adamuon": {"period": 2},
+    "klsoap": {"period": 2, "max_size": 4},
     "muon": {"period": 2},
+    "normuon": {"period": 2},
     "prodigy": {"d0": 0.01, "growth_rate": 1.01, "learning_rate": 1.0},
     "rprop": {"max_step": 0.1},
     "shampoo": {"period": 2, "max_size": 3},
     "soap": {"period": 2, "max_size": 4},
+    "soapmuon": {"period": 2},
     "spam": {"reset_every": 4, "warmup_steps": 3, "clip_after": 1, "threshold": 0.5},
     "sophia": {"period": 2, "gamma": 1.0},
     "schedulefreesgd": {"warmup_steps": 5},
     "schedulefreeadamw": {"warmup_steps": 5},
+    "schedulefreeplus": {"average_warmup": 2, "anneal_steps": 5},
+    "simplifiedademamix": {"warmup_steps": 5},
     ("sophia", "epsilon"): {"epsilon": 1.0},
     ("adopt", "epsilon"): {"epsilon": 1000.0},
+    ("adamuon", "nesterov"): {"sign": False},
+    ("adamuon", "max_size"): {"max_size": 2},
     ("muon", "max_size"): {"max_size": 2},
+    ("normuon", "max_size"): {"max_size": 2},
+    ("scion", "max_size"): {"max_size": 2},
+    ("soapmuon", "max_size"): {"max_size": 2},
     ("adafactor", "relative_step"): {"learning_rate": 1.0, "keras_compatible": False},
     ("adafactor", "keras_compatible"): {"learning_rate": 1.0, "relative_step": False},
     ("prodigy", "d_coef"): {"growth_rate": None},

@@ -6,6 +6,7 @@ from keras.optimizers import schedules as keras_schedules
 
 from keras_optlab import schedules
 from keras_optlab.schedules import (
+    BetaWarmup,
     Constant,
     Cosine,
     CosineRestarts,
@@ -18,6 +19,7 @@ from keras_optlab.schedules import (
     OneCycle,
     Piecewise,
     Polynomial,
+    PowerCool,
     Rex,
     Scaled,
     Schedule,
@@ -27,6 +29,8 @@ from keras_optlab.schedules import (
 )
 
 EXAMPLES = [
+    BetaWarmup(0.9, 30),
+    BetaWarmup(0.95, 40, final=0.85),
     Constant(0.3),
     Cosine(0.1, 4),
     Cosine(3e-3, 4699, final=7e-5),
@@ -49,6 +53,8 @@ EXAMPLES = [
     OneCycle(0.7, 10, warmup=0.33, initial_factor=0.1, final_factor=0.01),
     Piecewise([13, 14, 40], [0.1, 0.3, 0.01, 0.0]),
     Polynomial(0.1, 30, power=0.9, final=0.01),
+    PowerCool(0.1, 30),
+    PowerCool(0.1, 33, cooldown=1.0, power=0.5, final=0.02),
     Rex(0.1, 40, final=0.01),
     Scaled(keras_schedules.CosineDecay(0.1, 30), 0.3),
     10 * Rex(0.1, 40),

@@ -79,6 +79,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+@pytest.mark.slow
 def test_any_text_stays_in_its_cell(text, tmp_path):
     model = line("sgd")
     shown = TensorBoard(tmp_path, hparams={"note": text, text: 1, "after": 2})

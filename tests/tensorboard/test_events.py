@@ -109,6 +109,7 @@ def test_a_log_dir_must_be_a_local_path(log_dir, error):
         TensorBoard(log_dir)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_the_logging_not_the_training(tmp_path, monkeypatch):
     # Two headers, two starts, text, hparams, two layouts, three steps.
     append, room = EventWriter._append, [2 + 2 + 1 + 1 + 2 + 3]

@@ -231,6 +231,7 @@ RATES = {
 
 
 @pytest.mark.parametrize("case", RATES)
+@pytest.mark.slow
 def test_the_peak_of_the_rate_and_the_name_of_its_schedule(tmp_path, case):
     make, peak, schedule = RATES[case]
     fit(line(make()), [TensorBoard(tmp_path / "a")], epochs=1)

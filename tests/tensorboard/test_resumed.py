@@ -167,6 +167,7 @@ LATER = [pytest.param(at, marks=pytest.mark.every) for at in ((2, 1), (4, 2))]
 
 
 @pytest.mark.parametrize("killed_at", [(3, 3), *LATER])
+@pytest.mark.slow
 def test_a_resumed_training_has_the_curves_of_an_uninterrupted_one(tmp_path, killed_at):
     how = {"every": 3, "statistics_every": 1}
     fit(network(), [TensorBoard(tmp_path / "a", **how)], 5, **VALIDATION)

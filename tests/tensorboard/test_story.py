@@ -46,6 +46,7 @@ def test_each_description_says_what_is_healthy():
     assert all(len(text) < 260 for text in DESCRIPTIONS.values())
 
 
+@pytest.mark.slow
 def test_every_tag_of_a_training_is_described_in_the_files(tmp_path):
     x = np.zeros((32, 8, 8), "float32")
     model = keras.Sequential(

@@ -127,6 +127,7 @@ def run(transform, xs, ws, learning_rate=1.0, t=1):
             count=ops.convert_to_tensor(t),
             learning_rate=tensor(learning_rate),
             decays=True,
+            decay_factor=1.0,
         )
         for x, w in zip(xs, ws, strict=True)
     ]
@@ -426,7 +427,7 @@ SAME = [  # optimizers, and SGD with transforms that make it the same
     ),
     (
         lambda: optimizers.Muon(
-            0.1, weight_decay=None, scaling="jordan", flatten_kernels=True
+            0.1, weight_decay=None, scaling="jordan", matrices="layers"
         ),
         lambda: optimizers.SGD(
             0.1,
@@ -440,6 +441,7 @@ SAME = [  # optimizers, and SGD with transforms that make it the same
 
 
 @pytest.mark.parametrize(("whole", "made", "shapes"), SAME)
+@pytest.mark.slow
 def test_makes_another_optimizer_of_sgd(whole, made, shapes, float64):
     shapes = dict(enumerate(shapes))
     start, grads = weights(shapes), gradients(shapes, steps=5)
@@ -449,6 +451,7 @@ def test_makes_another_optimizer_of_sgd(whole, made, shapes, float64):
 
 
 @pytest.mark.parametrize("clip", [T.AutoClip(20, length=4), T.ZClip(warmup_steps=2)])
+@pytest.mark.slow
 def test_what_a_clip_remembers_is_saved(clip):
     def sgd():
         return optimizers.SGD(0.1, gradient_transforms=[clip])
@@ -503,6 +506,7 @@ class TestNoise:
             np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.slow
 def test_they_train_together_and_move_while_they_do():
     optimizer = optimizers.Adam(
         schedules.Warmup(schedules.Cosine(0.05, 40), 4),

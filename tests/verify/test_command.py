@@ -14,6 +14,7 @@ HERE = ["--backend", keras.backend.backend()]
 PAGE = Path(__file__).parents[2] / "docs" / "verify.md"
 
 
+@pytest.mark.slow
 def test_prints_what_agrees(capsys, tmp_path, monkeypatch):
     keras_alone = lambda path: path.startswith("keras.")  # noqa: E731
     monkeypatch.setattr(libraries, "is_installed", keras_alone)
@@ -27,6 +28,7 @@ def test_prints_what_agrees(capsys, tmp_path, monkeypatch):
     assert "adam" not in page.read_text()
 
 
+@pytest.mark.slow
 def test_a_row_out_of_tolerance_is_an_error(capsys, monkeypatch):
     monkeypatch.setitem(comparisons.TOLERANCE, "float32", 0.0)
     assert command.main(["signsgd", *HERE]) == 1

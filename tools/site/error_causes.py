@@ -485,6 +485,18 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The weight has fewer axes than `axis` names, for example a bias.",
         "Change `axis`, or constrain kernels only.",
     ),
+    "core/axes.py:_as_axes": (
+        "`axes` has something else than integers in it.",
+        "Pass two tuples of integers, such as axes=((0,), (1, 2)).",
+    ),
+    "core/axes.py:check_axes": (
+        '`axes` is no pair, not "layer" and not None; or an axis is on both sides.',
+        "Pass (inputs, outputs), such as axes=(0, (1, 2)).",
+    ),
+    "core/axes.py:given_axes": (
+        "The weight has fewer axes than the group's `axes` name.",
+        "Count the axes in the shape of the message, or narrow the group's match.",
+    ),
     "core/attach.py:select": (
         "The model is not built, no name is given, or a name or glob fits no weight.",
         "Build the model first, and copy a name from the list in the message.",
@@ -576,6 +588,23 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
+    "core/matrix_arguments.py:check_patterns": (
+        "`exclude_layers` is no list of valid regular expressions.",
+        'Pass a list such as ["embedding", "head"].',
+    ),
+    "core/newton_schulz.py:check_coefficients": (
+        "`coefficients` is neither a known name nor a sequence of triples of numbers.",
+        'Pass a name such as "polar_express", or triples such as [(1.5, -0.5, 0.0)].',
+    ),
+    "core/mup.py:mup_groups": (
+        "`kind` or `weight_decay` has a value that it does not take.",
+        'Write "adam" or "sgd", and the number that is the optimizer\'s weight decay.',
+    ),
+    "core/mup.py": (
+        "The two models of `mup_groups` or `mup_initialize` are not built, or their "
+        "trainable weights do not correspond in number, name or number of axes.",
+        "Make both models by one function of the width, with an Input layer.",
+    ),
     "core/number_checks.py:Interval.__init__": (
         "The text of a range in a declaration cannot be read.",
         'Write ranges like "> 0", ">= 0" or "[0, 1)".',
@@ -661,6 +690,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         'The custom `train_step` returns no entry "loss".',
         'Return the loss in the dict of `train_step` under the name "loss".',
     ),
+    "engine/description.py:Description.describe": (
+        "The optimizer does not know its weights yet.",
+        "Train a step first, or call `optimizer.build(model.trainable_variables)`.",
+    ),
     "engine/backend/datasets.py:batches_again": (
         "The data give each batch once only, and a function that puts everything back"
         " must read them again.",
@@ -730,6 +763,11 @@ CAUSES: dict[str, tuple[str, str]] = {
     "engine/hyperparameters/access.py:HyperparameterAccess._check_gate": (
         "The hyperparameter was 0 at construction, so its slot variable was not made.",
         "Construct the optimizer with a value above 0, and change that.",
+    ),
+    "engine/hyperparameters/checks.py:check_decay_schedule": (
+        "`decay_schedule` has a value that it does not take.",
+        'Write None or "corrected". A schedule of the decay itself is the value of '
+        "`weight_decay`.",
     ),
     "engine/hyperparameters/checks.py:check_mask": (
         "`decay_mask` has a value that it does not take.",
@@ -862,6 +900,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "cannot be repeated.",
         "Add up the losses and apply their gradients in one call.",
     ),
+    "engine/model/second_pass_in_place.py:_Step._loss": (
+        "The optimizer needs the loss, and the custom `train_step` does not pass it to "
+        "`optimizer.scale_loss`.",
+        "Write `loss = self.optimizer.scale_loss(loss)` before the gradients.",
+    ),
     "engine/model/second_pass_in_place.py:_Step._gradients": (
         "The second run of the custom `train_step` did not reach `optimizer.apply`.",
         "Make `train_step` call `apply` in every batch.",
@@ -924,7 +967,7 @@ CAUSES: dict[str, tuple[str, str]] = {
         "rows alone.",
         'Write `sparse="dense"`, or use an elementwise optimizer such as Adam.',
     ),
-    "engine/update/plan_warnings.py:_warn_of_large_weights": (
+    "engine/update/plan_warnings.py:warn_of_large_weights": (
         "A weight is larger than `max_size`, so the costly part of the rule is left "
         "out for it.",
         "Nothing is needed; raise `max_size` if memory and time allow.",
@@ -1358,13 +1401,19 @@ CAUSES: dict[str, tuple[str, str]] = {
         'The name begins with "keras.", and Keras has no such optimizer.',
         "Use the name that the message suggests.",
     ),
+    "optimizers/hyperball.py:Hyperball.check": (
+        "`Hyperball` normalizes updates, and the inner optimizer finds their size "
+        "itself or moves weights to an average.",
+        "Wrap an optimizer with a learning rate, such as `AdamW` or `Muon`.",
+    ),
     "optimizers/kron.py:Kron.update": (
         "A weight has more than 6 axes.",
         "Train this layer with another optimizer.",
     ),
     "optimizers/mechanic.py:Mechanic.check": (
-        "`Mechanic` would scale the jumps of `Lookahead` to its slow weights.",
-        "Write `Lookahead(Mechanic(...))`.",
+        "`Mechanic` would scale the jumps of `Lookahead` to its slow weights, and "
+        "change the norms that `Hyperball` keeps.",
+        "Write `Lookahead(Mechanic(...))`; leave out `Mechanic` or `Hyperball`.",
     ),
     "optimizers/multi_steps.py:MultiSteps.check": (
         "The inner optimizer accumulates gradients itself, or has lazy updates.",
@@ -1376,19 +1425,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "which the length itself depends.",
         "Give this schedule `steps`.",
     ),
-    "optimizers/muon.py:check_patterns": (
-        "`exclude_layers` is no list of valid regular expressions.",
-        'Pass a list such as ["embedding", "head"].',
-    ),
     "optimizers/shampoo.py:Shampoo.update": (
         "A weight has more than 6 axes.",
         "Train this layer with another optimizer.",
     ),
     "optimizers/sm3.py:SM3.update": (
-        "A weight has more than 6 axes.",
-        "Train this layer with another optimizer.",
-    ),
-    "optimizers/soap.py:SOAP.update": (
         "A weight has more than 6 axes.",
         "Train this layer with another optimizer.",
     ),

@@ -21,7 +21,7 @@ from keras import ops
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.modules import jax_module
 from keras_optlab.engine.backend.replicas import in_replica, replica_context
-from keras_optlab.engine.backend.variables import Pairs, on_cpu, raw, read
+from keras_optlab.engine.backend.variables import Pairs, on_cpu, on_host, raw, read
 
 Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
@@ -72,8 +72,13 @@ def can_branch(condition: Tensor) -> bool:
     """Return whether to branch on a condition instead of computing both outcomes."""
     backend = keras.backend.backend()
     if backend == "torch":
-        return condition.device.type == "cpu"
+        return on_host(condition)
     return backend == "tensorflow" and not in_replica()
+
+
+def waits_to_branch(condition: Tensor) -> bool:
+    """Return whether Python would wait for a device to branch on a tensor of torch."""
+    return keras.backend.backend() == "torch" and not on_host(condition)
 
 
 def writes_at_once(variable: Variable) -> bool:

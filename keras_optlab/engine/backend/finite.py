@@ -22,13 +22,17 @@ def check_gradients(gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     A step is skipped for a NaN, an infinity, or a norm above `LARGEST_NORM`. The norm
     detects all three, in one pass and without a temporary.
     """
-    dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
-    xs = [
-        ops.cast(g, "float32") if dtype in HALF else g
-        for g, dtype in zip(gradients, dtypes, strict=True)
-    ]
+    names = {
+        x: keras.backend.standardize_dtype(x) for x in {g.dtype for g in gradients}
+    }
+    if HALF.isdisjoint(names.values()):
+        xs = gradients
+    else:
+        xs = [
+            ops.cast(g, "float32") if names[g.dtype] in HALF else g for g in gradients
+        ]
     norm = global_norm(xs)
-    widest = "float64" if set(dtypes) == {"float64"} else "float32"
+    widest = "float64" if set(names.values()) == {"float64"} else "float32"
     return norm <= LARGEST_NORM[widest], norm
 
 

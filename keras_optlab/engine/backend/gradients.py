@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.modules import torch_module
 
 
 def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[Any]:
@@ -23,13 +24,31 @@ def as_gradients(gradients: Sequence[Any], variables: Sequence[Variable]) -> lis
         gradients: Tensors, arrays, or nested lists of numbers.
         variables: The weights, each with the shape of its gradient.
     """
-    pairs = list(zip(gradients, variables, strict=True))
+    pairs = zip(gradients, variables, strict=True)
     if keras.backend.backend() == "tensorflow":
         return [_on_tensorflow(g, v) for g, v in pairs]
+    if keras.backend.backend() == "torch":
+        tensor = torch_module().Tensor
+        if all(isinstance(g, tensor) for g in gradients):
+            return list(gradients)
     return [
         g if ops.is_tensor(g) else ops.convert_to_tensor(np.asarray(g), v.dtype)
         for g, v in pairs
     ]
+
+
+def is_sparse(gradient: Any) -> bool:
+    """Return whether a gradient holds only some rows, as that of an embedding can."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return isinstance(gradient, tf.IndexedSlices)
+    if backend == "jax":
+        from jax.experimental.sparse import JAXSparse
+
+        return isinstance(gradient, JAXSparse)
+    return False
 
 
 def _on_tensorflow(gradient: Any, variable: Variable) -> Any:

@@ -46,6 +46,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import stateless_scope
 
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.partial_calls import PartialCalls
@@ -72,7 +73,8 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
     def _backend_apply_gradients(
         self, grads: list[Tensor], trainable_variables: list[Variable]
     ) -> None:
-        self.update_weights(list(grads), self.indices_of(trainable_variables))
+        indices = [self._get_variable_index(v) for v in trainable_variables]
+        self.update_weights(list(grads), indices)
 
     def update_step(
         self,
@@ -199,9 +201,14 @@ def own_variables(optimizer: Any) -> list[Variable]:
     return list(optimizer._variables)
 
 
-def sublayers(model: keras.Model) -> list[keras.Layer]:
-    """Return all layers of a model at any depth, without the model itself."""
-    return list(model._flatten_layers(include_self=False))
+def sublayers(layer: keras.Layer) -> list[keras.Layer]:
+    """Return all layers within a model or layer at any depth, without itself."""
+    return list(layer._flatten_layers(include_self=False))
+
+
+def own_weights(layer: keras.Layer) -> list[Variable]:
+    """Return a layer's trainable weights, without those of layers within it."""
+    return list(layer._trainable_variables)
 
 
 def inner_optimizer(optimizer: Any) -> Any:
@@ -333,8 +340,6 @@ def averages_of(optimizer: Any) -> list[tuple[Variable, Variable]] | None:
 
 def in_stateless_scope() -> bool:
     """Return whether this runs within a `keras.StatelessScope`."""
-    from keras.src.backend.common import stateless_scope
-
     return stateless_scope.in_stateless_scope()
 
 

@@ -13,6 +13,7 @@ from keras_optlab.engine.backend.modules import torch_module
 from keras_optlab.engine.backend.variables import flatten
 
 FEW = 2**16  # entries of a tensor; below, JAX is faster on one joined copy
+FEW_ON_TORCH = 2**13  # the same for torch
 
 
 def norm(x: Tensor) -> Tensor:
@@ -27,7 +28,8 @@ def global_norm(xs: Sequence[Tensor]) -> Tensor:
     backend = keras.backend.backend()
     if backend == "torch":
         torch = torch_module()
-        return numerics.wide(torch.stack(torch._foreach_norm(xs)).norm())
+        norms = torch._foreach_norm(joined_on_torch(xs))
+        return numerics.wide(torch.stack(norms).norm())
     if backend == "jax":
         # JAX on a CPU sums `vdot` in parallel
         return ops.sqrt(numerics.wide_sum([ops.vdot(x, x) for x in vectors(xs)]))
@@ -39,6 +41,15 @@ def vectors(xs: Sequence[Tensor]) -> list[Tensor]:
     small = [x for x in xs if x.size < FEW]
     big = [ops.reshape(x, (-1,)) for x in xs if x.size >= FEW]
     return big + ([flatten(small)] if small else [])
+
+
+def joined_on_torch(xs: Sequence[Tensor]) -> list[Tensor]:
+    """Return tensors with all entries; small tensors of one dtype share a vector."""
+    small, big = [], []
+    for x in xs:
+        (small if x.numel() < FEW_ON_TORCH else big).append(x)
+    same = len({x.dtype for x in small}) == 1 < len(small)
+    return [*big, flatten(small)] if same else list(xs)
 
 
 def _squares(x: Tensor) -> Tensor:

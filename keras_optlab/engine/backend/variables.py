@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
-from keras_optlab.engine.backend.keras_adapter import raw_value
+from keras_optlab.engine.backend.keras_adapter import in_stateless_scope, raw_value
 from keras_optlab.engine.backend.modules import torch_module
 
 Pairs = list[tuple[Variable, Tensor]]  # each with its new value
@@ -44,6 +44,17 @@ def read(variable: Variable) -> Tensor:
         # Keras reads a variable only where it is used, but at once if it was created
         # within the traced function; the two graphs would round differently
         return tf.convert_to_tensor(raw(variable))
+    if keras.backend.backend() == "torch":
+        return _read_on_torch(variable)
+    return ops.convert_to_tensor(raw(variable))
+
+
+def _read_on_torch(variable: Variable) -> Tensor:
+    """Return a variable's tensor, with fewer calls than Keras' `value` makes."""
+    if isinstance(variable, keras.Variable) and not in_stateless_scope():
+        own = raw_value(variable)
+        if own is not None:
+            return own
     return ops.convert_to_tensor(raw(variable))
 
 
@@ -90,8 +101,15 @@ def write(variable: Variable, at: slice, value: Tensor) -> None:
 
 def on_cpu(variable: Variable) -> bool:
     """Return whether a variable of TensorFlow or torch lives on a CPU."""
-    device = raw(variable).device
-    return "cpu" in str(device).lower()
+    value = raw(variable)
+    if keras.backend.backend() == "torch":
+        return on_host(value)
+    return "cpu" in str(value.device).lower()
+
+
+def on_host(x: Tensor) -> bool:
+    """Return whether Python can read a tensor of torch without waiting for a device."""
+    return x.is_cpu
 
 
 def flatten(xs: Sequence[Tensor]) -> Tensor:

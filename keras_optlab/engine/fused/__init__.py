@@ -16,13 +16,19 @@ from collections.abc import Callable
 import keras
 
 from keras_optlab.core import Values
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import form
 from keras_optlab.engine.weights.weight_update import WeightUpdate
 
 
-def fused_form(update: WeightUpdate) -> form.Form:
-    """Return the fused updates of this backend."""
+def fused_form(update: WeightUpdate, applies: Tensor | None = None) -> form.Form:
+    """Return the fused updates of this backend.
+
+    Args:
+        update: The update of one weight.
+        applies: Whether the update applies, for kernels on an accelerator.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         from keras_optlab.engine.fused.on_tensorflow import OnTensorFlow
@@ -31,7 +37,7 @@ def fused_form(update: WeightUpdate) -> form.Form:
     if backend == "torch":
         from keras_optlab.engine.fused.on_torch import OnTorch
 
-        return OnTorch(update)
+        return OnTorch(update, applies)
     from keras_optlab.engine.fused.on_jax import OnJax
 
     return OnJax(update)

@@ -20,10 +20,23 @@ class Form:
 
     Args:
         update: The update of one weight.
+        applies: Whether the update applies; `None`: always. For kernels that write at
+            once where a step does not branch.
     """
 
-    def __init__(self, update: WeightUpdate) -> None:
+    def __init__(self, update: WeightUpdate, applies: Tensor | None = None) -> None:
         self.update = update
+        self.applies = applies
+
+    def update_all(
+        self, parameters: list[Parameter], gradients: list[Tensor]
+    ) -> list[tuple[Parameter, Tensor]]:
+        """Update weights by kernels for many weights at once, now or in `finish`.
+
+        Returns:
+            The weights that are not updated, with their gradients.
+        """
+        return list(zip(parameters, gradients, strict=True))
 
     def next_values(self, p: Parameter, g: Tensor) -> Pairs:
         """Return the next values of a weight and its slots, not yet written."""

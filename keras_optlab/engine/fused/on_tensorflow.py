@@ -70,7 +70,7 @@ class OnTensorFlow(form.Form):
 
     def _run(self, p: Parameter, what: str, step: Step, *args: Any) -> Any:
         """Run a compiled step; its key has everything it reads beside its arguments."""
-        key = what, p.key, p.dtype, p.regularized
+        key = what, p.scalars, p.regularized
         if key not in self.compiled:
             self.compiled[key] = tf.function(
                 partial(step, p), jit_compile=True, autograph=False
@@ -106,7 +106,7 @@ class OnTensorFlow(form.Form):
         single = p.members == [p] and p.all_float32
         if not known or not single or self.update.shrinks(p):
             return None
-        h = self.update.cast[p.key, p.dtype]
+        h = self.update.cast[p.scalars]
         return KERNELS[optimizer.registry_name](h, set(p.slots))
 
 

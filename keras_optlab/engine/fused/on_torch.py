@@ -1,4 +1,4 @@
-"""Fused updates on torch's CPU: torch's own kernels, else `torch.compile`.
+"""Fused updates on torch: torch's own kernels; else, on a CPU, `torch.compile`.
 
 Compiling takes some seconds. It is therefore done only after the uncompiled updates
 have taken about as long.
@@ -18,7 +18,10 @@ from keras_optlab.core import Values
 from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.keras_adapter import raw_value
+from keras_optlab.engine.backend.variables import on_host
 from keras_optlab.engine.fused import form
+from keras_optlab.engine.fused.torch_device_kernels import DEVICE_KERNELS, DeviceStep
+from keras_optlab.engine.fused.torch_in_place import in_place_step
 from keras_optlab.engine.fused.torch_kernels import KERNELS, Kernel, has_kernel
 from keras_optlab.engine.weights.parameter import Parameter, Slots
 from keras_optlab.engine.weights.quantized import BLOCK, closed, opened
@@ -50,27 +53,45 @@ of_optimizers: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
 class OnTorch(form.Form):
     """The fused updates of one step."""
 
-    def __init__(self, update: WeightUpdate) -> None:
-        super().__init__(update)
+    def __init__(self, update: WeightUpdate, applies: Tensor | None = None) -> None:
+        super().__init__(update, applies)
         name = update.optimizer.registry_name
         self.has_kernel = has_kernel(name, update.optimizer._values)
         self.kernels: dict[Hashable, Any] = {}
-        self.lists: dict[Hashable, list[tuple[Parameter, Tensor]]] = {}
+        self.in_place: dict[Hashable, Step | None] = {}
+        self.lists: dict[Hashable, list[tuple[Parameter, Tensor, Tensor]]] = {}
+
+    def update_all(
+        self, parameters: list[Parameter], gradients: list[Tensor]
+    ) -> list[tuple[Parameter, Tensor]]:
+        """Have `finish` update the weights for which there is a kernel."""
+        rows = zip(parameters, gradients, strict=True)
+        if not self.has_kernel or torch.compiler.is_compiling():
+            return list(rows)
+        others, lists = [], self.lists
+        for p, g in rows:  # as few calls as possible: models have many small weights
+            w = raw_value(p.variable) if p.suits_kernels else None
+            if w is None or not w.is_contiguous():
+                others.append((p, g))
+                continue
+            key = p.key, p.corrected, p.regularized, w.device
+            if key not in lists:
+                self.kernels[key], lists[key] = self._kernel_for(p, w), []
+            if self.kernels[key] is None:
+                others.append((p, g))
+            else:
+                lists[key].append((p, w, g if g.is_contiguous() else g.contiguous()))
+        return others
 
     def update_weight(self, p: Parameter, g: Tensor) -> bool:
-        """Update a weight by a kernel if there is one, or compiled if it is large."""
+        """Update a weight in place, or compiled if it is large."""
         if torch.compiler.is_compiling():
             return False  # a user compiles the whole step
-        known = self._kernel(p)
-        if known is None and p.size < form.MIN_COMPILED_SIZE:
-            return False
         x = raw_value(p.members[0].variable)
-        if x.device.type != "cpu" or not x.is_contiguous():
+        if not on_host(x) or not x.is_contiguous():
             return False
-        if known:
-            alike = self.lists.setdefault((p.key, p.regularized), [])
-            alike.append((p, g.contiguous()))
-            return True
+        if p.size < form.MIN_COMPILED_SIZE and self._in_place(p) is None:
+            return False
         bucket = p.members != [p]
         w = self.update.weight(p) if bucket else raw_value(p.variable).detach()
         with torch.no_grad():
@@ -81,43 +102,62 @@ class OnTorch(form.Form):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Run the kernels on the weights that `update_weight` deferred."""
+        """Run the kernels on the weights that `update_all` deferred."""
         for key, rows in self.lists.items():
-            w = [raw_value(p.variable) for p, _ in rows]
+            if not rows:
+                continue
             names = rows[0][0].slots
-            s = {name: [raw_value(p.slots[name]) for p, _ in rows] for name in names}
-            self.kernels[key](w, s, [g for _, g in rows])
+            s = {name: [raw_value(p.slots[name]) for p, _, _ in rows] for name in names}
+            self.kernels[key]([w for _, w, _ in rows], s, [g for _, _, g in rows])
 
-    def _kernel(self, p: Parameter) -> Kernel | None:
-        """Return the kernel for this weight's update, if there is one."""
-        if not p.all_float32:
-            return None
-        key = p.key, p.regularized
-        if key not in self.kernels:
-            self.kernels[key] = self._kernel_for(p)
-        return self.kernels[key]
-
-    def _kernel_for(self, p: Parameter) -> Kernel | None:
-        update = self.update
+    def _kernel_for(self, p: Parameter, w: Tensor) -> Kernel | None:
+        """Return the kernel for weights like this one, if there is one."""
+        update, slots = self.update, set(p.slots)
+        name, h = update.optimizer.registry_name, update.h(p)
         if not self.has_kernel or update.shrinks(p):
             return None
-        h = update.cast[p.key, p.dtype]
-        decay = float(h.weight_decay * h.learning_rate) if update.decays(p) else 0.0
-        return KERNELS[update.optimizer.registry_name](h, set(p.slots), decay)
+        if on_host(w):
+            return KERNELS[name](h, slots, self._decay(p))
+        decay = h.weight_decay * h.learning_rate if update.decays(p) else None
+        make = DEVICE_KERNELS.get(name)
+        return make and make(DeviceStep(h, update.t[p.key], decay, self.applies), slots)
+
+    def _in_place(self, p: Parameter) -> Step | None:
+        """Return the step in place for weights like this one, if there is one."""
+        update = self.update
+        if not p.all_float32 or update.shrinks(p):
+            return None
+        key = p.scalars, p.regularized
+        if key not in self.in_place:
+            name, slots = update.optimizer.registry_name, set(p.slots)
+            step = in_place_step(name, update.h(p), slots, self._decay(p))
+            self.in_place[key] = step
+        return self.in_place[key]
+
+    def _decay(self, p: Parameter) -> float:
+        """Return weight decay times the learning rate, as a number."""
+        h = self.update.h(p)
+        return float(h.weight_decay * h.learning_rate) if self.update.decays(p) else 0.0
 
     def _run(self, p: Parameter, w: Tensor, slots: Slots, g: Tensor) -> None:
         """Run the compiled step, or the uncompiled one."""
         compiled = of_optimizers.setdefault(self.update.optimizer, Compiled())
-        if compiled.fails or compiled.plain < COMPILE_AFTER or _is_padded(p):
-            compiled.plain += p.size
-            own = closed(slots, p.slots, tuple(w.shape))
-            write(self.update.next_values(p, w, own, g))
+        small = p.size < form.MIN_COMPILED_SIZE
+        waits = compiled.fails or compiled.plain < COMPILE_AFTER
+        if small or waits or _is_padded(p):
+            compiled.plain += 0 if small else p.size
+            in_place = self._in_place(p)
+            if in_place:
+                in_place(w, slots, g)
+            else:
+                own = closed(slots, p.slots, tuple(w.shape))
+                write(self.update.next_values(p, w, own, g))
             return
         scalars = TracedScalars(self.update, p)
         flat = {k: v if isinstance(v, tuple) else v.view(-1) for k, v in slots.items()}
         inputs = w.view(-1), flat, g.reshape(-1)
         key = (
-            *(p.key, p.dtype, p.variable.dtype, p.regularized),
+            *(p.scalars, p.variable.dtype, p.regularized),
             *(p.size if p.is_quantized else None, scalars.kinds),
         )
         try:
@@ -145,7 +185,7 @@ class TracedScalars:
     """
 
     def __init__(self, update: WeightUpdate, p: Parameter) -> None:
-        self.h = update.cast[p.key, p.dtype]
+        self.h = update.cast[p.scalars]
         self.kinds = tuple(type(x) for _, x in self.h.items())
         rest = [
             x.complement if isinstance(x, BetaTensor) else x for _, x in self.h.items()
@@ -180,7 +220,7 @@ def traced(
     def step(w: Tensor, slots: Slots, g: Tensor, tensors: list[Tensor]) -> None:
         other = copy.copy(update)
         t, h = scalars.read(tensors)
-        other.t, other.cast = {p.key: t}, {(p.key, p.dtype): h}
+        other.t, other.cast = {p.key: t}, {p.scalars: h}
         own = closed(slots, p.slots, tuple(w.shape))
         write(other.next_values(p, w, own, g))
 

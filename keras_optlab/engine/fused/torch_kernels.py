@@ -68,10 +68,14 @@ def _descent(decay: float, rate: float, keep: float = 0.0, take: float = 1.0) ->
     def run(w: Tensors, s: dict[str, Tensors], g: Tensors) -> None:
         if decay:
             torch._foreach_mul_(w, 1 - decay)
+        if not s:
+            # one pass too; the fused kernel starts all threads for each small weight
+            torch._foreach_add_(w, g, alpha=-rate)
+            return
         torch._fused_sgd_(
             w,
             g,
-            s.get("v", []),
+            s["v"],
             weight_decay=0.0,
             momentum=keep,
             lr=rate,

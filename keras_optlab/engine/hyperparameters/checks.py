@@ -27,6 +27,17 @@ def check_mask(value: Any) -> Any:
     )
 
 
+def check_decay_schedule(value: Any) -> Any:
+    """Return `None` or `"corrected"`."""
+    if value is None or (isinstance(value, str) and value == "corrected"):
+        return value
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(
+        f'expected None or "corrected". Received: decay_schedule={shown(value)}. '
+        "For a schedule of the decay itself, pass it as `weight_decay`."
+    )
+
+
 def check_name(value: Any) -> str | None:
     """Return `None` or a non-empty string."""
     if value is None or (isinstance(value, str) and value):

@@ -67,6 +67,19 @@ class Options(Declared):
         decay_mask: Weights to which `weight_decay`, `l1`, `l2` and `l1_proximal` apply:
             `None` for all, `"matrices"` for those with two or more axes, or a function
             from the variable to bool. `exclude_from_weight_decay` excludes more.
+        decay_schedule: `None`, or `"corrected"` for $w \leftarrow w -
+            \frac{\eta^2}{\eta_{\max}} \lambda w$ on weights with two or more axes,
+            where $\eta_{\max}$ is the peak of the learning rate's schedule: AdamC
+            (Defazio, 2025, arXiv:2506.02285), for every rule. Of a layer that is
+            followed by a normalization, the ratio of gradient to weight norm settles at
+            $\sqrt{2 \lambda / \eta}$ under plain decay, so that gradients grow as the
+            rate falls; the correction keeps the ratio constant. The output layer, which
+            no normalization follows, keeps plain decay where `compile` shows it the
+            model (not a subclassed one); elsewhere `Group("head",
+            decay_schedule=None)` keeps it. The peak of a schedule of this package is
+            known; of a `Join`, of another schedule, a function or a number that is
+            changed, it is the largest rate so far. A constant rate means no change.
+            `learning_rate_scale` counts as part of the rate.
         groups: `Group`s: layers or weights with their own hyperparameters.
         gradient_transforms: Transforms from `keras_optlab.transforms`, applied to the
             gradients after clipping.
@@ -191,6 +204,13 @@ class Options(Declared):
         default=None,
         doc="weights with weight decay and penalties",
         check=checks.check_mask,
+        kw_only=True,
+    )
+    decay_schedule: str | None = Option(
+        default=None,
+        doc="how weight decay follows the learning rate",
+        check=checks.check_decay_schedule,
+        by_group=True,
         kw_only=True,
     )
     groups: Sequence[Group] = Option(

@@ -7,7 +7,6 @@ check for NaN gradients decides on, so that they do not wait for this check.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -17,8 +16,10 @@ from keras_optlab.core import Values
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.fused import kernel_rounding
+from keras_optlab.engine.hyperparameters.decay_correction import corrected
 from keras_optlab.engine.hyperparameters.ranges import all_legal, as_scalar
 from keras_optlab.engine.hyperparameters.variables import as_tensor, scalar_dtype
+from keras_optlab.engine.weights.parameter import Parameter, Scalars
 
 
 class StepHyperparameters:
@@ -41,8 +42,9 @@ class StepHyperparameters:
             there are no schedules and functions.
         h: The values that the rule's `prepare` returned, by group.
         kernels: The same, from betas as a fused kernel rounds them.
-        cast: The values for `update`, by group or section and dtype of the weights.
+        cast: The values for `update`, by the weights' `scalars`.
         z: The next values of the rule's shared state, by group.
+        peaks: The variables of the corrected weight decay, with their next values.
     """
 
     def __init__(self, optimizer: BuiltOptimizer) -> None:
@@ -54,6 +56,12 @@ class StepHyperparameters:
         self.base = base.extend(
             learning_rate=self.rate * base.learning_rate_scale, count=self.done + 1
         )
+        self.peaks: Pairs = []
+        if optimizer.decay_correction is not None:
+            factor, self.peaks = optimizer.decay_correction.factor(
+                optimizer, self.rate, base.learning_rate_scale
+            )
+            self.base = self.base.extend(decay_factor=factor)
         self.transforms = [x.tensors(self._moment) for x in optimizer.transform_scalars]
         groups, sections = optimizer.plan.shared, optimizer.plan.sections
         self.counts: dict[int, Any] = dict.fromkeys(groups, self.done)
@@ -88,40 +96,46 @@ class StepHyperparameters:
         new.cast = new._cast(optimizer)
         return new
 
-    def pairs(self, optimizer: BuiltOptimizer, updated: Collection[int]) -> Pairs:
+    def pairs(self, optimizer: BuiltOptimizer, parameters: list[Parameter]) -> Pairs:
         """Return the variables of the shared state and the counts, with their values.
 
         Args:
             optimizer: The optimizer, built.
-            updated: The sections that are updated; the others stay as they are.
+            parameters: The weights that are updated; other sections stay as they are.
         """
         plan = optimizer.plan
+        updated = {p.key for p in parameters} if plan.sections else set()
         counts = [
             (section.updates, self.counts[key] + 1)
             for key, section in plan.sections.items()
             if key in updated
         ]
-        return counts + [
-            (shared[name], x)
-            for group, shared in plan.shared.items()
-            if group not in plan.sections or (group in updated and plan.owns(group))
-            for name, x in self.z[group].items()
-        ]
+        return (
+            self.peaks
+            + counts
+            + [
+                (shared[name], x)
+                for group, shared in plan.shared.items()
+                if group not in plan.sections or (group in updated and plan.owns(group))
+                for name, x in self.z[group].items()
+            ]
+        )
 
-    def _cast(self, optimizer: BuiltOptimizer) -> dict[tuple[int, str], Values]:
-        """Return `h` in the dtypes of the weights.
+    def _cast(self, optimizer: BuiltOptimizer) -> dict[Scalars, Values]:
+        """Return `h` in the dtypes of the weights, with corrected weight decay.
 
         If the rule has a fused kernel, which rounds betas, all float32 updates use the
         rounded betas, so that fused and other updates have the same results.
         """
-        keys = {(p.key, p.dtype) for p in optimizer.plan.trainable}
         rounded = self.kernels
-        return {
-            (group, dtype): rounded[group]
-            if dtype == "float32" and group in rounded
-            else self.h[group].cast(dtype)
-            for group, dtype in keys
-        }
+
+        def values(key: Scalars) -> Values:
+            group, dtype = key.group, key.dtype
+            fused = dtype == "float32" and group in rounded
+            h = rounded[group] if fused else self.h[group].cast(dtype)
+            return corrected(h) if key.corrected else h
+
+        return {key: values(key) for key in optimizer.plan.scalars}
 
     def _own(self, optimizer: BuiltOptimizer, group: int) -> Values:
         """Return the values of a group; for -1, those of weights in no group."""

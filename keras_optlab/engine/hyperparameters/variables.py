@@ -16,6 +16,7 @@ from keras_optlab.core.spans import Moment
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.core.values import Values
 from keras_optlab.engine.backend.keras_adapter import concrete, is_purged
+from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.hyperparameters.ranges import as_scalar
 
 
@@ -132,13 +133,15 @@ class HyperparameterVariables:
 
     def tensors(self, moment: Moment) -> Values:
         """Return all values as a rule reads them, at a moment."""
-        return Values(**{k: self.tensor(f, moment) for k, f in self.fields.items()})
+        known = {k: x for k, x in self.values.items() if x is None}
+        rest = {k: f for k, f in self.fields.items() if k not in known}
+        return Values(**{k: self.tensor(f, moment) for k, f in rest.items()}, **known)
 
     def tensor(self, field: Field, moment: Moment) -> Any:
         """Return one value: a scalar tensor, a `BetaTensor`, or a Python object."""
         variable = self._variable(field)
         if variable is not None:
-            return _wrapped(field, ops.convert_to_tensor(variable))
+            return _wrapped(field, read(variable))
         return as_tensor(field, self.values[field.name], moment)
 
     def own(self, field: Field) -> Any:

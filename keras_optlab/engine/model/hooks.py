@@ -111,12 +111,12 @@ def attach(optimizer: BuiltOptimizer, model: Any) -> None:
             "of a model that is compiled with it. Received: a call of `attach`. "
             "Compile a model with it, or use another optimizer here."
         )
+    optimizer.models.add(model)  # whose layers tell the axes of the weights
     if not optimizer.has_evaluation_weights:
         return
     hooks = _hooks(model)
     if optimizer not in hooks.attached:
         hooks.attached.append(optimizer)
-    optimizer.models.add(model)
     add_statistics(optimizer)
     ATTACHED.add(model)
     evaluation_weights.move_to(optimizer, evaluation=True)

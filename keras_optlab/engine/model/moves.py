@@ -132,7 +132,7 @@ class _Values:
         optimizer, p = self._optimizer, self._p
         field = optimizer.fields.get(name)
         if field is None or field.keras_owned:  # also what `prepare` derives
-            return getattr(StepHyperparameters(optimizer).cast[p.key, p.dtype], name)
+            return getattr(StepHyperparameters(optimizer).cast[p.scalars], name)
         moment = optimizer.moment(read(optimizer.updates))
         group = optimizer.groups[p.group].hyperparameters if p.group >= 0 else {}
         if name in group:

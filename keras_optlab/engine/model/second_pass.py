@@ -31,15 +31,20 @@ Tensors = list[Any]
 
 @dataclass
 class Batch:
-    """Derivatives of the loss of the current batch, which a rule may ask for.
+    """The loss of the current batch and its derivatives, which a rule may ask for.
 
     Attributes:
         gradients_at: Returns the gradients at given weights.
         hessian_times: Returns the Hessian at the current weights times a direction.
+        loss: Returns the loss at the current weights, without another pass.
+        loss_scale: Returns the factor of mixed precision in the gradients that
+            `second_pass` receives, but not in `loss`.
     """
 
     gradients_at: Callable[[Tensors], Tensors]
     hessian_times: Callable[[Tensors], Tensors]
+    loss: Callable[[], Tensor]
+    loss_scale: Callable[[], Tensor]
 
 
 def second_pass(
@@ -72,6 +77,8 @@ def second_pass(
     asked = Batch(
         gradients_at=lambda ws: wide(batch.gradients_at(own(ws))),
         hessian_times=lambda zs: wide(batch.hessian_times(own(zs))),
+        loss=lambda: ops.cast(batch.loss(), dtype),
+        loss_scale=lambda: ops.cast(batch.loss_scale(), dtype),
     )
     h, t = scalars.base.cast(dtype), ops.cast(scalars.t, dtype)
     gs, after = optimizer.second_pass(asked, ws, gs, s, h, t)
@@ -143,6 +150,16 @@ def unsupported_step_error(model: Any, what: str) -> RuntimeError:
 def no_apply_error(model: Any) -> RuntimeError:
     """Return an error for a train step that does not call `apply`."""
     return unsupported_step_error(model, "does not")
+
+
+def no_loss_error(model: Any) -> RuntimeError:
+    """Return an error for a train step whose loss is not known."""
+    rule = inner_optimizer(model.optimizer)
+    return RuntimeError(
+        f"{type(rule).__name__} needs the loss of each batch. Expected a `train_step` "
+        "that passes it to `optimizer.scale_loss` before the gradients are computed. "
+        f"Received: the `train_step` of {type(model).__name__}, which does not."
+    )
 
 
 def second_apply_error(model: Any) -> RuntimeError:

@@ -27,6 +27,7 @@ from keras_optlab.engine.model.second_pass import (
     Batch,
     StopAtApply,
     no_apply_error,
+    no_loss_error,
     patched,
     second_apply_error,
     second_pass,
@@ -69,19 +70,26 @@ class _Step:
         self._run = partial(train_step, data)
         self._graph, self._numbers = default_graph(), random_numbers()
         self._recording = record([model, train_step], [self.outer, self.optimizer])
-        self._apply = self.outer.apply
+        self._apply, self._scale_loss = self.outer.apply, self.outer.scale_loss
+        self._seen_loss: Tensor | None = None
         self._applied = False
 
     def run(self) -> Any:
         """Return what the train step returns."""
         try:
-            with patched(self.outer, apply=self.apply):
+            with patched(self.outer, apply=self.apply, scale_loss=self.scale_loss):
                 logs = self._run()
         finally:
             self._recording.stop()
         if not self._applied and self.model.trainable_variables:
             raise no_apply_error(self.model)
         return logs
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """Keep the loss of the first pass; return it scaled."""
+        if not self._applied:
+            self._seen_loss = ops.stop_gradient(loss)
+        return self._scale_loss(loss)
 
     def apply(self, gradients: Any, weights: Any = None) -> None:
         """Run the second passes, and apply the resulting gradients."""
@@ -103,7 +111,12 @@ class _Step:
             if self._rows:
                 given = dense([gradients[i] for i in self._rows], self._variables)
                 live = [parameters[i] for i in self._rows]
-                batch = Batch(self._gradients_at, self._hessian_times)
+                batch = Batch(
+                    self._gradients_at,
+                    self._hessian_times,
+                    self._loss,
+                    lambda: loss_scale(self.outer, "float32"),
+                )
                 given = second_pass(self.optimizer, batch, live, given)
                 for i, g in zip(self._rows, given, strict=True):
                     gradients[i] = g
@@ -120,6 +133,11 @@ class _Step:
             _fresh_gradients(self.model),
         ):
             yield
+
+    def _loss(self) -> Tensor:
+        if self._seen_loss is None:
+            raise no_loss_error(self.model)
+        return self._seen_loss
 
     def _gradients(self) -> Tensors:
         """Run the step up to `apply`; return the gradients it passes there."""

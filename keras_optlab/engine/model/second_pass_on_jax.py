@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
 from keras_optlab.engine.backend.modules import jax_module
@@ -19,6 +20,7 @@ from keras_optlab.engine.model.second_pass import (
     Batch,
     StopAtApply,
     no_apply_error,
+    no_loss_error,
     patched,
     second_apply_error,
     second_pass,
@@ -52,15 +54,36 @@ class _Step:
         self._train_step, self._state, self._data = train_step, state, data
         self._numbers = random_numbers()
         self._apply = self.outer.stateless_apply
+        self._scale_loss = self.outer.scale_loss
+        self._seen_loss: Tensor | None = None
         self._applied = False
 
     def run(self) -> Any:
         """Return what the train step returns."""
-        with patched(self.outer, stateless_apply=self.apply):
+        with patched(
+            self.outer, stateless_apply=self.apply, scale_loss=self.scale_loss
+        ):
             ended = self._train_step(self._state, self._data)
         if not self._applied:
             raise no_apply_error(self.model)
         return ended
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """Keep the loss of the first pass; return it scaled.
+
+        The step is differentiated here, and the loss of no use outside. The backward
+        pass gets its value from the forward pass, and runs outside.
+        """
+        if self._applied:
+            return self._scale_loss(loss)
+
+        def keep(seen: Tensor, slope: Tensor) -> tuple[Tensor]:
+            self._seen_loss = seen
+            return (slope,)
+
+        same = jax_module().custom_vjp(lambda x: x)
+        same.defvjp(lambda x: (x, x), keep)
+        return self._scale_loss(same(loss))
 
     def apply(self, variables: Any, gradients: Any, weights: Any) -> Any:
         """Run the second passes, and apply the resulting gradients."""
@@ -76,7 +99,12 @@ class _Step:
         held = [*own, *self.outer.variables]
         held = list(zip(held, [*weights, *variables], strict=True))
         with keras.StatelessScope(state_mapping=held) as scope:
-            batch = Batch(self._gradients_at, self._hessian_times)
+            batch = Batch(
+                self._gradients_at,
+                self._hessian_times,
+                self._loss,
+                lambda: loss_scale(self.outer, "float32"),
+            )
             given = dense([gradients[i] for i in self._rows], self._variables)
             live = [parameters[i] for i in self._rows]
             given = second_pass(self.optimizer, batch, live, given)
@@ -85,6 +113,11 @@ class _Step:
             gradients[i] = g
         with self.optimizer.second_pass_done():
             return self._apply(values, gradients, weights)
+
+    def _loss(self) -> Tensor:
+        if self._seen_loss is None:
+            raise no_loss_error(self.model)
+        return self._seen_loss
 
     def _places(self, weights: Any) -> list[int]:
         """Return the positions of the weights to update in the state of the step."""

@@ -77,6 +77,8 @@ def scalars(optimizer: BuiltOptimizer) -> dict[str, Variable]:
         found["learning_rate"] = optimizer.base_learning_rate
     if optimizer.training_span.variable is not None:
         found["training_span"] = optimizer.training_span.variable
+    if optimizer.decay_correction is not None:
+        found |= optimizer.decay_correction.variables
     stores = {"": optimizer.scalars}
     stores |= {f"{i}.": x for i, x in enumerate(optimizer.transform_scalars)}
     for prefix, store in stores.items():

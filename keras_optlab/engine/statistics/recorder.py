@@ -9,6 +9,7 @@ from functools import partial
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.commit import waits_to_branch
 from keras_optlab.engine.backend.variables import Pairs
 from keras_optlab.engine.statistics.histograms import (
     BINS,
@@ -58,6 +59,8 @@ class Recorder:
         self._asked: dict[str, tuple[int | None, int | None, bool]] = {}
         self._traced: Requests | None = None
         self._previous: PreviousGradient | None = None
+        self._quiet = 0  # steps for which nothing is due, on a device
+        self._seen: tuple[Requests, int] | None = None  # at the last step, and version
 
     def request(
         self,
@@ -130,17 +133,43 @@ class Recorder:
             self._previous = self._make_previous()
             self.variables = self.variables + self._previous.variables
 
-    def due(self, t: Tensor) -> Tensor | bool:
-        """Return whether anything is recorded at update `t`, in the step now traced.
+    def due(self, done: Tensor) -> Tensor | bool:
+        """Return whether the update after `done` updates is recorded, in this trace.
 
         The gradient before a cosine is recorded too.
         """
         self._traced = wanted = self._requests
+        if not self._asked:
+            return False
+        if waits_to_branch(done):
+            return self._due_on_device(done, wanted)
+        t = done + 1
         now = _due(t, wanted.statistics | wanted.histograms)
         before_one = _due(t + 1, wanted.cosines)
         if now is True or before_one is False:
             return now
         return ops.logical_or(now, before_one)
+
+    def _due_on_device(self, done: Tensor, wanted: Requests) -> bool:
+        """Return the same for a counter on a device; read it only if it may be due.
+
+        A step adds at most 1 to the counter, by one write. More writes since the last
+        step are those of a restored state.
+        """
+        expected = wanted, done._version - 1
+        if self._seen != expected or self._quiet <= 0:
+            count = int(done) + 1
+            every, cosines = wanted.statistics | wanted.histograms, wanted.cosines
+            ahead = [n - count % n for n in every]
+            ahead += [n - (count + 1) % n for n in cosines]
+            self._quiet = min(ahead)
+            due = count == 1 or any(count % n == 0 for n in every)
+            due = due or any((count + 1) % n == 0 for n in cosines)
+        else:
+            due = False
+        self._seen = wanted, done._version
+        self._quiet -= 1
+        return due
 
     def record(
         self,

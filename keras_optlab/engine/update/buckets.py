@@ -18,7 +18,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.core.types import Tensor
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.replicas import distributed
 from keras_optlab.engine.backend.variables import cast, flatten, on_cpu, unflatten
 from keras_optlab.engine.contract import BuiltOptimizer
@@ -29,6 +29,7 @@ from keras_optlab.engine.weights.quantized import in_8_bits
 from keras_optlab.engine.weights.views import Joined, Part
 
 SMALL = 2**15  # weights with fewer entries go into buckets
+SMALL_ON_DEVICE = 2**18  # the same on an accelerator; not measured yet
 FULL = 2**15  # entries of a bucket on TensorFlow, where several run in parallel
 
 
@@ -37,7 +38,7 @@ class Bucket(Parameter):
     """Several weights, updated as one vector; `index` has no meaning.
 
     Attributes:
-        parameters: The weights, with the same group, section, dtypes and `regularized`.
+        parameters: The weights, with the same `scalars`, dtype and `regularized`.
     """
 
     parameters: list[Parameter] = field(kw_only=True)
@@ -55,6 +56,7 @@ class Bucket(Parameter):
             section=first.section,
             frozen=False,
             regularized=first.regularized,
+            corrected=first.corrected,
             parameters=parameters,
         )
 
@@ -90,8 +92,8 @@ def make_buckets(
     alike: dict[Any, list[Parameter]] = {}
     filled: dict[Any, int] = {}
     for p in parameters:
-        if p.size < SMALL and on_cpu(p.variable) and not quantizes(optimizer, p):
-            key = p.key, p.dtype, p.variable.dtype, p.regularized
+        if p.size < _limit(p.variable) and not quantizes(optimizer, p):
+            key = p.scalars, p.variable.dtype, p.regularized
             filled[key] = filled.get(key, 0) + p.size
             alike.setdefault((key, filled[key] // full), []).append(p)
     several = [members for members in alike.values() if len(members) > enough]
@@ -101,6 +103,14 @@ def make_buckets(
 def quantizes(optimizer: BuiltOptimizer, p: Parameter) -> bool:
     """Return whether the state of a weight is stored in 8 bits, in its own blocks."""
     return optimizer.slot_dtype == "int8" and in_8_bits(p)
+
+
+def _limit(variable: Variable) -> int:
+    """Return the number of entries from which on a weight is updated alone."""
+    if on_cpu(variable):
+        return SMALL
+    # A compiler joins operations on TensorFlow's accelerators; torch launches each.
+    return SMALL_ON_DEVICE if keras.backend.backend() == "torch" else 0
 
 
 def _suits(optimizer: BuiltOptimizer) -> bool:
@@ -123,9 +133,11 @@ def gather(
     optimizer: BuiltOptimizer, parameters: list[Parameter], gradients: list[Tensor]
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Replace weights by their bucket, if all its weights have a gradient."""
+    if not (optimizer.plan.buckets and gathers(optimizer)):
+        return parameters, gradients
     given = {p.index: (p, g) for p, g in zip(parameters, gradients, strict=True)}
     rows: list[tuple[Parameter, Tensor]] = []
-    for bucket in optimizer.plan.buckets if gathers(optimizer) else []:
+    for bucket in optimizer.plan.buckets:
         if all(given.get(p.index, (None,))[0] is p for p in bucket.members):
             own = [given.pop(p.index)[1] for p in bucket.members]
             rows.append((bucket, flatten([cast(g, bucket.dtype) for g in own])))

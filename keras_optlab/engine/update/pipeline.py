@@ -51,6 +51,8 @@ class Update:
         record: Whether to record statistics.
         norm: The global norm of these gradients, if it is known.
         changes_if: By index of a weight: whether it and its slots change.
+        applies: Whether the update applies; `None`: always. Read only where a step does
+            not branch, by kernels that write at once.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Update:
         record: bool,
         norm: Tensor | None = None,
         changes_if: dict[int, Tensor] | None = None,
+        applies: Tensor | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
@@ -76,12 +79,12 @@ class Update:
         )
         self.clippings: list[tuple[list[Tensor], list[Tensor]]] = []
         self.pairs: Pairs = []
-        self.fused = fused_form(self.one)
+        self.fused = fused_form(self.one, applies)
 
     def compute(self) -> Pairs:
         """Run the update; return the (variable, new value) pairs not yet written."""
         optimizer = self.optimizer
-        g = self._each(lambda p, g: cast(g, p.dtype), self.gradients)
+        g = self._in_dtypes_of_rules(self.gradients)
         penalties = any(
             h.l1 is not None or h.l2 is not None for h in self.scalars.cast.values()
         )
@@ -95,14 +98,25 @@ class Update:
         if optimizer.update_transforms or optimizer.averages:
             self._advance_together(g)
         else:
-            self._each(self._advance, g)
+            rows = zip(self.parameters, g, strict=True)
+            if self.may_fuse and not self.changes_if:
+                rows = self.fused.update_all(self.parameters, g)
+            for p, x in rows:
+                self._advance(p, x)
             self.fused.finish()
         self.pairs = self._unchanged_unless(self.pairs)
-        self.pairs += self.scalars.pairs(optimizer, {p.key for p in self.parameters})
+        self.pairs += self.scalars.pairs(optimizer, self.parameters)
         self.pairs += averages_in_step(optimizer, self.scalars)
         self.pairs.append((optimizer.updates, self.done + 1))
         optimizer.update_is_checked = True
         return self.pairs
+
+    def _in_dtypes_of_rules(self, g: list[Tensor]) -> list[Tensor]:
+        names = {x: str(x) for x in {x.dtype for x in g}}
+        rows = zip(self.parameters, g, strict=True)
+        if all(names[x.dtype].endswith(p.dtype) for p, x in rows):
+            return g
+        return self._each(lambda p, x: cast(x, p.dtype), g)
 
     def _advance_together(self, g: list[Tensor]) -> None:
         """Run each stage for all weights before the next stage."""
@@ -222,14 +236,15 @@ class Update:
 
     def _seen(self, p: Parameter, w: Tensor, g: Tensor) -> Values:
         """Return the values that a transform can read besides its own state."""
-        rate = self.one.h(p).learning_rate
+        h = self.one.h(p)
         return Values(
             w=w,
             g=g,
             t=self.t,
             count=self.done + 1,
-            learning_rate=rate,
+            learning_rate=h.learning_rate,
             decays=p.regularized,
+            decay_factor=h.decay_factor if p.corrected else 1.0,
         )
 
     def _sums(self, g: list[Tensor]) -> Values:

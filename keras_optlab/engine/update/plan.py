@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
 
 from keras_optlab.core import Slot
+from keras_optlab.core.axes import from_path, given_axes
 from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
@@ -19,9 +21,11 @@ from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.checks import not_lazy
+from keras_optlab.engine.model.layer_axes import find_matrices
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
-from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.update.plan_warnings import warn_of_large_weights
+from keras_optlab.engine.weights.parameter import Parameter, Scalars, Slots
 from keras_optlab.engine.weights.quantized import (
     BLOCK,
     Quantized,
@@ -73,6 +77,11 @@ class Plan:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if not p.frozen]
 
+    @cached_property
+    def scalars(self) -> set[Scalars]:
+        """The `scalars` of all parameters that are not frozen."""
+        return {p.scalars for p in self.trainable}
+
     def owns(self, section: int) -> bool:
         """Return whether a section has shared state of its own, not the group's."""
         group = self.sections[section].group
@@ -109,6 +118,9 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
         )
     ]
     live = [p for p in parameters if not p.frozen]
+    if optimizer.sees_matrices:
+        give_matrices(optimizer, live)
+    keep_plain_decay_of_heads(optimizer, live)
     elementwise = treats_entries_alone(optimizer)
     if optimizer.sparse == "lazy" and (optimizer.needs_second_pass or not elementwise):
         raise not_lazy(type(optimizer).__name__)
@@ -137,6 +149,37 @@ def make_plan(optimizer: BuiltOptimizer, variables: list[Variable]) -> Plan:
     )
     plan.fill_slots()
     return plan
+
+
+def give_matrices(optimizer: BuiltOptimizer, parameters: list[Parameter]) -> None:
+    """Let the rule choose the matrices as which it sees each weight."""
+    of_layers = find_matrices(optimizer.models)
+    large = []
+    for p in parameters:
+        shape, values = tuple(p.variable.shape), optimizer.values_of(p.group)
+        known = id(p.variable) in of_layers
+        found = of_layers[id(p.variable)] if known else from_path(p.path, shape)
+        weight = Weight(
+            shape, p.path, values, given_axes(values.axes, found, shape, p.path)
+        )
+        p.matrices = optimizer.as_matrices(weight)
+        if optimizer.is_too_large(weight):
+            large.append(f"{p.path!r} {shape}")
+    if large:
+        warn_of_large_weights(type(optimizer).__name__, large)
+
+
+def keep_plain_decay_of_heads(
+    optimizer: BuiltOptimizer, parameters: list[Parameter]
+) -> None:
+    """Correct no weight decay of the model's last layer, unless its group asks."""
+    corrected = [p for p in parameters if p.corrected]
+    of_layers = find_matrices(optimizer.models) if corrected else {}
+    for p in corrected:
+        found = of_layers.get(id(p.variable))
+        asked = p.group >= 0 and optimizer.groups[p.group].hyperparameters
+        if found and found.role == "head" and "decay_schedule" not in (asked or {}):
+            p.corrected = False
 
 
 def give_slots(
@@ -171,7 +214,14 @@ def _parameter(
         group=group,
         frozen=frozen,
         regularized=optimizer.decays(variable) and _masked_in(optimizer, variable),
+        corrected=_corrects_decay(optimizer, variable, group),
     )
+
+
+def _corrects_decay(optimizer: BuiltOptimizer, variable: Variable, group: int) -> bool:
+    """Return whether the weight decay of a weight is corrected: only of matrices."""
+    asked = optimizer.values_of(group).decay_schedule == "corrected"
+    return asked and len(variable.shape) > 1
 
 
 def _masked_in(optimizer: BuiltOptimizer, variable: Variable) -> bool:
@@ -201,7 +251,7 @@ def _slots(
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
     dtype = keras.backend.standardize_dtype(p.variable.dtype)
-    weight = Weight(tuple(p.variable.shape), p.path, values, dtype)
+    weight = Weight(tuple(p.variable.shape), p.path, values, dtype, p.matrices)
     shapes = {slot: slot.shape_for(weight) for slot in slots}
     return {
         s.name: create(s, shape) for s, shape in shapes.items() if shape is not None

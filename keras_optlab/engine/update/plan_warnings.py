@@ -12,25 +12,18 @@ from keras_optlab.engine.weights.master import MASTER
 
 def warn_of_weights(optimizer: BuiltOptimizer) -> None:
     """Warn of weights that get another update than the arguments say."""
-    _warn_of_large_weights(optimizer)
     _warn_of_no_exclusion(optimizer)
     _warn_of_no_master_weights(optimizer)
 
 
-def _warn_of_large_weights(optimizer: BuiltOptimizer) -> None:
+def warn_of_large_weights(name: str, weights: list[str]) -> None:
     """Warn of weights that exceed a rule's `max_size` and get a simpler update."""
-    found = [
-        f"{p.path!r} {tuple(p.variable.shape)}"
-        for p in optimizer.plan.trainable
-        if optimizer.is_too_large(tuple(p.variable.shape), optimizer.values_of(p.group))
-    ]
-    if found:
-        warnings.warn(
-            f"{type(optimizer).__name__} uses a simpler update for weights that exceed "
-            f"`max_size`: {', '.join(found)}. See its documentation. Raise `max_size` "
-            "if you have the memory and time.",
-            stacklevel=4,
-        )
+    warnings.warn(
+        f"{name} uses a simpler update for weights that exceed `max_size`: "
+        f"{', '.join(weights)}. See its documentation. Raise `max_size` if you have "
+        "the memory and time.",
+        stacklevel=5,
+    )
 
 
 def _warn_of_no_exclusion(optimizer: BuiltOptimizer) -> None:

@@ -24,7 +24,12 @@ from keras_optlab.engine.update.buckets import make_buckets
 from keras_optlab.engine.update.plan import Section, give_slots, shared_slots
 from keras_optlab.engine.weights.parameter import Parameter
 
-CACHED = "all_float32", "owns_slots"  # properties of a `Parameter` that read its slots
+CACHED = (
+    "all_float32",
+    "is_quantized",
+    "owns_slots",
+    "suits_kernels",
+)  # properties of a `Parameter` that read its slots
 
 
 def count_apart(
@@ -66,6 +71,7 @@ def divide(optimizer: BuiltOptimizer, blocks: Iterable[Sequence[Parameter]]) -> 
         ):
             _add(optimizer, key, part, state)
         _renew_buckets(optimizer)
+    vars(plan).pop("scalars", None)
     optimizer.moves.reset()
     return True
 

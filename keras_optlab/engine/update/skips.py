@@ -41,7 +41,8 @@ class Skips:
         Args:
             done: Number of updates so far.
         """
-        run = ops.where(read(self.updates) == done, read(self.run), 0)
+        goes_on = ops.cast(read(self.updates) == done, self.run.dtype)
+        run = read(self.run) * goes_on
         return [
             (self.total, read(self.total) + 1),
             (self.run, run + 1),

@@ -12,7 +12,7 @@ from functools import cached_property
 from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.gradients import as_gradients, dense
+from keras_optlab.engine.backend.gradients import as_gradients, dense, is_sparse
 from keras_optlab.engine.backend.replicas import in_replica
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.update.buckets import SMALL
@@ -63,6 +63,8 @@ def with_gradients(
 ) -> tuple[list[Parameter], list[Tensor]]:
     """Return what to update, weights or touched rows, and the dense gradients of it."""
     gradients = as_gradients(gradients, [p.variable for p in parameters])
+    if not any(map(is_sparse, gradients)):
+        return parameters, gradients
     lazy = optimizer.sparse == "lazy"
     rows = [
         touched_rows(g) if lazy or _leaves_others(optimizer, p) else None

@@ -8,7 +8,13 @@ from functools import partial
 from keras import ops
 
 from keras_optlab.core.types import Tensor
-from keras_optlab.engine.backend.commit import Case, can_branch, commit, commit_first
+from keras_optlab.engine.backend.commit import (
+    Case,
+    can_branch,
+    commit,
+    commit_first,
+    waits_to_branch,
+)
 from keras_optlab.engine.backend.finite import check_gradients
 from keras_optlab.engine.backend.replicas import sum_over_replicas
 from keras_optlab.engine.backend.variables import Pairs, read
@@ -24,16 +30,15 @@ def take_step(
     optimizer: BuiltOptimizer, gradients: list[Tensor], indices: list[int]
 ) -> None:
     """Update the weights with these indices by their gradients."""
-    rows = [
-        (optimizer.plan.parameters[i], g)
-        for i, g in zip(indices, gradients, strict=True)
-        if not optimizer.plan.parameters[i].frozen
-    ]
-    if not rows:
+    every = optimizer.plan.parameters
+    parameters = [every[i] for i in indices]
+    if any(p.frozen for p in parameters):
+        rows = zip(parameters, gradients, strict=True)
+        gradients = [g for p, g in rows if not p.frozen]
+        parameters = [p for p in parameters if not p.frozen]
+    if not parameters:
         return
-    parameters, gradients = with_gradients(
-        optimizer, [p for p, _ in rows], [g for _, g in rows]
-    )
+    parameters, gradients = with_gradients(optimizer, parameters, gradients)
     gradients = sum_over_replicas(gradients)
     if optimizer.accumulates:
         _accumulate(optimizer, parameters, gradients)
@@ -41,9 +46,15 @@ def take_step(
     parameters, gradients = gather(optimizer, parameters, gradients)
     scalars = StepHyperparameters(optimizer)
     good, norm = _check(optimizer, gradients, scalars)
+    whole = not optimizer.plan.elementwise
+    if whole and good is not None and waits_to_branch(good):
+        # The bad step is computed too, and torch's factorizations raise for a NaN.
+        gradients = [_zero_unless(good, g) for g in gradients]
 
     def update(record: bool) -> Pairs:
-        return Update(optimizer, parameters, gradients, scalars, record, norm).compute()
+        return Update(
+            optimizer, parameters, gradients, scalars, record, norm, applies=good
+        ).compute()
 
     if good is None:
         commit_first(_updates(optimizer, True, update))
@@ -79,7 +90,7 @@ def _updates(
     If the step can branch, an update without statistics is a separate case. It is
     faster, since it need not keep gradients and updates in memory for statistics.
     """
-    due = optimizer.recorder.due(read(optimizer.updates) + 1)
+    due = optimizer.recorder.due(read(optimizer.updates))
     if isinstance(due, bool) or not can_branch(due):
         return [(condition, partial(update, due is not False))]
     now = ops.logical_and(condition, due)
@@ -125,7 +136,9 @@ def _accumulate(
         ]
         there = {p.index: counts.gradients[p.index] > 0 for p, _ in late}
         together = rows[0] + [p for p, _ in late], rows[1] + [x for _, x in late]
-        done = Update(optimizer, *together, scalars, record, changes_if=there).compute()
+        done = Update(
+            optimizer, *together, scalars, record, changes_if=there, applies=now
+        ).compute()
         emptied = [(a, ops.zeros_like(x)) for a, x in zip(sums, total, strict=True)]
         return [*done, *emptied, *window.emptied(counts), *skipped]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from keras_optlab.engine.backend.rounding import round_to_bfloat16
 from keras_optlab.engine.backend.variables import Pairs, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.weights.master import MASTER, present_weight
-from keras_optlab.engine.weights.parameter import Parameter, Slots
+from keras_optlab.engine.weights.parameter import Parameter, Scalars, Slots
 from keras_optlab.engine.weights.quantized import Quantized
 from keras_optlab.engine.weights.result_check import checked_update, unless_failed
 
@@ -24,7 +25,7 @@ class WeightUpdate:
 
     Args:
         optimizer: The optimizer, built.
-        cast: The hyperparameters of the update, by `key` and dtype of a weight.
+        cast: The hyperparameters of the update, by the `scalars` of a weight.
         done: Number of updates before this one.
         t: Number of this one, counted from 1, by `key` of a weight.
         changes_if: By index of a weight: whether it and its slots change.
@@ -33,7 +34,7 @@ class WeightUpdate:
     def __init__(
         self,
         optimizer: BuiltOptimizer,
-        cast: dict[tuple[int, str], Values],
+        cast: dict[Scalars, Values],
         done: Tensor,
         t: dict[int, Tensor],
         changes_if: dict[int, Tensor],
@@ -63,7 +64,7 @@ class WeightUpdate:
 
     def h(self, p: Parameter) -> Values:
         """Return the hyperparameters of a weight, in the dtype of its rule."""
-        return self.cast[p.key, p.dtype]
+        return self.cast[p.scalars]
 
     def decays(self, p: Parameter) -> bool:
         """Return whether the engine applies decoupled weight decay to a weight."""
@@ -82,10 +83,19 @@ class WeightUpdate:
     ) -> tuple[Tensor, Values]:
         """Run the rule on one weight."""
         t, s = ops.cast(self.t[p.key], p.dtype), slot_values(slots, p.dtype)
-        u, new = checked_update(
-            self.optimizer, w, g, s, self.rule_hyperparameters(p), t
-        )
-        return unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+        h, seen = self.rule_hyperparameters(p), p.matrices
+        if seen is not None:
+            w, g, s = seen.of(w), seen.of(g), self.whole_slots(s, seen.of)
+        u, new = checked_update(self.optimizer, w, g, s, h, t)
+        u, new = unless_failed(u, new, s) if self.optimizer.may_fail else (u, new)
+        if seen is not None:
+            u, new = seen.back(u), self.whole_slots(new, seen.back)
+        return u, new
+
+    def whole_slots(self, s: Values, change: Callable[[Tensor], Tensor]) -> Values:
+        """Return the slots, with those of the weight's shape changed."""
+        whole = self.optimizer.whole_slots
+        return Values(**{k: change(x) if k in whole else x for k, x in s.items()})
 
     def rule_hyperparameters(self, p: Parameter) -> Values:
         """Return the hyperparameters for the rule, without weight decay if masked."""

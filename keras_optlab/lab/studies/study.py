@@ -28,7 +28,8 @@ class Study:
     Args:
         folder: The folder.
         config: What is studied, as JSON values: a new folder is made with it, and an
-            old one must have the same. `None` reads an old one.
+            old one must have the same; only optimizers may be added to a comparison.
+            `None` reads an old one.
 
     Attributes:
         config: What is studied.
@@ -46,6 +47,7 @@ class Study:
             self._content = _read(path)
             if config is not None:
                 _check_same(self.folder, self._content["config"], _as_json(config))
+                self._content["config"] = _as_json(config)
         elif config is None:
             raise FileNotFoundError(
                 f"There is no study in this folder. Received: {str(folder)!r}, which "
@@ -148,6 +150,10 @@ def _read(path: Path) -> dict[str, Any]:
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Raise if the folder has another study."""
     different = sorted(k for k in old | new if old.get(k) != new.get(k))
+    if different == ["optimizers"] and new["kind"] == "compare":
+        lost = [one for one in old["optimizers"] if one not in new["optimizers"]]
+        if not lost:
+            return  # the trials of an optimizer do not depend on the others
     if different:
         says = "; ".join(f"{k}: {old.get(k)!r}, now {new.get(k)!r}" for k in different)
         raise ValueError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_optlab import optimizers
+from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.tuning import Domain, LogUniform, Tuning, Uniform
 from keras_optlab.lab.trials.setting import (
@@ -29,10 +30,11 @@ class Candidate:
 
     Args:
         optimizer: Its name, such as `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
-        fixed: Arguments that are not searched, by name; also `schedule`, `length` and
-            `warmup` of the `Setting`. With a `learning_rate`, the optimizer is taken as
-            it is written: the other arguments have their defaults, and the rate is
-            constant unless a `schedule` is given.
+        fixed: Arguments that are not searched, by name: values that JSON has, or
+            objects that Keras can serialize, such as groups; also `schedule`, `length`
+            and `warmup` of the `Setting`. With a `learning_rate`, the optimizer is
+            taken as it is written: the other arguments have their defaults, and the
+            rate is constant unless a `schedule` is given.
         space: What to search beside or instead of the declared space, by name.
         label: How to call it in the study. Defaults to what was written.
 
@@ -58,6 +60,8 @@ class Candidate:
                 )
         if not self.label:
             object.__setattr__(self, "label", self._written())
+        plain_values = {k: plain(v) for k, v in self.fixed.items()}
+        object.__setattr__(self, "fixed", plain_values)  # a study is a JSON file
 
     @classmethod
     def parse(cls, text: Any) -> Candidate:

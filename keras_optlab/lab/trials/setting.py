@@ -24,7 +24,8 @@ class Setting:
     Attributes:
         optimizer: Its name; that of a wrapper has the inner one in brackets:
             `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
-        arguments: Its arguments by name, also those of the inner optimizer.
+        arguments: Its arguments by name, also those of the inner optimizer; objects are
+            serialized by Keras.
             `learning_rate` is the peak of the schedule.
         schedule: `"one_cycle"`, `"cosine"` or `"constant"`.
         length: Length of the training as a share of the problem's budget, in (0, 1].
@@ -55,7 +56,8 @@ class Setting:
             ValueError: if there is no such optimizer, or an argument is out of range.
             TypeError: if it does not take an argument.
         """
-        return self._make(class_names(self.optimizer), dict(self.arguments), updates)
+        arguments = {k: loaded(v) for k, v in self.arguments.items()}
+        return self._make(class_names(self.optimizer), arguments, updates)
 
     def _make(self, names: list[str], arguments: dict[str, Any], updates: int) -> Any:
         cls, *inner = names
@@ -102,7 +104,7 @@ class Setting:
 
     def _text(self, name: str, value: Any, updates: int | None) -> str:
         if name != "learning_rate" or self.schedule == "constant":
-            return repr(value)
+            return repr(loaded(value))
         steps = "" if updates is None else f", steps={updates}"
         if self.schedule == "cosine":
             return f"kol.schedules.Cosine({value!r}{steps})"
@@ -127,6 +129,11 @@ class Setting:
 def _default_rate(cls: Any) -> Any:
     """Return the rate of an optimizer that is not given one."""
     return inspect.signature(cls).parameters["learning_rate"].default
+
+
+def loaded(value: Any) -> Any:
+    """Return an argument with the objects that are serialized in it."""
+    return keras.saving.deserialize_keras_object(value)
 
 
 def class_names(optimizer: str) -> list[str]:

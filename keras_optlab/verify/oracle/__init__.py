@@ -19,7 +19,8 @@ import numpy as np
 from keras_optlab import optimizers
 
 DEFAULT_DECAY = {"adamw": 0.004, "nadamw": 0.01, "tiger": 0.01, "stableadamw": 0.01}
-DECAYING = "mechanic", "schedulefree"  # wrappers whose inner steps include decay
+# Wrappers whose inner steps include decay.
+DECAYING = "mechanic", "schedulefree", "hyperball"
 
 
 OTHERS = {}  # rules of classes outside of the package, by name
@@ -71,11 +72,19 @@ def for_all(function):
     def step_of(ws, gs, state, t, lr, **hyper):
         own = state.setdefault("own", [{"start": w} for w in state["start"]])
         return [
-            function(w, g, s, t, lr, **hyper)
-            for w, g, s in zip(ws, gs, own, strict=True)
+            function(w, g, s, t, lr, **now)
+            for w, g, s, now in zip(ws, gs, own, by_weight(hyper, ws), strict=True)
         ]
 
     return step_of
+
+
+def by_weight(hyper, ws):
+    """Return the hyperparameters of each weight; a list has one value for each."""
+    return [
+        {key: v[i] if isinstance(v, list) else v for key, v in hyper.items()}
+        for i in range(len(ws))
+    ]
 
 
 def at(step, value):
@@ -92,8 +101,8 @@ def around(step_of, wrapper):
         s = state.setdefault(wrapper.__name__, {"start": state["start"]})
         s["here"] = state["here"]
 
-        def inner(ws, gs, scale=1.0):
-            return step_of(ws, gs, state, t, lr * scale, **hyper)
+        def inner(ws, gs, scale=1.0, **changes):
+            return step_of(ws, gs, state, t, lr * scale, **hyper | changes)
 
         inner.rate = lr
         return wrapper(inner, ws, gs, s, t, **own)
@@ -106,6 +115,7 @@ def decayed(step_of):
 
     def decaying(ws, gs, state, t, lr, *, weight_decay, **hyper):
         new = step_of(ws, gs, state, t, lr, **hyper)
-        return [x - lr * weight_decay * w for x, w in zip(new, ws, strict=True)]
+        decays = [row["of"] for row in by_weight({"of": weight_decay}, ws)]
+        return [x - lr * d * w for x, w, d in zip(new, ws, decays, strict=True)]
 
     return decaying

@@ -1,6 +1,9 @@
 import numpy as np
 
+from keras_optlab.verify.oracle.matrices import on_matrices
 
+
+@on_matrices
 def adam_mini(w, g, s, t, lr, *, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
     """Adam-mini: one second moment per output of a kernel, and per vector.
 

@@ -2,8 +2,10 @@ import keras
 import numpy as np
 
 from keras_optlab.core.randomness import seed_at
+from keras_optlab.verify.oracle.matrices import on_matrices
 
 
+@on_matrices
 def kron(
     w,
     g,

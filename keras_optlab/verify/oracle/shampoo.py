@@ -1,6 +1,9 @@
 import numpy as np
 
+from keras_optlab.verify.oracle.matrices import on_matrices
 
+
+@on_matrices
 def shampoo(w, g, s, t, lr, *, epsilon=1e-4, period=1, max_size=1024):
     """Shampoo, with only the diagonal for axes longer than `max_size`.
 

@@ -1,6 +1,9 @@
 import numpy as np
 
+from keras_optlab.verify.oracle.matrices import on_matrices
 
+
+@on_matrices
 def soap(
     w,
     g,
