@@ -26,10 +26,7 @@ from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.description import Description
 from keras_optlab.engine.hyperparameters.access import HyperparameterAccess
-from keras_optlab.engine.hyperparameters.checks import (
-    check_arguments,
-    check_exclusion,
-)
+from keras_optlab.engine.hyperparameters.checks import check_arguments, check_exclusion
 from keras_optlab.engine.hyperparameters.decay_correction import correction_for
 from keras_optlab.engine.hyperparameters.documentation import with_shared_arguments
 from keras_optlab.engine.hyperparameters.keras_values import (
