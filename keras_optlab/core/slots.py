@@ -18,16 +18,16 @@ class Weight:
         shape: The weight's shape.
         path: Its path in the model.
         values: The optimizer's arguments.
-        dtype: Its dtype.
         matrices: Its matrices, for a rule that `sees_matrices`; `None` for a weight
             that takes the step of vectors.
+        dtype: Its dtype.
     """
 
     shape: Shape
     path: str
     values: Any
-    dtype: str = "float32"
     matrices: Matrices | None = None
+    dtype: str = "float32"
 
     @property
     def seen(self) -> Shape:

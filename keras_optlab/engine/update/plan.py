@@ -251,7 +251,7 @@ def _slots(
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
     dtype = keras.backend.standardize_dtype(p.variable.dtype)
-    weight = Weight(tuple(p.variable.shape), p.path, values, dtype, p.matrices)
+    weight = Weight(tuple(p.variable.shape), p.path, values, p.matrices, dtype)
     shapes = {slot: slot.shape_for(weight) for slot in slots}
     return {
         s.name: create(s, shape) for s, shape in shapes.items() if shape is not None
