@@ -52,7 +52,7 @@ class AdamAtan2(Optimizer, family="adaptive"):
     a: FloatOrSchedule = Hyper(default=1.27, doc="factor a on the angle")
     b: FloatOrSchedule = Hyper(default=1.0, doc="factor b in the angle")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Scaling exponents across parameterizations and optimizers",
         "Everett et al.",

@@ -51,7 +51,7 @@ class Grams(Optimizer, family="adaptive"):
     beta_2: FloatOrSchedule = Beta(default=0.999, doc="second-moment decay rate β₂")
     epsilon: FloatOrSchedule = Hyper(default=1e-6, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Grams: Gradient descent with adaptive momentum scaling",
         "Cao, Li and Song",

@@ -107,7 +107,7 @@ class ScheduleFreePlus(Optimizer, family="schedule-free"):
     slots = (
         free.STEPS,
         Slot("m"),
-        Slot("v"),
+        Slot("v", non_negative=True),
         *BATCH,
         Slot("last_beta", init=1.0, shape="scalar"),
     )

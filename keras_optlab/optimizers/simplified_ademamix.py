@@ -67,7 +67,7 @@ class SimplifiedAdEMAMix(Optimizer, family="adaptive"):
     )
     epsilon: FloatOrSchedule = Hyper(default=1e-8, within=">= 0", doc="stabilizer ε")
 
-    slots = (Slot("m"), Slot("v"))
+    slots = (Slot("m"), Slot("v", non_negative=True))
     paper = Paper(
         "Connections between schedule-free optimizers, AdEMAMix, and accelerated SGD "
         "variants",
