@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_optlab import Group, optimizers
 from keras_optlab.core.axes import Matrices, from_path
-from keras_optlab.engine.model.layer_axes import find_matrices, heads_of
+from keras_optlab.engine.weights.layer_axes import find_matrices, heads_of
 from keras_optlab.verify.problems import apply, values, variables
 from tests.support.problems import compiled_model
 

@@ -21,10 +21,10 @@ from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.checks import not_lazy
-from keras_optlab.engine.model.layer_axes import find_matrices
 from keras_optlab.engine.update.buckets import Bucket, make_buckets
 from keras_optlab.engine.update.elementwise import treats_entries_alone
 from keras_optlab.engine.update.plan_warnings import warn_of_large_weights
+from keras_optlab.engine.weights.layer_axes import find_matrices
 from keras_optlab.engine.weights.parameter import Parameter, Scalars, Slots
 from keras_optlab.engine.weights.quantized import (
     BLOCK,
