@@ -120,7 +120,7 @@ def names(pattern: str = "*") -> list[str]:
 
     >>> from keras_optlab import optimizers
     >>> optimizers.names("adam*")
-    ['adam', 'adamax', 'adammini', 'adamw']
+    ['adam', 'adamatan2', 'adamax', 'adammini', 'adamuon', 'adamw']
     """
     return sorted(fnmatch.filter(_classes, check_pattern(pattern)))
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import keras
 
 from keras_optlab import optimizers
-from keras_optlab.verify import agreements, comparisons, known_wrong, libraries
+from keras_optlab.verify import comparisons, known_wrong, libraries
+from keras_optlab.verify.agreements import OPTAX, TORCH
+from keras_optlab.verify.package_agreements import PACKAGES
 
 STEPS = 60
 
@@ -57,7 +59,8 @@ def rows(names=()) -> Iterator[Agreement | Disagreement]:
         asked = not names or it.name in names
         return asked and (it.oracle == "paper" or libraries.is_installed(it.oracle))
 
-    for it in sorted(with_papers() + agreements.ALL, key=lambda it: it.name):
+    others = OPTAX + TORCH + PACKAGES
+    for it in sorted(with_papers() + others, key=lambda it: it.name):
         if wanted(it):
             yield agreement(it)
     for it in known_wrong.KNOWN_WRONG:

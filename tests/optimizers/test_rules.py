@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from keras_optlab import optimizers
-from keras_optlab.verify import agreements, libraries, oracle
+from keras_optlab.verify import libraries, oracle
+from keras_optlab.verify.agreements import OPTAX, TORCH
 from keras_optlab.verify.comparisons import MATRICES, problem, with_paper
+from keras_optlab.verify.package_agreements import PACKAGES
 from keras_optlab.verify.problems import (
     SHAPES,
     apply,
@@ -128,7 +130,7 @@ def test_exclude_from_weight_decay_means_what_it_means_in_keras():
     assert distance(ours, theirs, [np.float32(w) for w in start]) < 1e-5
 
 
-@pytest.mark.parametrize("comparison", agreements.OPTAX, ids=str)
+@pytest.mark.parametrize("comparison", OPTAX, ids=str)
 def test_equals_optax(comparison):
     pytest.importorskip("optax")
     if keras.backend.backend() != "jax":
@@ -136,7 +138,7 @@ def test_equals_optax(comparison):
     assert comparison.difference(STEPS) < comparison.tolerance
 
 
-@pytest.mark.parametrize("comparison", agreements.TORCH + agreements.PACKAGES, ids=str)
+@pytest.mark.parametrize("comparison", TORCH + PACKAGES, ids=str)
 def test_equals_torch_and_packages_for_it(comparison):
     if keras.backend.backend() != "torch":
         pytest.skip("torch is loaded only where it is the backend")

@@ -347,6 +347,7 @@ def test_what_was_excluded_from_decay_stays_so(wrapper):
     assert not np.allclose(excluded[1], decayed[1], rtol=1e-3)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("wrapper", [n for n in WRAPPERS if n != "grokfast"])
 def test_a_wrapper_around_another_keeps_the_weight_decay(wrapper):
     start, grads = weights(), gradients(steps=4)

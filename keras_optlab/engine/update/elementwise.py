@@ -37,20 +37,28 @@ def treats_entries_alone(optimizer: BuiltOptimizer) -> bool:
 
 def _agrees(optimizer: BuiltOptimizer) -> bool:
     """Return whether two weights get the same update alone and as one vector."""
-    names = [slot.name for slot in optimizer.slots if slot.is_on(optimizer._values)]
+    slots = [slot for slot in optimizer.slots if slot.is_on(optimizer._values)]
+    names = [slot.name for slot in slots if slot.shape != "scalar"]
     draw = np.random.default_rng(0).uniform
     count = 2 + len(names)  # weight, gradient, slots
     examples = [
         [ops.convert_to_tensor(draw(0.1, 1.0, s), "float32") for _ in range(count)]
         for s in SHAPES
     ]
+    scalars = Values(
+        **{
+            slot.name: ops.convert_to_tensor(draw(0.1, 1.0), "float32")
+            for slot in slots
+            if slot.shape == "scalar"
+        }
+    )
 
-    h, t = _example_scalars(optimizer, names, examples)
+    h, t = _example_scalars(optimizer, names, examples, scalars)
 
     def run(w: Tensor, g: Tensor, *slots: Tensor) -> list[Tensor]:
-        s = Values(**dict(zip(names, slots, strict=True)))
+        s = scalars.extend(**dict(zip(names, slots, strict=True)))
         u, s = optimizer.update(w, g, s, h, t)
-        return [u, *(x for _, x in s.items())]
+        return [u, *(getattr(s, name) for name in names)]
 
     together = run(*(flatten(xs) for xs in zip(*examples, strict=True)))
     apart = [flatten(xs) for xs in zip(*(run(*x) for x in examples), strict=True)]
@@ -61,7 +69,10 @@ def _agrees(optimizer: BuiltOptimizer) -> bool:
 
 
 def _example_scalars(
-    optimizer: BuiltOptimizer, names: list[str], examples: list[list[Tensor]]
+    optimizer: BuiltOptimizer,
+    names: list[str],
+    examples: list[list[Tensor]],
+    scalars: Values,
 ) -> tuple[Values, Tensor]:
     t = ops.convert_to_tensor(3.0, scalar_dtype())
     h = optimizer.scalars.tensors(Moment(2, None))
@@ -78,6 +89,6 @@ def _example_scalars(
     h, z = optimizer.prepare(h, t, Values(**z))
     if optimizer.needs_sums:
         w, g, *slots = examples[0]
-        s = Values(**dict(zip(names, slots, strict=True)))
+        s = scalars.extend(**dict(zip(names, slots, strict=True)))
         h, _ = optimizer.use_sums(h, t, z, optimizer.local_sums(w, g, s, h, t))
     return h.cast("float32"), ops.cast(t, "float32")
