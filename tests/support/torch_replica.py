@@ -1,0 +1,78 @@
+"""One of two processes of torch that train the same models; a program.
+
+Arguments: the number of the process, a file by which the processes meet, a file for the
+results, `hand` or `keras`, and the labels of the cases.
+"""
+
+import json
+import sys
+
+import keras
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from keras_optlab.verify.comparisons import precision
+from keras_optlab.verify.problems import values
+from tests.support.replicas import REPLICAS, flat, network, train
+
+
+class ByHand(keras.Sequential):
+    """A model whose train step calls it through `DistributedDataParallel`."""
+
+    caller = None
+
+    def _initialize_ddp(self):
+        """Do not wrap the model a second time, as Keras 3.16 would."""
+
+    def train_step(self, data):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self.caller is None:  # torch must not see the model in itself
+            wrapped = DistributedDataParallel(self, gradient_as_bucket_view=True)
+            object.__setattr__(self, "caller", wrapped)
+        loss = self.compute_loss(x, y, self.caller(x, training=True))
+        self.caller.zero_grad()
+        self.optimizer.scale_loss(loss).backward()
+        weights = self.trainable_weights
+        with torch.no_grad():
+            self.optimizer.apply([w.value.grad for w in weights], weights)
+        return {"loss": loss.detach()}
+
+
+class Apart(ByHand):
+    """A model that each process trains with its own gradients."""
+
+    def train_step(self, data):
+        object.__setattr__(self, "caller", self)
+        return super().train_step(data)
+
+
+MODELS = {"hand": ByHand, "apart": Apart, "keras": keras.Sequential}
+
+
+def ended(cls, label, rank):
+    """Return the trained weights, or the error that refused the training."""
+    model = network(cls)
+    start = flat(values(model.trainable_variables))
+    try:
+        train(model, label, rank)
+    except (RuntimeError, ValueError) as error:
+        same = (flat(values(model.trainable_variables)) == start).all()
+        return f"{'untrained' if same else 'trained'}: {error}"
+    return list(flat(values(model.trainable_variables)))
+
+
+def main(rank, meeting, results, how, *labels):
+    rank = int(rank)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=REPLICAS
+    )
+    with precision("float64"):
+        found = {label: ended(MODELS[how], label, rank) for label in labels}
+    with open(results, "w") as file:
+        json.dump(found, file)
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(*sys.argv[1:])
