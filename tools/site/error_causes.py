@@ -886,7 +886,7 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Train on one device, on JAX with `keras.distribution`, or on torch with "
         "`DistributedDataParallel` or `DataParallel`.",
     ),
-    "engine/model/second_pass_in_place.py:_gradients_differ_error": (
+    "engine/model/second_pass_in_place.py:_Step._shared": (
         "Several processes of torch have joined a process group, but do not average "
         "their gradients, so each would train weights of its own.",
         "Call the model through `DistributedDataParallel` in `train_step`, or leave "
