@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_optlab import optimizers
 from keras_optlab.engine.backend.variables import raw
 from keras_optlab.verify.comparisons import precision
 from tests.support.devices import on_two_devices
@@ -30,8 +31,10 @@ from tests.support.replicas import (
 )
 
 BACKEND = keras.backend.backend()
-NAMES = [  # of cases beyond the rules
-    pytest.param(label, marks=[pytest.mark.every] if " " in label else [])
+LABELS = [
+    label
+    if label in optimizers.names()
+    else pytest.param(label, marks=pytest.mark.every)
     for label in CASES
 ]
 TOLERANCE = 1e-8
@@ -94,7 +97,7 @@ def test_processes_that_keep_their_gradients_are_refused(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LABELS)
 def test_mirrored_strategy(name):
     with precision("float64"):
         with mirrored_strategy().scope():
@@ -118,7 +121,7 @@ def test_mirrored_strategy(name):
 @pytest.mark.long
 @pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")
 @on_two_devices
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LABELS)
 def test_data_parallel_on_jax(name):
     distribution = keras.distribution.DataParallel(
         devices=keras.distribution.list_devices()[:REPLICAS], auto_shard_dataset=False

@@ -1,7 +1,8 @@
 """One of two processes of torch that train the same models; a program.
 
 Arguments: the number of the process, a file by which the processes meet, a file for the
-results, `hand` or `keras`, and the labels of the cases.
+results, how gradients are averaged (`hand`, `keras`, `apart`: they are not), and the
+labels of the cases.
 """
 
 import json
@@ -24,13 +25,16 @@ class ByHand(keras.Sequential):
     def _initialize_ddp(self):
         """Do not wrap the model a second time, as Keras 3.16 would."""
 
+    def share(self):
+        """Have `train_step` average its gradients over the processes."""
+        wrapped = DistributedDataParallel(self, gradient_as_bucket_view=True)
+        object.__setattr__(self, "caller", wrapped)  # else it would contain itself
+
     def train_step(self, data):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if self.caller is None:  # torch must not see the model in itself
-            wrapped = DistributedDataParallel(self, gradient_as_bucket_view=True)
-            object.__setattr__(self, "caller", wrapped)
-        loss = self.compute_loss(x, y, self.caller(x, training=True))
-        self.caller.zero_grad()
+        call = self if self.caller is None else self.caller
+        loss = self.compute_loss(x, y, call(x, training=True))
+        self.zero_grad()
         self.optimizer.scale_loss(loss).backward()
         weights = self.trainable_weights
         with torch.no_grad():
@@ -38,20 +42,11 @@ class ByHand(keras.Sequential):
         return {"loss": loss.detach()}
 
 
-class Apart(ByHand):
-    """A model that each process trains with its own gradients."""
-
-    def train_step(self, data):
-        object.__setattr__(self, "caller", self)
-        return super().train_step(data)
-
-
-MODELS = {"hand": ByHand, "apart": Apart, "keras": keras.Sequential}
-
-
-def ended(cls, label, rank):
+def ended(how, label, rank):
     """Return the trained weights, or the error that refused the training."""
-    model = network(cls)
+    model = network(keras.Sequential if how == "keras" else ByHand)
+    if how == "hand":
+        model.share()
     start = flat(values(model.trainable_variables))
     try:
         train(model, label, rank)
@@ -67,7 +62,7 @@ def main(rank, meeting, results, how, *labels):
         "gloo", init_method=f"file://{meeting}", rank=rank, world_size=REPLICAS
     )
     with precision("float64"):
-        found = {label: ended(MODELS[how], label, rank) for label in labels}
+        found = {label: ended(how, label, rank) for label in labels}
     with open(results, "w") as file:
         json.dump(found, file)
     torch.distributed.destroy_process_group()
