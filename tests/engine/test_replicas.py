@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_optlab import optimizers
 from keras_optlab.engine.backend.variables import raw
 from keras_optlab.verify.comparisons import precision
 from tests.support.devices import on_two_devices
@@ -31,13 +30,9 @@ from tests.support.replicas import (
 )
 
 BACKEND = keras.backend.backend()
-LABELS = [
-    label
-    if label in optimizers.names()
-    else pytest.param(label, marks=pytest.mark.every)
-    for label in CASES
-]
 TOLERANCE = 1e-8
+# Kernels of TensorFlow may round differently in the two replicas.
+BETWEEN = 1e-12 if BACKEND == "tensorflow" else 0
 
 
 def in_two_processes(tmp_path, how, labels):
@@ -78,7 +73,6 @@ def test_processes_of_torch(how, labels, tmp_path):
     refused = {k: v for k, v in ends.items() if isinstance(v[0], str)}
     assert not refused
     apart = {k: distances(*one_device(k), np.array(v)) for k, v in ends.items()}
-    print(apart)
     assert not {k: d for k, d in apart.items() if d[0] > 0}  # not one bit
     assert not {k: d for k, d in apart.items() if d[1] > TOLERANCE}
 
@@ -95,9 +89,9 @@ def test_processes_that_keep_their_gradients_are_refused(tmp_path):
             assert "Received: others in each" in end
 
 
-@pytest.mark.long
+@pytest.mark.sampled
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
-@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("name", CASES)
 def test_mirrored_strategy(name):
     with precision("float64"):
         with mirrored_strategy().scope():
@@ -118,10 +112,10 @@ def test_mirrored_strategy(name):
     assert_equal(name, [flat(x) for x in zip(*replicas, strict=True)])
 
 
-@pytest.mark.long
+@pytest.mark.sampled
 @pytest.mark.skipif(BACKEND != "jax", reason="a JAX distribution")
 @on_two_devices
-@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("name", CASES)
 def test_data_parallel_on_jax(name):
     distribution = keras.distribution.DataParallel(
         devices=keras.distribution.list_devices()[:REPLICAS], auto_shard_dataset=False
@@ -136,6 +130,5 @@ def test_data_parallel_on_jax(name):
 def assert_equal(name, replicas):
     assert len(replicas) == REPLICAS
     between, apart = distances(*one_device(name), replicas)
-    print(name, between, apart)
-    assert between == 0
+    assert between <= BETWEEN
     assert apart <= TOLERANCE

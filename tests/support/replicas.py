@@ -13,15 +13,22 @@ from tests.support.problems import NEEDED, REPRESENTATIVES
 STEPS, BATCH, REPLICAS = 4, 8, 2
 
 # Each rule, with settings by which all of it has an effect within a few steps.
-CASES = {
+RULES = {
     name: partial(optimizers.create, name, **NEEDED.get(name, {}))
     for name in optimizers.names()
-} | {
+}
+WRAPPERS = {
+    name: lambda name=name: optimizers.create(
+        name, optimizer=optimizers.SGD(0.01, momentum=0.9)
+    )
+    for name in optimizers.wrappers()
+}
+OTHERS = {
     "noise": lambda: optimizers.SGD(
         0.01, gradient_transforms=[transforms.GradientNoise()]
     ),
-    "average of second pass": lambda: optimizers.EMA(optimizers.AdaHessian(0.01)),
-    "guarded": lambda: optimizers.Adam(
+    "second pass": lambda: optimizers.EMA(optimizers.AdaHessian(0.01)),
+    "transforms": lambda: optimizers.Adam(
         0.01,
         gradient_transforms=[transforms.Centralize(), transforms.ClipByNorm(0.5)],
         global_clipnorm=0.5,
@@ -29,7 +36,8 @@ CASES = {
         use_ema=True,
     ),
 }
-FEW = sorted(REPRESENTATIVES)
+CASES = OTHERS | WRAPPERS | RULES
+FEW = [*OTHERS, *sorted(REPRESENTATIVES)[4::5]]
 
 
 def second_pass(label):
