@@ -24,9 +24,7 @@ WRAPPERS = {
     for name in optimizers.wrappers()
 }
 OTHERS = {
-    "noise": lambda: optimizers.SGD(
-        0.01, gradient_transforms=[transforms.GradientNoise()]
-    ),
+    "noise": lambda: optimizers.SGD(0.01, gradient_transforms=[transforms.AddNoise()]),
     "second pass": lambda: optimizers.EMA(optimizers.AdaHessian(0.01)),
     "transforms": lambda: optimizers.Adam(
         0.01,
