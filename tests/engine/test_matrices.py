@@ -242,6 +242,7 @@ HEADS = {
 NO_EMBEDDING = {"embedding/embeddings": "no matrix"}
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "settings", "expected"),

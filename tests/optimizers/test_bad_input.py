@@ -51,6 +51,7 @@ def test_a_model_without_matrices_trains(name):
     assert not kept & {"basis", "direction"}
 
 
+@pytest.mark.slow
 @each_rule
 def test_sides_of_one_and_ranks_above_the_dimensions(name):
     shapes = [(1, 1), (1, 5), (5, 1), (2, 3)]

@@ -176,6 +176,7 @@ def test_config_round_trip(name, around):
         assert float(again.learning_rate) == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     ("around", "name"),
