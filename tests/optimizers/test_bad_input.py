@@ -101,6 +101,7 @@ def test_singular_matrices_leave_no_nan(name, grads):
         assert np.isfinite(x).all()
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize("size", [1e25, 3e38])
 def test_a_gradient_whose_square_is_no_number_does_no_harm(name, size):
