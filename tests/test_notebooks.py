@@ -68,6 +68,7 @@ def test_a_schedule_in_epochs_shows_its_arguments():
     assert page == "<code>Cosine(initial=0.001, final=0.0, epochs=2.0)</code>"
 
 
+@pytest.mark.slow
 def test_a_monitor_shows_its_plot():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     monitor = kol.callbacks.Monitor()

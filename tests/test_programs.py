@@ -14,20 +14,17 @@ PROGRAMS = sorted(
     for info in pkgutil.iter_modules(programs.__path__)
     if info.name != "common"
 )
-HEAVY = "distributed", "lora", "siamese", "transfer", "transformer", "vit"
 
 
 def marks(program, kind):
     """Return the markers for a program with a kind of optimizer.
 
-    The first program runs with one kind by default, and so does each heavy one in the
-    slow tier. All else is in `pytest -m every`.
+    The first program runs with one kind by default, and so does each other one in the
+    slow tier. All other kinds are in `pytest -m every`.
     """
     if PROGRAMS.index(program) % len(KINDS) != KINDS.index(kind):
         return [pytest.mark.every]
-    if program in HEAVY:
-        return [pytest.mark.slow]
-    return [] if program == PROGRAMS[0] else [pytest.mark.every]
+    return [] if program == PROGRAMS[0] else [pytest.mark.slow]
 
 
 CASES = [

@@ -1,6 +1,7 @@
 """The shape of the repository: who imports whom, and documents that keep up."""
 
 import ast
+import functools
 import re
 import statistics
 import subprocess
@@ -92,19 +93,24 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES = {"file": 400, "function": 50, "median algorithm": 84}
 
 
+@functools.cache
+def nodes(path):
+    """Return all nodes of the code of a file."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path, when_running=False):
     """Yield every module that a file imports, wherever in the file.
 
     Where a package is imported from, each of its modules counts by itself.
     """
-    tree = ast.parse(path.read_text())
     for_types = [
         node
-        for branch in ast.walk(tree)
+        for branch in nodes(path)
         if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
         for node in ast.walk(branch)
     ]
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if when_running and node in for_types:
             continue
         if isinstance(node, ast.Import):
@@ -181,7 +187,7 @@ def test_files_and_functions_are_short():
         text = path.read_text()
         if len(text.splitlines()) > MOST_LINES["file"]:
             long.append(name_of(path))
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef):
                 documented = ast.get_docstring(node) and node.body[1:]
                 first = node.body[1] if documented else node

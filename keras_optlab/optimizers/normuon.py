@@ -34,7 +34,7 @@ class NorMuon(OrthogonalizedMomentum, family="matrix"):
     For matrices, with $o_t$ as in `Muon`,
 
     $$v_t = \beta_2 v_{t-1} + (1 - \beta_2)
-        \operatorname{mean}_{\text{in}} (o_t^2), \qquad
+      \operatorname{mean}_{\text{in}} (o_t^2), \qquad
       \hat o_t = o_t / \sqrt{v_t},$$
     $$\theta_t = \theta_{t-1} - \eta \lambda \theta_{t-1}
       - 0.2\, \eta \sqrt{\text{in} \cdot \text{out}}\, \hat o_t / \|\hat o_t\|_F$$

@@ -98,7 +98,7 @@ VARIANTS = {
         {"norm": "sign"},
         {"norm": "rms"},
         {"norm": "spectral"},
-        {"coefficients": [(1.5, -0.5, 0.0), (1.875, -1.25, 0.375)]},
+        {"coefficients": ((1.5, -0.5, 0.0), (1.875, -1.25, 0.375))},
     ],
     "soapmuon": [{"period": 3, "nesterov": False}, {"scaling": "jordan"}],
     "sophia": [{"period": 3, "gamma": 1.0}],

@@ -131,6 +131,7 @@ def errors_of_statistics(optimizer):
     return [float(np.mean(e**2)) for e in errors]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

@@ -63,6 +63,7 @@ def test_equals_an_optimizer_made_with_it(argument, name):
     assert int(ours.optimizer.updates) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 3] if COMPILED else [1])
 def test_a_schedule_moves_it_by_the_step(at_once):
     falling = schedules.Linear(4.0, steps=8)
@@ -73,6 +74,7 @@ def test_a_schedule_moves_it_by_the_step(at_once):
     assert_same(ours, own)
 
 
+@pytest.mark.slow
 def test_it_replaces_the_limit_of_the_optimizer_for_the_time_of_a_fit():
     sgd = optimizers.SGD(0.1, clipnorm=5.0)
     ours, _ = trained(sgd, GradientClipping(norm=0.01))

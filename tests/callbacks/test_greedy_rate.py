@@ -165,6 +165,7 @@ def test_a_nan_never_improves_and_leaves_the_window():
     np.testing.assert_allclose(found, [0.5, 0.25, 0.125, 0.25, 0.5])
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_an_interruption(tmp_path):
     values = [5.0, 4.0, 4.5, 4.5, 4.5, 4.5, 4.0, 3.0]
 

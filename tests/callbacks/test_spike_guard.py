@@ -454,6 +454,7 @@ def test_each_accident_is_printed(capsys):
     )
 
 
+@pytest.mark.slow
 def test_two_callbacks_do_not_drive_one_rate():
     callbacks = [quiet(), ReduceOnPlateau("loss")]
     model = network(OURS["SGD"]())

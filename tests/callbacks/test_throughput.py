@@ -40,6 +40,7 @@ def test_rates_between_points():
     assert throughput.measure(6, 40, 3.5) == {}  # no steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 12])  # 12: the last batch has 8 examples
 def test_steps_and_examples_of_a_fit_without_its_validation(size):
     clock, monitor = Clock(), Monitor(2)

@@ -90,6 +90,7 @@ def test_a_schedule_moves_the_limits(make):
     np.testing.assert_allclose(rows, [0.1, 0.05], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_constraint_of_the_layer_stays_and_acts_first():
     model = compiled(optimizers.SGD(0.1))
     own = constraints.NonNegative()

@@ -214,6 +214,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     "optimizer",

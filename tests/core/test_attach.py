@@ -116,6 +116,7 @@ def test_the_losses_are_those_of_a_model_constructed_so():
     assert len(losses[0]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", [keras.optimizers, optimizers])
 def test_the_next_step_is_regularized(package):
     model = small(package.SGD(0.1))

@@ -86,6 +86,7 @@ def test_a_rule_counts_on(case, monkeypatch):
     assert_exact(lambda: optimizers.create(name, **settings), rough=name in SPECTRAL)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_a_wrapper_counts_on(name):

@@ -28,6 +28,7 @@ def run(optimizer, shapes=SHAPES, steps=STEPS):
     return trajectory(optimizer, weights(shapes), gradients(shapes, steps=steps))
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("name", optimizers.names())
 def test_it_is_the_decay_times_the_share_of_the_peak_for_every_rule(name):

@@ -64,6 +64,7 @@ def test_backup_and_restore_goes_on_as_if_uninterrupted(name, tmp_path):
     assert_same(whole, parts)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.long
 @each
@@ -77,6 +78,7 @@ def test_a_clone_compiled_from_the_configuration_trains_alike(name):
     assert_same(model, clone)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.long
 @each

@@ -33,6 +33,7 @@ def train_on_batch(model):
         model.train_on_batch(X, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [fit, train_on_batch])
 @pytest.mark.parametrize("name", COPYING + optimizers.wrappers())
 def test_they_are_where_training_starts(name, train):

@@ -156,6 +156,7 @@ def test_a_kernel_of_three_axes_trains_as_the_matrix_that_it_is():
     )
 
 
+@pytest.mark.slow
 def test_muon_equals_that_of_optax_with_the_same_axes():
     optax = pytest.importorskip("optax")
     pytest.importorskip("jax")
@@ -242,6 +243,7 @@ HEADS = {
 NO_EMBEDDING = {"embedding/embeddings": "no matrix"}
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "settings", "expected"),

@@ -269,6 +269,7 @@ def test_a_loop_of_ones_own():
     np.testing.assert_allclose(statistics(model), exponential(raw), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swap_on_epoch", [False, pytest.param(True, marks=rest)])
 def test_callbacks_of_use_ema_take_the_statistics_too(swap_on_epoch, tmp_path):
     model, recording = normalized(AVERAGES["use_ema"][0]()), Recording()

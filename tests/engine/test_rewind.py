@@ -352,6 +352,7 @@ def test_a_step_of_a_users_own_trains_as_that_of_keras(name, eager):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_follows_apply_sees_the_update():
     """Code after `apply` sees the updated weights, as without a second pass."""
     model = Applying()

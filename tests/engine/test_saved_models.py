@@ -105,6 +105,7 @@ def test_weights_frozen_after_training_are_read_into_a_frozen_model(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @each
 def test_a_model_that_has_not_trained_yet(name, tmp_path):

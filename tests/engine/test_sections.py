@@ -98,6 +98,7 @@ def many_small():
     return start, [[rng.normal(size=(4,)) for _ in start] for _ in range(6)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adam", "adamax", "lion", "nadam"])
 def test_buckets_are_divided_and_keep_their_values(name):
     start, grads = many_small()

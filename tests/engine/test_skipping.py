@@ -171,6 +171,7 @@ class TestWarnings:
             history = model.fit(bad, Y, batch_size=1, epochs=5, verbose=0)
         assert len(history.epoch) == 1
 
+    @pytest.mark.slow
     def test_never_without_a_limit(self, recwarn):
         model = normalized(optimizers.Adam(stop_after_skips=None))
         history = model.fit(X * np.nan, Y, batch_size=1, epochs=2, verbose=0)

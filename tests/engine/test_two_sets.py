@@ -364,6 +364,7 @@ def test_short_weights_move_too(name):
     assert all(np.isfinite(w).all() for w in values(model.weights))
 
 
+@pytest.mark.slow
 @mover
 def test_an_optimizer_of_two_models_harms_neither(name):
     optimizer = MOVERS[name]()

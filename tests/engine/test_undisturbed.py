@@ -109,6 +109,7 @@ class Broken(keras.utils.PyDataset):
         return X[:4], Y[:4]
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("fails_at", [1, 0])
 def test_all_state_is_restored_after_an_error(fails_at):

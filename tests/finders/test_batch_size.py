@@ -37,6 +37,7 @@ def test_smaller_sizes_if_the_smallest_runs_out_of_memory():
     assert set(result.not_run) == {4}
 
 
+@pytest.mark.slow
 def test_no_size_at_all():
     model = small(Limited(0))
     with pytest.raises(MemoryError, match="No batch size could be run. Received: 1: "):

@@ -51,6 +51,7 @@ def test_a_model_without_matrices_trains(name):
     assert not kept & {"basis", "direction"}
 
 
+@pytest.mark.slow
 @each_rule
 def test_sides_of_one_and_ranks_above_the_dimensions(name):
     shapes = [(1, 1), (1, 5), (5, 1), (2, 3)]
@@ -100,6 +101,7 @@ def test_singular_matrices_leave_no_nan(name, grads):
         assert np.isfinite(x).all()
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize("size", [1e25, 3e38])
 def test_a_gradient_whose_square_is_no_number_does_no_harm(name, size):

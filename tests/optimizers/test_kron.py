@@ -67,6 +67,7 @@ def test_gradients_come_out_white():
     assert errors[1] < 0.5
 
 
+@pytest.mark.slow
 def test_factors_are_triangular_and_long_axes_diagonal():
     optimizer = optimizers.Kron(0.1, max_size=4)
     shapes = {"matrix": (3, 5), "vector": (4,), "scalar": (), "kernel": (2, 1, 3)}
@@ -109,6 +110,7 @@ def test_no_update_is_larger_than_its_bound():
         assert 0 < np.sqrt(np.mean(moved**2)) <= 0.7 * (1 + 1e-5)
 
 
+@pytest.mark.slow
 def test_what_has_no_gradient_harms_nothing():
     """Gradients may be zero in one row, in the first steps, or in all steps."""
     ws = variables([np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))])

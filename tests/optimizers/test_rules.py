@@ -24,6 +24,7 @@ from tests.support.problems import ALL, label
 STEPS = 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ALL, ids=label)
 def test_equals_its_paper(case):
     comparison = with_paper(*case)
@@ -50,6 +51,7 @@ TWINS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", TWINS, ids=label)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_its_keras_twin(case, dtype, request):
@@ -95,6 +97,7 @@ def test_has_the_arguments_and_defaults_of_its_keras_twin(name):
         assert ours[key] == pytest.approx(value), key
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "option",
     [

@@ -50,6 +50,7 @@ def test_sentences_are_short_and_say_something_of_their_own():
     assert len(set(said)) == len(said)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize("share", [0.5, 0, 1])
 def test_every_value_builds_the_optimizer(share):

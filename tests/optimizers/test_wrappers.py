@@ -176,6 +176,7 @@ def test_config_round_trip(name, around):
         assert float(again.learning_rate) == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled
 @pytest.mark.parametrize(
     ("around", "name"),
@@ -431,6 +432,7 @@ def test_hyperball_turns_matrices_by_the_rate_and_keeps_their_norms(name):
     assert angle > 0.03  # not in every first step; less if the update is radial
 
 
+@pytest.mark.slow
 def test_hyperball_leaves_other_weights_to_the_inner_optimizer():
     shapes = {"matrix": (3, 5), "zero": (3, 5), "head": (5, 2), "bias": (5,)}
     start, grads = weights(shapes, size=1.0), gradients(shapes, steps=5)
@@ -505,6 +507,7 @@ def test_a_micro_batch_that_is_not_finite_does_not_count():
     assert (int(optimizer.updates), int(optimizer.skipped_steps)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_window_goes_on_after_saving_and_loading(tmp_path):
     def new():
         return optimizers.MultiSteps(optimizers.Adam(0.1), accumulation_steps=3)

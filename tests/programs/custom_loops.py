@@ -33,7 +33,7 @@ def train(make, directory):
     check_fell(losses, to=0.7)
     check_weights(model, make, optimizer)
     check_average(model, optimizer, make, path)
-    check_log(directory, "epoch/loss", "step/loss")
+    check_log(directory, "epoch/loss", "optimizer/gradient_norm")
 
 
 def loop(model, optimizer, x, y, directory):

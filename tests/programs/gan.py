@@ -43,8 +43,7 @@ def train(make, directory):
     rates = {round(row["optimizer/learning_rate"], 6) for row in monitor.rows}
     assert rates == {0.02, 0.01}
     found = check_log(directory, "epoch/d_loss", "optimizer/gradient_norm")
-    rates = found["optimizer/learning_rate"].values()
-    np.testing.assert_allclose(list(rates), 0.02, rtol=1e-6)
+    assert "optimizer/learning_rate" not in found  # constants are not drawn
     check(gan, make, directory, noise)
 
 

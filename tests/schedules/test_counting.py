@@ -216,6 +216,7 @@ nested = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(nested, st.lists(st.integers(0, 2**27), min_size=5, max_size=5))
 def test_random_ones_inside_one_another(schedule, steps):

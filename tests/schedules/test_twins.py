@@ -147,6 +147,7 @@ def optax_pairs(optax):
     ]
 
 
+@pytest.mark.slow
 def test_equals_optax():
     optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
     n = 70  # the three cycles of SGDR end before this step

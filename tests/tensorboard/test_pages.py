@@ -181,6 +181,7 @@ def fail(epoch, logs):
     raise RuntimeError("failed")
 
 
+@pytest.mark.slow
 def test_runs_are_rows_with_their_hyperparameters_metrics_and_status(tmp_path):
     adam = Adam(0.02, weight_decay=Cosine(0.1, steps=8), use_ema=True)
     own = {"width": np.int64(3), "kind": "line", "shuffled": False}

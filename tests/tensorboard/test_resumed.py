@@ -22,6 +22,7 @@ def runs(log_dir):
     return sorted({str(file.parent.relative_to(log_dir)) for file in found})
 
 
+@pytest.mark.slow
 def test_another_object_on_a_used_directory_writes_beside(tmp_path):
     for n in range(3):
         fit(line(SGD(0.1)), [TensorBoard(tmp_path, every=n + 1)], epochs=1)

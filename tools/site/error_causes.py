@@ -886,9 +886,16 @@ CAUSES: dict[str, tuple[str, str]] = {
         "of them.",
     ),
     "engine/model/second_pass_in_place.py:run": (
-        "The optimizer needs two passes over each batch, which `tf.distribute` does "
-        "not allow.",
-        "Train on one device, or on JAX with `keras.distribution`.",
+        "The optimizer needs two passes over each batch, which neither `tf.distribute` "
+        "nor, on torch, `ModelParallel` allows.",
+        "Train on one device, on JAX with `keras.distribution`, or on torch with "
+        "`DistributedDataParallel` or `DataParallel`.",
+    ),
+    "engine/model/second_pass_in_place.py:_Step._shared": (
+        "Several processes of torch have joined a process group, but do not average "
+        "their gradients, so each would train weights of its own.",
+        "Call the model through `DistributedDataParallel` in `train_step`, or leave "
+        "the group before you train.",
     ),
     "engine/model/second_pass_in_place.py:_Step.run": (
         "The custom `train_step` does not call `optimizer.apply`.",

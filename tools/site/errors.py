@@ -234,9 +234,10 @@ class Reader:
         return Reader(module, function, texts, self.depth + 1), function
 
 
-def sites() -> list[Site]:
+@functools.cache
+def sites() -> tuple[Site, ...]:
     """Return all places that raise an error with a message, or warn."""
-    return [site for module in modules() for site in _sites(module)]
+    return tuple(site for module in modules() for site in _sites(module))
 
 
 def missing() -> list[str]:

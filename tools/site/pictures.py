@@ -21,6 +21,7 @@ PARTS += "axes.labelcolor", "axes.titlecolor"
 # The pictures lie on a white or a black ground.
 ON_ANY_GROUND = dict.fromkeys(PARTS, GREY) | {"savefig.transparent": True}
 ARGUMENTS: dict[str, tuple[Any, ...]] = {  # of schedules that need some
+    "BetaWarmup": (0.5,),
     "Constant": (1.0,),
     "CosineRestarts": (1.0, 0.2),
     "Cyclical": (0.1, 1.0, 0.15),

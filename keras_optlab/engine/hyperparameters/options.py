@@ -70,15 +70,15 @@ class Options(Declared):
         decay_schedule: `None`, or `"corrected"` for $w \leftarrow w -
             \frac{\eta^2}{\eta_{\max}} \lambda w$ on weights with two or more axes,
             where $\eta_{\max}$ is the peak of the learning rate's schedule: AdamC
-            (Defazio, 2025, arXiv:2506.02285), for every rule. Of a layer that is
-            followed by a normalization, the ratio of gradient to weight norm settles at
-            $\sqrt{2 \lambda / \eta}$ under plain decay, so that gradients grow as the
-            rate falls; the correction keeps the ratio constant. The output layer, which
-            no normalization follows, keeps plain decay where `compile` shows it the
-            model (not a subclassed one); elsewhere `Group("head",
-            decay_schedule=None)` keeps it. The peak of a schedule of this package is
-            known; of a `Join`, of another schedule, a function or a number that is
-            changed, it is the largest rate so far. A constant rate means no change.
+            (Defazio, 2025, arXiv:2506.02285), for every rule. The source derives that,
+            in a layer followed by a normalization, the ratio of gradient to weight norm
+            settles at $\sqrt{2 \lambda / \eta}$ under plain decay, so that gradients
+            grow as the rate falls, and is constant with the correction. The output
+            layer, which no normalization follows, keeps plain decay where `compile`
+            shows it the model (not a subclassed one); elsewhere by `Group("head",
+            decay_schedule=None)`. The peak of a schedule of this package is known; of a
+            `Join`, of another schedule, a function or a number that is changed, it is
+            the largest rate so far. A constant rate means no change.
             `learning_rate_scale` counts as part of the rate.
         groups: `Group`s: layers or weights with their own hyperparameters.
         gradient_transforms: Transforms from `keras_optlab.transforms`, applied to the

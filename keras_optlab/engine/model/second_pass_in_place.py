@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -14,13 +15,18 @@ from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.commit import commit, not_inlined
 from keras_optlab.engine.backend.gradients import dense
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, loss_scale
-from keras_optlab.engine.backend.modules import default_graph, torch_module
+from keras_optlab.engine.backend.modules import copied, default_graph, torch_module
 from keras_optlab.engine.backend.repeatable import (
     random_numbers,
     replayed_random_numbers,
     twice_differentiable,
 )
 from keras_optlab.engine.backend.replicas import distributed
+from keras_optlab.engine.backend.torch_processes import (
+    equal_in_processes,
+    mean_over_processes,
+    process_count,
+)
 from keras_optlab.engine.backend.variables import Pairs, raw, read
 from keras_optlab.engine.model.rewind import record
 from keras_optlab.engine.model.second_pass import (
@@ -37,15 +43,26 @@ from keras_optlab.engine.model.second_pass import (
 
 Tensors = list[Any]
 
+_shares_gradients: weakref.WeakSet[Any] = weakref.WeakSet()  # models, once checked
+
 
 def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
     """Run a train step with second passes for the model's optimizer."""
+    rule = type(inner_optimizer(model.optimizer)).__name__
     if distributed():
-        rule = inner_optimizer(model.optimizer)
         raise ValueError(
-            f"{type(rule).__name__} looks at each batch more than once, which is "
-            "not possible under a `tf.distribute` strategy. Train on one device, or "
-            "on JAX with `keras.distribution`."
+            f"{rule} looks at each batch more than once, which is "
+            "not possible under a `tf.distribute` strategy. Train on one device, on "
+            "JAX with `keras.distribution`, or on torch with "
+            "`DistributedDataParallel`."
+        )
+    layout = keras.distribution.distribution()
+    if isinstance(layout, keras.distribution.ModelParallel):
+        raise ValueError(
+            f"{rule} looks at each batch more than once, which on "
+            f"{keras.backend.backend()} is not possible with weights that several "
+            "processes share. Expected: `DataParallel` or no distribution. Received: "
+            f"{type(layout).__name__}. Train with `DataParallel`, or on JAX."
         )
     return _Step(model, train_step, data).run()
 
@@ -110,6 +127,7 @@ class _Step:
         with _no_grad():
             if self._rows:
                 given = dense([gradients[i] for i in self._rows], self._variables)
+                given = self._shared(given)
                 live = [parameters[i] for i in self._rows]
                 batch = Batch(
                     self._gradients_at,
@@ -137,7 +155,21 @@ class _Step:
     def _loss(self) -> Tensor:
         if self._seen_loss is None:
             raise no_loss_error(self.model)
-        return self._seen_loss
+        return mean_over_processes([self._seen_loss])[0]
+
+    def _shared(self, gradients: Tensors) -> Tensors:
+        """Check that all processes of torch have these gradients; return them.
+
+        They are copied: `DistributedDataParallel` may write those of the next pass into
+        the same memory.
+        """
+        if process_count() == 1:
+            return gradients
+        if self.model not in _shares_gradients:
+            if not equal_in_processes(gradients):
+                raise _gradients_differ_error(self.model)
+            _shares_gradients.add(self.model)
+        return [copied(g) for g in gradients]
 
     def _gradients(self) -> Tensors:
         """Run the step up to `apply`; return the gradients it passes there."""
@@ -210,7 +242,18 @@ class _Step:
             self._run()
         if not products:
             raise no_apply_error(self.model)
-        return products
+        return mean_over_processes(products)  # not by `backward`
+
+
+def _gradients_differ_error(model: Any) -> RuntimeError:
+    return RuntimeError(
+        f"{type(inner_optimizer(model.optimizer)).__name__} looks at each batch more "
+        f"than once. Expected: at `apply`, the same gradients in all {process_count()} "
+        "processes of torch's process group. Received: others in each. Call the model "
+        "through `DistributedDataParallel` in `train_step`, or average the gradients "
+        "before `apply`; to train a model in each process, leave the group first "
+        "(`torch.distributed.destroy_process_group()`)."
+    )
 
 
 def _no_second_derivative(model: Any, error: Exception) -> RuntimeError:
