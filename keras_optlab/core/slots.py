@@ -70,8 +70,9 @@ class Slot:
         stored_last: Position in checkpoints of stock Keras, which store by position:
             `False` if the slots of each weight are stored side by side; `True` if this
             slot is stored after all of those, as one that Keras creates separately.
-        non_negative: Whether no entry is ever negative, as in a mean of squares:
-            `slot_dtype="int8"` then stores it with twice as many positive values.
+        non_negative: Whether no entry is ever negative, as in a mean of squares.
+            `slot_dtype="int8"` then stores it with twice as many positive values, and
+            no positive entry as 0. A rule that divides by the root of a slot needs it.
     """
 
     name: str

@@ -159,9 +159,8 @@ def test_every_elementwise_rule_stays_close(case):
                 assert k not in below or np.min(values([v])[0]) >= 0
         return found
 
-    assert (
-        distance(end("int8"), end(None), weights(WIDE | SMALL)) < 0.3
-    )  # signs may differ
+    # One flipped sign of Lion moves an entry by 0.2; without signs, 0.08 is the most
+    assert distance(end("int8"), end(None), weights(WIDE | SMALL)) < 0.3
 
 
 @pytest.mark.sampled
@@ -175,6 +174,32 @@ def test_declared_slots_are_never_negative(case):
     for p in optimizer.plan.parameters:
         for k in below & p.slots.keys():
             assert np.min(values([p.slots[k]])[0], initial=0.0) >= 0, k
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="sparse gradients")
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_lazy_step_leaves_other_rows(wrapped):
+    import tensorflow as tf
+
+    (start,) = weights({"table": (300, 16)})
+
+    def step(slot_dtype):
+        (w,) = variables([start])
+        optimizer = optimizers.Adam(0.01, sparse="lazy", slot_dtype=slot_dtype)
+        if wrapped:
+            optimizer = optimizers.EMA(optimizer)
+        for row in (5, 7, 5):
+            g = tf.IndexedSlices(tf.ones((2, 16)), tf.constant([row, row]), (300, 16))
+            optimizer.apply([g], [w])
+        return values([w, slots_of(optimizer)["m"]])
+
+    def touched(x):
+        return np.flatnonzero(np.any(x != 0, axis=1))
+
+    (w, m), (exact, _) = step("int8"), step(None)
+    np.testing.assert_allclose(w, exact, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(touched(w - start.astype("f4")), [5, 7])
+    np.testing.assert_array_equal(touched(m), [5, 7])
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="a form of JAX")
