@@ -19,7 +19,7 @@ from keras_optlab.engine.fused import form
 from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.engine.weights.quantized import BLOCK, Quantized, closed, stored_in
 
-ROWS = 2**10  # blocks of a part; XLA does not divide small parts among threads
+ROWS = 2**9  # blocks of a part; XLA does not divide small parts among threads
 MIN_BLOCKS = 2**8  # of a weight that is updated in parts
 
 
