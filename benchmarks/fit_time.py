@@ -126,6 +126,7 @@ def compiled(make, optimizer, at_once):
 def compare(row, make, optimizers, rounds, **data):
     """Return a row of the table for each contender; times in ms."""
     gc.collect()  # earlier models
+    timed(compiled(make, keras.optimizers.SGD, row[1]), **data)  # the first is slower
     models = {k: compiled(make, o, row[1]) for k, o in optimizers.items()}
     first = {label: timed(model, **data) * STEPS for label, model in models.items()}
     times = {label: [] for label in models}

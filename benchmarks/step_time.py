@@ -2,6 +2,7 @@
 
     python benchmarks/step_time.py
     python benchmarks/step_time.py --backends tensorflow --workloads small --all
+    python benchmarks/step_time.py --workloads big --optimizers adam --slot-dtype int8
 
 Each backend runs in its own process. The contenders take turns round by round, each for
 a fraction of a second, because the speed of a shared machine varies. The table shows
@@ -52,7 +53,7 @@ def turn(step, seconds):
     return (clocks() - start) / steps
 
 
-def compare(backend, workload, name, rounds, seconds):
+def compare(backend, workload, name, rounds, seconds, slot_dtype):
     """Return a row for each contender; times in ms."""
     contenders = importlib.import_module(f"contenders.on_{backend}")
     gc.collect()  # memory of the previous comparison
@@ -62,7 +63,13 @@ def compare(backend, workload, name, rounds, seconds):
     if not hasattr(contenders, kind):
         return []  # Keras has no sparse gradients on torch
     steps, first = {}, {}
-    for label, make in getattr(contenders, kind)(name, WORKLOADS[workload]).items():
+    shapes = WORKLOADS[workload]
+    makes = getattr(contenders, kind)(name, shapes)
+    if slot_dtype:
+        makes[f"ours, {slot_dtype}"] = lambda: contenders.applied(
+            contenders.ours(name, slot_dtype=slot_dtype), shapes
+        )
+    for label, make in makes.items():
         start = clocks()
         steps[label] = make()
         first[label] = clocks()[0] - start[0]
@@ -114,6 +121,7 @@ def main():
     parser.add_argument(
         "--seconds", type=float, default=0.2, help="per turn; default: %(default)s"
     )
+    parser.add_argument("--slot-dtype", help="one more contender, with such state")
     parser.add_argument("--json", type=pathlib.Path, help="file to write the rows to")
     args = parser.parse_args()
 
@@ -130,7 +138,8 @@ def main():
             if args.all:
                 names = process.submit(every_name).result()
             for workload, name in itertools.product(args.workloads, names):
-                row = (backend, workload, name, args.rounds, args.seconds)
+                how = args.rounds, args.seconds, args.slot_dtype
+                row = (backend, workload, name, *how)
                 rows += process.submit(compare, *row).result()
                 print(*row[:3], "done", file=sys.stderr, flush=True)
     console.print(table(rows))
