@@ -203,7 +203,7 @@ def test_a_lazy_step_leaves_other_rows(wrapped):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="a form of JAX")
-@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("wrapped", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_parts_of_a_weight_get_the_update_of_the_whole(wrapped, monkeypatch):
     from keras_optlab.engine.fused import on_jax
 
@@ -240,6 +240,7 @@ def test_a_compiled_step_is_the_uncompiled_one(shape, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_adamw_agrees_with_torchao():
     torch = pytest.importorskip("torch")
     torchao = pytest.importorskip("torchao.optim")
@@ -276,6 +277,7 @@ class TestSaving:
         model.fit(*self.data, verbose=0, shuffle=False)
         return model
 
+    @pytest.mark.slow
     def test_resuming_goes_on_as_if_nothing_had_happened(self, tmp_path):
         model = self.trained(slot_dtype="int8")
         model.save(tmp_path / "m.keras")
@@ -292,7 +294,12 @@ class TestSaving:
             )
 
     @pytest.mark.parametrize(
-        "types", [(None, "int8"), ("int8", None), ("bfloat16", "int8")]
+        "types",
+        [
+            (None, "int8"),
+            pytest.param(("int8", None), marks=pytest.mark.slow),
+            pytest.param(("bfloat16", "int8"), marks=pytest.mark.slow),
+        ],
     )
     def test_state_of_the_other_type_loads(self, types, tmp_path, recwarn):
         before, after = types

@@ -44,13 +44,15 @@ def data():
     return rng.normal(size=(64, 4)), rng.normal(size=(64, 1))
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+)
 def test_small_steps_add_up(dtype):
     plain, kept = variable(dtype), variable(dtype)
-    push(optimizers.SGD(1e-4), plain, 100)
-    push(optimizers.SGD(1e-4, master_weights=True), kept, 100)
+    push(optimizers.SGD(1e-4), plain, 40)
+    push(optimizers.SGD(1e-4, master_weights=True), kept, 40)
     np.testing.assert_array_equal(values([plain])[0], 1.0)
-    np.testing.assert_allclose(values([kept])[0], 0.99, atol=2.0**-9)
+    np.testing.assert_allclose(values([kept])[0], 0.996, atol=2.0**-9)
 
 
 @pytest.mark.parametrize("name", ["adam", "muon", "rmsprop"])
@@ -122,8 +124,8 @@ def test_a_wrapper_has_one_copy():
 
 def test_with_state_in_8_bits():
     w = variable(shape=(64, 64))
-    adam = optimizers.Adam(1e-5, master_weights=True, slot_dtype="int8")
-    push(adam, w, 100)
+    adam = optimizers.Adam(1e-4, master_weights=True, slot_dtype="int8")
+    push(adam, w, 10)
     (master,) = values([adam.plan.parameters[0].slots[MASTER]])
     np.testing.assert_allclose(master, 0.999, rtol=1e-5)
 
