@@ -1295,7 +1295,7 @@ class SCION(Optimizer):
     per_head: bool = ...
     def __init__(
         self,
-        learning_rate: LearningRateLike = 0.001,
+        learning_rate: LearningRateLike = 0.1,
         momentum: FloatOrSchedule = 0.9,
         scale: FloatOrSchedule = 1.0,
         norm: Literal["auto", "spectral", "sign", "rms"] = "auto",

@@ -105,7 +105,8 @@ class SCION(Optimizer, family="matrix"):
     pytorch_optimizer and heavyball by default, it is the unconstrained one.
 
     Args:
-        learning_rate: $\eta$ >= 0.
+        learning_rate: $\eta$ >= 0. pytorch_optimizer has 0.001 with $\rho = 1$, which
+            changes the weights of a small network hardly at all.
         momentum: $\beta$ in [0, 1), one minus the authors' `momentum`.
         scale: $\rho$ > 0, the length of steps; set it by `Group` too. The authors have
             50 in the blocks of a transformer and 3000 in its last layer.
@@ -131,7 +132,7 @@ class SCION(Optimizer, family="matrix"):
     ...     groups=[Group("head", scale=3000)])
     """
 
-    learning_rate: LearningRateLike = LearningRate(default=0.001)
+    learning_rate: LearningRateLike = LearningRate(default=0.1)
     momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum β")
     scale: FloatOrSchedule = Hyper(default=1.0, doc="length ρ of steps")
     norm: str = Choice(
@@ -165,10 +166,10 @@ class SCION(Optimizer, family="matrix"):
         "2502.07529",
     )
     tuning = Tuning(
-        around(1e-2),
+        around(0.2),
         others={
             "momentum": Choices((0.8, 0.9, 0.95)),
-            "weight_decay": LogUniform(0.003, 0.3),
+            "weight_decay": LogUniform(0.0003, 0.03),
         },
         use_when="The rate is tuned on a narrow network and used on a wide one.",
         not_when="There is no time to tune `scale` for the last layer on its own.",
