@@ -144,3 +144,234 @@ def test_nothing_changes_below_tau(make):
     train(models[1], epochs=2)
     for a, b in zip(*(values(m.weights) for m in models), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_masked_logits_do_not_count(float64):
+    allowed = np.arange(LENGTH) < np.array([2, 5, 3, 4])[:, None]
+    inputs, mask = keras.Input((LENGTH, WIDTH)), keras.Input((1, LENGTH), dtype="bool")
+    layer = plain()
+    model = keras.Model([inputs, mask], layer(inputs, inputs, attention_mask=mask))
+    model.compile(optimizers.SGD(0.0), "mse")
+    x, y = (a[:BATCH] for a in data())
+    before, of_all = (
+        largest_logits(model, x, allowed=rows) for rows in (allowed, None)
+    )
+    assert not np.allclose(before, of_all)
+    tau = 0.5 * float(before.min())
+    model.fit([x, allowed[:, None]], y, verbose=0, callbacks=[QKClip(tau)])
+    after = largest_logits(model, x, allowed=allowed)
+    np.testing.assert_allclose(after, tau, rtol=1e-6)
+
+
+def test_an_update_uses_the_logits_of_all_its_micro_batches():
+    one = optimizers.SGD(0.0, gradient_accumulation_steps=STEPS)
+    model, x = network(optimizer=one), data()[0]
+    largest = largest_logits(model, x)
+    tau = 0.5 * float(largest.min())
+    train(model, QKClip(tau))
+    np.testing.assert_allclose(largest_logits(model, x), tau, rtol=1e-5)
+
+
+def test_a_window_that_has_not_ended_clips_nothing():
+    one = optimizers.SGD(0.0, gradient_accumulation_steps=STEPS + 1)
+    model = network(optimizer=one)
+    before = values(model.weights)
+    train(model, QKClip(0.1))
+    for a, b in zip(values(model.weights), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_skipped_step_clips_nothing():
+    model = network(optimizer=optimizers.SGD(0.1))
+    before = values(model.weights)
+    x, y = data()
+    y = np.full_like(y, np.nan)
+    model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=[QKClip(0.1)])
+    for a, b in zip(values(model.weights), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+HOW = {
+    "compiled by XLA": {"jit_compile": True},
+    "several steps at once": {"steps_per_execution": STEPS},
+    "stock Keras": {"optimizer": lambda: keras.optimizers.Adam(0.01)},
+    "loss scaling": {
+        "optimizer": lambda: keras.optimizers.LossScaleOptimizer(
+            optimizers.Adam(0.01), initial_scale=4.0
+        )
+    },
+    "averages": {"optimizer": lambda: optimizers.EMA(optimizers.Muon(0.01))},
+    "two passes": {"optimizer": lambda: optimizers.SAM(optimizers.SGD(0.01))},
+}
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_trains_and_clips(how):
+    how = {k: v() if callable(v) else v for k, v in how.items()}
+    if BACKEND == "torch" and how.keys() & {"jit_compile", "steps_per_execution"}:
+        pytest.skip("torch has neither")
+    model, free = network(**how), network()
+    tau = 0.2 * half(model)
+    train(model, QKClip(tau), epochs=3)
+    train(free, epochs=3)
+    x = data()[0]
+    # each batch is clipped by its own largest logit, before the next one moves
+    assert largest_logits(model, x).max() < 0.5 * largest_logits(free, x).max()
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = network(optimizer=optimizers.SGD(0.0))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    x = data()[0][:BATCH]
+    tau = 0.5 * float(largest_logits(model, x).min())
+    train(model, QKClip(tau), rows=slice(BATCH))
+    np.testing.assert_allclose(largest_logits(model, x), tau, rtol=0.03)
+
+
+def test_evaluation_and_a_second_fit():
+    model, other = network(), network()
+    tau = half(model)
+    x, y = data()
+    train(model, QKClip(tau), validation_data=(x, y), epochs=2)
+    train(other, QKClip(tau))
+    train(other, QKClip(tau))
+    for a, b in zip(values(model.weights), values(other.weights), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_the_model_is_as_before_afterwards(tmp_path):
+    model = network()
+    train(model, QKClip(half(model)))
+    layer = model.get_layer("attention")
+    assert "_compute_attention" not in vars(layer)
+    assert len(model.weights) == 8
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = data()[0]
+    np.testing.assert_allclose(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5
+    )
+    copy = keras.models.clone_model(model)
+    copy.compile(optimizers.SGD(0.01), "mse")
+    train(copy, QKClip(1e6))
+    train(model, epochs=1)  # without: nothing is clipped
+
+
+def test_saves_within_fit(tmp_path):
+    model = network()
+    save = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    train(model, QKClip(half(model)), save)
+    loaded = keras.saving.load_model(tmp_path / "1.keras")
+    for a, b in zip(values(loaded.weights), values(model.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_interruption_takes_it_off():
+    def fail(batch, logs):
+        raise KeyboardInterrupt
+
+    model = network()
+    stop = keras.callbacks.LambdaCallback(on_train_batch_begin=fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, QKClip(), stop)
+    assert "_compute_attention" not in vars(model.get_layer("attention"))
+
+
+class Own(layers.MultiHeadAttention):
+    def _compute_attention(self, query, key, value, *args, **kwargs):
+        return value, None
+
+
+class Untrained(keras.Model):
+    """A model that calls its attention as in inference."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = plain()
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+
+    def call(self, x):
+        return self.attention(x, x, training=False)
+
+
+def frozen(model, *parts):
+    for part in parts:
+        getattr(model.get_layer("attention"), f"_{part}_dense").trainable = False
+    model.compile(optimizers.SGD(0.01), "mse")
+    return model
+
+
+def untrained():
+    model = Untrained()
+    model.compile(optimizers.SGD(0.01), "mse")
+    return model
+
+
+def dense():
+    inputs = keras.Input((LENGTH, WIDTH))
+    model = keras.Model(inputs, layers.Dense(WIDTH)(inputs))
+    model.compile(optimizers.SGD(0.01), "mse")
+    return model
+
+
+def lora():
+    model = network()
+    model.get_layer("attention")._query_dense.enable_lora(2)
+    model.compile(optimizers.SGD(0.01), "mse")
+    return model
+
+
+def flash():
+    model = network()
+    model.get_layer("attention")._flash_attention = True
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (dense, "with 0 attention layers"),
+        (lambda: network(lambda: Own(2, DIM, name="attention")), "overrides"),
+        (flash, "with flash attention"),
+        (lora, "with LoRA"),
+        (lambda: frozen(network(), "query"), "Freeze both or none"),
+        (lambda: frozen(network(), "query", "key"), "with 1 attention layers"),
+        (untrained, "with `training=True`"),
+    ],
+    ids=["none", "own", "flash", "lora", "half frozen", "frozen", "not seen"],
+)
+def test_refuses(make, told):
+    model = make()
+    before = [v for v in vars(model) if v == "train_step"]
+    with pytest.raises(ValueError, match=told) as refused:
+        train(model, QKClip())
+    assert "Received: " in str(refused.value)
+    assert before == [v for v in vars(model) if v == "train_step"]
+
+
+def test_refuses_two():
+    with pytest.raises(ValueError, match="Two callbacks drive 'attention logits'"):
+        train(network(), QKClip(), QKClip(50.0))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="strategies of TensorFlow")
+def test_replicas_take_the_largest():
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        pytest.skip("one logical device")
+    strategy = tf.distribute.MirroredStrategy([d.name for d in devices[:2]])
+    alone = network()
+    tau = half(alone)
+    with strategy.scope():
+        model = network()
+    for one in (alone, model):
+        train(one, QKClip(tau), epochs=2)
+    for a, b in zip(values(model.weights), values(alone.weights), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -20,6 +20,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from keras_optlab.core.numerics import maximum
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.replicas import max_over_replicas
 
@@ -87,7 +88,7 @@ def watch_logits(layer: Any, largest: Variable, seen: Callable[[], None]) -> Non
             # a step with NaN is skipped, or has failed: its logits say nothing
             new = ops.where(ops.isfinite(new), new, -math.inf)
             new = max_over_replicas(new)
-            largest.assign(ops.maximum(ops.convert_to_tensor(largest), new))
+            largest.assign(maximum(ops.convert_to_tensor(largest), new))
         return method(query, key, value, attention_mask, training, *args, **kwargs)
 
     vars(layer)[METHOD] = watched  # on this object, without Keras' tracking

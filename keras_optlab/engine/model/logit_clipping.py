@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_optlab.core.numerics import maximum, wide
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.attention import (
@@ -61,7 +62,7 @@ class Attention:
     def scaled(self, tau: float) -> Pairs:
         """Return the weights for which the largest logits are at most `tau`."""
         largest = read(self.largest)
-        gamma = tau / ops.maximum(largest, tau)
+        gamma = tau / maximum(largest, tau)
         if shares_keys(self.layer):  # the heads of one key have different factors
             return _times(self.query, gamma)
         return _times([*self.query, *self.key], ops.sqrt(gamma))
@@ -239,10 +240,8 @@ def _pairs(variables: list[Variable], values: list[Tensor]) -> Pairs:
 def _times(weights: list[Variable], factor: Tensor) -> Pairs:
     """Return kernels and biases, whose last axes are heads and dimension, scaled."""
     by_head = ops.expand_dims(factor, -1)
-    return [
-        (v, ops.cast(ops.cast(read(v), factor.dtype) * by_head, v.dtype))
-        for v in weights
-    ]
+    weights = [(v, wide(read(v))) for v in weights]
+    return [(v, ops.cast(w * ops.cast(by_head, w.dtype), v.dtype)) for v, w in weights]
 
 
 def _updates(optimizer: Any) -> Tensor:
