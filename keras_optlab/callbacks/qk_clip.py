@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_optlab.callbacks.base.arguments import number
 from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.engine import fit_arguments
 from keras_optlab.engine.model.logit_clipping import LogitClipping
 
 
@@ -76,11 +77,12 @@ class QKClip(Callback):
         """Find the attention layers, and extend the train step."""
         super().on_train_begin(logs)
         model: Any = self.model
-        if "optimizer" in (self.params or {}) or model.optimizer is None:
+        trains = fit_arguments() and "optimizer" not in (self.params or {})
+        if not trains or model.optimizer is None:
             raise ValueError(
-                "QKClip needs a model that its optimizer trains by steps. Received: "
-                f"{model!r} trained without. Compile it with an optimizer, or leave "
-                "the callback out."
+                "QKClip clips after the train step of `fit` and of the optimizer of "
+                f"`compile`. Received: {model!r} trained in another way. Train it by "
+                "`fit`, or leave the callback out."
             )
         clipping = LogitClipping(model, self.tau, "QKClip")
         clipping.start()

@@ -111,10 +111,8 @@ def largest_products(
         mask: Boolean; `False` masks. Its last axes are those of queries and keys.
         causal: Whether the layer masks later keys, beside `mask`.
     """
-    query, key = ops.stop_gradient(query), ops.stop_gradient(key)
+    products = _products(layer, query, key)
     grouped = isinstance(layer, layers.GroupQueryAttention)
-    operands = (query, key) if grouped else (key, query)
-    products = ops.einsum(layer._dot_product_equation, *operands)
     sequences = 2 * (1 if grouped else len(layer._attention_axes))
     if causal and mask is None:
         mask = layer._compute_causal_mask(query, key)
@@ -122,7 +120,27 @@ def largest_products(
         mask = ops.cast(mask, "bool")
         for _ in range(len(products.shape) - len(mask.shape)):
             mask = ops.expand_dims(mask, -sequences - 1)
+        if mask.shape[0] == 1:  # the same for the whole batch
+            products = ops.max(products, axis=0, keepdims=True)
         products = ops.where(mask, products, ops.cast(-math.inf, products.dtype))
     # the last axes first: TensorFlow reduces others by moving them
     by_row = ops.max(products, axis=tuple(range(-sequences, 0)))
     return ops.max(by_row, axis=tuple(range(len(by_row.shape) - 1)))
+
+
+def _products(layer: Any, query: Tensor, key: Tensor) -> Tensor:
+    """Return the products of queries and keys, without gradients.
+
+    On TensorFlow by the operation that Keras uses without dropout: the graph runs two
+    equal operations once.
+    """
+    fused = len(query.shape) == 4 and not layer.dropout
+    if keras.backend.backend() == "tensorflow" and fused:
+        import tensorflow as tf
+
+        products = tf.einsum("BTNH,BSNH->BNTS", query, key, optimize="optimal")
+        return tf.stop_gradient(products)
+    query, key = ops.stop_gradient(query), ops.stop_gradient(key)
+    grouped = isinstance(layer, layers.GroupQueryAttention)
+    operands = (query, key) if grouped else (key, query)
+    return ops.einsum(layer._dot_product_equation, *operands)
