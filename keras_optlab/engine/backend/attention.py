@@ -117,12 +117,12 @@ def largest_products(
     if causal and mask is None:
         mask = layer._compute_causal_mask(query, key)
     if mask is not None:
-        mask = ops.cast(mask, "bool")
-        for _ in range(len(products.shape) - len(mask.shape)):
-            mask = ops.expand_dims(mask, -sequences - 1)
-        if mask.shape[0] == 1:  # the same for the whole batch
+        allowed: Any = ops.cast(mask, "bool")
+        for _ in range(len(products.shape) - len(allowed.shape)):
+            allowed = ops.expand_dims(allowed, -sequences - 1)
+        if allowed.shape[0] == 1:  # the same for the whole batch
             products = ops.max(products, axis=0, keepdims=True)
-        products = ops.where(mask, products, ops.cast(-math.inf, products.dtype))
+        products = ops.where(allowed, products, ops.cast(-math.inf, products.dtype))
     # the last axes first: TensorFlow reduces others by moving them
     by_row = ops.max(products, axis=tuple(range(-sequences, 0)))
     return ops.max(by_row, axis=tuple(range(len(by_row.shape) - 1)))
