@@ -7,6 +7,7 @@ from keras import layers
 
 from keras_optlab import optimizers
 from keras_optlab.callbacks import QKClip
+from keras_optlab.engine.model.logit_clipping import LogitClipping
 from keras_optlab.verify.problems import values
 
 BACKEND = keras.backend.backend()
@@ -200,7 +201,9 @@ HOW = {
             optimizers.Adam(0.01), initial_scale=4.0
         )
     },
-    "averages": {"optimizer": lambda: optimizers.EMA(optimizers.Muon(0.01))},
+    "averages": {
+        "optimizer": lambda: optimizers.EMA(optimizers.SGD(0.01), average_decay=0.1)
+    },
     "two passes": {"optimizer": lambda: optimizers.SAM(optimizers.SGD(0.01))},
 }
 
@@ -326,24 +329,17 @@ def lora():
     return model
 
 
-def flash():
-    model = network()
-    model.get_layer("attention")._flash_attention = True
-    return model
-
-
 @pytest.mark.parametrize(
     ("make", "told"),
     [
         (dense, "with 0 attention layers"),
         (lambda: network(lambda: Own(2, DIM, name="attention")), "overrides"),
-        (flash, "with flash attention"),
         (lora, "with LoRA"),
         (lambda: frozen(network(), "query"), "Freeze both or none"),
         (lambda: frozen(network(), "query", "key"), "with 1 attention layers"),
         (untrained, "with `training=True`"),
     ],
-    ids=["none", "own", "flash", "lora", "half frozen", "frozen", "not seen"],
+    ids=["none", "own", "lora", "half frozen", "frozen", "not seen"],
 )
 def test_refuses(make, told):
     model = make()
@@ -352,6 +348,21 @@ def test_refuses(make, told):
         train(model, QKClip())
     assert "Received: " in str(refused.value)
     assert before == [v for v in vars(model) if v == "train_step"]
+
+
+def test_refuses_flash_attention():
+    model = network()
+    model.get_layer("attention")._flash_attention = True  # a CPU has none
+    with pytest.raises(ValueError, match="with flash attention") as refused:
+        LogitClipping(model, 100.0, "QKClip")
+    assert "Received: " in str(refused.value)
+
+
+def test_refuses_a_loop_of_its_own():
+    callback = QKClip()
+    callback.set_model(network())
+    with pytest.raises(ValueError, match="trained in another way"):
+        callback.on_train_begin()
 
 
 def test_refuses_two():
