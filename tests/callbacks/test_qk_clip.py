@@ -311,6 +311,7 @@ def frozen(model, *parts):
 
 def untrained():
     model = Untrained()
+    model.build((BATCH, LENGTH, WIDTH))
     model.compile(optimizers.SGD(0.01), "mse")
     return model
 

@@ -223,6 +223,7 @@ def _largest(model: Any, layer: Any, kernel: Variable) -> Variable:
                 shape=(query_heads(layer),),
                 dtype="float64" if wide else "float32",
                 trainable=False,
+                autocast=False,  # torch would write into a copy
                 aggregation="only_first_replica",
                 name="largest_logits",
             )
