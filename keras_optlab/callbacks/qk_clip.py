@@ -30,7 +30,8 @@ class QKClip(Callback):
     computed beside the layer's own, as an array of batch, heads, queries and keys: a
     few percent of the step of two blocks of width 64, and more at long contexts, where
     a fused kernel avoids this array. With optimizers that average weights, such as
-    `Lookahead`, clipped weights are averaged with earlier ones. Saved models do not contain the callback: pass it to each `fit`.
+    `Lookahead`, clipped weights are averaged with earlier ones. Saved models do not contain the
+    callback: pass it to each `fit`.
 
     It stabilizes trainings whose logits grow into the hundreds, as those of large
     models with Muon and no normalization of queries and keys do. In Kimi K2, 12.7 % of
