@@ -10,6 +10,7 @@ from keras_optlab.callbacks.gradual_unfreezing import GradualUnfreezing
 from keras_optlab.callbacks.greedy_rate import GreedyRate
 from keras_optlab.callbacks.hyperparameter_scheduler import HyperparameterScheduler
 from keras_optlab.callbacks.monitor import Monitor
+from keras_optlab.callbacks.qk_clip import QKClip
 from keras_optlab.callbacks.rate_finder import RateFinder
 from keras_optlab.callbacks.reduce_on_plateau import ReduceOnPlateau
 from keras_optlab.callbacks.resume import Resume
@@ -33,6 +34,7 @@ __all__ = [
     "HyperparameterScheduler",
     "MetricCallback",
     "Monitor",
+    "QKClip",
     "RateFinder",
     "ReduceOnPlateau",
     "Resume",

@@ -124,6 +124,7 @@ ARGUMENTS = {
         "optimizer": OPTIMIZER,
     },
     "Monitor": {"every": COUNT, "statistics_every": STEPS, "optimizer": OPTIMIZER},
+    "QKClip": {"tau": POSITIVE},
     "RateFinder": {
         "rule": (["knee/3", "valley"], ["middle", None, 3]),
         "steps": ([20, 100.0], [*NUMBERS, 10, 20.5, None]),
@@ -271,6 +272,7 @@ def test_everything_else_is_refused_by_its_name(name, argument):
         ("GreedyRate", "reset_start", "`reset_after`"),
         ("HyperparameterScheduler", "hyperparameter", "`name`"),
         ("Monitor", "freq", "`every`"),
+        ("QKClip", "threshold", "`tau`"),
         ("ReduceOnPlateau", "min_lr", "`min_scale`"),
         ("Resume", "backup_dir", "`directory`"),
         ("SpikeGuard", "patience", "`max_rollbacks`"),

@@ -27,6 +27,7 @@ EXAMPLES = [
     callbacks.HyperparameterScheduler("l2", FALLING, of=regularizers.L2(0.1)),
     callbacks.Monitor(every=7),
     callbacks.Resume("checkpoints", every=100, minutes=5, keep=2, on_error="raise"),
+    callbacks.QKClip(50.0),
     callbacks.RateFinder("valley", steps=60, lowest=1e-5),
     callbacks.ReduceOnPlateau("accuracy", factor=0.5, mode="max"),
     callbacks.SpikeGuard(30, threshold=7.0, rate_factor=1.0),

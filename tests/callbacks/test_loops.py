@@ -73,7 +73,7 @@ LOGS = {
 
 
 def test_every_callback_is_in_the_loops():
-    of_fit = {"RateFinder", "Resume", "SpikeGuard"}  # use the data of `fit`
+    of_fit = {"QKClip", "RateFinder", "Resume", "SpikeGuard"}  # they need `fit`
     # their own tests have loops: they need several blocks, or MultiSteps
     others = {"BatchRamp", "GradualUnfreezing"}
     assert {name.partition(" ")[0] for name in MAKERS} == PUBLIC - of_fit - others

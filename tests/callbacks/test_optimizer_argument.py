@@ -56,6 +56,7 @@ OTHERS = {
     "BatchRamp",  # needs MultiSteps
     "GradualUnfreezing",  # needs several blocks
     "GreedyRate",  # drives what ReduceOnPlateau drives
+    "QKClip",  # needs attention, and is of the model
     "RateFinder",
     "Resume",
     "SpikeGuard",  # its own tests: it would react to the steps of the others

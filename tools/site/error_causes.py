@@ -327,6 +327,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "No step has been recorded.",
         "Call `fit` with this callback first.",
     ),
+    "callbacks/qk_clip.py:QKClip.on_train_begin": (
+        "The callback clips after the train step of `fit`, and the training has none.",
+        "Train by `fit` with the optimizer of `compile`.",
+    ),
     "callbacks/rate_finder.py:RateFinder.on_train_begin": (
         "`RateFinder` reads the data from `fit`, and this is a custom loop.",
         "Call `kol.find_rate(model, x, y)` before the loop.",
@@ -878,6 +882,23 @@ CAUSES: dict[str, tuple[str, str]] = {
     "engine/model/hooks.py:_check_weights": (
         "One optimizer object is used for two models.",
         "Give each model its own optimizer.",
+    ),
+    "engine/model/logit_clipping.py:LogitClipping._check_seen": (
+        "The train step does not call an attention layer, or calls it as in inference.",
+        "Call it with `training=True`, freeze it, or leave the callback out.",
+    ),
+    "engine/model/logit_clipping.py:_attention": (
+        "Only the queries or only the keys of an attention layer are frozen.",
+        "Freeze both or none.",
+    ),
+    "engine/model/logit_clipping.py:_check": (
+        "An attention layer computes its logits in a way that the callback cannot "
+        "follow, has LoRA, or is not built.",
+        "Use Keras' layer without flash attention and LoRA; build the model first.",
+    ),
+    "engine/model/logit_clipping.py:_find": (
+        "The model has no attention layer that is trained.",
+        "Leave the callback out, or unfreeze the layers.",
     ),
     "engine/model/schedule_end.py:ScheduleEndWarning.on_epoch_begin": (
         "The schedule ends before the training does, or ended in an earlier `fit`; "

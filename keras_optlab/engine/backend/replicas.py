@@ -8,6 +8,10 @@ from typing import Any
 import keras
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.torch_processes import (
+    max_over_processes,
+    process_count,
+)
 
 
 def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
@@ -18,6 +22,16 @@ def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
     import tensorflow as tf
 
     return list(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+
+
+def max_over_replicas(x: Tensor) -> Tensor:
+    """Return the largest value of each entry over replicas, or processes of torch."""
+    if process_count() > 1:
+        return max_over_processes(x)
+    context = replica_context()
+    if context is None:
+        return x
+    return keras.ops.max(context.all_gather(x[None], axis=0), axis=0)
 
 
 def distributed() -> bool:

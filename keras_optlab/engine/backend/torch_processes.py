@@ -41,6 +41,14 @@ def mean_over_processes(xs: Sequence[Tensor]) -> list[Tensor]:
     return [x / count for x in sums]
 
 
+def max_over_processes(x: Tensor) -> Tensor:
+    """Return the largest value of each entry over all processes."""
+    group = torch_module().distributed
+    largest = x.detach().clone()
+    group.all_reduce(largest, op=group.ReduceOp.MAX)
+    return largest
+
+
 def equal_in_processes(xs: Sequence[Tensor]) -> bool:
     """Return whether all processes have the same tensors, up to rounding."""
     torch = torch_module()
