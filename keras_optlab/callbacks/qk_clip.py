@@ -52,6 +52,7 @@ class QKClip(Callback):
         Kimi Team, 2025, arXiv:2507.20534, Algorithm 1. There the
         attention is latent (MLA): of the rotary parts, which have one key for all
         heads, the queries take $\gamma_h$ and the key stays, as here for shared keys.
+        `pytorch_optimizer.MuonClip` has the same factors.
 
     Example:
         >>> import keras, numpy as np

@@ -126,6 +126,37 @@ def test_equals_the_paper(name, float64):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(plain, ""), (lambda: grouped(2, 1), "_rotary")],
+    ids=["multi head", "shared key"],
+)
+def test_agrees_with_pytorch_optimizer(make, kind):
+    torch = pytest.importorskip("torch")
+    theirs = pytest.importorskip("pytorch_optimizer")
+    model = network(make, optimizer=optimizers.SGD(0.0))
+    layer, tau = model.get_layer("attention"), half(model)
+    largest = largest_logits(model, data()[0][:BATCH])
+    groups, expected = [], []
+    for part, role in (layer._query_dense, "query"), (layer._key_dense, "key"):
+        for v in part.kernel, part.bias:
+            (x,) = values([v])
+            x = x if v is part.bias else np.moveaxis(x, 0, -1)  # heads first
+            p = torch.nn.Parameter(torch.tensor(x))
+            p.grad = torch.zeros_like(p)
+            labels = {"attention_name": "attention", "qk_clip": role + kind}
+            groups.append({"params": [p], "use_muon": False} | labels)
+            expected.append((v, p))
+    clipping = theirs.MuonClip(groups, adamw_lr=0.0, qk_clip_threshold=tau)
+    clipping.step(attention_max_logits={"attention": torch.tensor(largest)})
+    train(model, QKClip(tau), rows=slice(BATCH))
+    for v, p in expected:
+        there = p.detach().numpy()
+        there = there if v.path.endswith("bias") else np.moveaxis(there, -1, 0)
+        np.testing.assert_allclose(values([v])[0], there, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("make", [plain, grouped], ids=["multi head", "grouped"])
 def test_the_logits_of_the_batch_become_tau(make):
     model = network(make, optimizer=optimizers.SGD(0.0))
