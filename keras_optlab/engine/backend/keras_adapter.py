@@ -22,7 +22,8 @@ Private names used, and why no public name suffices:
 - `_overwrite_variable_with_gradient`: marks float8 weights, which no rule may update.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
 - `_learning_rate`: tells a number from a schedule.
-- `_layout` of a variable: its sharding, which a slot of the same shape shares.
+- `_layout` of a variable: how it is divided over devices, which its slots follow.
+- `_layout_map` of a distribution: a layout that is meant for a slot alone.
 - `_value` of a variable: `None` while JAX' trainer holds the state. Also read because
   the lookups in `value` take longer than the update of a small weight.
 - `_variables`, `_untrack_variable`, `_trainable_variables_indices`: undo a failed
@@ -49,6 +50,7 @@ import numpy as np
 from keras.src.backend.common import stateless_scope
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.layouts import check_layout, layout_beside, shared_out
 from keras_optlab.engine.backend.partial_calls import PartialCalls
 from keras_optlab.engine.backend.torch_habits import TorchHabits
 
@@ -65,6 +67,8 @@ def constant(value: float) -> Callable[..., Tensor]:
 
 class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
     """`keras.optimizers.Optimizer` with one abstract method, `update_weights`."""
+
+    divides_state = False  # over devices; set in `build`
 
     def update_weights(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -151,22 +155,71 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
     def add_slot(
         self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
     ) -> Variable:
-        """Create a variable on the device of a weight, with its sharding if it fits."""
-        same_shape = tuple(shape) == tuple(weight.shape)
+        """Create a variable on the devices of a weight, divided over them like it.
+
+        With `shard_state`, it may be longer than asked, so that it can be divided.
+        """
+        layout = self._slot_layout(weight, name, shape)
+        shape = tuple(map(int, shape))
+        if self.divides_state:
+            shape, layout = shared_out(layout, shape)
         with self._beside(weight):
             return self.add_variable(
-                shape=shape,
-                initializer=init,
-                dtype=dtype,
-                layout=getattr(weight, "_layout", None) if same_shape else None,
-                name=name,
+                shape=shape, initializer=init, dtype=dtype, layout=layout, name=name
             )
+
+    def _slot_layout(self, weight: Variable, name: str, shape: tuple[int, ...]) -> Any:
+        """Return the layout that a slot takes from its weight, or from a user."""
+        layout, path = getattr(weight, "_layout", None), f"{self.name}/{name}"
+        layouts = getattr(keras.distribution.distribution(), "_layout_map", {})
+        asked = layouts[path] if layouts else None
+        if asked is not None and asked is not layouts[weight.path]:
+            return check_layout(asked, shape, path)
+        return layout_beside(layout, shape)
+
+    def add_variable(self, shape: Any, *args: Any, **kwargs: Any) -> Variable:
+        """Create a variable; `shard_state` divides it if it belongs to a weight."""
+        if self.divides_state and kwargs.get("layout") is not None:
+            _, kwargs["layout"] = shared_out(kwargs["layout"], shape, pads=False)
+        return super().add_variable(shape, *args, **kwargs)
 
     def _beside(self, weight: Variable) -> contextlib.AbstractContextManager[Any]:
         if keras.backend.backend() != "tensorflow":
             return contextlib.nullcontext()
         raw = weight.value if isinstance(weight, keras.Variable) else weight
         return self._distribution_strategy.extended.colocate_vars_with(raw)
+
+
+def layouts_of(variables: Sequence[Variable]) -> list[Any]:
+    """Return how variables are divided over devices, `None` for each that is not."""
+    return [getattr(v, "_layout", None) for v in variables]
+
+
+def laid_out(variable: Variable, value: Tensor) -> Tensor:
+    """Return a value divided over devices as its variable is.
+
+    In a compiled step on JAX this is a constraint. Without it, the compiler may gather
+    the variables of the state on each device.
+    """
+    layout = getattr(variable, "_layout", None)
+    if not isinstance(layout, keras.distribution.TensorLayout):
+        return value
+    return keras.distribution.distribute_tensor(value, layout)
+
+
+def shared_gradients(
+    gradients: Sequence[Tensor], variables: Sequence[Variable]
+) -> list[Tensor]:
+    """Return gradients divided over the devices of a batch where their state is.
+
+    Without this constraint the compiler divides the gradients of other weights, too,
+    and gathers what is computed from them.
+    """
+    shared = []
+    for g, variable in zip(gradients, variables, strict=True):
+        _, layout = shared_out(variable._layout, tuple(g.shape), pads=False)
+        shared.append(keras.distribution.distribute_tensor(g, layout))
+    return shared
 
 
 def as_keras_variable(variable: Variable) -> keras.Variable:

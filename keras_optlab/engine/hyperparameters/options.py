@@ -107,6 +107,12 @@ class Options(Declared):
             rounded stochastically, so that small changes of an average are not lost;
             the rounding is the same in each run. `None`: the dtype that the rule
             computes in, float32 or wider.
+        shard_state: Whether each device of a `keras.distribution.DataParallel` on JAX
+            keeps only its share of the state, which divides that memory by the number
+            of devices: ZeRO stage 1 (Rajbhandari et al., 2019, arXiv:1910.02054). The
+            updates are the same. Variables of fewer than 256 entries stay whole. A
+            saved model loads on any number of devices; where there is no distribution,
+            a warning says that the state is whole.
         learning_rate_scale: Factor >= 0 on the learning rate, which callbacks such as
             `ReduceOnPlateau` change.
 
@@ -115,7 +121,8 @@ class Options(Declared):
         ValueError: for an argument out of range; for a schedule with a value out of
             range, checked at its ends, its boundaries and up to 1,000 steps between;
             for more than one of `clipnorm`, `clipvalue`, `global_clipnorm` and
-            `adaptive_clipnorm`.
+            `adaptive_clipnorm`; before the first update for `shard_state` without a
+            distribution, or on another backend than JAX.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.SGD(clipnorm=1.0, clipvalue=0.5)
@@ -243,6 +250,9 @@ class Options(Declared):
         doc="dtype of the rule's state",
         check=checks.check_slot_dtype,
         kw_only=True,
+    )
+    shard_state: bool = Flag(
+        default=False, doc="divide the state over the devices", kw_only=True
     )
     learning_rate_scale: float = Hyper(
         default=1.0, within=">= 0", doc="factor on the learning rate", kw_only=True

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from keras_optlab.core.axes import Matrices
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
+from keras_optlab.engine.weights.views import Part
 
 Slots = dict[str, Variable]
 
@@ -92,8 +93,8 @@ class Parameter:
         return self.members == [self] and self.all_float32 and self.owns_slots
 
     def owns(self, name: str) -> bool:
-        """Return whether it has this slot, as a variable of its own."""
-        return name in self.slots and not isinstance(self.slots[name], View)
+        """Return whether it has this slot, and not as a part of a bucket's."""
+        return name in self.slots and not isinstance(self.slots[name], Part)
 
     @property
     def members(self) -> list[Parameter]:
