@@ -94,7 +94,8 @@ class Unpadded(View):
         """Return the variable with a value for it, padded by zeros."""
         x = ops.convert_to_tensor(value, self.dtype)
         ends = [
-            (0, whole - n) for whole, n in zip(self.whole.shape, self.shape, strict=True)
+            (0, whole - n)
+            for whole, n in zip(self.whole.shape, self.shape, strict=True)
         ]
         return self.whole, ops.pad(x, ends)
 
