@@ -93,11 +93,8 @@ class Unpadded(View):
     def stored(self, value: Any) -> tuple[Variable, Tensor]:
         """Return the variable with a value for it, padded by zeros."""
         x = ops.convert_to_tensor(value, self.dtype)
-        ends = [
-            (0, whole - n)
-            for whole, n in zip(self.whole.shape, self.shape, strict=True)
-        ]
-        return self.whole, ops.pad(x, ends)
+        lengths = zip(self.whole.shape, self.shape, strict=True)
+        return self.whole, ops.pad(x, [(0, whole - n) for whole, n in lengths])
 
     def assign(self, value: Any) -> None:
         """Write its value."""
