@@ -113,12 +113,16 @@ class BuiltOptimizer(RuleContract, Protocol):
         update_is_checked: Whether the results of `update` have been checked once.
         training_span: The updates that schedules without a length run over.
         warned_of_end: Whether `fit` has warned that a schedule ends early.
+        from_configuration: Whether it was made from what `get_config` returned.
+        mesh: The devices over which `shard_state` divides the state, or `None`.
+        divides_state: Whether new variables are divided.
     """
 
     fields: Any
     groups: Any
     sparse: Any
     slot_dtype: Any
+    shard_state: Any
     decay_mask: Any
     decay_schedule: Any
     skip_non_finite: Any
@@ -145,6 +149,9 @@ class BuiltOptimizer(RuleContract, Protocol):
     update_is_checked: bool
     training_span: TrainingSpan
     warned_of_end: bool
+    from_configuration: bool
+    mesh: Any
+    divides_state: bool
     built: Any
     variables: Any
     name: Any

@@ -72,7 +72,7 @@ def commit_first(cases: list[Case]) -> None:
     if len(cases) == 1:
         commit(forms[0]())
     elif keras.backend.backend() == "jax":
-        yes, no = forms
+        yes, no = (lambda form=form: _on_devices(form()) for form in forms)
         commit(_select_on_jax(cases[0][0], yes, no))
     elif not can_branch(cases[0][0]):
         yes, no = forms
@@ -179,7 +179,7 @@ def _select_on_jax(
         return [new.get(key, read(v)) for key, v in variables.items()]
 
     def if_yes() -> list[Tensor]:
-        pairs = _on_devices(yes())
+        pairs = yes()
         variables.update((id(v), v) for v, _ in pairs)
         return values(pairs)
 
