@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python benchmarks/state_memory.py --devices 2 3 4 8
 
 JAX divides the CPU into devices. A row has the bytes that the first device holds of all
-variables of the optimizer: without `shard_state`, and with it after three steps of `fit`.
+variables of the optimizer: without `shard_state`, and with it after three steps.
 """
 
 from __future__ import annotations
