@@ -81,6 +81,7 @@ class Unpadded(View):
 
     def __init__(self, whole: Variable, shape: Shape) -> None:
         self.whole = whole
+        self.variables = [whole]
         self.shape = shape
         self.path = whole.path
         self.dtype = whole.dtype
