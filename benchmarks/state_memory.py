@@ -2,8 +2,10 @@
 
     KERAS_BACKEND=jax python benchmarks/state_memory.py --devices 2 3 4 8
 
-JAX divides the CPU into devices. A row has the bytes that the first device holds of all
-variables of the optimizer: without `shard_state`, and with it after three steps.
+JAX divides the CPU into devices. A row has the bytes that the first device holds of
+all slots: without `shard_state`, and with it after three steps; and the bytes
+of the optimizer's other variables, which are whole: counters, and the records of
+statistics.
 """
 
 from __future__ import annotations
@@ -18,9 +20,13 @@ from keras_optlab.lab.problems.lookup import find
 
 
 def held(optimizer):
-    """Return the bytes of the optimizer's variables on the first device."""
-    arrays = [v.value for v in optimizer.variables]
-    return sum(x.addressable_shards[0].data.nbytes for x in arrays)
+    """Return the bytes on the first device of slots, and of all other variables."""
+    slots = [v for p in optimizer.plan.parameters for v in p.slots.values()]
+    stored = {id(getattr(slot, "whole", slot)) for slot in slots}  # some are padded
+    size = {True: 0, False: 0}
+    for v in optimizer.variables:
+        size[id(v) in stored] += v.value.addressable_shards[0].data.nbytes
+    return size[True], size[False]
 
 
 def state(problem, name, count, share):
@@ -55,13 +61,14 @@ def main():
     for problem in args.problems:
         for name in args.optimizers:
             for count in args.devices:
-                whole, part = (
-                    state(find(problem), name, count, share) for share in (False, True)
+                given = find(problem)
+                (whole, _), (part, rest) = (
+                    state(given, name, count, share) for share in (False, True)
                 )
                 print(
                     f"{problem:10} {name:8} {count} devices: {whole:9,} bytes whole, "
                     f"{part:9,} a device, {part / whole:.3f} = 1/n + "
-                    f"{part / whole - 1 / count:.3f}",
+                    f"{part / whole - 1 / count:.3f}; others {rest:,}",
                     flush=True,
                 )
 
