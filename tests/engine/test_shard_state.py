@@ -230,7 +230,7 @@ def model_parallel(**layouts):
         (1, DEVICES), ("batch", "model"), keras.distribution.list_devices()[:DEVICES]
     )
     layout_map = keras.distribution.LayoutMap(mesh)
-    layout_map["divided/kernel"] = (None, "model")
+    layout_map[".*divided/kernel"] = (None, "model")
     for path, axes in layouts.items():
         layout_map[path] = axes
     distribution = keras.distribution.ModelParallel(
@@ -252,8 +252,11 @@ def divided_network(optimizer):
 
 def axes_of_slots(optimizer):
     """Return the mesh axes that divide each slot of the first weight."""
-    slots = optimizer.plan.parameters[0].slots
-    return {k: tuple(v.value.sharding.spec) for k, v in slots.items()}
+    found = {}
+    for name, slot in optimizer.plan.parameters[0].slots.items():
+        axes = tuple(slot.value.sharding.spec)  # JAX drops the last ones that are None
+        found[name] = axes + (None,) * (len(slot.shape) - len(axes))
+    return found
 
 
 COLUMNS = (None, "model")
