@@ -115,7 +115,6 @@ class BuiltOptimizer(RuleContract, Protocol):
         warned_of_end: Whether `fit` has warned that a schedule ends early.
         from_configuration: Whether it was made from what `get_config` returned.
         mesh: The devices over which `shard_state` divides the state, or `None`.
-        divides_state: Whether new variables are divided.
     """
 
     fields: Any
@@ -151,7 +150,6 @@ class BuiltOptimizer(RuleContract, Protocol):
     warned_of_end: bool
     from_configuration: bool
     mesh: Any
-    divides_state: bool
     built: Any
     variables: Any
     name: Any

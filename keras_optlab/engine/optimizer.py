@@ -19,11 +19,8 @@ from keras_optlab.engine.backend.keras_adapter import (
     KerasAdapter,
     concrete,
     constant,
-    layouts_of,
-    shared_gradients,
     unbuilt_if_it_fails,
 )
-from keras_optlab.engine.backend.layouts import check_same_mesh, check_shard_state, mesh
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import copy_buffers, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
@@ -52,6 +49,7 @@ from keras_optlab.engine.model.skip_warnings import SkipWatch
 from keras_optlab.engine.notebook import Notebook
 from keras_optlab.engine.public_names import is_public
 from keras_optlab.engine.rule import Rule
+from keras_optlab.engine.state_sharding import StateSharding
 from keras_optlab.engine.statistics.histograms import Histograms
 from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
@@ -62,11 +60,12 @@ from keras_optlab.engine.update.skips import Skips
 from keras_optlab.engine.update.step import take_step
 from keras_optlab.engine.update.window import Counts, Window
 from keras_optlab.engine.weights.parameter import Parameter
-from keras_optlab.engine.weights.views import slot_of
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description):
+class Optimizer(
+    StateSharding, Rule, ModelMethods, HyperparameterAccess, Notebook, Description
+):
     r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
     A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
@@ -168,16 +167,14 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
         self.skips = Skips(self._add_counter)
         self.norm_guard = self.pending_state = self.exclude = None
         self.skip_watch = SkipWatch(self)
-        self.warned_of_end = False
         self.recorder = Recorder()
         self.times_loaded = 0
         self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
-        self.at_evaluation_weights = self._second_pass_done = False
+        self.warned_of_end = self.at_evaluation_weights = self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
         self.training_span = TrainingSpan(self._add_record, self._schedules)
-        self.from_configuration, self.mesh = False, None
 
     def __dir__(self) -> Iterable[str]:
         """Return the names meant for users, and those that subclasses add."""
@@ -190,11 +187,6 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
         if self.built:
             return
         variables = list(variables)
-        if self.shard_state:
-            own = layouts_of([*variables, *self.variables])
-            check_shard_state(own, self.from_configuration)
-            self.mesh = mesh()
-            self.divides_state = self.mesh is not None
         with unbuilt_if_it_fails(self):
             super().build(variables)
             self.plan = make_plan(self, variables)
@@ -230,20 +222,9 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
             )
         if self.has_evaluation_weights and not self.models:
             hooks.warn_of_averages(self)
-        if self.shard_state:
-            check_same_mesh(self.mesh)
-        if self.divides_state:
-            own = [self.weights[i] for i in indices]
-            gradients = shared_gradients(gradients, own)
         self.training_span.check()
         self.plan.fill_slots()
-        take_step(self, gradients, indices)
-
-    def add_slot(
-        self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
-    ) -> Variable:
-        """Create a variable beside a weight, for its state."""
-        return slot_of(super().add_slot(weight, name, shape, dtype, init), shape)
+        take_step(self, self.divided(gradients, indices), indices)
 
     @contextlib.contextmanager
     def second_pass_done(self) -> Iterator[None]:
@@ -347,8 +328,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
 
         Raises:
             TypeError: if an argument is of the wrong type.
-            ValueError: if the optimizer has been built, or a regular expression is
-                invalid.
+            ValueError: if the optimizer is built, or a regular expression is invalid.
         """
         if self.built:
             raise ValueError(
@@ -360,13 +340,6 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
         self.exclude = functools.partial(  # for a wrapper around this optimizer
             Optimizer.exclude_from_weight_decay, var_list=variables, var_names=names
         )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Make an optimizer from what `get_config` returned."""
-        made = super().from_config(config, custom_objects)
-        made.from_configuration = True
-        return made
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""

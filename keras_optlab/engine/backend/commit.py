@@ -19,7 +19,8 @@ import keras
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
-from keras_optlab.engine.backend.keras_adapter import in_stateless_scope, laid_out
+from keras_optlab.engine.backend.keras_adapter import in_stateless_scope
+from keras_optlab.engine.backend.layouts import laid_out
 from keras_optlab.engine.backend.modules import jax_module
 from keras_optlab.engine.backend.replicas import in_replica, replica_context
 from keras_optlab.engine.backend.variables import (

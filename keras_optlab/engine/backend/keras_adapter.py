@@ -50,7 +50,6 @@ import numpy as np
 from keras.src.backend.common import stateless_scope
 
 from keras_optlab.core.types import Tensor, Variable
-from keras_optlab.engine.backend.layouts import check_layout, layout_beside, shared_out
 from keras_optlab.engine.backend.partial_calls import PartialCalls
 from keras_optlab.engine.backend.torch_habits import TorchHabits
 
@@ -67,8 +66,6 @@ def constant(value: float) -> Callable[..., Tensor]:
 
 class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
     """`keras.optimizers.Optimizer` with one abstract method, `update_weights`."""
-
-    divides_state = False  # over devices; set in `build`
 
     def update_weights(self, gradients: list[Tensor], indices: list[int]) -> None:
         """Update the weights with these indices by their gradients."""
@@ -152,36 +149,20 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
         """Return whether Keras overwrites the variable by its gradient (float8)."""
         return self._overwrite_variable_with_gradient(variable)
 
-    def add_slot(
-        self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
+    def add_beside(
+        self,
+        weight: Variable,
+        name: str,
+        shape: Any,
+        dtype: str,
+        init: Any,
+        layout: Any,
     ) -> Variable:
-        """Create a variable on the devices of a weight, divided over them like it.
-
-        With `shard_state`, it may be longer than asked, so that it can be divided.
-        """
-        layout = self._slot_layout(weight, name, shape)
-        shape = tuple(map(int, shape))
-        if self.divides_state:
-            shape, layout = shared_out(layout, shape)
+        """Create a variable on the device of a weight."""
         with self._beside(weight):
             return self.add_variable(
                 shape=shape, initializer=init, dtype=dtype, layout=layout, name=name
             )
-
-    def _slot_layout(self, weight: Variable, name: str, shape: tuple[int, ...]) -> Any:
-        """Return the layout that a slot takes from its weight, or from a user."""
-        layout, path = getattr(weight, "_layout", None), f"{self.name}/{name}"
-        layouts = getattr(keras.distribution.distribution(), "_layout_map", {})
-        asked = layouts[path] if layouts else None
-        if asked is not None and asked is not layouts[weight.path]:
-            return check_layout(asked, shape, path)
-        return layout_beside(layout, shape)
-
-    def add_variable(self, shape: Any, *args: Any, **kwargs: Any) -> Variable:
-        """Create a variable; `shard_state` divides it if it belongs to a weight."""
-        if self.divides_state and kwargs.get("layout") is not None:
-            _, kwargs["layout"] = shared_out(kwargs["layout"], shape, pads=False)
-        return super().add_variable(shape, *args, **kwargs)
 
     def _beside(self, weight: Variable) -> contextlib.AbstractContextManager[Any]:
         if keras.backend.backend() != "tensorflow":
@@ -195,31 +176,14 @@ def layouts_of(variables: Sequence[Variable]) -> list[Any]:
     return [getattr(v, "_layout", None) for v in variables]
 
 
-def laid_out(variable: Variable, value: Tensor) -> Tensor:
-    """Return a value divided over devices as its variable is.
+def asked_layout(path: str, weight: Variable) -> Any:
+    """Return the layout in a `LayoutMap` for a variable of the state alone, or `None`.
 
-    In a compiled step on JAX this is a constraint. Without it, the compiler may gather
-    the variables of the state on each device.
+    A pattern that also matches the path of the weight is meant for the weight.
     """
-    layout = getattr(variable, "_layout", None)
-    if not isinstance(layout, keras.distribution.TensorLayout):
-        return value
-    return keras.distribution.distribute_tensor(value, layout)
-
-
-def shared_gradients(
-    gradients: Sequence[Tensor], variables: Sequence[Variable]
-) -> list[Tensor]:
-    """Return gradients divided over the devices of a batch where their state is.
-
-    Without this constraint the compiler divides the gradients of other weights, too,
-    and gathers what is computed from them.
-    """
-    shared = []
-    for g, variable in zip(gradients, variables, strict=True):
-        _, layout = shared_out(variable._layout, tuple(g.shape), pads=False)
-        shared.append(keras.distribution.distribute_tensor(g, layout))
-    return shared
+    layouts = getattr(keras.distribution.distribution(), "_layout_map", None)
+    asked = layouts[path] if layouts else None
+    return None if not layouts or asked is layouts[weight.path] else asked
 
 
 def as_keras_variable(variable: Variable) -> keras.Variable:

@@ -15,7 +15,9 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.axis_lengths import axes_of
+from keras_optlab.engine.backend.keras_adapter import asked_layout, layouts_of
 
 Shape = tuple[int, ...]
 
@@ -51,6 +53,44 @@ def _name_along(layout: Any, axes: Sequence[int]) -> str | None:
     """
     names = [layout.axes[axis] for axis in axes]
     return names[0] if names and not any(names[1:]) else None
+
+
+def slot_layout(weight: Variable, path: str, shape: Sequence[int]) -> Any:
+    """Return the layout that a slot takes from a user, or from its weight."""
+    asked = asked_layout(path, weight)
+    if asked is not None:
+        return check_layout(asked, shape, path)
+    layout = layouts_of([weight])[0]
+    if tuple(shape) == tuple(weight.shape) and not any(map(axes_of, shape)):
+        return layout  # of plain integers
+    return layout_beside(layout, shape)
+
+
+def laid_out(variable: Variable, value: Tensor) -> Tensor:
+    """Return a value divided over devices as its variable is.
+
+    In a compiled step on JAX this is a constraint. Without it, the compiler may gather
+    the variables of the state on each device.
+    """
+    layout = layouts_of([variable])[0]
+    if not isinstance(layout, keras.distribution.TensorLayout):
+        return value
+    return keras.distribution.distribute_tensor(value, layout)
+
+
+def shared_gradients(
+    gradients: Sequence[Tensor], variables: Sequence[Variable]
+) -> list[Tensor]:
+    """Return gradients divided over the devices of a batch where their state is.
+
+    Without this constraint the compiler divides the gradients of other weights, too,
+    and gathers what is computed from them.
+    """
+    shared = []
+    for g, layout in zip(gradients, layouts_of(variables), strict=True):
+        _, divided = shared_out(layout, tuple(g.shape), pads=False)
+        shared.append(keras.distribution.distribute_tensor(g, divided))
+    return shared
 
 
 def check_layout(layout: Any, shape: Sequence[int], path: str) -> Any:
