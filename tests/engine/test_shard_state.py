@@ -271,7 +271,8 @@ LAYOUTS = {
     },
     "kron": {"m": COLUMNS, "q_0": (None, None), "q_1": ("model", None)},
     "shampoo": {"l_0": (None, None), "l_1": ("model", None)},
-    "galore": {"basis": ("model", None), "m": (None, None)},
+    # of full rank here: the length of the rank is that of the columns
+    "galore": {"basis": ("model", None), "m": COLUMNS},
     "sm3": {"mu_0": (None,), "mu_1": ("model",)},
 }
 
