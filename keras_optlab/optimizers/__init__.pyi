@@ -124,6 +124,7 @@ class ByName(TypedDict, total=False):
     stop_after_skips: int | None
     sparse: Literal["dense", "lazy"]
     slot_dtype: str | None
+    shard_state: bool
     learning_rate_scale: float
 
 class Common(ByName, total=False):
