@@ -82,7 +82,14 @@ ENGINE = [
     ("hyperparameters",),
     ("update",),
     ("model",),
-    ("checkpoint", "rule", "public_names", "notebook", "description"),
+    (
+        "checkpoint",
+        "rule",
+        "public_names",
+        "notebook",
+        "description",
+        "state_sharding",
+    ),
     ("optimizer",),
     ("wrapper", "lookup"),
 ]

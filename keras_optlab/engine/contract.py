@@ -113,6 +113,8 @@ class BuiltOptimizer(RuleContract, Protocol):
         update_is_checked: Whether the results of `update` have been checked once.
         training_span: The updates that schedules without a length run over.
         warned_of_end: Whether `fit` has warned that a schedule ends early.
+        from_configuration: Whether it was made from what `get_config` returned.
+        mesh: The devices over which `shard_state` divides the state, or `None`.
     """
 
     fields: Any
@@ -120,6 +122,7 @@ class BuiltOptimizer(RuleContract, Protocol):
     sparse: Any
     slot_dtype: Any
     master_weights: Any
+    shard_state: Any
     decay_mask: Any
     decay_schedule: Any
     skip_non_finite: Any
@@ -146,6 +149,8 @@ class BuiltOptimizer(RuleContract, Protocol):
     update_is_checked: bool
     training_span: TrainingSpan
     warned_of_end: bool
+    from_configuration: bool
+    mesh: Any
     built: Any
     variables: Any
     name: Any

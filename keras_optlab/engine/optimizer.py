@@ -46,6 +46,7 @@ from keras_optlab.engine.model.skip_warnings import SkipWatch
 from keras_optlab.engine.notebook import Notebook
 from keras_optlab.engine.public_names import is_public
 from keras_optlab.engine.rule import Rule
+from keras_optlab.engine.state_sharding import StateSharding
 from keras_optlab.engine.statistics.histograms import Histograms
 from keras_optlab.engine.statistics.recorder import Recorder
 from keras_optlab.engine.statistics.statistics import Statistics
@@ -60,7 +61,9 @@ from keras_optlab.engine.weights.parameter import Parameter
 from keras_optlab.transforms import Transform
 
 
-class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description):
+class Optimizer(
+    StateSharding, Rule, ModelMethods, HyperparameterAccess, Notebook, Description
+):
     r"""Base of every optimizer: a rule for one weight, run by the engine for all.
 
     A subclass declares its hyperparameters as class attributes (`Hyper`, `Beta`,
@@ -164,12 +167,11 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
         self.skips = Skips(self._add_counter)
         self.norm_guard = self.pending_state = self.exclude = None
         self.skip_watch = SkipWatch(self)
-        self.warned_of_end = False
         self.recorder = Recorder()
         self.times_loaded = 0
         self.evaluation_statistics = self.ema_statistics = None
         self.models = weakref.WeakSet()
-        self.at_evaluation_weights = self._second_pass_done = False
+        self.warned_of_end = self.at_evaluation_weights = self._second_pass_done = False
         if self.needs_second_pass and self.accumulates:
             self._check_accumulation()
         self.training_span = TrainingSpan(self._add_record, self._schedules)
@@ -222,7 +224,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
             hooks.warn_of_averages(self)
         self.training_span.check()
         self.plan.fill_slots()
-        take_step(self, gradients, indices)
+        take_step(self, self.divided(gradients, indices), indices)
 
     @contextlib.contextmanager
     def second_pass_done(self) -> Iterator[None]:
@@ -326,8 +328,7 @@ class Optimizer(Rule, ModelMethods, HyperparameterAccess, Notebook, Description)
 
         Raises:
             TypeError: if an argument is of the wrong type.
-            ValueError: if the optimizer has been built, or a regular expression is
-                invalid.
+            ValueError: if the optimizer is built, or a regular expression is invalid.
         """
         if self.built:
             raise ValueError(

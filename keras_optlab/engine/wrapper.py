@@ -191,7 +191,9 @@ class Wrapper(Base):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make an optimizer from what `get_config` returned."""
         load = keras.saving.deserialize_keras_object
-        return cls.wrapper(**{k: load(v, custom_objects) for k, v in config.items()})
+        made = cls.wrapper(**{k: load(v, custom_objects) for k, v in config.items()})
+        made.from_configuration = True
+        return made
 
     def __repr__(self) -> str:
         return _words(self, type(self))

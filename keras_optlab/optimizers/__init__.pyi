@@ -125,6 +125,7 @@ class ByName(TypedDict, total=False):
     sparse: Literal["dense", "lazy"]
     slot_dtype: str | None
     master_weights: bool
+    shard_state: bool
     learning_rate_scale: float
 
 class Common(ByName, total=False):

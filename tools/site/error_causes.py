@@ -727,6 +727,23 @@ CAUSES: dict[str, tuple[str, str]] = {
         "all weights in one call.",
         "Call `optimizer.apply(gradients, weights)`.",
     ),
+    "engine/backend/layouts.py:check_layout": (
+        "A layout in the `LayoutMap` is meant for a variable of the optimizer, but has "
+        "another number of axes, or does not divide them without remainder.",
+        "Give it another layout, or none: then it follows its weight.",
+    ),
+    "engine/backend/layouts.py:check_same_mesh": (
+        "With `shard_state`, the optimizer was built under one distribution and "
+        "trains under another, or without one.",
+        "Set the distribution first, then make the model and the optimizer again.",
+    ),
+    "engine/backend/layouts.py:check_shard_state": (
+        "`shard_state=True` divides the state over the devices of a "
+        "`keras.distribution` on JAX, and there is none, or the model or the "
+        "optimizer was made before it was set.",
+        "Call `keras.distribution.set_distribution(keras.distribution.DataParallel())` "
+        "before the model is made, or leave `shard_state` out.",
+    ),
     "engine/backend/partial_calls.py:PartialCalls.weights_of": (
         "The optimizer got weights that it was not built for, usually after freezing "
         "or unfreezing layers.",

@@ -19,9 +19,18 @@ import keras
 from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
+from keras_optlab.engine.backend.keras_adapter import in_stateless_scope
+from keras_optlab.engine.backend.layouts import laid_out
 from keras_optlab.engine.backend.modules import jax_module
 from keras_optlab.engine.backend.replicas import in_replica, replica_context
-from keras_optlab.engine.backend.variables import Pairs, on_cpu, on_host, raw, read
+from keras_optlab.engine.backend.variables import (
+    Pairs,
+    View,
+    on_cpu,
+    on_host,
+    raw,
+    read,
+)
 
 Case = tuple[Tensor | bool, Callable[[], Pairs]]
 
@@ -30,7 +39,7 @@ def commit(pairs: Pairs) -> None:
     """Write every new value to its variable, in all replicas if there are several."""
     context = replica_context()
     if context is None:
-        for variable, value in pairs:
+        for variable, value in _on_devices(pairs):
             variable.assign(value)
         return
     variables = [raw(v) for v, _ in pairs]
@@ -44,6 +53,17 @@ def commit(pairs: Pairs) -> None:
     context.merge_call(write, args=([value for _, value in pairs],))
 
 
+def _on_devices(pairs: Pairs) -> Pairs:
+    """Return the pairs with values divided over devices as their variables are.
+
+    A value that is written outside a compiled step is divided as it is assigned.
+    """
+    if keras.backend.backend() != "jax" or not in_stateless_scope():
+        return pairs
+    stored = [v.stored(x) if isinstance(v, View) else (v, x) for v, x in pairs]
+    return [(v, laid_out(v, x)) for v, x in stored]
+
+
 def commit_first(cases: list[Case]) -> None:
     """Compute and write the first case whose condition holds; the last one is `True`.
 
@@ -53,7 +73,7 @@ def commit_first(cases: list[Case]) -> None:
     if len(cases) == 1:
         commit(forms[0]())
     elif keras.backend.backend() == "jax":
-        yes, no = forms
+        yes, no = (lambda form=form: _on_devices(form()) for form in forms)
         commit(_select_on_jax(cases[0][0], yes, no))
     elif not can_branch(cases[0][0]):
         yes, no = forms

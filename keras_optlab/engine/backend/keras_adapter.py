@@ -22,7 +22,8 @@ Private names used, and why no public name suffices:
 - `_overwrite_variable_with_gradient`: marks float8 weights, which no rule may update.
 - `_distribution_strategy`: places a slot beside its weight (TensorFlow).
 - `_learning_rate`: tells a number from a schedule.
-- `_layout` of a variable: its sharding, which a slot of the same shape shares.
+- `_layout` of a variable: how it is divided over devices, which its slots follow.
+- `_layout_map` of a distribution: a layout that is meant for a slot alone.
 - `_value` of a variable: `None` while JAX' trainer holds the state. Also read because
   the lookups in `value` take longer than the update of a small weight.
 - `_variables`, `_untrack_variable`, `_trainable_variables_indices`: undo a failed
@@ -148,18 +149,19 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
         """Return whether Keras overwrites the variable by its gradient (float8)."""
         return self._overwrite_variable_with_gradient(variable)
 
-    def add_slot(
-        self, weight: Variable, name: str, shape: tuple[int, ...], dtype: str, init: Any
+    def add_beside(
+        self,
+        weight: Variable,
+        name: str,
+        shape: Any,
+        dtype: str,
+        init: Any,
+        layout: Any,
     ) -> Variable:
-        """Create a variable on the device of a weight, with its sharding if it fits."""
-        same_shape = tuple(shape) == tuple(weight.shape)
+        """Create a variable on the device of a weight."""
         with self._beside(weight):
             return self.add_variable(
-                shape=shape,
-                initializer=init,
-                dtype=dtype,
-                layout=getattr(weight, "_layout", None) if same_shape else None,
-                name=name,
+                shape=shape, initializer=init, dtype=dtype, layout=layout, name=name
             )
 
     def _beside(self, weight: Variable) -> contextlib.AbstractContextManager[Any]:
@@ -167,6 +169,21 @@ class KerasAdapter(TorchHabits, PartialCalls, keras.optimizers.Optimizer):
             return contextlib.nullcontext()
         raw = weight.value if isinstance(weight, keras.Variable) else weight
         return self._distribution_strategy.extended.colocate_vars_with(raw)
+
+
+def layouts_of(variables: Sequence[Variable]) -> list[Any]:
+    """Return how variables are divided over devices, `None` for each that is not."""
+    return [getattr(v, "_layout", None) for v in variables]
+
+
+def asked_layout(path: str, weight: Variable) -> Any:
+    """Return the layout in a `LayoutMap` for a variable of the state alone, or `None`.
+
+    A pattern that also matches the path of the weight is meant for the weight.
+    """
+    layouts = getattr(keras.distribution.distribution(), "_layout_map", None)
+    asked = layouts[path] if layouts else None
+    return None if not layouts or asked is layouts[weight.path] else asked
 
 
 def as_keras_variable(variable: Variable) -> keras.Variable:

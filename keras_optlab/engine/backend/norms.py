@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_optlab.core import numerics
 from keras_optlab.core.types import Tensor
+from keras_optlab.engine.backend.layouts import mesh
 from keras_optlab.engine.backend.modules import torch_module
 from keras_optlab.engine.backend.variables import flatten
 
@@ -30,6 +31,8 @@ def global_norm(xs: Sequence[Tensor]) -> Tensor:
         torch = torch_module()
         norms = torch._foreach_norm(joined_on_torch(xs))
         return numerics.wide(torch.stack(norms).norm())
+    if mesh() is not None:  # a joined copy, or a vector, would gather what is divided
+        return ops.sqrt(numerics.wide_sum([ops.sum(ops.square(x)) for x in xs]))
     if backend == "jax":
         # JAX on a CPU sums `vdot` in parallel
         return ops.sqrt(numerics.wide_sum([ops.vdot(x, x) for x in vectors(xs)]))

@@ -29,6 +29,10 @@ class View:
         """Write a value."""
         raise NotImplementedError
 
+    def stored(self, value: Tensor) -> tuple[Variable, Tensor]:
+        """Return a variable, or this view, with what to write into it for a value."""
+        return self, value
+
 
 def raw(variable: Variable) -> Variable:
     """Return the backend's variable inside a Keras variable, or the value of a view."""

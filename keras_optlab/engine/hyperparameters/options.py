@@ -115,6 +115,12 @@ class Options(Declared):
             optimizer's state, add the steps to it, and set the weight to the rounded
             copy. Without it, steps smaller than the spacing of the weight's dtype are
             lost. Where a weight is written from elsewhere, its value counts.
+        shard_state: Whether each device of a `keras.distribution.DataParallel` on JAX
+            keeps only its share of the state, which divides that memory by the number
+            of devices: ZeRO stage 1 (Rajbhandari et al., 2019, arXiv:1910.02054). The
+            updates are the same. Variables of fewer than 256 entries stay whole. A
+            saved model loads on any number of devices; where there is no distribution,
+            a warning says that the state is whole.
         learning_rate_scale: Factor >= 0 on the learning rate, which callbacks such as
             `ReduceOnPlateau` change.
 
@@ -123,7 +129,8 @@ class Options(Declared):
         ValueError: for an argument out of range; for a schedule with a value out of
             range, checked at its ends, its boundaries and up to 1,000 steps between;
             for more than one of `clipnorm`, `clipvalue`, `global_clipnorm` and
-            `adaptive_clipnorm`.
+            `adaptive_clipnorm`; before the first update for `shard_state` without a
+            distribution, or on another backend than JAX.
 
     >>> from keras_optlab import optimizers
     >>> optimizers.SGD(clipnorm=1.0, clipvalue=0.5)
@@ -256,6 +263,9 @@ class Options(Declared):
         default=False,
         doc="float32 copies of bfloat16 and float16 weights",
         kw_only=True,
+    )
+    shard_state: bool = Flag(
+        default=False, doc="divide the state over the devices", kw_only=True
     )
     learning_rate_scale: float = Hyper(
         default=1.0, within=">= 0", doc="factor on the learning rate", kw_only=True

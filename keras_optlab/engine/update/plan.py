@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from keras_optlab.core.groups import assign_groups
 from keras_optlab.core.paths import unique_paths
 from keras_optlab.core.slots import Weight
 from keras_optlab.core.types import Variable
+from keras_optlab.engine.backend.axis_lengths import axis_lengths
 from keras_optlab.engine.backend.keras_adapter import as_keras_variable, constant
 from keras_optlab.engine.backend.modules import eager_scope
 from keras_optlab.engine.backend.variables import has_value, read
@@ -251,7 +252,9 @@ def _slots(
 
     values = optimizer.values_of(p.group) if owner is optimizer else owner._values
     dtype = keras.backend.standardize_dtype(p.variable.dtype)
-    weight = Weight(tuple(p.variable.shape), p.path, values, p.matrices, dtype)
+    shape = axis_lengths(p.variable.shape)
+    matrices = p.matrices and replace(p.matrices, whole=shape)
+    weight = Weight(shape, p.path, values, matrices, dtype)
     shapes = {slot: slot.shape_for(weight) for slot in slots}
     return {
         s.name: create(s, shape) for s, shape in shapes.items() if shape is not None

@@ -13,6 +13,7 @@ from keras_optlab.core.axes import Matrices
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.variables import View
 from keras_optlab.engine.weights.quantized import Quantized
+from keras_optlab.engine.weights.views import Part
 
 Slots = dict[str, Variable]
 
@@ -110,8 +111,8 @@ class Parameter:
         return self.members == [self] and self.all_float32 and self.owns_slots
 
     def owns(self, name: str) -> bool:
-        """Return whether it has this slot, as a variable of its own."""
-        return name in self.slots and not isinstance(self.slots[name], View)
+        """Return whether it has this slot, and not as a part of a bucket's."""
+        return name in self.slots and not isinstance(self.slots[name], Part)
 
     @property
     def members(self) -> list[Parameter]:

@@ -1,4 +1,4 @@
-"""Views: several variables as one vector, a part of a vector, and rows of a table."""
+"""Views: several variables as one vector, a part of a vector or array, and rows."""
 
 from __future__ import annotations
 
@@ -71,6 +71,46 @@ class Part(View):
     def numpy(self) -> np.ndarray:
         """Return its value as an array."""
         return ops.convert_to_numpy(self.value)
+
+
+class Unpadded(View):
+    """The first entries along each axis of a variable that is longer.
+
+    Axes are padded so that they can be divided over devices.
+    """
+
+    def __init__(self, whole: Variable, shape: Shape) -> None:
+        self.whole = whole
+        self.variables = [whole]
+        self.shape = shape
+        self.path = whole.path
+        self.dtype = whole.dtype
+
+    @property
+    def value(self) -> Tensor:
+        """Its present value."""
+        return self.whole.value[tuple(slice(n) for n in self.shape)]
+
+    def stored(self, value: Any) -> tuple[Variable, Tensor]:
+        """Return the variable with a value for it, padded by zeros."""
+        x = ops.convert_to_tensor(value, self.dtype)
+        lengths = zip(self.whole.shape, self.shape, strict=True)
+        return self.whole, ops.pad(x, [(0, whole - n) for whole, n in lengths])
+
+    def assign(self, value: Any) -> None:
+        """Write its value."""
+        whole, x = self.stored(value)
+        whole.assign(x)
+
+    def numpy(self) -> np.ndarray:
+        """Return its value as an array."""
+        return ops.convert_to_numpy(self.value)
+
+
+def slot_of(whole: Variable, shape: Shape) -> Variable:
+    """Return a variable as a slot of this shape."""
+    shape = tuple(map(int, shape))
+    return whole if tuple(whole.shape) == shape else Unpadded(whole, shape)
 
 
 class Rows(View):
