@@ -9,6 +9,7 @@ from keras_optlab import optimizers
 from keras_optlab.callbacks import QKClip
 from keras_optlab.engine.model.logit_clipping import LogitClipping
 from keras_optlab.verify.problems import values
+from tests.support.problems import mirrored_strategy
 
 BACKEND = keras.backend.backend()
 ROWS, LENGTH, WIDTH, DIM, BATCH = 8, 5, 6, 3, 4
@@ -404,12 +405,7 @@ def test_refuses_two():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="strategies of TensorFlow")
 def test_replicas_take_the_largest():
-    import tensorflow as tf
-
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("one logical device")
-    strategy = tf.distribute.MirroredStrategy([d.name for d in devices[:2]])
+    strategy = mirrored_strategy()
     alone = network()
     tau = half(alone)
     with strategy.scope():

@@ -31,12 +31,7 @@ def max_over_replicas(x: Tensor) -> Tensor:
     context = replica_context()
     if context is None:
         return x
-    # By a sum: TensorFlow numbers the exchanges of each strategy from the same number,
-    # and in one process two of a number must be of one kind, as gradients' sums are.
-    rows = keras.ops.arange(context.num_replicas_in_sync)[:, None]
-    own = keras.ops.equal(rows, context.replica_id_in_sync_group)
-    every = sum_over_replicas([keras.ops.where(own, x[None], keras.ops.zeros_like(x))])
-    return keras.ops.max(every[0], axis=0)
+    return keras.ops.max(context.all_gather(x[None], axis=0), axis=0)
 
 
 def distributed() -> bool:
