@@ -10,20 +10,14 @@ from typing import Any
 import keras
 
 from keras_optlab.callbacks.base.arguments import choice, flag, number
+from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core.groups import Group, Match, check_match
 from keras_optlab.core.layerwise import check_blocks, find_blocks
 from keras_optlab.core.paths import path_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Variable
-from keras_optlab.engine import (
-    Optimizer,
-    count_apart,
-    fit_arguments,
-    normalization_layers,
-)
-from keras_optlab.engine.backend.datasets import batches_again
-from keras_optlab.engine.backend.trainer_adapter import symbolic_build
+from keras_optlab.engine import Optimizer, count_apart, normalization_layers
 from keras_optlab.engine.model.frozen_blocks import FrozenBlocks
 
 
@@ -135,7 +129,7 @@ class GradualUnfreezing(StepCallback):
         """Freeze all blocks that have not begun."""
         super().on_train_begin(logs)
         ours = self.required_optimizer
-        _build(self.model)
+        build_for_fit(self.model)
         blocks = self._find_blocks()
         if not self.optimizer.built:
             self.optimizer.build(self.model.trainable_variables)
@@ -299,16 +293,6 @@ class GradualUnfreezing(StepCallback):
                 "optimizer, after making its layers trainable."
             )
         return [here for b in blocks if (here := [v for v in b if id(v) in own])]
-
-
-def _build(model: Any) -> None:
-    """Build a model for the data of the running `fit`, which does so later."""
-    told = fit_arguments()
-    if model.built or told.get("x") is None:
-        return
-    names = "x", "y", "sample_weight", "batch_size"
-    data = {name: told[name] for name in names if told.get(name) is not None}
-    symbolic_build(model, next(batches_again(**data, shuffle=False)()))
 
 
 def _weights_of(model: keras.Model, blocks: Sequence[Match]) -> list[list[Variable]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.callbacks.base.arguments import number
+from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.engine import fit_arguments
 from keras_optlab.engine.model.logit_clipping import LogitClipping
@@ -86,6 +87,7 @@ class QKClip(Callback):
                 f"`compile`. Received: {model!r} trained in another way. Train it by "
                 "`fit`, or leave the callback out."
             )
+        build_for_fit(model)
         clipping = LogitClipping(model, self.tau, "QKClip")
         clipping.start()
         self._clipping = clipping

@@ -383,6 +383,24 @@ def test_refuses(make, told):
     assert before == [v for v in vars(model) if v == "train_step"]
 
 
+def test_builds_a_model_without_an_input():
+    model = keras.Sequential([Attends()])
+    model.compile(optimizers.SGD(0.01), "mse")
+    train(model, QKClip(tau=1e-3))
+    assert not np.any(np.isnan(model.predict(data()[0], verbose=0)))
+
+
+class Attends(layers.Layer):
+    """Attention of a sequence to itself, as in a user's block."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = plain()
+
+    def call(self, x, training=None):
+        return self.attention(x, x, training=training)
+
+
 def test_refuses_flash_attention():
     model = network()
     model.get_layer("attention")._flash_attention = True  # a CPU has none

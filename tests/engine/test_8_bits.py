@@ -127,6 +127,13 @@ class TestChoice:
         stored = {p.path: p.is_quantized for p in adam.plan.parameters}
         assert [path[-11:] for path, yes in stored.items() if yes] == ["wide/kernel"]
 
+    def test_many_small_weights_stay_float32(self):
+        adam = optimizers.Adam(slot_dtype="int8")
+        ws = variables([np.ones((40, 40))] * 9)
+        for _ in range(2):
+            adam.apply([ops.ones_like(w) for w in ws], ws)
+        assert not any(p.is_quantized for p in adam.plan.parameters)
+
     def test_copies_of_weights_stay_float32(self):
         ema = optimizers.EMA(optimizers.Adam(slot_dtype="int8"))
         ema.build(variables(weights(WIDE)))

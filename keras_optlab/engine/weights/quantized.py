@@ -82,9 +82,11 @@ class Quantized(View):
 def in_8_bits(p: Any) -> bool:
     """Return whether `slot_dtype="int8"` quantizes the state of a `Parameter`.
 
-    Not if it is small, nor that of an embedding, whose rare rows need precise state.
+    Not if it is small, nor that of an embedding, whose rare rows need precise state,
+    nor that of small weights that are updated as one.
     """
-    return p.size >= MIN_SIZE and not p.path.endswith("embeddings")
+    alone = p.members == [p]
+    return alone and p.size >= MIN_SIZE and not p.path.endswith("embeddings")
 
 
 def number_of_blocks(shape: Shape) -> int:
