@@ -1296,7 +1296,7 @@ class SCION(Optimizer):
     per_head: bool = ...
     def __init__(
         self,
-        learning_rate: LearningRateLike = 0.1,
+        learning_rate: LearningRateLike = 0.01,
         momentum: FloatOrSchedule = 0.9,
         scale: FloatOrSchedule = 1.0,
         norm: Literal["auto", "spectral", "sign", "rms"] = "auto",

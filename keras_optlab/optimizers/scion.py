@@ -132,7 +132,7 @@ class SCION(Optimizer, family="matrix"):
     ...     groups=[Group("head", scale=3000)])
     """
 
-    learning_rate: LearningRateLike = LearningRate(default=0.1)
+    learning_rate: LearningRateLike = LearningRate(default=0.01)
     momentum: FloatOrSchedule = Beta(default=0.9, doc="momentum β")
     scale: FloatOrSchedule = Hyper(default=1.0, doc="length ρ of steps")
     norm: str = Choice(
@@ -166,7 +166,7 @@ class SCION(Optimizer, family="matrix"):
         "2502.07529",
     )
     tuning = Tuning(
-        around(0.2),
+        around(0.1),
         others={
             "momentum": Choices((0.8, 0.9, 0.95)),
             "weight_decay": LogUniform(0.0003, 0.03),
