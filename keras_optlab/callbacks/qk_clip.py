@@ -14,8 +14,8 @@ from keras_optlab.engine.model.logit_clipping import LogitClipping
 class QKClip(Callback):
     r"""QK-Clip: weights of queries and keys scaled so that attention logits stay small.
 
-    For each head $h$ of each attention layer, with the logits
-    $q_i^\top k_j / \sqrt{d}$ of all batches since the last update, before softmax,
+    For each head $h$ of each attention layer, over the logits before softmax of all
+    batches since the last update,
 
     $$S^h_{\max} = \max_{i, j} \frac{q_i^\top k_j}{\sqrt{d}}, \qquad
       \gamma_h = \min\left(1, \frac{\tau}{S^h_{\max}}\right)$$
