@@ -86,12 +86,14 @@ def _entries(lines: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def cell(text: str) -> str:
-    """Return text for a cell of a table, where a bar would end it.
+    """Return text for a cell of a table, where a bar outside of code would end it.
 
-    >>> cell("a | b")
-    'a &#124; b'
+    >>> cell("a | b, `c | d`")
+    'a &#124; b, `c | d`'
     """
-    return text.replace("|", "&#124;")
+    parts = re.split("(`[^`]*`)", text)
+    parts[::2] = [part.replace("|", "&#124;") for part in parts[::2]]
+    return "".join(parts)
 
 
 def _code_fenced(text: str) -> str:
