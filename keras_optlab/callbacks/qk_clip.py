@@ -28,15 +28,13 @@ class QKClip(Callback):
 
     With Muon this is MuonClip. It works with every Keras optimizer, and changes nothing
     while no logit exceeds $\tau$. The optimizer's state is not scaled. The logits are
-    computed beside the layer's own, as an array of batch, heads, queries and keys: a
-    few percent of the step of two blocks of width 64, and more at long contexts, where
-    a fused kernel avoids this array. With optimizers that average weights, such as
+    computed beside the layer's own, as an array of batch, heads, queries and keys,
+    which takes memory at long contexts. With optimizers that average weights, such as
     `Lookahead`, clipped weights are averaged with earlier ones. Saved models do not
     contain the callback: pass it to each `fit`.
 
     It stabilizes trainings whose logits grow into the hundreds, as those of large
-    models with Muon and no normalization of queries and keys do. In Kimi K2, 12.7 % of
-    the heads were clipped in the first 70,000 steps, and none later. Small models
+    models with Muon and no normalization of queries and keys do. Small models
     seldom get there.
 
     Args:
