@@ -19,6 +19,8 @@ gradients alone and with all of its figures, measured on 512 examples.
 `Validate / 50` is the cost of `Validate` beyond the evaluations: the time of as many
 evaluations of the same batches, after the fit, is subtracted.
 
+`QKClip` trains the transformer of the problem `char-gpt`, in a table of its own.
+
 Last come two times: of `refresh_normalization`, which `fit` runs for averages such as
 `SWA` before each validation and at its end (100 forward passes of the MLP with batch
 normalization); and of a checkpoint of `Resume` for 10 million weights.
@@ -38,6 +40,7 @@ from keras_optlab.engine.backend.trainer_adapter import (
     evaluate_batches,
     evaluation_batches,
 )
+from keras_optlab.lab.problems import char_gpt
 
 TensorBoard = kol.callbacks.TensorBoard
 GradientSignals = kol.callbacks.GradientSignals
@@ -76,7 +79,9 @@ CALLBACKS = {
     "SpikeGuard": lambda _: [kol.callbacks.SpikeGuard(verbose=0)],
     "spanning schedule": lambda _: [],
     "naive / 1": lambda _: [naive()],
+    "QKClip": lambda _: [kol.callbacks.QKClip()],
 }
+OF_TRANSFORMERS = ["QKClip"]
 
 WARM_UP = 64  # untimed steps, so that step 500 is one of the timed steps
 
@@ -90,6 +95,15 @@ def network(steps_per_execution, rate=1e-3):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = kol.optimizers.Adam(rate)
     model.compile(optimizer, loss, steps_per_execution=steps_per_execution)
+    return model
+
+
+def transformer(rate):
+    """Return the model of `char-gpt`, compiled."""
+    keras.utils.set_random_seed(0)
+    model = char_gpt.model()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(kol.optimizers.AdamW(rate), loss)
     return model
 
 
@@ -130,14 +144,14 @@ def clocks():
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def timed_fit(name, steps_per_execution, **data):
+def timed_fit(name, make, **data):
     """Return the time of a `fit`, without tracing, until its last callback has ended.
 
     The rest of `fit` is left out: on TensorFlow, tearing down the data pipeline takes
     up to some seconds at random.
     """
     rates = {"spanning schedule": kol.schedules.Cosine(1e-3)}
-    model, ends = network(steps_per_execution, rates.get(name, 1e-3)), []
+    model, ends = make(rates.get(name, 1e-3)), []
     last = keras.callbacks.LambdaCallback(on_train_end=lambda _: ends.append(clocks()))
     batch = data["batch_size"]
     few = WARM_UP * batch + len(data["x"]) % batch  # with a last batch of the same size
@@ -165,43 +179,67 @@ def evaluations_alone(model, callbacks, data):
     return clocks() - start
 
 
-def ratios(names, steps_per_execution, rounds, **data):
-    """Return each entry's ratios to the bare fit, and the time of a bare fit."""
+def print_ratios(title, names, make, rounds, **data):
+    """Print each entry's ratios to the bare fit, and the time of a bare fit.
+
+    Args:
+        title: What is trained.
+        names: Entries of `CALLBACKS`.
+        make: Function of the rate that returns a model.
+        rounds: Number of fits of each entry.
+        data: Arguments of `fit`.
+    """
+    names = ["bare", "off", *names]
     times = {name: [] for name in names}
     for turn in range(rounds):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            times[name].append(timed_fit(name, steps_per_execution, **data))
+            times[name].append(timed_fit(name, make, **data))
     times = {name: np.array(took) for name, took in times.items()}
     bare = (times["bare"] + times["off"]) / 2
     fastest = (times["bare"].min(axis=0) + times["off"].min(axis=0)) / 2
-    ratios = {
-        name: (*np.median(took / bare, axis=0), *took.min(axis=0) / fastest)
-        for name, took in times.items()
-    }
-    return ratios, fastest
+    wall, cpu = 1000 * fastest / -(-len(data["x"]) // data["batch_size"])
+    print(f"\n{title}: {wall:.2f} ms a step, bare; cpu {cpu:.2f}")
+    print(f"{'':18}{'median':>14}{'fastest':>14}")
+    print(f"{'':18}" + f"{'time':>7}{'cpu':>7}" * 2)
+    for name, took in times.items():
+        figures = (*np.median(took / bare, axis=0), *took.min(axis=0) / fastest)
+        print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
-    parser.add_argument("--only", nargs="+", choices=CALLBACKS, help="default: all")
+    names = [name for name in CALLBACKS if name not in ("bare", "off")]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--batch", type=int, default=128, help="default: %(default)s")
     args = parser.parse_args()
     (x, y), _ = kol.datasets.mnist()
     x = x.reshape(-1, 784).astype("float32") / 255
-    names = list(CALLBACKS)
-    if args.only:
-        names = ["bare", "off", *args.only]
+    of_transformers = [n for n in OF_TRANSFORMERS if n in args.only]
+    names = [n for n in args.only if n not in of_transformers]
     at_once = (1,) if keras.backend.backend() == "torch" else (1, 32)
-    for n in at_once:
-        table, bare = ratios(names, n, args.rounds, x=x, y=y, batch_size=args.batch)
-        wall, cpu = 1000 * bare / -(-len(x) // args.batch)
-        print(f"\nsteps_per_execution {n}: {wall:.2f} ms a step, bare; cpu {cpu:.2f}")
-        print(f"{'':18}{'median':>14}{'fastest':>14}")
-        print(f"{'':18}" + f"{'time':>7}{'cpu':>7}" * 2)
-        for name, figures in table.items():
-            print(f"{name:18}" + "".join(f"{x:7.3f}" for x in figures), flush=True)
+    for n in at_once if names else ():
+        print_ratios(
+            f"steps_per_execution {n}",
+            names,
+            functools.partial(network, n),
+            args.rounds,
+            x=x,
+            y=y,
+            batch_size=args.batch,
+        )
+    if of_transformers:
+        texts, following = char_gpt.characters()[0].train
+        print_ratios(
+            "char-gpt",
+            of_transformers,
+            transformer,
+            args.rounds,
+            x=texts[: 32 * WARM_UP],
+            y=following[: 32 * WARM_UP],
+            batch_size=32,
+        )
     refresh = timed_refresh(args.rounds, x, args.batch)
     print(f"\nrefresh_normalization, 100 batches: {refresh:.0f} ms")
     seconds = timed_checkpoints(args.rounds)

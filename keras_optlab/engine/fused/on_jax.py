@@ -33,7 +33,7 @@ class OnJax(form.Form):
         variables = [p.variable, *(v for s in p.slots.values() for v in stored_in(s))]
         now, gradient = [_rows(raw(v), p) for v in variables], _rows(g, p)
         blocks = len(gradient)
-        rows = min(ROWS, -(-blocks // 2))
+        rows = rows_of_a_part(blocks)
         whole, rest = divmod(blocks, rows)
 
         def step(i: Tensor, now: list[Tensor]) -> list[Tensor]:
@@ -75,6 +75,13 @@ class OnJax(form.Form):
             jax.lax.dynamic_update_slice_in_dim(x, new.get(id(y), y), at, 0)
             for x, y in zip(now, parts, strict=True)
         ]
+
+
+def rows_of_a_part(blocks: int) -> int:
+    """Return about `ROWS`, at most half of the blocks, without a rest if possible."""
+    most, least = min(ROWS * 3 // 2, blocks // 2), ROWS // 2
+    even = (rows for rows in range(most, least, -1) if blocks % rows == 0)
+    return next(even, min(ROWS, -(-blocks // 2)))
 
 
 def _rows(x: Tensor, p: Parameter) -> Tensor:

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine.backend.commit import waits_to_branch
+from keras_optlab.engine.backend.replicas import scope_of
 from keras_optlab.engine.backend.variables import Pairs
 from keras_optlab.engine.statistics.histograms import (
     BINS,
@@ -50,12 +51,15 @@ class Requests:
 class Recorder:
     """The requests of callbacks, and the variables that a step records into.
 
-    Recording costs nothing without requests. With requests it costs time only at the
-    updates with a record: the first one, and then every n-th.
+    Recording costs nothing without requests: the first one creates the variables, which
+    then stay. With requests it costs time only at the updates with a record: the first
+    one, and then every n-th.
     """
 
     def __init__(self) -> None:
         self.variables: list[Variable] = []
+        self.paths: list[str] = []
+        self._add_rings: Callable[[], None] | None = None  # known after `build`
         self._asked: dict[str, tuple[int | None, int | None, bool]] = {}
         self._traced: Requests | None = None
         self._previous: PreviousGradient | None = None
@@ -90,8 +94,7 @@ class Recorder:
         self._asked.pop(who, None)
         if every or histograms_every:
             self._asked[who] = every, histograms_every, cosine
-        if self.variables:
-            self._add_previous()
+        self._add_variables()
         return self._requests != self._traced
 
     @property
@@ -109,7 +112,7 @@ class Recorder:
         add_slot: Callable[..., Variable],
         parameters: Sequence[Parameter],
     ) -> None:
-        """Create the variables to record into.
+        """Learn of the weights; create the variables if there is a request.
 
         Args:
             add_variable: Creates a variable from its name, shape and type.
@@ -117,21 +120,32 @@ class Recorder:
                 and initializer.
             parameters: The weights that are not frozen.
         """
-        self.paths = paths = [p.path for p in parameters]
-        norms, bins = (len(paths), len(COLUMNS)), (len(paths), *HISTOGRAM_SHAPE)
-        self._norms = Ring(add_variable, "statistics", CAPACITY, norms)
-        self._bins = Ring(add_variable, "histograms", 1, bins)
-        self.variables = self._norms.variables + self._bins.variables
+        self.paths = [p.path for p in parameters]
+        self._add_rings = partial(self._make_rings, add_variable, parameters)
         self._make_previous = partial(
             PreviousGradient, add_variable, add_slot, parameters
         )
-        self._add_previous()
+        self._add_variables()
 
-    def _add_previous(self) -> None:
-        """Create the copy of the gradient if it is needed for the first time."""
-        if self._previous is None and self._requests.cosines and self.paths:
+    def _add_variables(self) -> None:
+        """Create what is needed for the first time."""
+        if self._add_rings is None or not self._asked or not self.paths:
+            return
+        if not self.variables:
+            self._add_rings()
+        if self._previous is None and self._requests.cosines:
             self._previous = self._make_previous()
             self.variables = self.variables + self._previous.variables
+
+    def _make_rings(
+        self, add_variable: Callable[..., Variable], parameters: Sequence[Parameter]
+    ) -> None:
+        count = len(parameters)
+        norms, bins = (count, len(COLUMNS)), (count, *HISTOGRAM_SHAPE)
+        with scope_of(parameters[0].variable):
+            self._norms = Ring(add_variable, "statistics", CAPACITY, norms)
+            self._bins = Ring(add_variable, "histograms", 1, bins)
+        self.variables = self._norms.variables + self._bins.variables
 
     def due(self, done: Tensor) -> Tensor | bool:
         """Return whether the update after `done` updates is recorded, in this trace.
@@ -139,7 +153,7 @@ class Recorder:
         The gradient before a cosine is recorded too.
         """
         self._traced = wanted = self._requests
-        if not self._asked:
+        if not self._asked or not self.variables:
             return False
         if waits_to_branch(done):
             return self._due_on_device(done, wanted)
