@@ -282,7 +282,9 @@ class Optimizer(
         """Request that the step records norms, at the first and every n-th update.
 
         A callback calls this in `on_train_begin`. If it returns `True`, the step must
-        be retraced: the callback makes Keras rebuild its train function.
+        be retraced: the callback makes Keras rebuild its train function. The first
+        request adds variables; a loop of one's own on JAX calls this before it reads
+        `optimizer.variables`.
 
         Args:
             every: Updates between two records, >= 1; `None` for none.
