@@ -1,0 +1,1 @@
+"""Random training programs, drawn from a seed, as data that JSON can hold."""
