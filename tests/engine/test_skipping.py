@@ -223,6 +223,28 @@ class TestWarnings:
         assert optimizers_of(model) == model.second["decoder"]
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX' trainer holds the variables")
+@pytest.mark.parametrize("bad", [False, True])
+def test_jax_trainer_keeps_all_variables_until_a_step_is_skipped(bad):
+    model, x = normalized(optimizers.SGD(0.01)), X.copy()
+    x[24] = np.nan if bad else 0.0
+    returned = []
+    sync = model.jax_state_sync
+
+    def syncing():
+        if not model._jax_state_synced:
+            returned.append(True)
+        sync()
+
+    model.jax_state_sync = syncing
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        model.fit(x, Y, batch_size=8, epochs=1, shuffle=False, verbose=0)
+    # at the end of the epoch; and to warn, after step 10
+    assert len(returned) == (2 if bad else 1)
+    assert len(told(record)) == bad
+
+
 class TestDrivenValues:
     @pytest.mark.parametrize("value", [np.nan, -0.1, np.inf])
     def test_a_rate_that_leaves_its_range(self, value):

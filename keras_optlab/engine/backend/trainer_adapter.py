@@ -8,8 +8,8 @@ Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffic
   `evaluate`: by them `fit` evaluates the same data repeatedly. On TensorFlow,
   `evaluate` makes a new pipeline for each call, which takes longer than a small
   evaluation.
-- `_jax_state` and `_get_jax_state` of a model: what `jax_state_sync` would write into
-  the variables.
+- `_jax_state`, `_jax_state_synced` and `_get_jax_state` of a model: what
+  `jax_state_sync` would write into the variables, which it does for all at once.
 - `_symbolic_build`, `_compile_loss` and `_compile_metrics` of a model: build its loss
   and metrics without a step.
 - `_compile_config` of a model: what `save` writes of the arguments of `compile`.
@@ -29,7 +29,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.trainers import epoch_iterator
+
+from keras_optlab.engine.backend.keras_adapter import concrete
 
 EpochIterator: Any = epoch_iterator.EpochIterator  # makes the batches of `fit`
 ITERATORS = {
@@ -151,6 +154,30 @@ def output_spec(model: keras.Model, x: Any) -> Any:
     from keras.src import backend
 
     return backend.compute_output_spec(model, x, training=False)
+
+
+def newest(model: Any) -> Callable[[Any], np.ndarray | None]:
+    """Return a function that reads a variable of the optimizer, as `concrete` does.
+
+    While JAX' trainer holds the values, it reads them there. To have them written into
+    all variables takes longer than a step of a small model.
+    """
+    state = getattr(model, "_jax_state", None)
+    if not state or model._jax_state_synced:
+        return concrete
+    held = dict(
+        zip(
+            map(id, model.optimizer.variables),
+            state["optimizer_variables"],
+            strict=False,
+        )
+    )
+
+    def read(variable: Any) -> np.ndarray | None:
+        here = id(variable) in held
+        return np.asarray(held[id(variable)]) if here else concrete(variable)
+
+    return read
 
 
 def forget_trainer_state(model: Any) -> None:

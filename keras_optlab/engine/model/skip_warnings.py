@@ -18,6 +18,7 @@ from keras_optlab.engine.backend.keras_adapter import (
     inner_optimizer,
     optimizers_of,
 )
+from keras_optlab.engine.backend.trainer_adapter import newest
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.ranges import illegal_now
 from keras_optlab.engine.update.skips import Skipped
@@ -53,9 +54,18 @@ class SkipWatch:
         if not self.suspended and is_due(self.calls, self.calls - 1):
             self.look(self.calls)
 
-    def look(self, steps: int) -> bool:
-        """Read the counters after `steps` steps, warn, and return whether to stop."""
-        now = Skipped.of(self.optimizer)
+    def is_quiet(self, now: Skipped | None) -> bool:
+        """Return whether the counters say that no step was skipped since the last."""
+        return now is not None and now.total == self.last.total and self.outer is None
+
+    def look(self, steps: int, now: Skipped | None = None) -> bool:
+        """Warn of skipped steps, and return whether to stop.
+
+        Args:
+            steps: Number of steps so far.
+            now: The counters, if they are known.
+        """
+        now = now or Skipped.of(self.optimizer)
         if now is None:
             return False
         if now.steps > self.last.steps:
@@ -157,8 +167,12 @@ class StopAfterSkips(keras.callbacks.Callback):
             history.history.setdefault("skipped_fraction", [0.0] * len(history.epoch))
 
     def _look(self) -> None:
-        _ = self.model  # on JAX, the trainer returns the variables
-        if any([w.look(self._done) for w in self._watches]):
+        read = newest(self._model)
+        now = [Skipped.of(w.optimizer, read) for w in self._watches]
+        watches = list(zip(self._watches, now, strict=True))
+        if not all(w.is_quiet(x) for w, x in watches):
+            _ = self.model  # on JAX, the trainer returns all variables
+        if any([w.look(self._done, x) for w, x in watches]):
             self.model.stop_training = True
         rows = list(zip(self._at_begin, (w.last for w in self._watches), strict=True))
         skipped = sum(now.total - then.total for then, now in rows)

@@ -74,18 +74,23 @@ class Skipped:
     run: int
 
     @classmethod
-    def of(cls, optimizer: Any) -> Skipped | None:
-        """Read the counters; `None` in a trace, or while JAX' trainer holds them."""
+    def of(
+        cls, optimizer: Any, read: Callable[[Variable], Any] = concrete
+    ) -> Skipped | None:
+        """Read the counters; `None` in a trace, or while JAX' trainer holds them.
+
+        Args:
+            optimizer: The optimizer.
+            read: Returns the value of a variable, or `None`.
+        """
         skips = optimizer.skips
-        read = [
-            concrete(v)
-            for v in (skips.total, skips.run, skips.updates, optimizer.updates)
-        ]
-        if any(x is None for x in read):
+        counters = skips.total, skips.run, skips.updates, optimizer.updates
+        values = [read(v) for v in counters]
+        if any(x is None for x in values):
             return None
-        total, run, before, updates = map(int, read)  # type: ignore[arg-type]
+        total, run, before, updates = map(int, values)
         if optimizer.accumulates and optimizer.built:
-            steps = int(concrete(optimizer.window.received))  # type: ignore[arg-type]
+            steps = int(read(optimizer.window.received))
         else:
             steps = updates + total
         return cls(steps, total, run if before == updates else 0)
