@@ -4,8 +4,7 @@
 
 JAX divides the CPU into devices. A row has the bytes that the first device holds of
 all slots: without `shard_state`, and with it after three steps; and the bytes
-of the optimizer's other variables, which are whole: counters, and the records of
-statistics.
+of the optimizer's other variables, which are whole.
 """
 
 from __future__ import annotations
