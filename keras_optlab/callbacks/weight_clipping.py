@@ -16,6 +16,7 @@ from keras_optlab.callbacks.base.arguments import (
     optional_number,
     optional_schedule,
 )
+from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
@@ -146,6 +147,7 @@ class WeightClipping(StepCallback):
         if self.schedule is not None:
             self.announce(self.schedule)
         self._count()
+        build_for_fit(self.model)
         for variable in self._found():
             self._before.append((variable, variable.constraint))
             variable.constraint = self._constraint(variable.constraint)

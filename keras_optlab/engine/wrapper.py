@@ -166,7 +166,10 @@ class Wrapper(Base):
         ):
             inner = getattr(type(optimizer), method)
             if hasattr(cls, method) and inner is not getattr(Optimizer, method):
-                raise ValueError(f"{kind} {what}, and so does {name}. Use one of them.")
+                raise ValueError(
+                    f"{kind} {what}, and so does {name}. Received: {optimizer!r} in "
+                    f"{name}. Use one of them."
+                )
         if optimizer.built:
             raise ValueError(
                 f"{name} takes an optimizer that has not trained. "

@@ -45,7 +45,7 @@ def outcome(program: dict[str, Any]) -> dict[str, Any]:
 
     began = []
     notice = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda *_: began.append(True)
+        on_train_batch_end=lambda batch, logs: began.append(True)  # noqa: ARG005
     )
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -121,11 +121,11 @@ def work(seeds: list[int], path: Path) -> None:
 
     with path.open("a") as file:
         for seed in seeds:
+            print(json.dumps({"seed": seed, "begins": True}), file=file, flush=True)
             program = draw_program(seed)
             call = described(program["optimizer"])
             rest = {k: v for k, v in program.items() if k != "optimizer"}
             line = {"program": rest, "optimizer": call}
-            print(json.dumps({"seed": seed, "begins": True}), file=file, flush=True)
             start = time.perf_counter()
             end = outcome(program)
             seconds = round(time.perf_counter() - start, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 from keras_optlab.engine import fit_arguments
@@ -10,9 +11,13 @@ from keras_optlab.engine.backend.trainer_adapter import symbolic_build
 
 
 def build_for_fit(model: Any) -> None:
-    """Build a model for the data of the running `fit`, which does so later."""
+    """Build a model for the data of the running `fit`, which does so later.
+
+    It stays as it is where the data are a generator, whose batches come but once.
+    """
     told = fit_arguments()
-    if model.built or told.get("x") is None:
+    x = told.get("x")
+    if model.built or x is None or isinstance(x, types.GeneratorType):
         return
     names = "x", "y", "sample_weight", "batch_size"
     data = {name: told[name] for name in names if told.get(name) is not None}

@@ -42,7 +42,7 @@ def draw_optimizer(draw: Draw) -> Spec:
     spec = _draw_rule(draw)
     for _ in range(draw.one(DEPTHS)):
         name = draw.one(optimizers.wrappers())
-        arguments = _own_arguments(draw, optimizers.info(name).cls, 0.4)
+        arguments = _own_arguments(draw, optimizers.info(name), 0.4)
         spec = {"name": name, "arguments": arguments, "inner": spec}
     return spec
 
@@ -62,21 +62,21 @@ def described(spec: Spec) -> str:
 
 
 def _draw_rule(draw: Draw) -> Spec:
-    info = optimizers.info(draw.one(optimizers.names()))
-    arguments = _own_arguments(draw, info.cls, 0.25)
+    name = draw.one(optimizers.names())
+    info = optimizers.info(name)
+    arguments = _own_arguments(draw, info, 0.25)
     if not info.cls.learning_rate_free:
         arguments["learning_rate"] = _draw_rate(draw, info.tuning)
-    return {"name": info.cls.registry_name, "arguments": arguments | _options(draw)}
+    return {"name": name, "arguments": arguments | _options(draw)}
 
 
-def _own_arguments(draw: Draw, cls: Any, share: float) -> dict[str, Any]:
+def _own_arguments(draw: Draw, info: Any, share: float) -> dict[str, Any]:
     """Return some of the arguments that other optimizers do not have."""
-    tuning = optimizers.info(cls.registry_name).tuning
     found = {}
-    for name, field in cls.fields.items():
+    for name, field in info.cls.fields.items():
         if name in Optimizer.fields or not draw.chance(share):
             continue
-        value = draw.value(field, tuning.others.get(name))
+        value = draw.value(field, info.tuning.others.get(name))
         if value != field.default:
             found[name] = value
     return found

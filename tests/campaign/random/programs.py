@@ -32,7 +32,7 @@ CALLBACKS: dict[str, dict[str, Any]] = {
     "QKClip": {"tau": 0.5},
     "ReduceOnPlateau": {"monitor": "loss", "patience": 1, "min_delta": 0.1},
     "Resume": {"directory": "checkpoints", "every": 3, "verbose": 0},
-    "SpikeGuard": {"every": 2, "window": 10, "verbose": 0},
+    "SpikeGuard": {"every": 2, "window": 20, "verbose": 0},
     "TensorBoard": {"log_dir": "logs", "every": 2, "histograms_every": 3},
     "TimeStopping": {"seconds": 1000},
     "Validate": {"every": 3, "data": True, "batch_size": 16},
@@ -57,10 +57,13 @@ def draw_program(seed: int) -> Program:
         how["run_eagerly"] = True
     elif BACKEND == "tensorflow" and draw.chance(0.1):
         how["jit_compile"] = True
+    model, policy = draw.one(MODELS), draw.one(POLICIES)
+    if (model, policy) == ("recurrent", "bfloat16"):
+        policy = "mixed_bfloat16"  # Keras cannot make orthogonal weights in bfloat16
     return {
         "seed": seed,
-        "model": draw.one(MODELS),
-        "policy": draw.one(POLICIES),
+        "model": model,
+        "policy": policy,
         "optimizer": draw_optimizer(draw),
         "data": draw.one(DATA),
         "batch": batch,
