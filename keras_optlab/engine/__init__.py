@@ -27,6 +27,7 @@ from keras_optlab.engine.model.new_statistics import (
 )
 from keras_optlab.engine.model.new_statistics import begin as begin_statistics
 from keras_optlab.engine.model.new_statistics import refresh as refresh_statistics
+from keras_optlab.engine.model.rate_setters import refuse_rate_setters
 from keras_optlab.engine.model.schedule_end import warn_of_schedule_end
 from keras_optlab.engine.model.skip_warnings import watch_skips
 from keras_optlab.engine.model.swapped_averages import extend_swap_ema_weights
@@ -99,3 +100,4 @@ around_fit(start_from_present_weights)
 around_fit(watch_skips)
 around_fit(warn_of_schedule_end)
 around_fit(span_fit)
+around_fit(refuse_rate_setters)

@@ -15,6 +15,7 @@ from keras_optlab.core.declared import HyperparameterStore, plain
 from keras_optlab.core.registry import register
 from keras_optlab.core.types import Tensor, Variable
 from keras_optlab.engine import checkpoint
+from keras_optlab.engine.backend.gradients import divisible
 from keras_optlab.engine.backend.keras_adapter import (
     KerasAdapter,
     concrete,
@@ -203,6 +204,8 @@ class Optimizer(
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
+        if self.loss_scale_factor is not None:
+            grads = [divisible(g) for g in grads]
         super().apply(grads, trainable_variables)
         self.skip_watch.count()
 

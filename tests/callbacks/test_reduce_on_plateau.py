@@ -247,8 +247,18 @@ def test_bad_arguments_are_refused(arguments, error, received):
         ReduceOnPlateau(**arguments)
 
 
-def test_keras_own_callback_is_told_of_this_one():
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=1e9),
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.9 * rate),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_keras_own_callback_is_told_of_this_one_before_training(theirs):
     model = falling(optimizers.SGD(schedules.Cosine(0.1, 12)))
-    theirs = keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=1e9)
-    with pytest.raises(TypeError, match=r"(?s)Received: learning_rate=.*ReduceOnPlate"):
+    with pytest.raises(TypeError, match=r"(?s)Received: the callback.*ReduceOnPlateau"):
         steps_made(model, theirs, epochs=3)
+    assert int(model.optimizer.iterations) == 0
+    with pytest.raises(TypeError, match=r"(?s)Received: learning_rate=.*ReduceOnPlate"):
+        model.optimizer.learning_rate = 0.1

@@ -146,6 +146,36 @@ class TestSaving:
             np.testing.assert_allclose(a, b, rtol=2.0**-8)
 
 
+@pytest.mark.parametrize("slot_dtype", ["bfloat16", "int8"])
+def test_the_state_of_a_scalar_is_saved(slot_dtype, tmp_path):
+    def model():
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, Factor()(keras.layers.Dense(1)(inputs)))
+
+    x = np.ones((8, 3))
+    one, other = model(), model()
+    for m in one, other:
+        m.compile(optimizers.Adam(0.1, slot_dtype=slot_dtype), "mse")
+    one.fit(x, x[:, :1], verbose=0)
+    one.save_weights(tmp_path / "a.weights.h5")
+    other.load_weights(tmp_path / "a.weights.h5")
+    for m in one, other:
+        m.fit(x, x[:, :1], verbose=0)
+    for a, b in zip(values(one.weights), values(other.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Factor(keras.layers.Layer):
+    """A layer with one number."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(), initializer="ones", name="factor")
+
+    def call(self, x):
+        return self.factor * x
+
+
 def test_other_types_are_refused():
     with pytest.raises(ValueError, match="Received: slot_dtype='float16'"):
         optimizers.Adam(slot_dtype="float16")

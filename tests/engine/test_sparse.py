@@ -91,6 +91,14 @@ def test_the_default_is_the_rule_on_all_rows():
     np.testing.assert_allclose(*ends, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["dense", "lazy"])
+def test_with_a_factor_on_the_loss(kind):
+    scaled = optimizers.Adam(0.1, sparse=kind, loss_scale_factor=8.0)
+    plain = optimizers.Adam(0.1, sparse=kind)
+    ends = [run(scaled, sparse(8.0 * ROWS)), run(plain, sparse())]
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
 def test_a_lazy_step_that_is_not_finite_is_skipped():
     bad = sparse(np.where(ROWS == 4.0, np.nan, ROWS))
     optimizer = optimizers.Adam(0.01, sparse="lazy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,31 @@ def is_sparse(gradient: Any) -> bool:
 
         return isinstance(gradient, JAXSparse)
     return False
+
+
+def divisible(gradient: Any) -> Any:
+    """Return a gradient that Keras can divide by the scale of the loss.
+
+    Keras writes `gradient / scale`, which TensorFlow's sparse gradients do not have.
+    """
+    if keras.backend.backend() != "tensorflow" or not is_sparse(gradient):
+        return gradient
+    parts = gradient.values, gradient.indices, gradient.dense_shape
+    return _divisible_slices()(*parts)
+
+
+@functools.cache
+def _divisible_slices() -> Any:
+    import tensorflow as tf
+
+    class DivisibleSlices(tf.IndexedSlices):
+        """A sparse gradient with the operator of a tensor."""
+
+        def __truediv__(self, divisor: Any) -> Any:
+            values = self.values / tf.cast(divisor, self.values.dtype)
+            return tf.IndexedSlices(values, self.indices, self.dense_shape)
+
+    return DivisibleSlices
 
 
 def _on_tensorflow(gradient: Any, variable: Variable) -> Any:

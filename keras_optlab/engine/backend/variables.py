@@ -65,9 +65,13 @@ def _read_on_torch(variable: Variable) -> Tensor:
 def to_numpy(variable: Variable) -> np.ndarray:
     """Return a variable's value as an array, also within a strategy's scope.
 
-    NumPy cannot convert TensorFlow's mirrored variables there.
+    NumPy cannot convert TensorFlow's mirrored variables there, and Keras no scalar of
+    TensorFlow in bfloat16.
     """
-    return ops.convert_to_numpy(read(variable))
+    value = read(variable)
+    if keras.backend.backend() == "tensorflow":
+        return np.asarray(value.numpy())
+    return ops.convert_to_numpy(value)
 
 
 def has_value(variable: Variable) -> bool:

@@ -67,7 +67,10 @@ def _draw_rule(draw: Draw) -> Spec:
     arguments = _own_arguments(draw, info, 0.25)
     if not info.cls.learning_rate_free:
         arguments["learning_rate"] = _draw_rate(draw, info.tuning)
-    return {"name": name, "arguments": arguments | _options(draw)}
+    options = _options(draw)
+    if info.cls.learning_rate_free:
+        options.pop("learning_rate_scale", None)  # twice their step may diverge
+    return {"name": name, "arguments": arguments | options}
 
 
 def _own_arguments(draw: Draw, info: Any, share: float) -> dict[str, Any]:
