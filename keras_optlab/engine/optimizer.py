@@ -204,9 +204,7 @@ class Optimizer(
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Any = None) -> None:
         """Update weights by their gradients, as Keras' optimizers do."""
-        if self.loss_scale_factor is not None:
-            grads = [divisible(g) for g in grads]
-        super().apply(grads, trainable_variables)
+        super().apply(divisible(grads, self.loss_scale_factor), trainable_variables)
         self.skip_watch.count()
 
     def update_weights(self, gradients: list[Tensor], indices: list[int]) -> None:
@@ -243,11 +241,7 @@ class Optimizer(
         return [self.plan.parameters[i] for i in self.indices_of(weights)]
 
     def is_complete(self, counts: Counts) -> Tensor:
-        """Return whether a micro-batch is the last before an update.
-
-        Args:
-            counts: The counts with this micro-batch.
-        """
+        """Return whether a micro-batch, counted by `counts`, is the last of a window."""
         return counts.received % self.gradient_accumulation_steps == 0
 
     def updates_in(self, batches: int) -> int:
@@ -284,10 +278,8 @@ class Optimizer(
     ) -> bool:
         """Request that the step records norms, at the first and every n-th update.
 
-        A callback calls this in `on_train_begin`. If it returns `True`, the step must
-        be retraced: the callback makes Keras rebuild its train function. The first
-        request adds variables; a loop of one's own on JAX calls this before it reads
-        `optimizer.variables`.
+        A callback calls this in `on_train_begin`, and retraces the step if it returns
+        `True`. The first request adds variables.
 
         Args:
             every: Updates between two records, >= 1; `None` for none.

@@ -52,15 +52,18 @@ def is_sparse(gradient: Any) -> bool:
     return False
 
 
-def divisible(gradient: Any) -> Any:
-    """Return a gradient that Keras can divide by the scale of the loss.
+def divisible(gradients: Sequence[Any], scale: float | None) -> Sequence[Any]:
+    """Return gradients that Keras can divide by the scale of the loss, if there is one.
 
     Keras writes `gradient / scale`, which TensorFlow's sparse gradients do not have.
     """
-    if keras.backend.backend() != "tensorflow" or not is_sparse(gradient):
-        return gradient
-    parts = gradient.values, gradient.indices, gradient.dense_shape
-    return _divisible_slices()(*parts)
+    if scale is None or keras.backend.backend() != "tensorflow":
+        return gradients
+    kind = _divisible_slices()
+    return [
+        kind(g.values, g.indices, g.dense_shape) if is_sparse(g) else g
+        for g in gradients
+    ]
 
 
 @functools.cache
