@@ -241,7 +241,7 @@ class Optimizer(
         return [self.plan.parameters[i] for i in self.indices_of(weights)]
 
     def is_complete(self, counts: Counts) -> Tensor:
-        """Return whether a micro-batch, counted by `counts`, is the last of a window."""
+        """Return whether a micro-batch is the last before an update."""
         return counts.received % self.gradient_accumulation_steps == 0
 
     def updates_in(self, batches: int) -> int:
