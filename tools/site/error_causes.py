@@ -842,6 +842,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The argument is part of the compiled step and cannot change.",
         "Construct a new optimizer with the new value.",
     ),
+    "engine/model/rate_setters.py:refuse_rate_setters": (
+        "A callback of Keras would set the learning rate, which follows a schedule.",
+        "Use `kol.callbacks.ReduceOnPlateau`, or a number as the learning rate.",
+    ),
     "engine/hyperparameters/options.py:Options.bind": (
         "Several kinds of clipping are set.",
         "Keep one, or combine them by `gradient_transforms`.",
