@@ -148,6 +148,17 @@ def test_a_model_without_weights_yet():
     assert all(np.min(w) >= 0.25 for w in model.get_weights())
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="others build the model before"
+)
+def test_a_model_without_weights_yet_and_batches_that_come_once():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = ((np.ones((2, 3)), np.ones((2, 1))) for _ in range(2))
+    with pytest.raises(ValueError, match=r"Received: .*Build it first"):
+        model.fit(batches, verbose=0, callbacks=[WeightClipping(low=0.0)])
+
+
 def test_weights_that_are_not_there_and_weights_that_are_clipped_twice():
     model = compiled(optimizers.SGD(0.1))
     with pytest.raises(ValueError, match=r"(?s)match='conv\*'.*hidden/kernel"):

@@ -23,6 +23,12 @@ FRESH = {  # operations of data sets with state, and what makes new state for th
 }
 
 
+def comes_once(x: Any) -> bool:
+    """Return whether data give each batch only once, as generators do."""
+    iterates = hasattr(x, "__next__") and not hasattr(x, "__getitem__")
+    return isinstance(x, types.GeneratorType) or iterates
+
+
 def batches_again(
     x: Any,
     y: Any = None,
@@ -48,9 +54,7 @@ def batches_again(
     Raises:
         ValueError: if the data cannot be read again.
     """
-    if isinstance(x, types.GeneratorType) or (
-        hasattr(x, "__next__") and not hasattr(x, "__getitem__")
-    ):
+    if comes_once(x):
         raise ValueError(
             "The data must be readable again, so that training gets all of it. "
             f"Received: x={shown(x)}, which gives each batch once. Pass arrays, a "
