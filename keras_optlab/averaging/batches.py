@@ -44,11 +44,18 @@ def input_batches(
     if is_dataset(data):
         return _first(independent_copy(data), steps)
     leaves = keras.tree.flatten(data)
-    if leaves and all(hasattr(leaf, "shape") for leaf in leaves):
+    if leaves and all(len(getattr(leaf, "shape", ())) for leaf in leaves):
         return _array_batches(data, batch_size, steps, share)
-    if not isinstance(data, Iterable) or isinstance(data, Iterator | dict | str):
+    if _is_once(data):
         raise NotReadableError(ONCE)
     return _first(data, steps)
+
+
+def _is_once(data: Any) -> bool:
+    """Return whether data are neither arrays nor batches that come again."""
+    if hasattr(data, "shape"):  # a scalar
+        return True
+    return not isinstance(data, Iterable) or isinstance(data, Iterator | dict | str)
 
 
 def _array_batches(x: Any, batch_size: int, steps: int, share: float) -> Iterator[Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_optlab.averaging.batches import input_batches
+from keras_optlab.averaging.batches import NotReadableError, input_batches
+from keras_optlab.core.arguments import number
 from keras_optlab.core.errors import shown
 from keras_optlab.engine import refresh_statistics
 
@@ -67,18 +68,16 @@ def refresh_normalization(
             f"The model has no weights yet. Received: model={model!r}. Build it first, "
             "with an Input layer, `model.build`, or `fit`."
         )
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        check_count(name, value)
-    refresh_statistics(model, input_batches(data, batch_size, steps))
+    steps, batch_size = check_counts(steps, batch_size)
+    try:
+        refresh_statistics(model, input_batches(data, batch_size, steps))
+    except NotReadableError as error:
+        raise TypeError(f"`data`: {error}. Received: data={shown(data)}") from None
 
 
-def check_count(name: str, value: Any) -> None:
-    """Raise unless a value is an integer >= 1."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(
-            f"`{name}` must be an integer >= 1. Received: {name}={shown(value)}"
-        )
-    if value < 1:
-        raise ValueError(
-            f"`{name}` must be an integer >= 1. Received: {name}={value!r}"
-        )
+def check_counts(steps: Any, batch_size: Any) -> tuple[int, int]:
+    """Return the numbers of batches at most, and of examples in one."""
+    return (
+        number("steps", steps, ">= 1", "batches at most", integer=True),
+        number("batch_size", batch_size, ">= 1", "examples in a batch", integer=True),
+    )

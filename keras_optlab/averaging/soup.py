@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_optlab.averaging.refresh_normalization import (
-    check_count,
+    check_counts,
     refresh_normalization,
 )
 from keras_optlab.core.errors import shown
@@ -80,8 +80,7 @@ def soup(
     [2.0]
     """
     members = _checked(members, model, score)
-    check_count("steps", steps)
-    check_count("batch_size", batch_size)
+    steps, batch_size = check_counts(steps, batch_size)
     result = _result(members, model)
     reader = _Reader(result, members)
 
@@ -108,9 +107,8 @@ def soup(
 
 
 def _checked(members: Any, model: Any, score: Any) -> list[Any]:
-    if isinstance(members, str | os.PathLike | keras.Model) or not hasattr(
-        members, "__iter__"
-    ):
+    one = isinstance(members, str | os.PathLike | keras.Model)
+    if one or not isinstance(members, Iterable) or hasattr(members, "shape"):
         raise TypeError(
             f"`members` must be a list of paths or models. Received: {shown(members)}"
         )

@@ -9,7 +9,11 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import (
+from keras_optlab.callbacks.base.atomic_files import write_atomically
+from keras_optlab.callbacks.base.metric import MODES
+from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
+from keras_optlab.callbacks.base.serializable import Serializable
+from keras_optlab.core.arguments import (
     choice,
     flag,
     local_path,
@@ -18,10 +22,6 @@ from keras_optlab.callbacks.base.arguments import (
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.base.atomic_files import write_atomically
-from keras_optlab.callbacks.base.metric import MODES
-from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
-from keras_optlab.callbacks.base.serializable import Serializable
 from keras_optlab.engine.backend.keras_adapter import (
     Checkpoint,
     averages_of,

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.base.arguments import number, optional_number
 from keras_optlab.callbacks.base.batch_stages import (
     Stage,
     StagedValue,
@@ -18,6 +17,7 @@ from keras_optlab.callbacks.base.batch_stages import (
     values_at_updates,
 )
 from keras_optlab.callbacks.base.step import StepCallback
+from keras_optlab.core.arguments import number, optional_number
 from keras_optlab.core.ends import end_of
 from keras_optlab.core.registry import twin_of
 from keras_optlab.core.retrace import retrace

@@ -9,14 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optlab.callbacks.base.arguments import (
-    flag,
-    number,
-    optional_number,
-    verbosity,
-)
 from keras_optlab.callbacks.base.judging import JudgingCallback
 from keras_optlab.callbacks.base.messages import print_message
+from keras_optlab.core.arguments import flag, number, optional_number, verbosity
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.stopping.base import Criterion
 from keras_optlab.stopping.deadline import Deadline

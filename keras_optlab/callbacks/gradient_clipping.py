@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.base.arguments import number, optional_schedule
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
+from keras_optlab.core.arguments import number, optional_schedule
 from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import CLIPPINGS
 from keras_optlab.schedules import Scaled

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 from keras import tree
 
-from keras_optlab.callbacks.base.arguments import number
 from keras_optlab.callbacks.base.sample import LEAST, Sample
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
+from keras_optlab.core.arguments import number
 from keras_optlab.core.errors import LONGEST
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.engine.backend.sample_gradients import SampleGradients

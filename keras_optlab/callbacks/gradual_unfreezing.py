@@ -9,11 +9,11 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import choice, flag, number
 from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.step import StepCallback
-from keras_optlab.core.groups import Group, Match, check_match
-from keras_optlab.core.layerwise import check_blocks, find_blocks
+from keras_optlab.core.arguments import choice, flag, number
+from keras_optlab.core.groups import Group, Match
+from keras_optlab.core.layerwise import check_blocks, check_list, find_blocks
 from keras_optlab.core.paths import path_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Variable
@@ -322,14 +322,5 @@ def _begins(every: Any) -> int | list[int]:
 def _checked_blocks(blocks: Any) -> list[Match] | None:
     if blocks is None:
         return None
-    try:
-        if not isinstance(blocks, list | tuple):
-            raise TypeError("It is no list.")
-        for block in blocks:
-            check_match(block)
-    except TypeError as error:
-        raise TypeError(
-            "`blocks` must be a list of blocks, from first to last, or None. "
-            f"Received: blocks={blocks!r}. {error}"
-        ) from None
+    check_list(blocks)
     return list(blocks)

@@ -14,9 +14,9 @@ from keras_optlab.callbacks.base.adjustable_numbers import (
     RegularizerNumber,
     find_number,
 )
-from keras_optlab.callbacks.base.arguments import choice
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
+from keras_optlab.core.arguments import choice
 from keras_optlab.core.fields import as_number
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.spans import Moment, Span, needs_span

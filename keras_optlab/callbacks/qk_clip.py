@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_optlab.callbacks.base.arguments import number
 from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.core.arguments import number
 from keras_optlab.engine import fit_arguments
 from keras_optlab.engine.model.logit_clipping import LogitClipping
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_optlab.callbacks.base.arguments import choice, flag
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
+from keras_optlab.core.arguments import choice, flag
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.engine.backend.trainer_adapter import training_part

@@ -13,9 +13,9 @@ from keras_optlab.callbacks.base.adjustable_numbers import (
     StockRate,
     required_rates,
 )
-from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.metric import MetricCallback
+from keras_optlab.core.arguments import number, verbosity
 
 
 class ReduceOnPlateau(MetricCallback):

@@ -10,15 +10,15 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import (
+from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.callbacks.base.messages import print_message
+from keras_optlab.core.arguments import (
     choice,
     local_path,
     number,
     optional_number,
     verbosity,
 )
-from keras_optlab.callbacks.base.callback import Callback
-from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.engine import fit_arguments, set_first_epoch
 from keras_optlab.resuming.checkpoints import Checkpoints
 from keras_optlab.resuming.csv_files import go_on_writing

@@ -14,9 +14,9 @@ from keras_optlab.callbacks.base.adjustable_numbers import (
     StockRate,
     required_rates,
 )
-from keras_optlab.callbacks.base.arguments import metric_name, number, verbosity
 from keras_optlab.callbacks.base.messages import print_message
 from keras_optlab.callbacks.base.training_copies import Copy, TrainingCopies
+from keras_optlab.core.arguments import metric_name, number, verbosity
 from keras_optlab.engine.model.device_copy import optimizers_in
 from keras_optlab.spikes import (
     Accident,

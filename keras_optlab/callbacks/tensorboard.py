@@ -10,13 +10,13 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import flag
 from keras_optlab.callbacks.base.batch_size import batch_size_of_fit
 from keras_optlab.callbacks.base.best_values import BestValues
 from keras_optlab.callbacks.base.rate_in_logs import driver_of_rate, metrics_alone
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.callbacks.validate import Validate
+from keras_optlab.core.arguments import flag
 from keras_optlab.engine.backend.keras_hooks import fit_callbacks
 from keras_optlab.finders.schedule_peak import peak_of
 from keras_optlab.tensorboard import (

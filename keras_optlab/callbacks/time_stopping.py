@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from keras_optlab.callbacks.base.arguments import number, verbosity
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.messages import print_message
+from keras_optlab.core.arguments import number, verbosity
 from keras_optlab.stopping.deadline import Deadline
 
 

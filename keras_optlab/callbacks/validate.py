@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import number, optional_steps
 from keras_optlab.callbacks.base.callback import joined_callbacks
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation_data import (
@@ -19,6 +18,7 @@ from keras_optlab.callbacks.base.validation_data import (
     make_batches,
     unpacked,
 )
+from keras_optlab.core.arguments import number, optional_steps
 from keras_optlab.engine import undisturbed
 from keras_optlab.engine.backend.keras_hooks import fit_arguments, fit_callbacks
 from keras_optlab.engine.backend.trainer_adapter import evaluate_batches

@@ -10,17 +10,17 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_optlab.callbacks.base.arguments import (
-    globs,
-    number,
-    optional_number,
-    optional_schedule,
-)
 from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.constraints.clip_value import clip_value
 from keras_optlab.constraints.max_norm import max_norm as project_norm
 from keras_optlab.constraints.spectral_norm import spectral_norm as project_spectrum
+from keras_optlab.core.arguments import (
+    globs,
+    number,
+    optional_number,
+    optional_schedule,
+)
 from keras_optlab.core.paths import path_matches, path_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Tensor

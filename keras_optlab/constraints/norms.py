@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_optlab.core import Option
+from keras_optlab.core.errors import shown
+from keras_optlab.core.number_checks import is_integer
 from keras_optlab.core.numerics import wide
 from keras_optlab.core.types import Tensor
 
@@ -29,12 +30,12 @@ def check_axis(axis: Any) -> Axes:
     """Return an int, a list of ints, or `None` for all axes."""
     several = list(axis) if isinstance(axis, list | tuple) else [axis]
     for a in several:
-        if isinstance(a, bool) or not isinstance(a, numbers.Integral):
+        if not is_integer(a):
             several = []
     if axis is not None and not several:
         raise TypeError(
             "expected an integer, a list of integers, or None for all axes. "
-            f"Received: axis={axis!r}"
+            f"Received: axis={shown(axis)}"
         )
     return axis if axis is None or isinstance(axis, int) else list(map(int, several))
 

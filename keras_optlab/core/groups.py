@@ -213,7 +213,10 @@ class Group:
 def check_match(match: Any) -> tuple[Part, ...]:
     """Return globs, layers and variables as a tuple; an empty one for a function."""
     parts = match if isinstance(match, list | tuple) else [match]
-    if parts and all(isinstance(p, str | keras.Layer | keras.Variable) for p in parts):
+    if parts and all(
+        isinstance(p, keras.Layer | keras.Variable) or (isinstance(p, str) and p)
+        for p in parts
+    ):
         return tuple(parts)
     if callable(match) and not isinstance(match, type):
         return ()

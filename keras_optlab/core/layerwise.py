@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core.errors import shown
-from keras_optlab.core.groups import Group, Match, path_of
+from keras_optlab.core.groups import Group, Match, check_match, path_of
 from keras_optlab.core.number_checks import Interval, as_number
 
 FACTOR = Interval("(0, 1]")
@@ -111,10 +111,23 @@ def layerwise_decay(
     return groups
 
 
+def check_list(blocks: Any) -> None:
+    """Raise unless blocks are a list of what a `Group` matches."""
+    try:
+        if not isinstance(blocks, list | tuple):
+            raise TypeError("It is no list.")
+        for block in blocks:
+            check_match(block)
+    except TypeError as error:
+        raise TypeError(
+            "`blocks` must be a list of blocks, from first to last, or None. "
+            f"Received: blocks={shown(blocks)}. {error}"
+        ) from None
+
+
 def check_blocks(model: Any, blocks: Any) -> list[Match]:
     """Return the blocks with trainable weights; raise if a weight is in no block."""
-    if not isinstance(blocks, list | tuple):
-        raise TypeError(f"`blocks` must be a list. Received: blocks={shown(blocks)}")
+    check_list(blocks)
     finders = [Group(block).finder() for block in blocks]
     left = {id(v): v for v in model.trainable_variables}
     kept = []

@@ -124,14 +124,14 @@ def mup_groups(
     >>> [(len(g.match), g.learning_rate) for g in mup_groups(model, base_model)]
     [(2, 0.25)]
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise (ValueError if isinstance(kind, str) else TypeError)(
             f"`kind` must be 'adam' or 'sgd'. Received: kind={shown(kind)}"
         )
     decay = None if weight_decay is None else as_number(weight_decay)
-    if weight_decay is not None and (decay is None or not decay >= 0):
+    if weight_decay is not None and (decay is None or not 0 <= decay < float("inf")):
         raise (TypeError if decay is None else ValueError)(
-            "`weight_decay` must be a number >= 0 or None. "
+            "`weight_decay` must be a finite number >= 0 or None. "
             f"Received: weight_decay={shown(weight_decay)}"
         )
     by_factor: dict[float, list[Variable]] = {}

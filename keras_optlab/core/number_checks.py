@@ -56,6 +56,13 @@ class Interval:
         return finite & above & below
 
 
+def is_integer(value: Any) -> bool:
+    """Return whether a value is an integer of Python or NumPy, and no bool or time."""
+    return isinstance(value, int | np.integer) and not isinstance(
+        value, bool | np.timedelta64
+    )
+
+
 def as_number(value: Any) -> float | None:
     """Return any single real number (Python, NumPy, tensor) as a float, else `None`.
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_optlab.core.arguments import number, optional_steps
 from keras_optlab.core.errors import in_words
 from keras_optlab.diagnosis.probed_data import facts_of_data, first_outputs
 from keras_optlab.diagnosis.record import Curve, Record, Rerun
@@ -25,7 +26,6 @@ from keras_optlab.engine.backend.keras_adapter import (
 )
 from keras_optlab.engine.backend.trainer_adapter import compiled_parts
 from keras_optlab.engine.model.snapshot import Snapshot, state_kept
-from keras_optlab.finders.arguments import number
 from keras_optlab.finders.data import check_arrays
 from keras_optlab.finders.driven_value import RATE, find_value
 from keras_optlab.finders.find_rate import build_model, check_model
@@ -56,7 +56,8 @@ def probe(
             "`kol.diagnose` of a model needs data. Received: x=None. Write "
             "`kol.diagnose(model, x, y)`, or pass the History or Monitor of a training."
         )
-    check_arrays("kol.diagnose", model, x, y)
+    check_arrays("kol.diagnose", model, x, y, sample_weight)
+    batch_size = optional_steps("batch_size", batch_size, "samples in a batch")
     steps = number("steps", steps, "[20, 10000]", "updates of the probe", integer=True)
     seed = number("seed", seed, f"[0, {2**31}]", "seed of the batches", integer=True)
     again = batches_again(x, y, sample_weight, batch_size)

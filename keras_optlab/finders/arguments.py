@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_optlab.core.arguments import number
 from keras_optlab.core.errors import shown
-from keras_optlab.core.fields import HyperField
 
 MOST_STEPS = 10_000
 OF_A_SEARCH = {  # by name: legal range, whether an integer, what it is
@@ -21,22 +21,9 @@ OF_A_SEARCH = {  # by name: legal range, whether an integer, what it is
 OPTIONAL = "lowest", "highest"  # `None` depends on the optimizer
 
 
-def number(name: str, value: Any, within: str, doc: str, integer: bool = False) -> Any:
-    """Check the value and return it as a Python number.
-
-    >>> number("batch_size", 0, ">= 1", "examples in a step", integer=True)
-    Traceback (most recent call last):
-        ...
-    ValueError: `batch_size` (examples in a step) must be an integer >= 1. Received: ...
-    """
-    field = HyperField(within, adjustable=False, integer=integer, default=0, doc=doc)
-    field.name = name
-    return field.validate(value)
-
-
 def candidates(name: str, values: Any, within: str, doc: str) -> list[int]:
     """Check some integers and return them in ascending order, each once."""
-    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | dict) or not np.ndim(values):
         raise TypeError(
             f"`{name}` must be a list of integers {within}, the {doc} to try. "
             f"Received: {name}={shown(values)}"

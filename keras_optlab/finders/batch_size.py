@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.arguments import number
 from keras_optlab.engine.backend.memory import memory_of
 from keras_optlab.engine.model.snapshot import state_kept
-from keras_optlab.finders.arguments import check_compiled, number
+from keras_optlab.finders.arguments import check_compiled
 from keras_optlab.finders.batch_size_result import BatchSizeResult
 from keras_optlab.finders.batch_size_search import BatchSizeSearch
 from keras_optlab.finders.building import build
@@ -106,7 +107,7 @@ def find_batch_size(
             "`*arrays, = next(iter(dataset.unbatch().batch(4096)))`, then "
             "`find_batch_size(model, *arrays)`."
         )
-    check_arrays("find_batch_size", model, x, y)
+    check_arrays("find_batch_size", model, x, y, sample_weight)
     data = Arrays(x, y, sample_weight)
     smallest = number("smallest", smallest, ">= 1", BATCH, integer=True)
     least = min(smallest, data.size)

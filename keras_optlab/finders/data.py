@@ -16,14 +16,22 @@ def is_in_arrays(x: Any) -> bool:
     if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset):
         return False
     leaves = [leaf for leaf in tree.flatten(x) if leaf is not None]
-    return bool(leaves) and all(getattr(leaf, "shape", ()) for leaf in leaves)
+    return bool(leaves) and all(len(getattr(leaf, "shape", ())) for leaf in leaves)
 
 
-def check_arrays(who: str, model: Any, x: Any, y: Any) -> None:
+def check_arrays(
+    who: str, model: Any, x: Any, y: Any, sample_weight: Any = None
+) -> None:
     """Raise for `who` if arrays hold no numbers, or the loss lacks its targets."""
     if not is_in_arrays(x):
+        check_is_data(who, x)
         return
-    for name, part in {"x": x, "y": y}.items():
+    for name, part in {"x": x, "y": y, "sample_weight": sample_weight}.items():
+        if part is not None and not is_in_arrays(part):
+            raise TypeError(
+                f"{who} takes `{name}` as an array beside `x` in arrays. "
+                f"Received: {name}={shown(part)}"
+            )
         kinds = {str(getattr(leaf, "dtype", "")) for leaf in tree.flatten(part)}
         if "object" in kinds:
             raise TypeError(
@@ -45,6 +53,17 @@ def has_own_step(model: Any) -> bool:
         getattr(own, name) is not getattr(keras.Model, name)
         for name in ("train_step", "compute_loss")
     )
+
+
+def check_is_data(who: str, x: Any) -> None:
+    """Raise unless a value may be data: arrays, or an iterable of batches."""
+    scalar = hasattr(x, "shape") and not len(x.shape)
+    batches = hasattr(x, "__iter__") or hasattr(x, "__len__")
+    if scalar or not batches or isinstance(x, str | bytes | type | set):
+        raise TypeError(
+            f"{who} takes arrays, a tf.data.Dataset, a keras.utils.PyDataset or a "
+            f"DataLoader of torch. Received: x={shown(x)}"
+        )
 
 
 class Arrays:
@@ -102,7 +121,7 @@ def check_batched(finder: str, x: Any, **alone: Any) -> None:
         x: The data.
         **alone: Arguments that such data must not be given with, by name.
     """
-    if isinstance(x, Iterator) or not (hasattr(x, "__iter__") or hasattr(x, "__len__")):
+    if isinstance(x, Iterator):
         raise TypeError(
             f"`{finder}` reads the data several times: it takes arrays, a "
             "tf.data.Dataset, a keras.utils.PyDataset or a DataLoader of torch, and no "

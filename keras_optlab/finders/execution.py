@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.arguments import flag, number
 from keras_optlab.core.errors import shown
 from keras_optlab.engine.model.snapshot import state_kept
-from keras_optlab.finders.arguments import candidates, check_compiled, number
+from keras_optlab.finders.arguments import candidates, check_compiled
 from keras_optlab.finders.building import build
 from keras_optlab.finders.data import (
     Arrays,
@@ -104,14 +105,10 @@ def tune_execution(
     clock = time.perf_counter
     start = clock()
     check_compiled("tune_execution", model)
-    check_arrays("tune_execution", model, x, y)
+    check_arrays("tune_execution", model, x, y, sample_weight)
     seconds = number("seconds", seconds, "> 0", "time limit")
     steps = candidates("steps_per_execution", steps_per_execution, ">= 1", "steps")
-    if jit_compile not in (None, True, False):
-        raise TypeError(
-            "`jit_compile` must be True, False or None for both. "
-            f"Received: jit_compile={shown(jit_compile)}"
-        )
+    jit_compile = None if jit_compile is None else flag("jit_compile", jit_compile)
     if keras.backend.backend() == "torch":
         steps = [1]
     data = _Data(x, y, sample_weight, batch_size, steps_per_epoch)
@@ -145,7 +142,9 @@ class _Data:
         self._x = x
         if steps_per_epoch is not None:
             doc = "steps in an epoch"
-            number("steps_per_epoch", steps_per_epoch, ">= 1", doc, integer=True)
+            steps_per_epoch = number(
+                "steps_per_epoch", steps_per_epoch, ">= 1", doc, integer=True
+            )
         if is_in_arrays(x):
             doc = "examples in a step"
             size = 32 if batch_size is None else batch_size

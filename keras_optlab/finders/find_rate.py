@@ -125,7 +125,7 @@ def find_rate(
     True
     """
     check_model("find_rate", model)
-    check_arrays("find_rate", model, x, y)
+    check_arrays("find_rate", model, x, y, sample_weight)
     given = checked(
         monitor, lowest=lowest, highest=highest, steps=steps, runs=runs, seed=seed
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import verbosity
+from keras_optlab.core.arguments import verbosity
 from keras_optlab.core.errors import shown
 
 
@@ -54,14 +54,18 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
         if not isinstance(one, keras.callbacks.Callback):
             raise TypeError(
                 "`callbacks` must contain only keras.callbacks.Callback. "
-                f"Received: {shown(one)}"
+                f"Received: callbacks={shown(callbacks)}"
             )
     return given
 
 
 def as_verbosity(verbose: Any) -> int | str:
     """Return 0, 1, 2 or "auto"."""
-    return verbose if verbose == "auto" else verbosity(verbose)
+    return (
+        verbose
+        if isinstance(verbose, str) and verbose == "auto"
+        else verbosity(verbose)
+    )
 
 
 def check_validation(data: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import number, optional_number
 from keras_optlab.callbacks.base.callback import interruption_hook
+from keras_optlab.core.arguments import number, optional_number
 from keras_optlab.full_batch.arguments import (
     as_callbacks,
     as_verbosity,

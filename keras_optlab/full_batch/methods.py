@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.full_batch.epochs import Epochs
 from keras_optlab.full_batch.objective import Objective
 
@@ -25,8 +25,8 @@ def find_method(name: str) -> str:
     known = {method.lower(): method for method in METHODS}
     if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(
-            f"fit_full_batch has no such method. Received: method={name!r}. "
-            + suggest(str(name), METHODS)
+            f"fit_full_batch has no such method. Received: method={shown(name)}. "
+            + suggest(shown(name), METHODS)
         )
     return known[name.lower()]
 

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_optlab.core.errors import shown
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -69,12 +71,12 @@ def _curves(history: Any, name: str) -> dict[str, Curve]:
         raise TypeError(
             "`history` must be the `History` that `fit` returns, its dict, the path of "
             "a file of `CSVLogger`, or a dict of these by name. Received: "
-            f"{f'{name}=' if name else ''}{history!r}"
+            f"{name or 'history'}={shown(history)}"
         )
     if not curves:
         raise ValueError(
             "There is nothing to draw: no epoch has a number. Received: "
-            f"{f'{name}=' if name else ''}{history!r}"
+            f"{name or 'history'}={shown(history)}"
         )
     return curves
 

@@ -27,10 +27,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The first argument is no Keras model, or the model is not built.",
         "Pass a built model: give it an Input layer, or call it on data first.",
     ),
-    "averaging/refresh_normalization.py:check_count": (
-        "A count of batches or examples is no integer, or below 1.",
-        "Pass an integer of 1 or more.",
-    ),
     "averaging/soup.py:soup": (
         "The statistics of `BatchNormalization` were averaged like the weights, but "
         "the mean of statistics does not fit the mean of weights.",
@@ -93,31 +89,31 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Use the optimizer of the same name from `kol.optimizers`: its schedules can "
         "be scaled.",
     ),
-    "callbacks/base/arguments.py:flag": (
+    "core/arguments.py:flag": (
         "An argument that switches something on or off is neither True nor False.",
         "Write True or False.",
     ),
-    "callbacks/base/arguments.py:choice": (
+    "core/arguments.py:choice": (
         "An argument has none of its allowed values.",
         "Choose one of the values in the message.",
     ),
-    "callbacks/base/arguments.py:metric_name": (
+    "core/arguments.py:metric_name": (
         "`monitor` is no text.",
         'Pass the name of a metric, such as "val_loss".',
     ),
-    "callbacks/base/arguments.py:local_path": (
+    "core/arguments.py:local_path": (
         "The argument is no path.",
         "Pass a string or a `pathlib.Path`.",
     ),
-    "callbacks/base/arguments.py:globs": (
+    "core/arguments.py:globs": (
         "The selection of weights is neither a glob nor a list of globs.",
         'Write patterns such as "*/kernel".',
     ),
-    "callbacks/base/arguments.py:optional_schedule": (
+    "core/arguments.py:optional_schedule": (
         "`schedule` is no schedule object; a function is not accepted here.",
         "Pass an object of `kol.schedules`, whose values are factors.",
     ),
-    "callbacks/base/arguments.py:optional_optimizer": (
+    "core/arguments.py:optional_optimizer": (
         "`optimizer` is no optimizer.",
         "Pass the optimizer object that takes the steps, such as `gan.d_optimizer`.",
     ),
@@ -1234,10 +1230,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The function of the problem cannot be pickled, for example as it uses an "
         "open file.",
         "Define it in a module, and make such objects inside the function.",
-    ),
-    "lab/engines/worker.py:check_count": (
-        "The argument is no positive integer.",
-        "Pass an integer of 1 or more.",
     ),
     "lab/exports.py:to_csv": (
         "The path is a file, and two files have to be written.",

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import choice, metric_name, number
 from keras_optlab.callbacks.base.callback import joined_callbacks
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
+from keras_optlab.core.arguments import choice, metric_name, number
 from keras_optlab.core.errors import suggest
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.stopping.deadline import Deadline

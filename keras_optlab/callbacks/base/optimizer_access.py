@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import optional_optimizer
+from keras_optlab.core.arguments import optional_optimizer
 from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, progress
 

@@ -9,8 +9,8 @@ from weakref import WeakSet
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import number, optional_steps
 from keras_optlab.callbacks.base.step import StepCallback
+from keras_optlab.core.arguments import number, optional_steps
 from keras_optlab.core.retrace import retrace
 from keras_optlab.engine import CAPACITY, Histograms, Statistics, around_fit
 

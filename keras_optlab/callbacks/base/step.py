@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from keras_optlab.callbacks.base.arguments import optional_steps
 from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.optimizer_access import OptimizerAccess
+from keras_optlab.core.arguments import optional_steps
 from keras_optlab.core.spans import needs_span
 from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.core.errors import shown
+from keras_optlab.core.arguments import number
 from keras_optlab.lab.engines.engine import Function
 from keras_optlab.lab.engines.threads import memory_variables, thread_variables
 
@@ -72,15 +72,7 @@ initialize = _make_initializer()  # one object: loky keeps workers while it is t
 
 
 def check_count(name: str, given: Any, default: int) -> int:
-    """Return an argument that is an integer >= 1, or its default for `None`.
-
-    Raises:
-        ValueError: if it is something else.
-    """
+    """Return an argument that is an integer >= 1, or its default for `None`."""
     if given is None:
         return default
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise ValueError(
-            f"`{name}` must be an integer >= 1. Received: {name}={shown(given)}"
-        )
-    return given
+    return number(name, given, ">= 1", "how many", integer=True)

@@ -1,4 +1,4 @@
-"""Argument checks of callbacks, with the same error texts as in optimizers."""
+"""Checks of arguments that are not declared, with the texts of those that are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import HyperField
 
 
@@ -49,7 +50,9 @@ def flag(name: str, value: Any) -> bool:
     TypeError: `images` must be True or False. Received: images='no'
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"`{name}` must be True or False. Received: {name}={value!r}")
+        raise TypeError(
+            f"`{name}` must be True or False. Received: {name}={shown(value)}"
+        )
     return bool(value)
 
 
@@ -72,7 +75,8 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str:
         return value
     *others, last = map(repr, choices)
     raise ValueError(
-        f"`{name}` must be {', '.join(others)} or {last}. Received: {name}={value!r}"
+        f"`{name}` must be {', '.join(others)} or {last}. "
+        f"Received: {name}={shown(value)}"
     )
 
 
@@ -81,7 +85,7 @@ def metric_name(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(
             "`monitor` must be the name of a metric, such as 'val_loss'. "
-            f"Received: monitor={value!r}"
+            f"Received: monitor={shown(value)}"
         )
     return value
 
@@ -90,7 +94,7 @@ def local_path(name: str, value: Any) -> str:
     """Return a path as a string."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str) or not path:
-        raise TypeError(f"`{name}` must be a path. Received: {name}={value!r}")
+        raise TypeError(f"`{name}` must be a path. Received: {name}={shown(value)}")
     return path
 
 
@@ -102,7 +106,7 @@ def globs(name: str, value: Any) -> str | list[str]:
         return list(value)
     raise TypeError(
         f"`{name}` must be a glob on the paths of weights, or a list of globs. "
-        f"Received: {name}={value!r}"
+        f"Received: {name}={shown(value)}"
     )
 
 
@@ -113,7 +117,7 @@ def optional_schedule(value: Any, factor_on: str) -> LearningRateSchedule | None
     raise TypeError(
         f"`schedule` must be a LearningRateSchedule that returns a factor on "
         f"{factor_on}, or None. "
-        f"Received: schedule={value!r}"
+        f"Received: schedule={shown(value)}"
     )
 
 
@@ -123,5 +127,5 @@ def optional_optimizer(value: Any) -> keras.optimizers.Optimizer | None:
         return value
     raise TypeError(
         "`optimizer` must be an optimizer that trains, such as `model.d_optimizer`, or "
-        f"None for the model's. Received: optimizer={value!r}"
+        f"None for the model's. Received: optimizer={shown(value)}"
     )
