@@ -22,6 +22,7 @@ from keras_optlab.core.arguments import (
     optional_number,
     verbosity,
 )
+from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.keras_adapter import (
     Checkpoint,
     averages_of,
@@ -119,7 +120,7 @@ class AverageModelCheckpoint(OptimizerAccess, Serializable, Checkpoint):
         if isinstance(save_freq, str) and save_freq != "epoch":
             raise ValueError(
                 "`save_freq` must be 'epoch', or an integer >= 1. "
-                f"Received: save_freq={save_freq!r}"
+                f"Received: save_freq={shown(save_freq)}"
             )
         if not isinstance(save_freq, str):
             doc = "batches between two checkpoints, or 'epoch'"

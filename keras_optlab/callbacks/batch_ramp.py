@@ -19,6 +19,7 @@ from keras_optlab.callbacks.base.batch_stages import (
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core.arguments import number, optional_number
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.errors import shown
 from keras_optlab.core.registry import twin_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.spans import Span, needs_span, over
@@ -113,7 +114,7 @@ class BatchRamp(StepCallback):
         if not isinstance(schedule, LearningRateSchedule):
             raise TypeError(
                 "`schedule` must be a schedule of the learning rate. "
-                f"Received: schedule={schedule!r}"
+                f"Received: schedule={shown(schedule)}"
             )
         self.schedule = schedule
         self.max_accumulation_steps = optional_number(
@@ -199,7 +200,7 @@ class BatchRamp(StepCallback):
         if ours is None or "accumulation_steps" not in ours.fields:
             raise TypeError(
                 "BatchRamp drives `accumulation_steps` of MultiSteps. "
-                f"Received: optimizer={self.optimizer!r}. Write:\n"
+                f"Received: optimizer={shown(self.optimizer)}. Write:\n"
                 f"  {_line(self.optimizer, ours)}"
             )
         values = {"accumulation_steps": ours.scalars.values["accumulation_steps"]}

@@ -13,7 +13,7 @@ from keras import tree
 from keras_optlab.callbacks.base.sample import LEAST, Sample
 from keras_optlab.callbacks.base.statistics import StatisticsCallback
 from keras_optlab.core.arguments import number
-from keras_optlab.core.errors import LONGEST
+from keras_optlab.core.errors import LONGEST, shown
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.engine.backend.sample_gradients import SampleGradients
 from keras_optlab.engine.backend.trainer_adapter import training_part
@@ -361,5 +361,5 @@ def _names(signals: Any) -> tuple[str, ...]:
         return tuple(given)
     raise ValueError(
         f"`signals` must be a list of some of {', '.join(map(repr, SIGNALS))}, or "
-        f"None for all. Received: signals={signals!r}"
+        f"None for all. Received: signals={shown(signals)}"
     )

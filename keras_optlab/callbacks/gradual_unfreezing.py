@@ -12,6 +12,7 @@ import keras
 from keras_optlab.callbacks.base.building import build_for_fit
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core.arguments import choice, flag, number
+from keras_optlab.core.errors import shown
 from keras_optlab.core.groups import Group, Match
 from keras_optlab.core.layerwise import check_blocks, check_list, find_blocks
 from keras_optlab.core.paths import path_of
@@ -315,7 +316,7 @@ def _begins(every: Any) -> int | list[int]:
     doc = "epoch or step at which a block begins"
     begins = [number("every", x, ">= 0", doc, integer=True) for x in every]
     if begins != sorted(begins):
-        raise ValueError(f"`every` must not fall. Received: every={every!r}")
+        raise ValueError(f"`every` must not fall. Received: every={shown(every)}")
     return begins
 
 

@@ -17,6 +17,7 @@ from keras_optlab.callbacks.base.adjustable_numbers import (
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.core import Declared
 from keras_optlab.core.arguments import choice
+from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import as_number
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.spans import Moment, Span, needs_span
@@ -93,12 +94,12 @@ class HyperparameterScheduler(StepCallback):
         if not isinstance(name, str):
             raise TypeError(
                 "`name` must be a hyperparameter's name, such as 'weight_decay'. "
-                f"Received: name={name!r}"
+                f"Received: name={shown(name)}"
             )
         if not callable(schedule) or isinstance(schedule, type):
             raise TypeError(
                 "`schedule` must be a schedule or a function of the step or epoch. "
-                f"Received: schedule={schedule!r}"
+                f"Received: schedule={shown(schedule)}"
             )
         self.name, self.schedule, self.of = name, schedule, _owner(of)
         self.unit = choice("unit", unit, ("step", "epoch"))
@@ -204,12 +205,12 @@ def _owner(of: Any) -> Declared | None:
     if isinstance(of, keras.optimizers.Optimizer):
         raise TypeError(
             "`of` must be a transform or a regularizer. Received: "
-            f"of={of!r}. Pass an optimizer by `optimizer=`."
+            f"of={shown(of)}. Pass an optimizer by `optimizer=`."
         )
     if of is not None and not isinstance(of, Declared):
         raise TypeError(
             "`of` must be a transform or a regularizer of keras_optlab, or None for "
-            f"the optimizer. Received: of={of!r}"
+            f"the optimizer. Received: of={shown(of)}"
         )
     return of
 

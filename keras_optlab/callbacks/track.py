@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import keras
 
 from keras_optlab.callbacks.base.training_scalars import TrainingScalars
+from keras_optlab.core.errors import shown
 from keras_optlab.tensorboard.tags import metric_tags
 
 
@@ -88,7 +89,8 @@ class Track(TrainingScalars):
         if isinstance(tracker, type) or not callable(getattr(tracker, "log", None)):
             raise TypeError(
                 "`tracker` must be an object with a method `log(values, step)`. "
-                f"Received: tracker={tracker!r}. Wrap it in a class of a few lines; "
+                f"Received: tracker={shown(tracker)}. Wrap it in a class of a few "
+                "lines; "
                 "examples/trackers.py has them for MLflow and Aim."
             )
         self.tracker = tracker

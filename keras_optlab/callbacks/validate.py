@@ -19,6 +19,7 @@ from keras_optlab.callbacks.base.validation_data import (
     unpacked,
 )
 from keras_optlab.core.arguments import number, optional_steps
+from keras_optlab.core.errors import shown
 from keras_optlab.engine import undisturbed
 from keras_optlab.engine.backend.keras_hooks import fit_arguments, fit_callbacks
 from keras_optlab.engine.backend.trainer_adapter import evaluate_batches
@@ -122,7 +123,7 @@ class Validate(StepCallback):
             raise ValueError(
                 "`name` must be 'val', or begin with 'val_' as in 'val_shifted', by "
                 "which callbacks tell validation metrics from others. "
-                f"Received: name={name!r}"
+                f"Received: name={shown(name)}"
             )
         if data is not None:
             unpacked(data)
@@ -157,7 +158,8 @@ class Validate(StepCallback):
             if isinstance(other, Validate) and other.name == self.name:
                 raise ValueError(
                     "Two `Validate` callbacks report the same values. Received: "
-                    f"name={self.name!r} twice. Give each a name, or leave one out."
+                    f"name={shown(self.name)} twice. Give each a name, or leave one "
+                    "out."
                 )
         model = self.model
         self._check_model(model)
@@ -302,5 +304,5 @@ def _check_shared(data: Any, told: Mapping[str, Any], of_fit: bool) -> None:
         raise ValueError(
             "Validate cannot evaluate the PyDataset that `fit` trains on, since its "
             "`on_epoch_end` would be called in the middle of an epoch. Received: "
-            f"data={data!r}. Pass another instance of it."
+            f"data={shown(data)}. Pass another instance of it."
         )

@@ -21,6 +21,7 @@ from keras_optlab.core.arguments import (
     optional_number,
     optional_schedule,
 )
+from keras_optlab.core.errors import shown
 from keras_optlab.core.paths import path_matches, path_of
 from keras_optlab.core.retrace import retrace
 from keras_optlab.core.types import Tensor
@@ -211,7 +212,8 @@ class WeightClipping(StepCallback):
             paths = "\n  ".join(map(path_of, variables))
             raise ValueError(
                 "WeightClipping must match a trainable weight. Received: "
-                f"match={self.match!r}, skip={self.skip!r}. The weights are:\n  {paths}"
+                f"match={shown(self.match)}, skip={shown(self.skip)}. The weights "
+                f"are:\n  {paths}"
             )
         return found
 

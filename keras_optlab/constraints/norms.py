@@ -47,7 +47,7 @@ def in_range(w: Tensor, axis: Axes) -> Axes:
         if not -rank <= a < rank:
             raise ValueError(
                 f"A constraint along axis {a} needs a weight that has this axis. "
-                f"Received: axis={axis!r} and a weight of shape {tuple(w.shape)}. "
+                f"Received: axis={shown(axis)} and a weight of shape {tuple(w.shape)}. "
                 "Change `axis`, or constrain other weights."
             )
     return axis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -86,6 +86,26 @@ def metric_name(value: Any) -> str:
         raise TypeError(
             "`monitor` must be the name of a metric, such as 'val_loss'. "
             f"Received: monitor={shown(value)}"
+        )
+    return value
+
+
+def text(name: str, value: Any, least: int = 1) -> str:
+    """Return a text of at least so many characters."""
+    if not isinstance(value, str) or len(value) < least:
+        empty = ", not empty" if least else ""
+        raise TypeError(
+            f"`{name}` must be a text{empty}. Received: {name}={shown(value)}"
+        )
+    return value
+
+
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """Return a mapping whose keys are texts."""
+    if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
+        raise TypeError(
+            f"`{name}` must be a dict with names as keys. "
+            f"Received: {name}={shown(value)}"
         )
     return value
 

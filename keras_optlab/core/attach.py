@@ -109,7 +109,9 @@ def select(
         raise ValueError(f"Name a weight, as in kernel=... Received: none. {listed}")
     for glob in [skip] if isinstance(skip, str) else skip:
         if not any(path_matches(path, glob) for path in paths.values()):
-            raise ValueError(f"A glob finds nothing. Received: skip={glob!r}. {listed}")
+            raise ValueError(
+                f"A glob finds nothing. Received: skip={shown(glob)}. {listed}"
+            )
     found = [
         (v, rules[_name(v)])
         for v in model.weights
@@ -122,8 +124,8 @@ def select(
         if name not in names:
             raise ValueError(
                 "No weight has this name, or `match` and `skip` exclude all that do. "
-                f"Received: {name}={_display_name(value)}, match={match!r}, "
-                f"skip={skip!r}. {listed}"
+                f"Received: {name}={_display_name(value)}, match={shown(match)}, "
+                f"skip={shown(skip)}. {listed}"
             )
     return found
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import Field
 from keras_optlab.core.slots import SHAPES, Slot
 from keras_optlab.core.values import Values
@@ -100,7 +101,8 @@ def _check_slot(slot: Slot, what: str, fields: Mapping[str, Field]) -> None:
             )
     if not callable(slot.shape) and slot.shape not in SHAPES:
         raise TypeError(
-            f"{what} has an unknown shape. Received: shape={slot.shape!r}. Write one "
+            f"{what} has an unknown shape. Received: shape={shown(slot.shape)}. "
+            "Write one "
             f"of {', '.join(map(repr, SHAPES))}, or a function of a `Weight`."
         )
 

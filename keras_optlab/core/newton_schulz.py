@@ -65,7 +65,7 @@ def check_coefficients(
             return value
         raise ValueError(
             f"expected one of {', '.join(map(repr, names))}, or a sequence of triples. "
-            f"Received: coefficients={value!r}"
+            f"Received: coefficients={shown(value)}"
         )
     try:
         triples = tuple((float(a), float(b), float(c)) for a, b, c in value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from keras_optlab.core.arguments import choice, flag, number
+from keras_optlab.core.errors import shown
 
 SCHEDULES = ("one_cycle", "cosine", "constant")
 
@@ -28,11 +30,9 @@ class LogUniform:
     integer: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.low < self.high < math.inf:
-            raise ValueError(
-                f"expected 0 < low < high. Received: low={self.low!r}, "
-                f"high={self.high!r}"
-            )
+        number("low", self.low, "> 0", "smallest value")
+        number("high", self.high, f"> {self.low}", "largest value")
+        flag("integer", self.integer)
 
     def at(self, share: float) -> float:
         """Return the value at a share in [0, 1] of the way from `low` to `high`."""
@@ -56,10 +56,8 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        if not -math.inf < self.low < self.high < math.inf:
-            raise ValueError(
-                f"expected low < high. Received: low={self.low!r}, high={self.high!r}"
-            )
+        number("low", self.low, "(-inf, inf)", "smallest value")
+        number("high", self.high, f"> {self.low}", "largest value")
 
     def at(self, share: float) -> float:
         """Return the value at a share in [0, 1] of the way from `low` to `high`."""
@@ -83,7 +81,7 @@ class Choices:
         if not isinstance(self.values, tuple) or not self.values:
             raise ValueError(
                 "expected a tuple with at least one value. "
-                f"Received: values={self.values!r}"
+                f"Received: values={shown(self.values)}"
             )
 
     def at(self, share: float) -> Any:
@@ -130,8 +128,4 @@ class Tuning:
     not_when: str = ""
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise ValueError(
-                f"expected a schedule of {', '.join(SCHEDULES)}. "
-                f"Received: schedule={self.schedule!r}"
-            )
+        choice("schedule", self.schedule, SCHEDULES)

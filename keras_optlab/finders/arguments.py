@@ -64,7 +64,7 @@ def checked(monitor: Any, **numbers: Any) -> dict[str, Any]:
     if low is not None and high is not None and low >= high:
         raise ValueError(
             "`lowest` must be below `highest`. "
-            f"Received: lowest={low!r}, highest={high!r}"
+            f"Received: lowest={shown(low)}, highest={shown(high)}"
         )
     return given | {"monitor": monitor}
 

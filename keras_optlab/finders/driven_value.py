@@ -59,7 +59,8 @@ def find_value(model: Any, name: str) -> DrivenValue:
     if ours is None:
         raise TypeError(
             f"A search for `{name}` needs an optimizer of keras_optlab, which can "
-            f"change it in training. Received: name={name!r} with {shown(optimizer)}. "
+            f"change it in training. Received: name={shown(name)} with "
+            f"{shown(optimizer)}. "
             "Of other optimizers, only 'learning_rate' can be searched."
         )
     return Hyperparameter(ours, name)

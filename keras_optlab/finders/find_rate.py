@@ -175,7 +175,7 @@ def _span(model: Any, name: str, low: Any, high: Any) -> tuple[Any, Any]:
     if name != RATE:
         raise ValueError(
             f"A search for {name!r} needs both ends of the values to try. "
-            f"Received: lowest={low!r}, highest={high!r}"
+            f"Received: lowest={shown(low)}, highest={shown(high)}"
         )
     first, last = default_span(model)
     return first if low is None else low, last if high is None else high
@@ -185,7 +185,7 @@ def _check_legal(value: DrivenValue, low: float, high: float) -> None:
     if low >= high or low not in value.legal or high not in value.legal:
         raise ValueError(
             f"`lowest` must be below `highest`, and both in {value.legal.text}. "
-            f"Received: lowest={low!r}, highest={high!r}"
+            f"Received: lowest={shown(low)}, highest={shown(high)}"
         )
 
 

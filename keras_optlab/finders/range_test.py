@@ -86,7 +86,8 @@ class RangeTest:
             if self.monitor not in logs:
                 raise ValueError(
                     "`monitor` must be a loss that the model's `train_step` returns. "
-                    f"Received: monitor={self.monitor!r}, and a step that returned "
+                    f"Received: monitor={shown(self.monitor)}, and a step that "
+                    "returned "
                     f"{shown(sorted(logs))}"
                 )
             total += float(logs[self.monitor])

@@ -118,7 +118,7 @@ def check_least_squares(objective: Objective) -> None:
     if not _is_squared_error(loss) or not ops.is_tensor(y):
         raise ValueError(
             "least_squares needs one output and the mean squared error as loss. "
-            f"Received: loss={loss!r}. {instead}"
+            f"Received: loss={shown(loss)}. {instead}"
         )
     w = objective.present()
     compiled, _ = objective.loss_and_gradient(w)

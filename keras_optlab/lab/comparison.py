@@ -8,6 +8,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_optlab.core.arguments import local_path
+from keras_optlab.core.errors import shown
 from keras_optlab.lab.requirements import need
 from keras_optlab.lab.scores import OBJECTIVES, error_of
 from keras_optlab.lab.statistics import Judgement, Measure, judge
@@ -37,7 +39,9 @@ class Comparison:
     """
 
     def __init__(self, study: Study | str | Path) -> None:
-        self.study = study if isinstance(study, Study) else Study(study)
+        if not isinstance(study, Study):
+            study = Study(local_path("study", study))
+        self.study = study
         config = self.study.config
         self.objective: str = config["objective"]
         self.labels: list[str] = [o["label"] for o in config["optimizers"]]
@@ -96,7 +100,7 @@ class Comparison:
         if objective not in self.objectives:
             raise ValueError(
                 f"expected an objective of {', '.join(self.objectives)}. "
-                f"Received: objective={objective!r}"
+                f"Received: objective={shown(objective)}"
             )
         ordered = sorted(self.labels, key=self._final_error)  # that of equal scores
         scores = {k: self.scores(k, objective) for k in ordered if self.records(k)}

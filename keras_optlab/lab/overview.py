@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_optlab.core.errors import shown
 from keras_optlab.finders.text_table import text_table
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.requirements import need
@@ -45,6 +47,14 @@ class Overview:
     """
 
     def __init__(self, studies: Sequence[Comparison | str | Path]) -> None:
+        kinds = Comparison | str | os.PathLike
+        if not isinstance(studies, list | tuple) or not all(
+            isinstance(s, kinds) for s in studies
+        ):
+            raise TypeError(
+                "`studies` must be a list of studies or their folders. "
+                f"Received: studies={shown(studies)}"
+            )
         made = [s if isinstance(s, Comparison) else Comparison(s) for s in studies]
         self._studies = {_title(study): study for study in made}
         if len(made) < 2 or len(self._studies) < len(made):

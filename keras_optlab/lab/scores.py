@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from keras_optlab.core.errors import shown
 from keras_optlab.lab.problems import Problem
 
 OBJECTIVES = ("updates", "seconds", "final")
@@ -80,11 +81,11 @@ def check_objective(objective: str | None, problem: Problem) -> str:
     if objective not in OBJECTIVES:
         raise ValueError(
             f"expected an objective of {', '.join(OBJECTIVES)}. "
-            f"Received: objective={objective!r}"
+            f"Received: objective={shown(objective)}"
         )
     if objective != "final" and problem.target is None:
         raise ValueError(
-            f"objective={objective!r} needs a problem with a target. Received: "
+            f"objective={shown(objective)} needs a problem with a target. Received: "
             f"{problem.name!r}, which has none. Set `target`, or objective='final'."
         )
     return objective

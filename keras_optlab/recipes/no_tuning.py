@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_optlab import callbacks, optimizers, schedules
+from keras_optlab.core.arguments import number
 from keras_optlab.recipes.recipe import Recipe
 
 
@@ -35,6 +36,7 @@ def open_end(*, patience: int = 5) -> Recipe:
     >>> open_end(patience=3).callbacks[0].patience
     3
     """
+    patience = number("patience", patience, ">= 0", "epochs to wait", integer=True)
     return Recipe(
         optimizers.ScheduleFreeAdamW(0.01, warmup_steps=50),
         [callbacks.EarlyStopping("val_loss", patience=patience)],

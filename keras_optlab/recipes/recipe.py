@@ -6,17 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_optlab import schedules
-from keras_optlab.core.number_checks import as_number
+from keras_optlab.core.arguments import number
 
 
 def one_cycle(peak: float, **options: Any) -> schedules.OneCycle:
     """Return the schedule of a recipe, whose `peak` must be above 0."""
-    number = as_number(peak)
-    if number is None or not number > 0:
-        raise (TypeError if number is None else ValueError)(
-            f"`peak`, the largest learning rate, must be > 0. Received: peak={peak!r}"
-        )
-    return schedules.OneCycle(number, **options)
+    peak = number("peak", peak, "> 0", "largest learning rate")
+    return schedules.OneCycle(peak, **options)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,8 @@ class ListField(Field):
 
     def validate(self, value: Any) -> tuple[Any, ...]:
         """Return the checked entries."""
-        if not isinstance(value, list | tuple | np.ndarray):
+        one = getattr(value, "ndim", 1) == 0
+        if not isinstance(value, list | tuple | np.ndarray) or one:
             raise self.refuse("a list", value, TypeError)
         return tuple(self.entry.validate(entry) for entry in value)
 

@@ -12,6 +12,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core import Declared, Hyper
 from keras_optlab.core.ends import end_of, largest_of
+from keras_optlab.core.errors import shown
 from keras_optlab.core.figures import new_axes
 from keras_optlab.core.notebooks import code, picture
 from keras_optlab.core.spans import Span, needs_epochs, needs_span, over
@@ -90,7 +91,7 @@ class Schedule(Declared, LearningRateSchedule):
         if isinstance(step, int | float | np.generic | np.ndarray):
             steps = np.asarray(step, "float64")
             if not np.all(steps >= 0):
-                raise ValueError(f"`step` must be >= 0. Received: step={step!r}")
+                raise ValueError(f"`step` must be >= 0. Received: step={shown(step)}")
             value = value_of(self, steps, np)
             return value if np.ndim(step) else float(value)
         return as_float(value_of(self, _counted(step), keras_ops), keras_ops)
@@ -274,8 +275,8 @@ class Timed(Schedule):
         raise TypeError(
             f"The length of {cls.__name__} must be given either as `steps`, or as "
             "`epochs` with or without `steps_per_epoch`, or not at all. "
-            f"Received: steps={steps!r}, epochs={epochs!r}, "
-            f"steps_per_epoch={steps_per_epoch!r}"
+            f"Received: steps={shown(steps)}, epochs={shown(epochs)}, "
+            f"steps_per_epoch={shown(steps_per_epoch)}"
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.core import Choice, Hyper
+from keras_optlab.core.errors import shown
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, steps
 from keras_optlab.schedules.base import Timed
@@ -77,7 +78,7 @@ class Cyclical(Timed):
         if (values.gamma is None) == (values.mode == "exp_range"):
             raise ValueError(
                 '`gamma` must be given with mode "exp_range" and with no other mode. '
-                f"Received: gamma={values.gamma!r} with mode={values.mode!r}"
+                f"Received: gamma={shown(values.gamma)} with mode={shown(values.mode)}"
             )
         return values
 

@@ -7,6 +7,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab.core.ends import end_of
+from keras_optlab.core.errors import shown
 from keras_optlab.core.spans import Span, at_least_one, needs_span, over
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, steps
@@ -70,7 +71,8 @@ class Warmup(Timed):
         if values.steps is None and values.epochs is None and not alone:
             raise TypeError(
                 "A warm-up with a schedule after it must have a length. "
-                f"Received: schedule={values.schedule!r} alone. Pass `steps`, such as "
+                f"Received: schedule={shown(values.schedule)} alone. Pass `steps`, "
+                "such as "
                 "`steps=0.05` for 5% of the training."
             )
         return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_optlab.core import Choice
+from keras_optlab.core.errors import shown
 from keras_optlab.core.values import Values
 from keras_optlab.schedules.arguments import rate, share, steps
 from keras_optlab.schedules.base import Timed
@@ -77,7 +78,7 @@ class WarmupStableDecay(Timed):
         if values.warmup + values.decay > 1:
             raise ValueError(
                 "`warmup + decay` must be at most 1. "
-                f"Received: warmup={values.warmup!r}, decay={values.decay!r}"
+                f"Received: warmup={shown(values.warmup)}, decay={shown(values.decay)}"
             )
         return values
 

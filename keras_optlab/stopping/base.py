@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from keras_optlab.core import Declared, Hyper
+from keras_optlab.core.errors import shown
 
 
 class Criterion(Declared):
@@ -76,7 +77,8 @@ class Criterion(Declared):
             raise ValueError(
                 f"{type(self).__name__} needs a metric with "
                 f"mode={' or '.join(map(repr, self.modes))}. Received: "
-                f"monitor={metric!r}, mode={mode!r}. Monitor a loss or an error, or "
+                f"monitor={shown(metric)}, mode={shown(mode)}. Monitor a loss or an "
+                "error, or "
                 "use Patience, Rising or Plateau."
             )
         self.mode, self.metric = mode, metric

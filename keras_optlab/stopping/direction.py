@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from keras_optlab.core.errors import shown
+
 FALLING = (
     "loss|error|mse|rmse|mae|mape|msle|rmsle|nll|perplexity|brier|hinge|crossentropy|"
     "divergence|kld|poisson|logcosh|deviance"
@@ -28,7 +30,8 @@ def infer_mode(metric: str) -> str:
     if mode is None:
         raise ValueError(
             "Expected a metric whose name tells which way it improves, such as "
-            f"'val_loss' or 'accuracy'. Received: monitor={metric!r}. Pass mode='min' "
+            f"'val_loss' or 'accuracy'. Received: monitor={shown(metric)}. Pass "
+            "mode='min' "
             "if a lower value is better, mode='max' if a higher one is."
         )
     return mode
@@ -43,9 +46,9 @@ def check_mode(metric: str, mode: str) -> str:
     Raises:
         ValueError: if `mode` is another string, or contradicts the metric's name.
     """
-    if mode not in ("auto", "min", "max"):
+    if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
         raise ValueError(
-            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
+            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={shown(mode)}"
         )
     if mode == "auto":
         return infer_mode(metric)
@@ -53,7 +56,8 @@ def check_mode(metric: str, mode: str) -> str:
         better = "lower" if mode == "max" else "higher"
         raise ValueError(
             f"`mode` must agree with the metric's name, which says that a {better} "
-            f"value is better. Received: monitor={metric!r}, mode={mode!r}. Leave "
+            f"value is better. Received: monitor={shown(metric)}, "
+            f"mode={shown(mode)}. Leave "
             "`mode` out; if the name misleads, rename the metric, for instance to "
             "'neg_...'."
         )

@@ -21,6 +21,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_optlab._version import __version__
 from keras_optlab.core import Declared
+from keras_optlab.core.errors import shown
 from keras_optlab.engine import find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, schedule_of
 
@@ -109,7 +110,7 @@ def check_hparams(hparams: Any) -> dict[str, bool | int | float | str]:
     if not isinstance(hparams, Mapping):
         raise TypeError(
             "`hparams` must be a dict of values by name, such as {'batch_size': 128}. "
-            f"Received: hparams={hparams!r}"
+            f"Received: hparams={shown(hparams)}"
         )
     plain = {
         k: v.item() if isinstance(v, np.generic) else v for k, v in hparams.items()

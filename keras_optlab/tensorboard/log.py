@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.errors import shown
 from keras_optlab.tensorboard.events import EventWriter, event_files
 
 
@@ -37,12 +38,13 @@ class Log:
     ) -> None:
         if not isinstance(directory, str | os.PathLike):
             raise TypeError(
-                f"`log_dir` must be a path. Received: log_dir={directory!r}"
+                f"`log_dir` must be a path. Received: log_dir={shown(directory)}"
             )
         if "://" in os.fspath(directory):
             raise ValueError(
                 "`log_dir` must be on a local or mounted file system. "
-                f"Received: log_dir={directory!r}. Write to a local directory and copy "
+                f"Received: log_dir={shown(directory)}. Write to a local directory "
+                "and copy "
                 "it, or mount the remote one."
             )
         self.base, self.runs = Path(directory), tuple(runs)

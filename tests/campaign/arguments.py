@@ -101,7 +101,7 @@ POOL: dict[str, tuple[Any, frozenset[str]]] = {
     "complex": (1j, NEVER),
     "time": (np.timedelta64(1, "s"), NEVER),
     "text": ("no such name", TEXT),
-    "no text": ("", NEVER),
+    "no text": ("", TEXT),
     "text of a number": ("0.5", TEXT),
     "bytes": (b"0.5", NEVER),
     "no list": ([], frozenset({"list"})),
@@ -139,6 +139,7 @@ KINDS = (  # of an annotation
     (r"LearningRateSchedule", "schedule"),
 )
 ALSO = {
+    "model": {"schedule"},  # which can be called
     "match": {"function", "schedule"},
     "verbose": {"flag"},
     "of": {"schedule"},
@@ -151,7 +152,8 @@ def kinds_of(parameter: inspect.Parameter, field: Any) -> frozenset[str] | None:
     if field is not None:
         return _declared_kinds(field)
     annotation = str(parameter.annotation)
-    if re.search(r"\bAny$|Any \||^Unpack|\bempty\b", annotation):
+    annotation = re.sub(r"Mapping\[.*?\]", "Mapping", annotation)
+    if re.search(r"\bAny\W*$|Any \||^Unpack|\bempty\b", annotation):
         return None
     kinds = {kind for text, kind in KINDS if re.search(text, annotation)}
     return frozenset(kinds | ALSO.get(parameter.name, set()))
@@ -227,6 +229,11 @@ LEGAL: dict[str, dict[str, Callable[[], Any]]] = {
     "layerwise_decay": {"model": model, "factor": lambda: 0.5},
     "mup_groups": {"model": model, "base_model": model},
     "mup_initialize": {"model": model, "base_model": model},
+    "Problem": {
+        "model": lambda: model,
+        "data": lambda: lab.Data((X, X)),
+        "loss": lambda: "mse",
+    },
     "paths": {
         "problem": lambda: "beale",
         "optimizers": lambda: ["sgd"],
@@ -343,7 +350,8 @@ def outcome(found: Callable[..., Any], given: dict[str, Any], free: str) -> str:
             return "refused"
         if not isinstance(error, TypeError | ValueError | OSError | ImportError):
             return f"{kind}: {text[:200]}"
-        if "Received: " in text and any(name in text for name in names):
+        named = isinstance(error, OSError) or any(name in text for name in names)
+        if "Received: " in text and named:
             return "refused"
         return f"{kind} without `Received` or a name: {text[:200]}"
     finally:

@@ -89,34 +89,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Use the optimizer of the same name from `kol.optimizers`: its schedules can "
         "be scaled.",
     ),
-    "core/arguments.py:flag": (
-        "An argument that switches something on or off is neither True nor False.",
-        "Write True or False.",
-    ),
-    "core/arguments.py:choice": (
-        "An argument has none of its allowed values.",
-        "Choose one of the values in the message.",
-    ),
-    "core/arguments.py:metric_name": (
-        "`monitor` is no text.",
-        'Pass the name of a metric, such as "val_loss".',
-    ),
-    "core/arguments.py:local_path": (
-        "The argument is no path.",
-        "Pass a string or a `pathlib.Path`.",
-    ),
-    "core/arguments.py:globs": (
-        "The selection of weights is neither a glob nor a list of globs.",
-        'Write patterns such as "*/kernel".',
-    ),
-    "core/arguments.py:optional_schedule": (
-        "`schedule` is no schedule object; a function is not accepted here.",
-        "Pass an object of `kol.schedules`, whose values are factors.",
-    ),
-    "core/arguments.py:optional_optimizer": (
-        "`optimizer` is no optimizer.",
-        "Pass the optimizer object that takes the steps, such as `gan.d_optimizer`.",
-    ),
     "callbacks/base/atomic_files.py:write_atomically": (
         "The path of the file to write is a directory.",
         "Pass the path of a file in that directory.",
@@ -294,10 +266,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The entries are the epochs or steps at which one block after another is "
         "unfrozen, and one is below the entry before it.",
         "Sort them in rising order.",
-    ),
-    "callbacks/gradual_unfreezing.py:_checked_blocks": (
-        "`blocks` is no list of layers, weights or globs.",
-        "Pass a list of blocks, from the first to the last layer.",
     ),
     "callbacks/hyperparameter_scheduler.py:HyperparameterScheduler.__init__": (
         "`name` is no text, or `schedule` is neither a schedule nor a function.",
@@ -485,6 +453,42 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The weight has fewer axes than `axis` names, for example a bias.",
         "Change `axis`, or constrain kernels only.",
     ),
+    "core/arguments.py:flag": (
+        "An argument that switches something on or off is neither True nor False.",
+        "Write True or False.",
+    ),
+    "core/arguments.py:choice": (
+        "An argument has none of its allowed values.",
+        "Choose one of the values in the message.",
+    ),
+    "core/arguments.py:metric_name": (
+        "`monitor` is no text.",
+        'Pass the name of a metric, such as "val_loss".',
+    ),
+    "core/arguments.py:local_path": (
+        "The argument is no path.",
+        "Pass a string or a `pathlib.Path`.",
+    ),
+    "core/arguments.py:globs": (
+        "The selection of weights is neither a glob nor a list of globs.",
+        'Write patterns such as "*/kernel".',
+    ),
+    "core/arguments.py:optional_schedule": (
+        "`schedule` is no schedule object; a function is not accepted here.",
+        "Pass an object of `kol.schedules`, whose values are factors.",
+    ),
+    "core/arguments.py:optional_optimizer": (
+        "`optimizer` is no optimizer.",
+        "Pass the optimizer object that takes the steps, such as `gan.d_optimizer`.",
+    ),
+    "core/arguments.py:text": (
+        "The argument is no text, or an empty one.",
+        "Pass a string.",
+    ),
+    "core/arguments.py:mapping": (
+        "The argument is no dict, or has keys that are no texts.",
+        "Pass a dict with the names of arguments as keys.",
+    ),
     "core/axes.py:_as_axes": (
         "`axes` has something else than integers in it.",
         "Pass two tuples of integers, such as axes=((0,), (1, 2)).",
@@ -579,6 +583,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "An entry in the list of a group fits none of the trainable weights.",
         "Copy a path from the list in the message, or leave the entry out.",
     ),
+    "core/layerwise.py:check_list": (
+        "`blocks` is no list of layers, weights or globs.",
+        "Pass a list of blocks, from the first to the last layer.",
+    ),
     "core/layerwise.py:layerwise_decay": (
         "The model is not built or has no trainable weights, or `factor` is not in "
         "(0, 1].",
@@ -649,10 +657,8 @@ CAUSES: dict[str, tuple[str, str]] = {
         " it.",
     ),
     "core/tuning.py": (
-        "The search space of an optimizer has an empty range, no values, or an "
-        "unknown schedule.",
-        "Give `low` below `high`, above 0 on a log scale, and one of the schedules in"
-        " the message.",
+        "The search space of an optimizer has no values.",
+        "Pass a tuple of values.",
     ),
     "core/values.py": (
         "An `update` writes into the values of its slots or hyperparameters, or reads"
@@ -1072,6 +1078,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Read the notes in the message; use a smaller model, smaller inputs, or mixed"
         " precision.",
     ),
+    "finders/data.py:check_is_data": (
+        "`x` is a single number, a text or something else that holds no examples.",
+        "Pass arrays, a dataset or a data loader.",
+    ),
     "finders/data.py:Arrays.__init__": (
         "The arrays have different numbers of examples, or none.",
         "Pass arrays of one length.",
@@ -1095,10 +1105,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The optimizer has no such number that may change in training, or it follows "
         "a schedule.",
         "Use a name from the message, and construct the optimizer with a number.",
-    ),
-    "finders/execution.py:tune_execution": (
-        "`jit_compile` is something else than True, False or None.",
-        "Write None to try both.",
     ),
     "finders/execution.py:_Data.__init__": (
         "The data do not tell their length.",
@@ -1240,8 +1246,8 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Pass a new or empty folder.",
     ),
     "lab/overview.py:Overview.__init__": (
-        "There are fewer than two different problems, or no optimizer is in all "
-        "studies.",
+        "These are not studies or their folders, there are fewer than two different "
+        "problems, or no optimizer is in all studies.",
         "Pass studies of different problems with at least one common optimizer.",
     ),
     "lab/paths.py:paths": (
@@ -1306,10 +1312,6 @@ CAUSES: dict[str, tuple[str, str]] = {
     "lab/problems/problem.py:_of_type": (
         "An argument of the problem has the wrong type.",
         "Pass a value of the type in the message.",
-    ),
-    "lab/problems/problem.py:_positive": (
-        "An argument of the problem is 0 or negative.",
-        "Pass a value above 0.",
     ),
     "lab/problems/tabular.py:patients": (
         "The data come with scikit-learn, which is not installed.",
@@ -1482,10 +1484,6 @@ CAUSES: dict[str, tuple[str, str]] = {
     "plotting/curves.py:_of_file": (
         "The file is no log of `CSVLogger`, or has no rows.",
         "Pass a file with a column `epoch` and at least one row.",
-    ),
-    "recipes/recipe.py:one_cycle": (
-        "`peak` is 0, negative or no number.",
-        "Write a rate such as `peak=1e-3`, or leave it out.",
     ),
     "recipes/last_layer.py:last_layer": (
         "The argument is no model, or the model has no `Dense` layer at its end.",

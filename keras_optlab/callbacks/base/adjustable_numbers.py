@@ -12,7 +12,7 @@ from keras_optlab.callbacks.base.optimizer_access import (
     named_optimizers,
 )
 from keras_optlab.core import Declared
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.fields import Field
 from keras_optlab.core.groups import leaves
 from keras_optlab.core.retrace import retrace
@@ -75,7 +75,7 @@ def find_number(
         return OptimizerNumber(callback.required_optimizer, name)
     if name not in of.fields:
         raise AttributeError(
-            f"{of!r} has no such hyperparameter. Received: name={name!r}. "
+            f"{of!r} has no such hyperparameter. Received: name={shown(name)}. "
             + suggest(name, of.fields)
         )
     if ours is not None and any(of is x for x in ours.transforms):
@@ -84,7 +84,8 @@ def find_number(
         return RegularizerNumber(model, of, name)
     raise ValueError(
         f"{who} needs `of` to be a transform of the optimizer or a regularizer of the "
-        f"model. Received: of={of!r}. An optimizer copies its transforms: pass its "
+        f"model. Received: of={shown(of)}. An optimizer copies its transforms: pass "
+        "its "
         "copy, such as `optimizer.gradient_transforms[0]`. A model has regularizers "
         "only once it is built: start the model with an Input layer, for instance."
     )

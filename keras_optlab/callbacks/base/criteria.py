@@ -50,7 +50,7 @@ class Criteria:
             if criterion.needs_validation and not monitor.startswith("val_"):
                 raise ValueError(
                     f"`monitor` must be a validation metric for {name}, such as "
-                    f"'val_{monitor}'. Received: monitor={monitor!r}, "
+                    f"'val_{monitor}'. Received: monitor={shown(monitor)}, "
                     f"criteria={shown(criteria)}"
                 )
             criterion.start(mode, monitor)

@@ -13,7 +13,7 @@ from keras_optlab.callbacks.base.callback import Callback
 from keras_optlab.callbacks.base.criteria import Criteria
 from keras_optlab.callbacks.base.metric import MetricCallback
 from keras_optlab.callbacks.base.validation import Validation
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.stopping.base import Criterion
 
@@ -68,7 +68,7 @@ class JudgingCallback(MetricCallback):
             raise ValueError(
                 "`patience` must be given with `patience_unit`, since with `criteria` "
                 "there is none by default. Received: patience=None, "
-                f"patience_unit={patience_unit!r}"
+                f"patience_unit={shown(patience_unit)}"
             )
 
     @property
@@ -128,7 +128,7 @@ class JudgingCallback(MetricCallback):
                 advice = coming.missing if coming else "report it"
                 raise ValueError(
                     f"{name} needs the values of a validation. Received: "
-                    f"monitor={self.monitor!r} in a `fit` that runs none. "
+                    f"monitor={shown(self.monitor)} in a `fit` that runs none. "
                     f"{advice[0].upper()}{advice[1:]}, or monitor a metric of the "
                     "training data if the criterion can judge one."
                 )
@@ -188,7 +188,7 @@ class JudgingCallback(MetricCallback):
             warnings.warn(
                 "EarlyStopping: ProgressQuotient needs the metric of the training "
                 "data, which `fit` did not report. Received: "
-                f"monitor={self.monitor!r}. It does not decide. "
+                f"monitor={shown(self.monitor)}. It does not decide. "
                 f"{suggest(name, metrics)}",
                 stacklevel=2,
             )

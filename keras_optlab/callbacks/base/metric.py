@@ -13,7 +13,7 @@ from keras_optlab.callbacks.base.callback import joined_callbacks
 from keras_optlab.callbacks.base.step import StepCallback
 from keras_optlab.callbacks.base.validation import Validation
 from keras_optlab.core.arguments import choice, metric_name, number
-from keras_optlab.core.errors import suggest
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.engine.backend.keras_hooks import fit_arguments
 from keras_optlab.stopping.deadline import Deadline
 from keras_optlab.stopping.direction import check_mode
@@ -129,7 +129,7 @@ class MetricCallback(StepCallback):
             raise ValueError(
                 "`monitor` must be a metric of the training data if `every` is set, "
                 "unless a callback runs validation in the middle of epochs. "
-                f"Received: monitor={self.monitor!r}, every={self.every}. Add "
+                f"Received: monitor={shown(self.monitor)}, every={self.every}. Add "
                 f"Validate(every={self.every}) to the callbacks, or leave `every` out."
             )
         super().on_train_begin(logs)
@@ -201,7 +201,8 @@ class MetricCallback(StepCallback):
         if value.size != 1:
             raise ValueError(
                 f"{type(self).__name__} needs a metric with a single value. Received: "
-                f"monitor={self.monitor!r} with shape {value.shape}. Average it, for "
+                f"monitor={shown(self.monitor)} with shape {value.shape}. Average "
+                "it, for "
                 "instance with the metric's own argument `average='macro'`."
             )
         if not self._reported:
@@ -244,7 +245,8 @@ class MetricCallback(StepCallback):
             hint = "Name one of these."
         warnings.warn(
             f"{type(self).__name__} waits for a metric that `fit` did not report. "
-            f"Received: monitor={self.monitor!r}. {suggest(self.monitor, metrics)} "
+            f"Received: monitor={shown(self.monitor)}. "
+            f"{suggest(self.monitor, metrics)} "
             f"{hint}",
             stacklevel=2,
         )
@@ -258,7 +260,7 @@ def _unit(unit: str | None, monitor: str) -> str | None:
     if unit == "validations" and not monitor.startswith("val_"):
         raise ValueError(
             "`monitor` must be a validation metric for a patience in validations. "
-            f"Received: monitor={monitor!r}, patience_unit={unit!r}. Write "
+            f"Received: monitor={shown(monitor)}, patience_unit={shown(unit)}. Write "
             "'val_...', or another unit."
         )
     return unit

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from keras_optlab.core.arguments import optional_optimizer
+from keras_optlab.core.errors import shown
 from keras_optlab.engine import Optimizer, find_optimizer
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, progress
 
@@ -71,7 +72,7 @@ class OptimizerAccess:
         if ours is None:
             raise TypeError(
                 f"{type(self).__name__} needs an optimizer of keras_optlab. "
-                f"Received: optimizer={self.optimizer!r}.{_advice(self.optimizer)}"
+                f"Received: optimizer={shown(self.optimizer)}.{_advice(self.optimizer)}"
             )
         return ours
 

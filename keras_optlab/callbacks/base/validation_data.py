@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.trainer_adapter import evaluation_batches, output_spec
 
 ADVICE = "Pass arrays, a tf.data.Dataset or a keras.utils.PyDataset."
@@ -60,7 +61,7 @@ def make_batches(
     if steps is None and _is_endless(x):
         raise ValueError(
             f"`data` must end, or `steps` must say how many batches of it to evaluate. "
-            f"Received: data={data!r}, which repeats without end, and steps=None."
+            f"Received: data={shown(data)}, which repeats without end, and steps=None."
         )
     try:
         batches = evaluation_batches(model, (x, y, weights), batch_size, steps)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from keras_optlab.core.errors import shown
+
 
 def is_joined() -> bool:
     """Return whether this process has joined others; JAX does not begin by this."""
@@ -36,5 +38,5 @@ def join(coordinator: str, process: int, processes: int) -> None:
     except RuntimeError as error:
         raise RuntimeError(
             "The process cannot join the others. It must do so before it computes "
-            f"anything on JAX. Received: coordinator={coordinator!r}: {error}"
+            f"anything on JAX. Received: coordinator={shown(coordinator)}: {error}"
         ) from error

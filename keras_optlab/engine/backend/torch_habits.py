@@ -123,7 +123,7 @@ def check_no_weights(
     groups = isinstance(weights, list | tuple) and isinstance(weights[0], dict)
     raise TypeError(
         f"{name} {NO_WEIGHTS} Received: {', '.join(received)}. "
-        f"Write {name}(learning_rate={rate!r})"
+        f"Write {name}(learning_rate={shown(rate)})"
         + (f"; for other rates in some layers, add {GROUPS}." if groups else ".")
     )
 

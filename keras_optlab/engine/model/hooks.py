@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer, sublayers
 from keras_optlab.engine.backend.replicas import is_distributed
 from keras_optlab.engine.contract import BuiltOptimizer
@@ -104,7 +105,7 @@ def attach(optimizer: BuiltOptimizer, model: Any) -> None:
     """Install the hooks of an optimizer on a model that another model trains."""
     name = type(optimizer).__name__
     if not isinstance(model, keras.Model):
-        raise TypeError(f"`attach` takes a keras.Model. Received: model={model!r}")
+        raise TypeError(f"`attach` takes a keras.Model. Received: model={shown(model)}")
     if optimizer.needs_second_pass:
         raise ValueError(
             f"{name} looks at each batch more than once, which needs the `train_step` "

@@ -41,13 +41,14 @@ def make_engine(
         return engine
     if engine not in NAMES:
         raise ValueError(
-            f"expected an engine of {', '.join(NAMES)}. Received: engine={engine!r}. "
+            f"expected an engine of {', '.join(NAMES)}. Received: "
+            f"engine={shown(engine)}. "
             f"{suggest(engine, NAMES)}"
         )
     if address is not None and engine != "ray":
         raise ValueError(
             "`address` is that of a Ray cluster. Received: "
-            f"address={address!r}, engine={engine!r}. Set engine='ray'."
+            f"address={shown(address)}, engine={shown(engine)}. Set engine='ray'."
         )
     if engine == "here":
         return Here()

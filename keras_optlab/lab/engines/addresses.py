@@ -33,6 +33,7 @@ def check_answers(address: str) -> None:
     except OSError as error:
         raise ConnectionError(
             f"Nothing answers at the address of the Ray cluster. Received: "
-            f"address={address!r}: {error}. `ray status` on a node shows whether it "
+            f"address={shown(address)}: {error}. `ray status` on a node shows "
+            "whether it "
             "runs; `ray start --head` prints its address."
         ) from error

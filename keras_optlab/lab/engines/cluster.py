@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.threads import usable_cores
 from keras_optlab.lab.engines.addresses import check_answers
 from keras_optlab.lab.engines.engine import Function, WorkerDied
@@ -138,7 +139,7 @@ def _connect(address: str | None) -> None:
     except Exception as error:
         raise ConnectionError(
             f"No Ray cluster can be used at this address. Received: "
-            f"address={address!r}: {_reason(error)}"
+            f"address={shown(address)}: {_reason(error)}"
         ) from error
 
 

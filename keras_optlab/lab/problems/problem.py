@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
-import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -12,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_optlab.core.arguments import number, optional_steps, text
 from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problems.surface import Surface
@@ -83,6 +82,8 @@ class Target:
     mode: str = "auto"
 
     def __post_init__(self) -> None:
+        text("metric", self.metric)
+        number("value", self.value, "(-inf, inf)", "value to reach")
         object.__setattr__(self, "mode", check_mode(self.metric, self.mode))
 
     def is_reached(self, value: float) -> bool:
@@ -153,11 +154,13 @@ class Problem:
         _of_type("metrics", self.metrics, (list, tuple), "a list")
         _of_type("target", self.target, (Target, type(None)), "a lab.Target or None")
         _of_type("surface", self.surface, (Surface, type(None)), "a Surface or None")
-        _positive("batch_size", self.batch_size, numbers.Integral)
-        _positive("epochs", self.epochs, numbers.Real)
-        if self.evaluate_every is not None:
-            _positive("evaluate_every", self.evaluate_every, numbers.Integral)
+        number("batch_size", self.batch_size, "> 0", "examples in a batch", True)
+        number("epochs", self.epochs, "> 0", "budget")
+        optional_steps("evaluate_every", self.evaluate_every, "updates between two")
+        text("name", self.name)
         target = self.target
+        text("monitor", self.monitor, least=0)
+        text("summary", self.summary, least=0)
         if not self.monitor:
             object.__setattr__(self, "monitor", target.metric if target else "loss")
         if target is not None and target.metric == self.monitor:
@@ -269,10 +272,3 @@ def _rows(name: str, part: Any) -> int:
 def _of_type(name: str, value: Any, types: Any, what: str) -> None:
     if not isinstance(value, types):
         raise TypeError(f"`{name}` must be {what}. Received: {name}={shown(value)}")
-
-
-def _positive(name: str, value: Any, kind: Any) -> None:
-    number = isinstance(value, kind) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        what = "an integer" if kind is numbers.Integral else "a number"
-        raise ValueError(f"`{name}` must be {what} > 0. Received: {name}={value!r}")

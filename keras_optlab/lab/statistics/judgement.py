@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from keras_optlab.core.errors import shown
 from keras_optlab.finders.text_table import text_table
 from keras_optlab.lab.statistics.measures import Measure
 
@@ -157,7 +158,7 @@ class Judgement:
         labels = ", ".join(s.label for s in self.ranking)
         raise KeyError(
             f"No pair of these optimizers was judged. Judged: {labels}. "
-            f"Received: first={first!r}, second={second!r}"
+            f"Received: first={shown(first)}, second={shown(second)}"
         )
 
     def as_dict(self) -> dict[str, Any]:

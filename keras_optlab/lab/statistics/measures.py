@@ -83,7 +83,7 @@ class Measure:
         if self.is_ratio and any(cost <= 0 for cost in costs):
             raise ValueError(
                 f"`limit` must be {'below 1' if self.kind == 'accuracy' else '> 0'} "
-                f"for kind={self.kind!r}. Received: limit={self.limit}"
+                f"for kind={shown(self.kind)}. Received: limit={self.limit}"
             )
         if self.resolution is not None and self.resolution <= 0:
             raise ValueError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_optlab import optimizers
+from keras_optlab.core.arguments import mapping, text
 from keras_optlab.core.declared import plain
 from keras_optlab.core.errors import shown, suggest
 from keras_optlab.core.tuning import Domain, LogUniform, Tuning, Uniform
@@ -50,12 +51,17 @@ class Candidate:
     label: str = ""
 
     def __post_init__(self) -> None:
+        text("optimizer", self.optimizer)
+        mapping("fixed", self.fixed)
+        mapping("space", self.space)
+        text("label", self.label, least=0)
         _check_nesting(class_names(self.optimizer))
         known = {*self._known(), *OF_SCHEDULE}
         for name in (*self.fixed, *self.space):
             if name not in known:
+                part = "fixed" if name in self.fixed else "space"
                 raise ValueError(
-                    f"{self.optimizer} does not take this argument. "
+                    f"{self.optimizer} does not take this argument of `{part}`. "
                     f"Received: {name!r}. {suggest(name, known)}"
                 )
         if not self.label:

@@ -11,7 +11,9 @@ from typing import Any
 import keras
 
 from keras_optlab import optimizers, schedules
+from keras_optlab.core.arguments import choice, mapping, number, text
 from keras_optlab.core.errors import suggest
+from keras_optlab.core.tuning import SCHEDULES
 
 KERAS = "keras."  # in front of the name of a class in `keras.optimizers`
 WARMUP = 0.3  # share of a one-cycle schedule before its peak
@@ -45,6 +47,13 @@ class Setting:
     schedule: str = "constant"
     length: float = 1.0
     warmup: float = WARMUP
+
+    def __post_init__(self) -> None:
+        text("optimizer", self.optimizer)
+        mapping("arguments", self.arguments)
+        choice("schedule", self.schedule, SCHEDULES)
+        number("length", self.length, "(0, 1]", "share of the budget")
+        number("warmup", self.warmup, "(0, 1)", "share before the peak")
 
     def build(self, updates: int) -> Any:
         """Return a new optimizer.
