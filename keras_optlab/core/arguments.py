@@ -130,6 +130,15 @@ def globs(name: str, value: Any) -> str | list[str]:
     )
 
 
+def optional_function(name: str, value: Any) -> Any:
+    """Return a function, or `None`."""
+    if value is not None and not callable(value):
+        raise TypeError(
+            f"`{name}` must be a function or None. Received: {name}={shown(value)}"
+        )
+    return value
+
+
 def optional_schedule(value: Any, factor_on: str) -> LearningRateSchedule | None:
     """Return a schedule, or `None`."""
     if value is None or isinstance(value, LearningRateSchedule):

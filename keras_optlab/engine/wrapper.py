@@ -139,7 +139,7 @@ class Wrapper(Base):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
                 f"{name} takes an optimizer of keras_optlab. "
-                f"Received: {optimizer!r}.{_advice(optimizer)}"
+                f"Received: {shown(optimizer)}.{_advice(optimizer)}"
             )
         known = (*cls.own_fields, "groups")
         for key, value in kwargs.items():

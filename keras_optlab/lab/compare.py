@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.arguments import optional_function
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.engines import Engine, Running, make_engine
 from keras_optlab.lab.phases import Plan
@@ -84,6 +85,7 @@ def compare(
         ...     "mnist-mlp", ["sgd", "adam", "muon"], trials=6, seeds=3)
         >>> print(result)  # doctest: +SKIP
     """
+    optional_function("progress", progress)
     plan, study = prepared(
         "compare",
         problem,

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_optlab.core.errors import shown
+from keras_optlab.core.arguments import number
 from keras_optlab.engine.backend import process_group
 from keras_optlab.engine.backend.devices import (
     WHY_NOT_TORCH,
@@ -98,8 +98,4 @@ def _check_processes(coordinator: Any, process: Any, processes: Any) -> tuple[in
 
 
 def _integer(name: str, value: Any, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer >= {least}. Received: {name}={shown(value)}"
-        )
-    return value
+    return number(name, value, f">= {least}", "of the training", integer=True)

@@ -12,9 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_optlab.core.errors import shown, suggest
+from keras_optlab.core.arguments import number, optional_function
+from keras_optlab.core.errors import suggest
 from keras_optlab.lab.problems import Problem, find, names
-from keras_optlab.lab.trials import Candidate, Setting
+from keras_optlab.lab.trials import Candidate, Setting, parsed
 
 FAR = 1e4  # a coordinate from which no optimizer comes back
 LOWER = 1 / 30  # of the lowest declared rate: these functions are steep and wide
@@ -152,14 +153,11 @@ def paths(
             "expected a problem of two numbers, with a `surface`. Received: "
             f"{made.name!r}. {suggest(made.name, _with_surface())}"
         )
-    for name, value in (("updates", updates), ("rates", rates)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(
-                f"`{name}` must be an integer >= 1. Received: {name}={shown(value)}"
-            )
-    candidates = [Candidate.parse(o) for o in optimizers]
-    if not candidates:
-        raise ValueError("expected optimizers. Received: none")
+    updates = number("updates", updates, ">= 1", "length of a path", integer=True)
+    rates = number("rates", rates, ">= 1", "learning rates tried", integer=True)
+    seed = number("seed", seed, f"[0, {2**31}]", "seed of the noise", integer=True)
+    optional_function("progress", progress)
+    candidates = parsed(optimizers)
     settings = [_settings(candidate, rates) for candidate in candidates]
     total, done, found = sum(map(len, settings)), 0, []
     for candidate, of_it in zip(candidates, settings, strict=True):

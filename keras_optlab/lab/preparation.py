@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_optlab.core.arguments import local_path, number, optional_number
 from keras_optlab.core.errors import shown
 from keras_optlab.lab.devices import check_batch
 from keras_optlab.lab.phases import Plan
@@ -16,8 +17,18 @@ from keras_optlab.lab.problem_files import as_problem, fingerprint, reference_of
 from keras_optlab.lab.problems import Problem
 from keras_optlab.lab.scores import check_objective
 from keras_optlab.lab.studies import Study
-from keras_optlab.lab.trials import Candidate
+from keras_optlab.lab.trials import Candidate, parsed
 
+OF_PROBLEM = {
+    "epochs": ("> 0", "length of a training"),
+    "target": ("(-inf, inf)", "value of the target"),
+}
+OF_BUDGET = {
+    "trials": "settings tried for each optimizer",
+    "seeds": "fresh seeds of the chosen setting",
+    "devices": "devices that share each batch",
+    "seed": "first seed",
+}
 Progress = Callable[[dict[str, Any], int, int], None]
 
 
@@ -47,8 +58,9 @@ def prepared(
         TypeError: if an argument has a wrong type.
         ValueError: if an argument is out of range, or the folder has another study.
     """
-    for name in ("trials", "seeds", "devices"):
-        whole(name, budget[name])
+    budget = {k: _of_budget(k, v) for k, v in budget.items()}
+    given = {k: optional_number(k, v, *OF_PROBLEM[k]) for k, v in given.items()}
+    folder = None if folder is None else local_path("folder", folder)
     made = as_problem(problem, data)
     candidates = _candidates(optimizers)
     changes = {k: v for k, v in given.items() if v is not None}
@@ -84,19 +96,19 @@ def prepared(
     return plan, study
 
 
-def whole(name: str, value: Any) -> None:
-    """Raise unless a value is an integer >= 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be an integer >= 1. Received: {shown(value)}")
+def _of_budget(name: str, value: Any) -> Any:
+    """Return a checked number of the budget, of Python's own type, as JSON needs."""
+    if name == "minutes":
+        return optional_number(name, value, "> 0", "end of the search")
+    within = f"[0, {2**31}]" if name == "seed" else ">= 1"
+    return number(name, value, within, OF_BUDGET[name], integer=True)
 
 
 def _candidates(optimizers: Any) -> list[Candidate]:
-    if isinstance(optimizers, str | Candidate):
-        optimizers = [optimizers]
-    candidates = [Candidate.parse(o) for o in optimizers]
+    candidates = parsed(optimizers)
     labels = [c.label for c in candidates]
     twice = next((label for label in labels if labels.count(label) > 1), None)
-    if not candidates or twice is not None:
+    if twice is not None:
         raise ValueError(
             "expected different optimizers to compare. "
             f"Received: {shown(list(labels))}. Give a lab.Candidate a `label`."

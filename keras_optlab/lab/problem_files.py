@@ -31,11 +31,15 @@ def as_problem(problem: Any, data: Any = None) -> Problem:
     if isinstance(problem, keras.Model):
         raise TypeError(
             "expected a function that returns a new compiled model, since each trial "
-            f"needs one. Received: {shown(problem)}. Write `lambda: ...` or `def`."
+            f"needs one. Received: problem={shown(problem)}. Write `lambda: ...` or "
+            "`def`."
         )
     if not callable(problem) or isinstance(problem, Problem):
         if data is not None:
-            raise TypeError("`data` goes with a function that returns a model.")
+            raise TypeError(
+                "`data` goes with a function that returns a model. "
+                f"Received: data={shown(data)}, with problem={shown(problem)}."
+            )
         return find(problem)
     if data is None:
         raise TypeError(

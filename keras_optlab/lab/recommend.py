@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_optlab.core.arguments import number, optional_function
 from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problem_files import as_problem
 from keras_optlab.lab.problems import Problem
 from keras_optlab.lab.race import Progress, Race
 from keras_optlab.lab.recommendation import Recommendation
-from keras_optlab.lab.trials import Candidate
+from keras_optlab.lab.trials import parsed
 
 CONTESTANTS = ("adamw", "muon", "lion", "schedulefreeadamw", "prodigy", "sgd")
 UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
@@ -69,8 +71,10 @@ def recommend(
         >>> print(found)  # doctest: +SKIP
     """
     seconds = seconds_of(budget)
+    seed = number("seed", seed, f"[0, {2**31}]", "seed of the race", integer=True)
     problem = _problem(model, data).with_changes(batch_size=batch_size, epochs=epochs)
-    candidates = [Candidate.parse(o) for o in optimizers]
+    optional_function("progress", progress)
+    candidates = parsed(optimizers)
     race = Race(problem, candidates, seconds, seed, progress)
     race.run()
     return Recommendation(problem, race.rounds)
@@ -83,12 +87,13 @@ def seconds_of(budget: Any) -> float:
     (300.0, 5400.0, 30.0)
     """
     units = "|".join(UNITS)
-    found = re.fullmatch(rf"\s*([\d.]+)\s*({units})\s*", str(budget))
+    text = budget if isinstance(budget, str) else ""
+    found = re.fullmatch(rf"\s*([\d.]+)\s*({units})\s*", text)
     try:
         seconds = float(found[1]) * UNITS[found[2]] if found else float(budget)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0.0
-    if seconds <= 0:
+    if isinstance(budget, bool) or not 0 < seconds < math.inf:
         raise ValueError(
             "`budget` must be a time such as '90s', '5min' or '1h', or seconds > 0. "
             f"Received: budget={shown(budget)}"

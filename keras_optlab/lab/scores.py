@@ -78,7 +78,7 @@ def check_objective(objective: str | None, problem: Problem) -> str:
     """
     if objective is None:
         return "updates" if problem.target else "final"
-    if objective not in OBJECTIVES:
+    if not isinstance(objective, str) or objective not in OBJECTIVES:
         raise ValueError(
             f"expected an objective of {', '.join(OBJECTIVES)}. "
             f"Received: objective={shown(objective)}"

@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from keras_optlab.callbacks.base.callback import Callback
+from keras_optlab.core.arguments import (
+    flag,
+    local_path,
+    mapping,
+    number,
+    optional_function,
+)
 from keras_optlab.lab.devices import check_batch, is_first_process, share
 from keras_optlab.lab.problem_files import as_problem
 from keras_optlab.lab.studies import Study
@@ -76,12 +83,17 @@ def train(
         >>> record["status"], record["updates"]
         ('complete', 8)
     """
+    seed = number("seed", seed, f"[0, {2**31}]", "seed", integer=True)
+    stop_at_target = flag("stop_at_target", stop_at_target)
+    changes = dict(mapping("changes", changes or {}))
+    arguments = dict(mapping("arguments", arguments or {}))
+    folder = None if folder is None else local_path("folder", folder)
+    optional_function("progress", progress)
     made = as_problem(problem, data)
-    changes = dict(changes or {})
     made = made.with_changes(**changes)
     trial = Trial(
         problem if isinstance(problem, str) else made.name,
-        *_labelled(optimizer, dict(arguments or {})),
+        *_labelled(optimizer, arguments),
         seed=seed,
         purpose="final",
         changes=changes,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.arguments import optional_function
 from keras_optlab.lab.comparison import Comparison
 from keras_optlab.lab.engines import Engine, Running, make_engine
 from keras_optlab.lab.phases import CONFIRMATIONS, CONFIRMED, Plan, is_done
@@ -81,6 +82,7 @@ def tune(
         >>> result = lab.tune("mnist-cnn", ["adamw", "muon"])  # doctest: +SKIP
         >>> print(result.code())  # doctest: +SKIP
     """
+    optional_function("progress", progress)
     plan, study = prepared(
         "tune",
         problem,

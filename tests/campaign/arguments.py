@@ -167,6 +167,8 @@ def _declared_kinds(field: Any) -> frozenset[str] | None:
         return none
     if isinstance(field, ListField):
         return frozenset({"numbers", "array"})
+    if field.name == "groups":
+        return frozenset({"none", "list"})
     if isinstance(field, HyperField | RateField):
         kind = "whole" if getattr(field, "integer", False) else "number"
         driven = {"schedule", "function"} if field.adjustable else set()
@@ -276,6 +278,7 @@ NOT_CALLED = {
     "TensorTransform",
     "Timed",
     "Transform",
+    "Wrapper",
 }
 ROOMS = (
     kol,

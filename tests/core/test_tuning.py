@@ -43,7 +43,7 @@ def test_all_choices_are_tried_as_often():
     ],
 )
 def test_an_empty_domain_is_refused(kind, arguments):
-    with pytest.raises(ValueError, match=r"expected .* Received: "):
+    with pytest.raises(ValueError, match="Received: (low|high|values)="):
         kind(*arguments)
 
 

@@ -119,9 +119,9 @@ def test_one_setting_is_not_searched(tmp_path):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"trials": 0}, "`trials` must be an integer >= 1. Received: 0"),
-        ({"seeds": 1.5}, "`seeds` must be an integer >= 1"),
-        ({"optimizers": []}, "expected different optimizers"),
+        ({"trials": 0}, "must be an integer >= 1. Received: trials=0"),
+        ({"seeds": 0.0}, "must be an integer >= 1. Received: seeds=0.0"),
+        ({"optimizers": []}, "Received: optimizers=[]"),
         ({"optimizers": ["adam", "adam"]}, "expected different optimizers"),
         ({"objective": "speed"}, "expected an objective of updates, seconds, final"),
         ({"engine": "proceses"}, "Did you mean 'processes'"),

@@ -473,6 +473,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The selection of weights is neither a glob nor a list of globs.",
         'Write patterns such as "*/kernel".',
     ),
+    "core/arguments.py:optional_function": (
+        "The argument cannot be called.",
+        "Pass a function, or leave the argument out.",
+    ),
     "core/arguments.py:optional_schedule": (
         "`schedule` is no schedule object; a function is not accepted here.",
         "Pass an object of `kol.schedules`, whose values are factors.",
@@ -1211,10 +1215,6 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Set `coordinator`, `process` and `processes` together, with "
         "KERAS_BACKEND=jax.",
     ),
-    "lab/devices.py:_integer": (
-        "The argument is no integer, or too small.",
-        "Pass an integer of the least value in the message.",
-    ),
     "lab/engines/__init__.py:make_engine": (
         "The engine is unknown, or `address` is given with an engine other than Ray.",
         'Use a name from the message, and `engine="ray"` with an address.',
@@ -1251,21 +1251,16 @@ CAUSES: dict[str, tuple[str, str]] = {
         "Pass studies of different problems with at least one common optimizer.",
     ),
     "lab/paths.py:paths": (
-        "The problem has no surface of two numbers, there is no optimizer, or a count"
-        " is no positive integer.",
-        "Use a problem from the message and name at least one optimizer.",
+        "The problem has no surface of two numbers.",
+        "Use a problem from the message.",
     ),
     "lab/paths.py:_best": (
         "The optimizer diverges at each rate of the search.",
         "Give it a smaller rate, as the message shows.",
     ),
-    "lab/preparation.py:whole": (
-        "The argument is no positive integer.",
-        "Pass an integer of 1 or more.",
-    ),
     "lab/preparation.py:_candidates": (
-        "There is no candidate, or two have the same label.",
-        "Name at least one optimizer, and give a `label` to one of two that are alike.",
+        "Two candidates have the same label.",
+        "Give a `label` to one of two that are alike.",
     ),
     "lab/problem_files.py:as_problem": (
         "The problem is a model instead of a function that makes one, or `data` is "
@@ -1427,6 +1422,10 @@ CAUSES: dict[str, tuple[str, str]] = {
     "lab/studies/study.py:_check_same": (
         "The folder has the study of other arguments.",
         "Use the same arguments, or another folder.",
+    ),
+    "lab/trials/candidate.py:parsed": (
+        "`optimizers` is no list, or an empty one.",
+        "Name at least one optimizer.",
     ),
     "lab/trials/candidate.py:Candidate.__post_init__": (
         "The optimizer has no argument of this name.",

@@ -65,7 +65,8 @@ def find(problem: Any) -> Problem:
         return problem
     if not isinstance(problem, str):
         raise TypeError(
-            f"expected a lab.Problem, or {EXAMPLE}. Received: {shown(problem)}"
+            f"`problem` must be a lab.Problem, or {EXAMPLE}. "
+            f"Received: problem={shown(problem)}"
         )
     if problem in GIVEN:
         return GIVEN[problem]

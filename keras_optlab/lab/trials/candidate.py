@@ -174,6 +174,18 @@ class Candidate:
         return f"{self.optimizer}({inside})" if inside else self.optimizer
 
 
+def parsed(optimizers: Any) -> list[Candidate]:
+    """Return the candidates for a list of names and candidates, or for one."""
+    if isinstance(optimizers, str | Candidate):
+        optimizers = [optimizers]
+    if not isinstance(optimizers, list | tuple) or not optimizers:
+        raise (TypeError if not optimizers == [] else ValueError)(
+            "`optimizers` must be a list of names or lab.Candidates, not empty. "
+            f"Received: optimizers={shown(optimizers)}"
+        )
+    return [Candidate.parse(o) for o in optimizers]
+
+
 def _check_nesting(names: list[str]) -> None:
     """Raise unless all names but the last are of wrappers."""
     wrappers = set(optimizers.wrappers())

@@ -75,7 +75,7 @@ ready = problem().with_changes(loss=LOSS, name="mine")
 @pytest.mark.parametrize(
     ("reference", "error", "said"),
     [
-        (7, TypeError, "expected a lab.Problem.*Received: 7"),
+        (7, TypeError, "must be a lab.Problem.*Received: problem=7"),
         ("mnist-mpl", ValueError, "Did you mean 'mnist-mlp'"),
         ("missing.py", ValueError, "There is no file 'missing.py'"),
         ("missing.py:f", ValueError, "There is no file 'missing.py'"),
