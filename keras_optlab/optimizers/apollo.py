@@ -26,6 +26,7 @@ from keras_optlab.engine import Optimizer
 from keras_optlab.optimizers.galore import basis, leading_vectors, projected
 
 GROWTH = 1.01  # largest growth of an update's norm in one step
+NO_LENGTH = 1e-8  # a norm below is that of no gradient, which nothing could grow from
 
 
 def length(weight: Weight) -> Shape | None:
@@ -47,9 +48,10 @@ class Apollo(Optimizer, family="memory-efficient"):
       \qquad \theta_t = \theta_{t-1}
       - \eta\, \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}\, u_t$$
 
-    with row norms. The norm of $u_t$ grows by at most 1 % per step. Vectors and scalars
-    take Adam's step; others are matrices of inputs by outputs, as their layers use
-    them.
+    with row norms. The norm of $u_t$ grows by at most 1 % per step, if the last one is
+    above 1e-8: in the authors' code a weight stays where it is for good after one
+    gradient of zero. Vectors and scalars take Adam's step; others are matrices of
+    inputs by outputs, as their layers use them.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -137,7 +139,7 @@ class Apollo(Optimizer, family="memory-efficient"):
         u = ops.sqrt(h.scale) * size(adapted) / (size(low) + 1e-8) * long
         longest = norm(u)
         allowed = maximum(longest / (s.length + 1e-8), GROWTH) / GROWTH
-        limiter = ops.where(t > 1, allowed, 1.0)
+        limiter = ops.where(s.length > NO_LENGTH, allowed, 1.0)
         u = (transposed(u) if wide else u) / limiter
         return -h.alpha_t * u, s.next(length=longest / limiter)
 

@@ -115,12 +115,12 @@ POOL: dict[str, tuple[Any, frozenset[str]]] = {
     "set": ({1.0}, NEVER),
     "object": (object(), NEVER),
     "strange": (Strange(), NEVER),
-    "class": (float, NEVER),
+    "class": (float, frozenset({"function"})),
     "module": (types, NEVER),
     "function": (lambda: 0.5, frozenset({"function"})),
     "generator": ((x for x in [1.0]), NEVER),
     "path": (Path("no/such"), frozenset({"path"})),
-    "schedule": (schedules.Constant(0.5), frozenset({"schedule"})),
+    "schedule": (schedules.Constant(0.5), frozenset({"schedule", "function"})),
 }
 
 KINDS = (  # of an annotation
@@ -139,8 +139,7 @@ KINDS = (  # of an annotation
     (r"LearningRateSchedule", "schedule"),
 )
 ALSO = {
-    "model": {"schedule"},  # which can be called
-    "match": {"function", "schedule"},
+    "match": {"function"},
     "verbose": {"flag"},
     "of": {"schedule"},
     "callbacks": {"nones"},

@@ -64,6 +64,19 @@ def test_zero_gradient_and_fresh_state_change_nothing(optimizer):
 
 
 @pytest.mark.long
+def test_a_weight_moves_again_after_gradients_of_zero(optimizer):
+    ws = variables(weights())
+    zero = [np.zeros_like(w) for w in values(ws)]
+    for grads in (zero, zero):
+        apply(optimizer, grads, ws)
+    before = values(ws)
+    for grads in gradients(steps=5):  # odd: a sign may go back and forth
+        apply(optimizer, grads, ws)
+    for a, b in zip(before, values(ws), strict=True):
+        assert not a.size or np.any(a != b)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
     ws = variables(weights())

@@ -178,8 +178,9 @@ def parsed(optimizers: Any) -> list[Candidate]:
     """Return the candidates for a list of names and candidates, or for one."""
     if isinstance(optimizers, str | Candidate):
         optimizers = [optimizers]
-    if not isinstance(optimizers, list | tuple) or not optimizers:
-        raise (TypeError if not optimizers == [] else ValueError)(
+    is_list = isinstance(optimizers, list | tuple)
+    if not is_list or not optimizers:
+        raise (ValueError if is_list else TypeError)(
             "`optimizers` must be a list of names or lab.Candidates, not empty. "
             f"Received: optimizers={shown(optimizers)}"
         )
