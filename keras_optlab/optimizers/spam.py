@@ -32,7 +32,7 @@ class SPAM(Optimizer, family="adaptive"):
     $$\tilde g_t = \operatorname{sign}(g_t)
       \min\bigl(|g_t|, \sqrt{\theta_c v_{t-1}}\bigr),$$
 
-    and `Adam` uses $\tilde g_t$ as the gradient.
+    where $v_{t-1} > 0$, and `Adam` uses $\tilde g_t$ as the gradient.
 
     Args:
         learning_rate: $\eta$ >= 0.
@@ -47,8 +47,9 @@ class SPAM(Optimizer, family="adaptive"):
 
     Source: Huang et al., 2025, arXiv:2501.06842, Algorithm 1, as in the authors' code:
     a reset does not restart bias correction, and the mask that updates only a part of
-    the entries, off by default, is left out. pytorch_optimizer 4.1 is one step ahead in
-    the warm-up.
+    the entries, off by default, is left out. That code also clips where
+    $v_{t-1} = 0$, to 0, so that an entry without gradients before stays until the next
+    reset. pytorch_optimizer 4.1 is one step ahead in the warm-up.
 
     >>> optimizer = SPAM(1e-3, reset_every=1000)
     """
@@ -102,6 +103,6 @@ class SPAM(Optimizer, family="adaptive"):
     def update(self, w, g, s, h, t):
         m, v = h.kept * s.m, h.kept * s.v
         clipped = ops.sign(g) * minimum(ops.abs(g), ops.sqrt(h.threshold * v))
-        g = ops.where(h.clips > 0, clipped, g)
+        g = ops.where(ops.logical_and(h.clips > 0, v > 0), clipped, g)
         m, v = ema(m, g, h.beta_1), ema(v, ops.square(g), h.beta_2)
         return -h.alpha_t * m / (ops.sqrt(v) + h.epsilon), s.next(m=m, v=v)
