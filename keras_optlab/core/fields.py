@@ -99,9 +99,9 @@ class HyperField(Field):
             self.integer and not infinite and not number.is_integer()
         ):
             also = " or a schedule" if self.adjustable else ""
-            raise self.refuse(f"{kind} {self.domain}{also}", value, TypeError)
+            raise self.refuse(f"{kind} {self.interval.phrase}{also}", value, TypeError)
         if not self.holds(number):
-            raise self.refuse(f"{kind} {self.domain}", value, ValueError)
+            raise self.refuse(f"{kind} {self.interval.phrase}", value, ValueError)
         if not self.integer:
             return number
         return operator.index(value) if isinstance(value, int) else int(number)
@@ -212,7 +212,7 @@ def check_schedule(
     step, value = found
     error = TypeError if as_number(value) is None else ValueError
     raise error(
-        f"{expected} a number {interval.text} at every step. "
+        f"{expected} a number {interval.phrase} at every step. "
         f"Received: {name}={shown(schedule)}, which is {shown(value)} at step {step}."
     )
 

@@ -42,6 +42,11 @@ class Interval:
                 f"expected a range such as '> 0' or '[0, 1)'. Received: {text!r}"
             )
 
+    @property
+    def phrase(self) -> str:
+        """The range after "a number": `"in [0, 1)"`, or `"> 0"`."""
+        return f"in {self.text}" if self.text[0] in "[(" else self.text
+
     def __contains__(self, x: float) -> bool:
         above = x >= self.low if self.closed[0] else x > self.low
         below = x <= self.high if self.closed[1] else x < self.high

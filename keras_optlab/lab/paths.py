@@ -153,8 +153,8 @@ def paths(
             "expected a problem of two numbers, with a `surface`. Received: "
             f"{made.name!r}. {suggest(made.name, _with_surface())}"
         )
-    updates = number("updates", updates, ">= 1", "length of a path", integer=True)
-    rates = number("rates", rates, ">= 1", "learning rates tried", integer=True)
+    updates = number("updates", updates, "[1, 1000000]", "of a path", integer=True)
+    rates = number("rates", rates, "[1, 1000]", "learning rates tried", integer=True)
     seed = number("seed", seed, f"[0, {2**31}]", "seed of the noise", integer=True)
     optional_function("progress", progress)
     candidates = parsed(optimizers)
@@ -215,7 +215,7 @@ def _walk(
     """Return the way of an optimizer, at most until it diverges."""
     surface: Any = problem.surface
     keras.utils.set_random_seed(seed)
-    model = problem.model()
+    model = problem.new_model()
     model.compile(setting.build(updates), problem.loss)
     recorder = _Recorder()
     nothing = np.zeros((updates, 1), "float32")  # the loss needs no data

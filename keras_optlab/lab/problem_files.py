@@ -62,7 +62,7 @@ def reference_of(problem: Any, made: Problem, folder: Path) -> str:
 
 def fingerprint(problem: Problem) -> dict[str, Any]:
     """Return what tells a problem from one that was changed: weights, data, budget."""
-    weights = [[v.path.split("/")[-1], *v.shape] for v in problem.model().weights]
+    weights = [[v.path.split("/")[-1], *v.shape] for v in problem.new_model().weights]
     check = 0
     for part in keras.tree.flatten(tuple(problem.splits)):
         if part is not None and not is_dataset(part):

@@ -105,7 +105,7 @@ class Race:
         if constant.is_rate_free or time.monotonic() > self.deadline_of_rates:
             return None
         keras.utils.set_random_seed(self.seed)
-        model = self.problem.model()
+        model = self.problem.new_model()
         self.problem.compile(model, constant.build(1))
         x, y = x_and_y(self.problem.splits.train)
         rows = self.problem.splits.rows

@@ -11,6 +11,7 @@ import keras
 
 from keras_optlab.core.arguments import number, optional_function
 from keras_optlab.core.errors import shown
+from keras_optlab.core.number_checks import as_number
 from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problem_files import as_problem
 from keras_optlab.lab.problems import Problem
@@ -90,7 +91,9 @@ def seconds_of(budget: Any) -> float:
     text = budget if isinstance(budget, str) else ""
     found = re.fullmatch(rf"\s*([\d.]+)\s*({units})\s*", text)
     try:
-        seconds = float(found[1]) * UNITS[found[2]] if found else float(budget)
+        seconds = (
+            float(found[1]) * UNITS[found[2]] if found else as_number(budget) or 0.0
+        )
     except (TypeError, ValueError, OverflowError):
         seconds = 0.0
     if isinstance(budget, bool) or not 0 < seconds < math.inf:

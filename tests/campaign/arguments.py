@@ -28,6 +28,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 import traceback
 import types
 import warnings
@@ -338,27 +339,36 @@ def outcome(found: Callable[..., Any], given: dict[str, Any], free: str) -> str:
         free: Who may refuse the value beside this package: `keras` or `user`.
     """
     names = inspect.signature(found).parameters
+    begin = time.monotonic()
     signal.signal(signal.SIGALRM, _stop)
     signal.alarm(SECONDS)
     try:
         with _silence():
             found(**given)
     except TooLong:
-        return "taken"
+        pass
     except Exception as error:  # noqa: BLE001  # any error is judged
+        if _is_late(begin):  # the alarm was answered with an error
+            return "taken"
         text, kind = str(error), type(error).__name__
         raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
         if free == "user" or (free == "keras" and "keras_optlab" not in raised_in):
             return "refused"
         if not isinstance(error, TypeError | ValueError | OSError | ImportError):
             return f"{kind}: {text[:200]}"
-        named = isinstance(error, OSError) or any(name in text for name in names)
+        named = isinstance(error, OSError) or any(
+            name.rstrip("s") in text for name in names
+        )
         if "Received: " in text and named:
             return "refused"
         return f"{kind} without `Received` or a name: {text[:200]}"
     finally:
         signal.alarm(0)
     return "taken"
+
+
+def _is_late(begin: float) -> bool:
+    return time.monotonic() - begin > SECONDS - 0.1
 
 
 @contextlib.contextmanager
@@ -386,7 +396,7 @@ def judge(
         judged.add(field or (name, key))
         kinds = kinds_of(parameter, field)
         for label, (value, of) in POOL.items():
-            users = callable(value) and "function" in (kinds or ())
+            users = callable(value) and (kinds is None or "function" in kinds)
             free = "user" if users else "keras" if kinds is None else ""
             given = legal_for(name, found) | {key: value}
             end = outcome(found, given, free)

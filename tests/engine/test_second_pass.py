@@ -187,8 +187,17 @@ def smooth():
     return keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1)])
 
 
+def attending():
+    """Return a model of four tokens that attend to each other."""
+    x = keras.Input((8,))
+    z = keras.layers.Reshape((4, 2))(x)
+    z = keras.layers.MultiHeadAttention(2, 3)(z, z)
+    return keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(z)))
+
+
 @pytest.mark.slow
-def test_products_go_through_normalization():
+@pytest.mark.parametrize("smooth", [smooth, attending])
+def test_products_go_through_all_layers(smooth):
     """They equal differences of gradients, taken with the statistics of the batch."""
     x, y = regression(32)
 

@@ -1283,6 +1283,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The file does not exist in the current folder.",
         "Check the path.",
     ),
+    "lab/problems/problem.py:Problem.new_model": (
+        "The function of the problem does not return a model.",
+        "Return a new `keras.Model` at each call.",
+    ),
     "lab/problems/problem.py:Problem.__post_init__": (
         "`model` is a model or something else than a function.",
         "Pass a function that returns a new model.",

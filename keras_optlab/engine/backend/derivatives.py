@@ -45,10 +45,13 @@ def hessian_product(function: Function, dtype: str) -> Derivative:
     if backend == "torch":
         func = torch_module().func
         slope = func.grad(function)
-        # reverse over reverse, since few backward passes have a forward mode
-        return _of_arrays(
-            lambda w, v: func.grad(lambda at: (slope(at) * v).sum())(w), dtype
-        )
+
+        def of_torch(w: Tensor, v: Tensor) -> Tensor:
+            # reverse over reverse, since few backward passes have a forward mode
+            with twice_differentiable():
+                return func.grad(lambda at: (slope(at) * v).sum())(w)
+
+        return _of_arrays(of_torch, dtype)
 
     def product(w: Tensor, v: Tensor) -> Tensor:
         def along(at: Tensor) -> Tensor:

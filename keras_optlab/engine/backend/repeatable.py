@@ -16,11 +16,18 @@ from keras_optlab.engine.backend.modules import torch_module
 
 @contextlib.contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Correct second derivatives of normalization in TensorFlow, within the context.
+    """Have correct second derivatives of normalization and attention, in the context.
 
-    `tf.nn.moments` stops the gradient of the mean within the variance. This gradient is
-    0, but its own gradient is not.
+    TensorFlow: `tf.nn.moments` stops the gradient of the mean within the variance. This
+    gradient is 0, but its own gradient is not. torch: fused attention has no second
+    derivative, so it is computed in its plain form.
     """
+    if keras.backend.backend() == "torch":
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+        return
     if keras.backend.backend() != "tensorflow":
         yield
         return

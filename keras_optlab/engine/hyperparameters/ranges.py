@@ -107,7 +107,7 @@ def illegal_now(optimizer: BuiltOptimizer) -> list[str]:
         for d in scheduled_values(optimizer)
     ]
     return [
-        f"{d.label}={value} at update {step}, expected a number {d.interval.text}"
+        f"{d.label}={value} at update {step}, expected a number {d.interval.phrase}"
         for d, value in values
         if value not in d.interval
     ]

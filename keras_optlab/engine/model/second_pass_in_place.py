@@ -238,6 +238,7 @@ class _Step:
         with (
             contextlib.suppress(StopAtApply),
             patched(self.outer, scale_loss=differentiate),
+            twice_differentiable(),
         ):
             self._run()
         if not products:

@@ -83,7 +83,8 @@ class Target:
 
     def __post_init__(self) -> None:
         text("metric", self.metric)
-        number("value", self.value, "(-inf, inf)", "value to reach")
+        value = number("value", self.value, "(-inf, inf)", "value to reach")
+        object.__setattr__(self, "value", value)
         object.__setattr__(self, "mode", check_mode(self.metric, self.mode))
 
     def is_reached(self, value: float) -> bool:
@@ -154,18 +155,37 @@ class Problem:
         _of_type("metrics", self.metrics, (list, tuple), "a list")
         _of_type("target", self.target, (Target, type(None)), "a lab.Target or None")
         _of_type("surface", self.surface, (Surface, type(None)), "a Surface or None")
-        number("batch_size", self.batch_size, "> 0", "examples in a batch", True)
-        number("epochs", self.epochs, "> 0", "budget")
-        optional_steps("evaluate_every", self.evaluate_every, "updates between two")
+        self._set(
+            batch_size=number("batch_size", self.batch_size, "> 0", "of rows", True),
+            epochs=number("epochs", self.epochs, "> 0", "budget"),
+            evaluate_every=optional_steps(
+                "evaluate_every", self.evaluate_every, "updates between evaluations"
+            ),
+        )
         text("name", self.name)
         target = self.target
         text("monitor", self.monitor, least=0)
         text("summary", self.summary, least=0)
         if not self.monitor:
-            object.__setattr__(self, "monitor", target.metric if target else "loss")
+            self._set(monitor=target.metric if target else "loss")
         if target is not None and target.metric == self.monitor:
-            object.__setattr__(self, "mode", target.mode)
-        object.__setattr__(self, "mode", check_mode(self.monitor, self.mode))
+            self._set(mode=target.mode)
+        self._set(mode=check_mode(self.monitor, self.mode))
+
+    def _set(self, **values: Any) -> None:
+        """Set fields while the object is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def new_model(self) -> keras.Model:
+        """Return a new model."""
+        made = self.model()
+        if not isinstance(made, keras.Model):
+            raise TypeError(
+                "`model` must be a function that returns a new keras.Model. "
+                f"Received: model={shown(self.model)}, which returned {shown(made)}"
+            )
+        return made
 
     @functools.cached_property
     def splits(self) -> Data:

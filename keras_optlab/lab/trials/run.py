@@ -79,7 +79,7 @@ def _train(
 ) -> dict[str, Any]:
     updates = updates_of(problem, trial.setting)
     keras.utils.set_random_seed(trial.seed)
-    model = problem.model()
+    model = problem.new_model()
     problem.compile(model, trial.setting.build(updates))
     recorder = Recorder(
         _evaluated(problem, trial),
