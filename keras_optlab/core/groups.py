@@ -268,7 +268,8 @@ def check_groups(groups: Any) -> tuple[Group, ...]:
     for group in found:
         if not isinstance(group, Group):
             raise TypeError(
-                f"expected a list of Group. Received: {shown(group)}. "
+                "expected a list of Group. "
+                f"Received: groups={shown(groups)}. "
                 "Make one: Group(layer_or_glob, learning_rate=0.1)."
             )
     return tuple(group.copy() for group in found)

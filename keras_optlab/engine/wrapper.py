@@ -18,6 +18,7 @@ from keras_optlab.core.declaration_checks import (
 from keras_optlab.core.declared import signature_of
 from keras_optlab.core.errors import advise, shown
 from keras_optlab.core.fields import Field
+from keras_optlab.core.groups import check_groups
 from keras_optlab.core.registry import register_wrapper, twin_of
 from keras_optlab.engine.backend.torch_habits import NO_WEIGHTS, holds_weights
 from keras_optlab.engine.optimizer import Optimizer
@@ -175,9 +176,10 @@ class Wrapper(Base):
                 f"{name} takes an optimizer that has not trained. "
                 f"Received: one built for {len(optimizer.weights)} weights."
             )
-        if kwargs.get("groups") and optimizer.groups:
+        if check_groups(kwargs.get("groups")) and optimizer.groups:
             raise ValueError(
-                f"Give groups to {name} only. Received: groups={kwargs['groups']!r}, "
+                f"Give groups to {name} only. "
+                f"Received: groups={shown(kwargs['groups'])}, "
                 f"and {optimizer.groups!r} of {kind}."
             )
 

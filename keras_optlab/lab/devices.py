@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_optlab.core.arguments import number
+from keras_optlab.core.errors import shown
 from keras_optlab.engine.backend import process_group
 from keras_optlab.engine.backend.devices import (
     WHY_NOT_TORCH,
@@ -70,8 +71,9 @@ def check_batch(batch_size: int, devices: int) -> None:
 
 
 def _check_processes(coordinator: Any, process: Any, processes: Any) -> tuple[int, int]:
-    given = f"coordinator={coordinator!r}, process={process!r}, processes={processes!r}"
-    if None in (coordinator, process, processes):
+    told = {"coordinator": coordinator, "process": process, "processes": processes}
+    given = ", ".join(f"{name}={shown(value)}" for name, value in told.items())
+    if any(value is None for value in told.values()):
         raise ValueError(
             "`coordinator`, `process` and `processes` belong together: set all of "
             f"them, or none. Received: {given}"

@@ -85,8 +85,8 @@ def train(
     """
     seed = number("seed", seed, f"[0, {2**31}]", "seed", integer=True)
     stop_at_target = flag("stop_at_target", stop_at_target)
-    changes = dict(mapping("changes", changes or {}))
-    arguments = dict(mapping("arguments", arguments or {}))
+    changes = dict(mapping("changes", {} if changes is None else changes))
+    arguments = dict(mapping("arguments", {} if arguments is None else arguments))
     folder = None if folder is None else local_path("folder", folder)
     optional_function("progress", progress)
     made = as_problem(problem, data)

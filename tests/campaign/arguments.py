@@ -55,6 +55,7 @@ from keras_optlab import (
 )
 from keras_optlab.core.fields import ChoiceField, FlagField, HyperField
 from keras_optlab.schedules.arguments import LengthField, ListField, RateField
+from tests.campaign.random.draw import Draw
 
 SECONDS = 3  # a call that runs for longer has taken its value
 
@@ -144,6 +145,7 @@ ALSO = {
     "verbose": {"flag"},
     "of": {"schedule"},
     "callbacks": {"nones"},
+    "groups": {"none", "list"},
 }
 
 
@@ -417,12 +419,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", help="names")
     parser.add_argument("--show", action="store_true", help="numbers that are taken")
+    parser.add_argument("--minutes", type=float, help="start no more after this time")
+    parser.add_argument("--first", type=int, default=0, help="of the order of names")
     args = parser.parse_args()
     ends: collections.Counter[str] = collections.Counter()
     judged: set[Any] = set()
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, found in public_calls():
-            if args.only and name not in args.only:
+        for name, found in Draw(args.first).shuffled(public_calls()):
+            late = args.minutes and time.monotonic() - begin > 60 * args.minutes
+            if late or (args.only and name not in args.only):
                 continue
             for key, label, end, text in judge(name, found, judged, args.show):
                 ends[end] += 1

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import collections
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,7 @@ from keras import ops
 from keras_optlab import optimizers
 from keras_optlab.engine.backend.variables import read
 from keras_optlab.verify.problems import compiled, values, variables
+from tests.campaign.random.draw import Draw
 
 BACKEND = keras.backend.backend()
 RANDOM = np.random.default_rng(0)
@@ -106,10 +108,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", help="rules", default=optimizers.names())
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--minutes", type=float, help="start no more after this time")
+    parser.add_argument("--first", type=int, default=0, help="of the order of rules")
     args = parser.parse_args()
     ends: collections.Counter[str] = collections.Counter()
-    for name in args.only:
+    begin = time.monotonic()
+    for name in Draw(args.first).shuffled(args.only):
         for case in args.cases:
+            if args.minutes and time.monotonic() - begin > 60 * args.minutes:
+                break
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 end = outcome(name, case)

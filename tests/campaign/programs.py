@@ -114,13 +114,16 @@ def reference(name: str) -> tuple[float, float]:
     return untrained, loss_of(model, x, y)
 
 
-def work(seeds: list[int], path: Path) -> None:
-    """Run programs in this process; write a line for each."""
+def work(seeds: list[int], path: Path, seconds: float) -> None:
+    """Run programs in this process for some seconds; write a line for each."""
     from tests.campaign.random.optimizers import described
     from tests.campaign.random.programs import draw_program
 
+    until = time.monotonic() + seconds
     with path.open("a") as file:
         for seed in seeds:
+            if time.monotonic() > until:
+                break
             print(json.dumps({"seed": seed, "begins": True}), file=file, flush=True)
             program = draw_program(seed)
             call = described(program["optimizer"])
@@ -154,7 +157,7 @@ def run(
     while left or running:
         while left and len(running) < workers and time.monotonic() < until:
             some, left = left[:IN_ONE_PROCESS], left[IN_ONE_PROCESS:]
-            running[_started(some, path)] = some
+            running[_started(some, path, until - time.monotonic())] = some
         if time.monotonic() >= until:
             left = []
         for process in [p for p in running if p.poll() is not None]:
@@ -164,9 +167,9 @@ def run(
     return results_of(path)
 
 
-def _started(seeds: list[int], path: Path) -> subprocess.Popen[bytes]:
+def _started(seeds: list[int], path: Path, seconds: float) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.campaign.programs", "--work", str(path)]
-    command += ["--seeds", *map(str, seeds)]
+    command += ["--seconds", str(seconds), "--seeds", *map(str, seeds)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with path.with_suffix(".txt").open("ab") as output:
         return subprocess.Popen(
@@ -209,10 +212,11 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="of the results; to go on with")
     parser.add_argument("--show", action="store_true", help="run here, print all")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()
     seeds = args.seeds or list(range(args.first, args.first + args.count))
     if args.work:
-        work(seeds, args.work)
+        work(seeds, args.work, args.seconds)
         return
     if args.show:
         from tests.campaign.random.programs import draw_program

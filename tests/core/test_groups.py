@@ -179,8 +179,11 @@ REFUSED = {
     "nothing": (lambda: Group([]), r"match=\[\]"),
     "none": (lambda: Group(None), "match=None"),
     "class": (lambda: Group(layers.Dense), "match=.*This is the class"),
-    "optimizer": (lambda: optimizers.SGD(groups=["a"]), "Received: 'a'"),
-    "layer": (lambda: optimizers.SGD(groups=[layers.Dense(1)]), "Received: <Dense"),
+    "optimizer": (lambda: optimizers.SGD(groups=["a"]), r"Received: groups=\['a'\]"),
+    "layer": (
+        lambda: optimizers.SGD(groups=[layers.Dense(1)]),
+        r"Received: groups=\[<Dense",
+    ),
     "out of range": (
         lambda: optimizers.Adam(groups=[Group("a", beta_1=2.0)]),
         "beta_1=2.0",

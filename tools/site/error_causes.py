@@ -1283,6 +1283,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The file does not exist in the current folder.",
         "Check the path.",
     ),
+    "lab/problems/problem.py:Problem.with_changes": (
+        "The change is of a field that a `lab.Problem` does not have.",
+        "Use the names of the arguments of `lab.Problem`.",
+    ),
     "lab/problems/problem.py:Problem.new_model": (
         "The function of the problem does not return a model.",
         "Return a new `keras.Model` at each call.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_optlab.core.arguments import number, optional_steps, text
-from keras_optlab.core.errors import shown
+from keras_optlab.core.errors import shown, suggest
 from keras_optlab.engine.backend.trainer_adapter import compile_as
 from keras_optlab.lab.problems.surface import Surface
 from keras_optlab.stopping.direction import check_mode
@@ -241,6 +242,13 @@ class Problem:
 
     def with_changes(self, **changes: Any) -> Problem:
         """Return the problem with other fields; `target` may be the value alone."""
+        known = {f.name for f in dataclasses.fields(self)}
+        for name in changes:
+            if name not in known:
+                raise ValueError(
+                    "A problem has no such field. "
+                    f"Received: {name}={shown(changes[name])}. {suggest(name, known)}"
+                )
         value = changes.get("target")
         if self.target is not None and isinstance(value, int | float):
             changes["target"] = replace(self.target, value=value)

@@ -36,6 +36,10 @@ class Draw:
         items = list(items)
         return self.random.sample(items, self.random.randint(0, min(most, len(items))))
 
+    def shuffled(self, items: Any) -> list[Any]:
+        items = list(items)
+        return self.random.sample(items, len(items))
+
     def log(self, low: float, high: float) -> float:
         """Return a number, spread evenly on the logarithmic axis."""
         exponent = self.random.uniform(math.log(low), math.log(high))
