@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from keras_optlab.core.axes import Matrices, last_is_output
 from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import Choice, Flag, Option
+from keras_optlab.core.patterns import check_patterns
 from keras_optlab.core.slots import Weight
 
 
@@ -26,11 +26,11 @@ def PerHead() -> Any:
 def ExcludeLayers() -> Any:
     """Return the declaration of the argument `exclude_layers`."""
     return Option(
-        default=None, check=check_patterns, doc="layers that take AdamW's step"
+        default=None, check=check_excluded, doc="layers that take AdamW's step"
     )
 
 
-def check_patterns(value: Any) -> tuple[str, ...]:
+def check_excluded(value: Any) -> tuple[str, ...]:
     """Return one or several regular expressions as a tuple; none for `None`.
 
     Raises:
@@ -40,23 +40,12 @@ def check_patterns(value: Any) -> tuple[str, ...]:
     patterns = [value] if isinstance(value, str) else value
     if patterns is None:
         return ()
-    if not isinstance(patterns, list | tuple) or not all(
-        isinstance(p, str) for p in patterns
-    ):
+    if not isinstance(patterns, list | tuple):
         raise TypeError(
             "expected a list of regular expressions. "
             f"Received: exclude_layers={shown(value)}"
         )
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                "expected regular expressions. "
-                f"Received: exclude_layers={shown(value)}, where {pattern!r} is "
-                f"invalid: {error}"
-            ) from None
-    return tuple(patterns)
+    return check_patterns("exclude_layers", patterns, value)
 
 
 def chosen_matrices(weight: Weight) -> Matrices | None:

@@ -600,7 +600,7 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`blocks` is no list, or some trainable weights are in no block.",
         "Add the weights in the message to a block.",
     ),
-    "core/matrix_arguments.py:check_patterns": (
+    "core/matrix_arguments.py:check_excluded": (
         "`exclude_layers` is no list of valid regular expressions.",
         'Pass a list such as ["embedding", "head"].',
     ),
@@ -659,6 +659,11 @@ CAUSES: dict[str, tuple[str, str]] = {
         "own, which cannot tell it the length.",
         "Give the inner schedule `steps`, or use a schedule of `kol.schedules` around"
         " it.",
+    ),
+    "core/patterns.py:check_patterns": (
+        "A regular expression is invalid, has more than 200 characters, or repeats a "
+        "group that repeats something, which can take for ever.",
+        "Write a simpler expression.",
     ),
     "core/tuning.py": (
         "The search space of an optimizer has no values.",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from keras_optlab.core.errors import advise, shown
+from keras_optlab.core.patterns import check_patterns
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.transforms import Transform
 
@@ -111,20 +111,7 @@ def check_exclusion(var_list: Any, var_names: Any) -> tuple[list[Any], list[str]
                 "`var_list` must be a list of variables. "
                 f"Received: var_list={shown(var_list)}"
             )
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(
-                "`var_names` must be a list of regular expressions. "
-                f"Received: var_names={shown(var_names)}"
-            )
-        try:
-            re.compile(name)
-        except re.error as error:
-            raise ValueError(
-                "`var_names` must be a list of regular expressions. "
-                f"Received: var_names={shown(var_names)}, with an error in {name!r}: "
-                f"{error}"
-            ) from None
+    check_patterns("var_names", names, var_names)
     return variables, names
 
 
