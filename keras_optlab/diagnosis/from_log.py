@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from keras_optlab.diagnosis.from_fit import interval_losses, of_epochs
 from keras_optlab.diagnosis.record import Curve, Record
+from keras_optlab.tensorboard.events import records
 
 TRAIN, VALIDATION = "train", "validation"
-HEAD, TAIL = 12, 4  # bytes of a TFRecord: length and checksum; checksum
 STARTED = 1  # `SessionLog.START`
 LENGTH = re.compile(
     r"\| `steps per epoch` \| (\d+) \|"
@@ -124,13 +123,8 @@ def _events(file: Path) -> Iterator[Any]:
             "Reading a log directory needs the `tensorboard` package. Run `pip install "
             "tensorboard`, or pass the History or a Monitor to `kol.diagnose`."
         ) from error
-    with open(file, "rb") as stream:
-        while len(head := stream.read(HEAD)) == HEAD:
-            size = struct.unpack("<Q", head[:8])[0]
-            data = stream.read(size + TAIL)
-            if len(data) < size + TAIL:
-                return
-            yield Event.FromString(data[:size])
+    for data in records(file):
+        yield Event.FromString(data)
 
 
 def _rows(

@@ -1,5 +1,6 @@
 """Reading a History, a `Monitor` and a log directory."""
 
+import shutil
 import sys
 
 import keras
@@ -10,6 +11,7 @@ import keras_optlab as kol
 from keras_optlab.callbacks import Monitor, TensorBoard
 from keras_optlab.diagnosis.from_fit import read_history, read_monitor
 from keras_optlab.diagnosis.from_log import read_log
+from keras_optlab.tensorboard.events import records
 from tests.support.fitting import X, Y, new_model
 
 
@@ -142,3 +144,25 @@ def test_what_is_no_record():
     history.on_train_begin()
     with pytest.raises(ValueError, match="a History without values"):
         kol.diagnose(history)
+
+
+@pytest.mark.parametrize("at", [0, 3, 9, 200, 500])
+def test_a_damaged_log_is_read_as_far_as_it_is_whole(trained, tmp_path, at):
+    directory, _, _ = trained
+    copied = tmp_path / "run"
+    shutil.copytree(directory, copied)
+    (file,) = (copied / "train").glob("*tfevents*")
+    content = bytearray(file.read_bytes())
+    content[at] ^= 0x40
+    file.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged at byte"):
+        found = list(records(file))
+    assert len(found) < len(list(records(next((directory / "train").iterdir()))))
+
+
+def test_a_record_that_is_being_written_is_left_out(trained, tmp_path):
+    directory, _, _ = trained
+    (file,) = (directory / "train").glob("*tfevents*")
+    whole, cut = list(records(file)), tmp_path / "events.out.tfevents.1"
+    cut.write_bytes(file.read_bytes()[:-3])
+    assert list(records(cut)) == whole[:-1]

@@ -1633,6 +1633,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "A custom loop passed the validation value without the training value.",
         "Call `update(value, train_value)`.",
     ),
+    "tensorboard/events.py:records": (
+        "A record of the event file has another checksum than when it was written.",
+        "Copy the file again if it is a copy. The curves end before the damage.",
+    ),
     "tensorboard/configuration.py:check_hparams": (
         "`hparams` is no dict, or has a value that the page HPARAMS cannot show.",
         "Pass bools, numbers and strings by name.",
