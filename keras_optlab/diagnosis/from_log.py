@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.records import records
 from keras_optlab.diagnosis.from_fit import interval_losses, of_epochs
 from keras_optlab.diagnosis.record import Curve, Record
-from keras_optlab.tensorboard.events import records
 
 TRAIN, VALIDATION = "train", "validation"
 STARTED = 1  # `SessionLog.START`

@@ -10,16 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 import time
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_optlab.core.records import framed
 from keras_optlab.tensorboard.summaries import describe
-
-HEAD, TAIL = 12, 4  # bytes of a record: its length with a checksum; a checksum
 
 
 class EventWriter:
@@ -87,45 +84,10 @@ class EventWriter:
         from tensorboard.compat.proto.event_pb2 import Event
 
         data = Event(wall_time=time.time(), **event).SerializeToString()
-        length = struct.pack("<Q", len(data))
-        self._file.write(length + _checksum(length) + data + _checksum(data))
+        self._file.write(framed(data))
         self._file.flush()
 
 
 def event_files(directory: Path) -> list[Path]:
     """Return the event files of a run, oldest first; `[]` if there is no directory."""
     return sorted(directory.glob("events.out.tfevents.*"))
-
-
-def records(file: Path) -> Iterator[bytes]:
-    """Yield the records of an event file, as far as it was written.
-
-    Warns:
-        UserWarning: if a record is damaged. Those behind it cannot be read.
-    """
-    size, at = file.stat().st_size, 0
-    with open(file, "rb") as stream:
-        while len(head := stream.read(HEAD)) == HEAD:
-            length = struct.unpack("<Q", head[:8])[0]
-            intact = head[8:] == _checksum(head[:8])
-            if intact and at + HEAD + length + TAIL > size:
-                return  # it is being written, or the process ended while it was
-            data, checksum = (stream.read(n) if intact else b"" for n in (length, TAIL))
-            if not intact or checksum != _checksum(data):
-                warnings.warn(
-                    f"{str(file)!r} is damaged at byte {at}. What it holds before is "
-                    "read; the rest is lost.",
-                    stacklevel=2,
-                )
-                return
-            at += HEAD + length + TAIL
-            yield data
-
-
-def _checksum(data: bytes) -> bytes:
-    """Return the checksum of TFRecord files: CRC-32C, rotated and shifted."""
-    import google_crc32c
-
-    crc = google_crc32c.value(data)
-    rotated = crc >> 15 | crc << 17
-    return struct.pack("<I", (rotated + 0xA282EAD8) & 0xFFFFFFFF)

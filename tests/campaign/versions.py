@@ -96,7 +96,8 @@ def installed(python: str) -> str:
     command = [python, "-m", "pip", "list", "--format", "freeze"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     pairs = [line.split("==") for line in listed.splitlines() if "==" in line]
-    return ", ".join(f"{k} {v}" for k, v in pairs if k in SHOWN)
+    found = {k.replace("_", "-"): v for k, v in pairs}
+    return ", ".join(f"{k} {found[k]}" for k in SHOWN if k in found)
 
 
 def tested(python: str, row: Row) -> str:

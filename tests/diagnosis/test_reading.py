@@ -9,9 +9,9 @@ import pytest
 
 import keras_optlab as kol
 from keras_optlab.callbacks import Monitor, TensorBoard
+from keras_optlab.core.records import records
 from keras_optlab.diagnosis.from_fit import read_history, read_monitor
 from keras_optlab.diagnosis.from_log import read_log
-from keras_optlab.tensorboard.events import records
 from tests.support.fitting import X, Y, new_model
 
 

@@ -665,6 +665,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "group that repeats something, which can take for ever.",
         "Write a simpler expression.",
     ),
+    "core/records.py:records": (
+        "A record of the event file has another checksum than when it was written.",
+        "Copy the file again if it is a copy. The curves end before the damage.",
+    ),
     "core/tuning.py": (
         "The search space of an optimizer has no values.",
         "Pass a tuple of values.",
@@ -1632,10 +1636,6 @@ CAUSES: dict[str, tuple[str, str]] = {
     "stopping/progress_quotient.py:ProgressQuotient.decide": (
         "A custom loop passed the validation value without the training value.",
         "Call `update(value, train_value)`.",
-    ),
-    "tensorboard/events.py:records": (
-        "A record of the event file has another checksum than when it was written.",
-        "Copy the file again if it is a copy. The curves end before the damage.",
     ),
     "tensorboard/configuration.py:check_hparams": (
         "`hparams` is no dict, or has a value that the page HPARAMS cannot show.",

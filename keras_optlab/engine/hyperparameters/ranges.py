@@ -15,6 +15,7 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_optlab.core.errors import shown
 from keras_optlab.core.fields import Interval
 from keras_optlab.core.numerics import BetaTensor
 from keras_optlab.core.types import Tensor
@@ -53,7 +54,7 @@ def scheduled_values(optimizer: BuiltOptimizer) -> Iterator[ScheduledValue]:
         if i in optimizer.plan.shared:
             yield from _scheduled(
                 optimizer,
-                f"{group.match!r}: ",
+                f"{shown(group.match)}: ",
                 group.hyperparameters,
                 optimizer.fields,
                 lambda s, i=i: s.own[i],
