@@ -138,12 +138,14 @@ def _options(draw: Draw) -> dict[str, Any]:
         "gradient_transforms": _transforms(draw, GRADIENT_SIDE),
         "update_transforms": _transforms(draw, UPDATE_SIDE),
         "skip_non_finite": False,
-        "sparse": "lazy",
-        "slot_dtype": draw.one(("bfloat16", "int8")),
+        "slot_dtype": draw.one(("bfloat16", "bfloat16", "int8")),
         "master_weights": True,
         "learning_rate_scale": draw.one((0.5, 2.0)),
     }
-    return {name: value for name, value in choices.items() if draw.chance(0.08)}
+    drawn = {name: value for name, value in choices.items() if draw.chance(0.08)}
+    if draw.chance(0.02):
+        drawn["sparse"] = "lazy"  # which most of the others exclude
+    return drawn
 
 
 def _transforms(draw: Draw, side: dict[str, Any]) -> list[Any]:

@@ -46,6 +46,10 @@ CALLBACKS: dict[str, dict[str, Any]] = {
 }
 
 
+SETTERS = {"BatchRamp", "keras.LearningRateScheduler", "keras.ReduceLROnPlateau"}
+DRIVERS = SETTERS | {"GreedyRate", "ReduceOnPlateau", "SpikeGuard"}  # of the rate
+
+
 def draw_program(seed: int) -> Program:
     """Return the program of a seed."""
     draw = Draw(seed)
@@ -62,17 +66,34 @@ def draw_program(seed: int) -> Program:
         policy = "mixed_bfloat16"  # Keras cannot make orthogonal weights in bfloat16
     if BACKEND == "jax" and (model, policy) == ("attention", "mixed_float16"):
         policy = "mixed_bfloat16"  # XLA has no float16 attention on a CPU
+    optimizer = draw_optimizer(draw)
     return {
         "seed": seed,
         "model": model,
         "policy": policy,
-        "optimizer": draw_optimizer(draw),
+        "optimizer": optimizer,
         "data": draw.one(DATA),
         "batch": batch,
         "compile": how,
-        "callbacks": draw.some(CALLBACKS, 3),
+        "callbacks": _draw_callbacks(draw, model, optimizer),
         "validation": draw.chance(0.4),
     }
+
+
+def _draw_callbacks(draw: Draw, model: str, optimizer: Any) -> list[str]:
+    """Return up to three names; seldom some that this package refuses together."""
+    names = draw.some(CALLBACKS, 3)
+    if draw.chance(0.1):
+        return names
+    drivers = [name for name in names if name in DRIVERS]
+    refused = set(drivers[1:])
+    while "inner" in optimizer:
+        optimizer = optimizer["inner"]
+    if isinstance(optimizer["arguments"].get("learning_rate"), dict):
+        refused |= SETTERS
+    if model != "attention":
+        refused.add("QKClip")
+    return [name for name in names if name not in refused]
 
 
 class Batches(keras.utils.PyDataset):
