@@ -10,6 +10,7 @@ Kinds of pairs:
 - `saved`: two epochs, and one epoch, then saved, loaded and trained for another one.
 - `watched`: without callbacks, and with some that only watch. Equal bit for bit.
 - `plain`: fused kernels and buckets, and each weight by the rule as it is written.
+- `two devices`: one device, and two that share each batch (not on torch).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import keras
 import numpy as np
 
 from keras_optlab import optimizers
+from keras_optlab.engine.backend.devices import have_devices, mirrored_strategy
 from tests.campaign.random.draw import Draw
 from tests.campaign.random.models import BACKEND, DETERMINISTIC
 from tests.campaign.random.optimizers import described
@@ -42,12 +44,11 @@ from tests.campaign.random.programs import (
     weights_of,
 )
 
-KINDS = ["eager", "several steps", "accumulated", "saved", "watched", "plain"]
 WATCHING = ["Monitor", "TensorBoard", "GradientSignals", "Validate", "TimeStopping"]
 NEVER = 2**60
 
 
-def draw_pair(seed: int) -> dict[str, Any]:
+def draw_pair(seed: int, kinds: list[str]) -> dict[str, Any]:
     """Return a program without chance in it, and the kind of its partner."""
     draw = Draw(f"pair {seed}")
     program = draw_program(seed)
@@ -56,7 +57,8 @@ def draw_pair(seed: int) -> dict[str, Any]:
     if program["model"] not in DETERMINISTIC:
         program["model"] = draw.one(DETERMINISTIC)
     _rule(program["optimizer"])["arguments"].pop("gradient_accumulation_steps", None)
-    kinds = [k for k in KINDS if k not in _impossible(program["optimizer"])]
+    impossible = _impossible(program["optimizer"])
+    kinds = [k for k in kinds if k not in impossible] or ["saved"]
     return {"kind": draw.one(kinds), "program": program}
 
 
@@ -73,7 +75,7 @@ def _impossible(spec: dict[str, Any]) -> set[str]:
             found.add("accumulated")
         spec = spec.get("inner", {})
     if BACKEND == "torch":
-        found |= {"several steps"}
+        found |= {"several steps", "two devices"}
     if BACKEND == "jax":
         found |= {"plain"}
     return found
@@ -161,6 +163,17 @@ def _plain(program: dict[str, Any]) -> list[np.ndarray]:
         return _ended(program)[0]
 
 
+def _two_devices(program: dict[str, Any]) -> list[np.ndarray]:
+    if BACKEND == "tensorflow":
+        with mirrored_strategy(2).scope():
+            return _ended(program)[0]
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    try:
+        return _ended(program)[0]
+    finally:
+        keras.distribution.set_distribution(None)
+
+
 @contextlib.contextmanager
 def _without_fused_updates() -> Iterator[None]:
     from unittest import mock
@@ -187,7 +200,11 @@ PARTNERS = {
     "saved": _saved,
     "watched": _watched,
     "plain": _plain,
+    "two devices": _two_devices,
 }
+
+
+KINDS = list(PARTNERS)
 
 
 def outcome(pair: dict[str, Any]) -> dict[str, Any]:
@@ -210,13 +227,16 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--minutes", type=float, help="start no more after this time")
     parser.add_argument("--file", type=Path, help="add the results to this file")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, help="only these")
     args = parser.parse_args()
+    if BACKEND != "torch":
+        have_devices(2)
     ends: collections.Counter[str] = collections.Counter()
     begin = time.monotonic()
     for seed in range(args.first, args.first + args.count):
         if args.minutes and time.monotonic() - begin > 60 * args.minutes:
             break
-        pair = draw_pair(seed)
+        pair = draw_pair(seed, args.kinds or KINDS)
         end = outcome(pair)
         ends[f"{pair['kind']}: {end['end']}"] += 1
         keras.backend.clear_session()

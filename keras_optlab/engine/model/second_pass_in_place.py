@@ -52,9 +52,9 @@ def run(model: Any, train_step: Callable[..., Any], data: Any) -> Any:
     if distributed():
         raise ValueError(
             f"{rule} looks at each batch more than once, which is "
-            "not possible under a `tf.distribute` strategy. Train on one device, on "
-            "JAX with `keras.distribution`, or on torch with "
-            "`DistributedDataParallel`."
+            "not possible under a `tf.distribute` strategy. Received: training "
+            "under a strategy. Train on one device, on JAX with "
+            "`keras.distribution`, or on torch with `DistributedDataParallel`."
         )
     layout = keras.distribution.distribution()
     if isinstance(layout, keras.distribution.ModelParallel):
