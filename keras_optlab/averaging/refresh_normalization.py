@@ -66,8 +66,7 @@ def refresh_normalization(
     if not model.built:
         raise ValueError(
             f"The model has no weights yet. Received: model={shown(model)}. Build it "
-            "first, "
-            "with an Input layer, `model.build`, or `fit`."
+            "first, with an Input layer, `model.build`, or `fit`."
         )
     steps, batch_size = check_counts(steps, batch_size)
     try:

@@ -90,8 +90,7 @@ class Track(TrainingScalars):
             raise TypeError(
                 "`tracker` must be an object with a method `log(values, step)`. "
                 f"Received: tracker={shown(tracker)}. Wrap it in a class of a few "
-                "lines; "
-                "examples/trackers.py has them for MLflow and Aim."
+                "lines; examples/trackers.py has them for MLflow and Aim."
             )
         self.tracker = tracker
         self._last = 0  # step of the last call

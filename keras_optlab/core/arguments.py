@@ -144,9 +144,8 @@ def optional_schedule(value: Any, factor_on: str) -> LearningRateSchedule | None
     if value is None or isinstance(value, LearningRateSchedule):
         return value
     raise TypeError(
-        f"`schedule` must be a LearningRateSchedule that returns a factor on "
-        f"{factor_on}, or None. "
-        f"Received: schedule={shown(value)}"
+        "`schedule` must be a LearningRateSchedule that returns a factor on "
+        f"{factor_on}, or None. Received: schedule={shown(value)}"
     )
 
 

@@ -101,9 +101,8 @@ def _check_slot(slot: Slot, what: str, fields: Mapping[str, Field]) -> None:
             )
     if not callable(slot.shape) and slot.shape not in SHAPES:
         raise TypeError(
-            f"{what} has an unknown shape. Received: shape={shown(slot.shape)}. "
-            "Write one "
-            f"of {', '.join(map(repr, SHAPES))}, or a function of a `Weight`."
+            f"{what} has an unknown shape. Received: shape={shown(slot.shape)}. Write "
+            f"one of {', '.join(map(repr, SHAPES))}, or a function of a `Weight`."
         )
 
 

@@ -70,9 +70,8 @@ class Warmup(Timed):
         alone = isinstance(values.schedule, float)
         if values.steps is None and values.epochs is None and not alone:
             raise TypeError(
-                "A warm-up with a schedule after it must have a length. "
-                f"Received: schedule={shown(values.schedule)} alone. Pass `steps`, "
-                "such as "
+                "A warm-up with a schedule after it must have a length. Received: "
+                f"schedule={shown(values.schedule)} alone. Pass `steps`, such as "
                 "`steps=0.05` for 5% of the training."
             )
         return values

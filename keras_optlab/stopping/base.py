@@ -78,8 +78,7 @@ class Criterion(Declared):
                 f"{type(self).__name__} needs a metric with "
                 f"mode={' or '.join(map(repr, self.modes))}. Received: "
                 f"monitor={shown(metric)}, mode={shown(mode)}. Monitor a loss or an "
-                "error, or "
-                "use Patience, Rising or Plateau."
+                "error, or use Patience, Rising or Plateau."
             )
         self.mode, self.metric = mode, metric
         self.count, self.begin = 0, position

@@ -31,8 +31,7 @@ def infer_mode(metric: str) -> str:
         raise ValueError(
             "Expected a metric whose name tells which way it improves, such as "
             f"'val_loss' or 'accuracy'. Received: monitor={shown(metric)}. Pass "
-            "mode='min' "
-            "if a lower value is better, mode='max' if a higher one is."
+            "mode='min' if a lower value is better, mode='max' if a higher one is."
         )
     return mode
 
@@ -56,10 +55,9 @@ def check_mode(metric: str, mode: str) -> str:
         better = "lower" if mode == "max" else "higher"
         raise ValueError(
             f"`mode` must agree with the metric's name, which says that a {better} "
-            f"value is better. Received: monitor={shown(metric)}, "
-            f"mode={shown(mode)}. Leave "
-            "`mode` out; if the name misleads, rename the metric, for instance to "
-            "'neg_...'."
+            f"value is better. Received: monitor={shown(metric)}, mode={shown(mode)}. "
+            "Leave `mode` out; if the name misleads, rename the metric, for instance "
+            "to 'neg_...'."
         )
     return mode
 

@@ -42,10 +42,9 @@ class Log:
             )
         if "://" in os.fspath(directory):
             raise ValueError(
-                "`log_dir` must be on a local or mounted file system. "
-                f"Received: log_dir={shown(directory)}. Write to a local directory "
-                "and copy "
-                "it, or mount the remote one."
+                "`log_dir` must be on a local or mounted file system. Received: "
+                f"log_dir={shown(directory)}. Write to a local directory and copy it, "
+                "or mount the remote one."
             )
         self.base, self.runs = Path(directory), tuple(runs)
         self.number: int | None = None  # of the training in `base`, from 1

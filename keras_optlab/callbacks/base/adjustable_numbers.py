@@ -85,9 +85,9 @@ def find_number(
     raise ValueError(
         f"{who} needs `of` to be a transform of the optimizer or a regularizer of the "
         f"model. Received: of={shown(of)}. An optimizer copies its transforms: pass "
-        "its "
-        "copy, such as `optimizer.gradient_transforms[0]`. A model has regularizers "
-        "only once it is built: start the model with an Input layer, for instance."
+        "its copy, such as `optimizer.gradient_transforms[0]`. A model has "
+        "regularizers only once it is built: start the model with an Input layer, for "
+        "instance."
     )
 
 

@@ -201,9 +201,8 @@ class MetricCallback(StepCallback):
         if value.size != 1:
             raise ValueError(
                 f"{type(self).__name__} needs a metric with a single value. Received: "
-                f"monitor={shown(self.monitor)} with shape {value.shape}. Average "
-                "it, for "
-                "instance with the metric's own argument `average='macro'`."
+                f"monitor={shown(self.monitor)} with shape {value.shape}. Average it, "
+                "for instance with the metric's own argument `average='macro'`."
             )
         if not self._reported:
             self._reported = True

@@ -32,8 +32,7 @@ def check_answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), WAIT).close()
     except OSError as error:
         raise ConnectionError(
-            f"Nothing answers at the address of the Ray cluster. Received: "
-            f"address={shown(address)}: {error}. `ray status` on a node shows "
-            "whether it "
-            "runs; `ray start --head` prints its address."
+            "Nothing answers at the address of the Ray cluster. Received: "
+            f"address={shown(address)}: {error}. `ray status` on a node shows whether "
+            "it runs; `ray start --head` prints its address."
         ) from error
