@@ -119,6 +119,7 @@ def run_with_accidents(name, path, backend, accidents, seconds, moments):
         else:
             hit = bool(process.wait()) and inside is not None
             hit = hit or (path / "mishap").exists()
+        mishaps.repair(path)
         (path / "mishap").unlink(missing_ok=True)
         if process.returncode and not hit:
             raise RuntimeError((path / "output.txt").read_text())

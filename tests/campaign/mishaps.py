@@ -95,11 +95,11 @@ class Mishap(keras.callbacks.Callback):
             MISHAPS[self.name](self.path)
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
-        make_writable(self.path)  # for the result
+        repair(self.path)  # for the result
 
 
-def make_writable(path: Path) -> None:
-    """Repair the disk."""
+def repair(path: Path) -> None:
+    """Make the disk as it was."""
     if os.path.ismount(path):
         subprocess.run(["mount", "-o", "remount,rw", path], check=True)
     (path / "filler").unlink(missing_ok=True)
