@@ -248,6 +248,8 @@ def main():
     parser.add_argument("--at", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.train:
+        # a shell starts processes in the background with this signal ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         train(args.train, args.path, args.seed, args.mishap, args.at)
         return
     names = args.only or list(TRAININGS)[: max(1, args.kills)]
