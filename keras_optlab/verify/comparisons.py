@@ -93,6 +93,16 @@ def rounded(x, dtype):
     return np.asarray(x, dtype).astype("float64")
 
 
+def jax_in_float64(on):
+    """Return a context in which JAX computes in float64, or does not."""
+    import jax
+    import jax.experimental
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(on)
+    return jax.experimental.enable_x64(on)  # before JAX 0.8
+
+
 @contextmanager
 def precision(dtype):
     """Set floatx, and on JAX 64-bit mode, for a while."""
@@ -102,9 +112,7 @@ def precision(dtype):
         if keras.backend.backend() != "jax":
             yield
         else:
-            import jax
-
-            with jax.enable_x64(dtype == "float64"):
+            with jax_in_float64(dtype == "float64"):
                 yield
     finally:
         keras.config.set_floatx(before)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_optlab.verify.comparisons import WITH_BIAS, Comparison
+from keras_optlab.verify.comparisons import WITH_BIAS, Comparison, jax_in_float64
 
 FULL = {key: shape for key, shape in WITH_BIAS.items() if key != "empty"}
 
@@ -42,7 +42,7 @@ def by_optax(
         import jax.numpy as jnp
         import optax
 
-        with jax.enable_x64(True):
+        with jax_in_float64(True):
             rate = posed.learning_rate
             if posed.drops:
                 rate = optax.piecewise_constant_schedule(rate, {posed.middle: 0.5})
