@@ -66,7 +66,7 @@ class Draw:
         """Return candidates around the default."""
         default = field.default
         if isinstance(field, BetaField) and default:
-            rest = (1 - default) * 10 ** self.random.uniform(-1, 0.7)
+            rest = (1 - default) * 10 ** self.random.uniform(-0.5, 0.7)
             return [float(f"{1 - rest:.6g}")]
         if field.integer:
             return [self.one((1, 2, 3, 5, 20, default or 1))]
