@@ -91,7 +91,7 @@ def _own_arguments(draw: Draw, info: Any, share: float) -> dict[str, Any]:
 def _draw_rate(draw: Draw, tuning: Any) -> Any:
     """Return a rate of the lower half of what is searched, or a schedule from it."""
     domain = tuning.learning_rate
-    rate = float(f"{domain.at(draw.random.uniform(0.2, 0.55)):.3g}")
+    rate = float(f"{domain.at(draw.random.uniform(0.1, 0.5)):.3g}")
     if draw.chance(0.5):
         return rate
     name, arguments = draw.one(
