@@ -100,4 +100,4 @@ def _check_processes(coordinator: Any, process: Any, processes: Any) -> tuple[in
 
 
 def _integer(name: str, value: Any, least: int) -> int:
-    return number(name, value, f">= {least}", "of the training", integer=True)
+    return number(name, value, f">= {least}", "a count", integer=True)

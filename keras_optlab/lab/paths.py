@@ -153,7 +153,7 @@ def paths(
             "expected a problem of two numbers, with a `surface`. Received: "
             f"{made.name!r}. {suggest(made.name, _with_surface())}"
         )
-    updates = number("updates", updates, "[1, 1000000]", "of a path", integer=True)
+    updates = number("updates", updates, "[1, 1000000]", "length", integer=True)
     rates = number("rates", rates, "[1, 1000]", "learning rates tried", integer=True)
     seed = number("seed", seed, f"[0, {2**31}]", "seed of the noise", integer=True)
     optional_function("progress", progress)

@@ -75,4 +75,4 @@ def check_count(name: str, given: Any, default: int) -> int:
     """Return an argument that is an integer >= 1, or its default for `None`."""
     if given is None:
         return default
-    return number(name, given, "[1, 10000]", "how many", integer=True)
+    return number(name, given, "[1, 10000]", "a count", integer=True)

@@ -157,7 +157,7 @@ class Problem:
         _of_type("target", self.target, (Target, type(None)), "a lab.Target or None")
         _of_type("surface", self.surface, (Surface, type(None)), "a Surface or None")
         self._set(
-            batch_size=number("batch_size", self.batch_size, "> 0", "of rows", True),
+            batch_size=number("batch_size", self.batch_size, "> 0", "rows", True),
             epochs=number("epochs", self.epochs, "> 0", "budget"),
             evaluate_every=optional_steps(
                 "evaluate_every", self.evaluate_every, "updates between evaluations"
