@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_optlab.core.errors import shown
@@ -17,6 +18,7 @@ Triple = tuple[Tensor | float, Tensor | float, Tensor | float]
 
 RESTART = 3  # iterations after which the Gram matrix is computed anew
 CHEAPER = 2  # longer side over shorter side from which the Gram form is cheaper
+BETWEEN = 0.5, 2.5  # for the largest singular value; Polar Express reaches 1.97
 
 # Amsel et al. (2025), Algorithm 1, before its safety factor.
 OPTIMAL = (
@@ -76,7 +78,24 @@ def check_coefficients(
             f"expected one of {', '.join(map(repr, names))}, or a sequence of triples "
             f"(a, b, c) of finite numbers. Received: coefficients={shown(value)}"
         )
+    check_singular_values(triples, f"coefficients={shown(value)}")
     return triples
+
+
+def check_singular_values(coefficients: Sequence[Triple], received: str) -> None:
+    """Raise if ten iterations do not keep singular values positive and near 1."""
+    least, most = BETWEEN
+    x = np.linspace(0.0, 1.0, 1001)
+    for a, b, c in per_iteration(coefficients, 10):
+        with np.errstate(all="ignore"):
+            x = x * (a + b * x**2 + c * x**4)
+        if x.min() < 0 or not least <= x.max() <= most:
+            raise ValueError(
+                "Newton-Schulz iterations must keep singular values in (0, 1] positive "
+                f"and the largest one in [{least}, {most}]; with these coefficients "
+                f"they come to lie in [{x.min():.3g}, {x.max():.3g}]. Received: "
+                f"{received}. Start from (3.4445, -4.775, 2.0315)."
+            )
 
 
 def per_iteration(

@@ -14,8 +14,14 @@ from keras_optlab.core import (
 )
 from keras_optlab.core.matrices import update_scale
 from keras_optlab.core.matrix_arguments import WhichMatrices
-from keras_optlab.core.newton_schulz import COEFFICIENTS, check_coefficients
+from keras_optlab.core.newton_schulz import (
+    COEFFICIENTS,
+    check_coefficients,
+    check_singular_values,
+)
 from keras_optlab.optimizers.orthogonalized_momentum import OrthogonalizedMomentum
+
+POLYNOMIAL = ("muon_a", "muon_b", "muon_c")
 
 
 def check_names(value: object) -> object:
@@ -86,7 +92,8 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
         epsilon: $\epsilon$ >= 0 of AdamW, placed as `"hat"` in `Adam`.
         muon_a: Coefficient of $X$ in an iteration.
         muon_b: Coefficient of $A X$, with $A = X X^\top$.
-        muon_c: Coefficient of $A^2 X$.
+        muon_c: Coefficient of $A^2 X$. Coefficients that do not bring singular values
+            near 1 are refused when the optimizer is built.
         **kwargs: Arguments of every `Optimizer`.
 
     Source: Jordan et al. (2024); Liu et al., 2025, arXiv:2502.16982, for the scaling;
@@ -104,7 +111,7 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
     matrices: str = WhichMatrices(default="keras")
     muon_a: FloatOrSchedule = Hyper(default=3.4445, doc="coefficient a")
     muon_b: FloatOrSchedule = Hyper(default=-4.775, within="< 0", doc="coefficient b")
-    muon_c: FloatOrSchedule = Hyper(default=2.0315, doc="coefficient c")
+    muon_c: FloatOrSchedule = Hyper(default=2.0315, within=">= 0", doc="coefficient c")
 
     paper = Paper(
         "Muon: An optimizer for hidden layers in neural networks", "Jordan et al.", 2024
@@ -120,6 +127,14 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
         not_when="Batches are small on a CPU: Newton-Schulz outweighs the gradient.",
     )
     keras_twin = "Muon"
+
+    def as_matrices(self, weight):
+        triple = [getattr(weight.values, name) for name in POLYNOMIAL]
+        if weight.values.coefficients == "keras" and not any(map(callable, triple)):
+            names = zip(POLYNOMIAL, triple, strict=True)
+            received = ", ".join(f"{name}={value!r}" for name, value in names)
+            check_singular_values([triple], received)
+        return super().as_matrices(weight)
 
     def triples(self, h):
         if h.coefficients == "keras":

@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import decimal
 import inspect
 import io
 import re
@@ -33,7 +32,6 @@ import traceback
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -56,74 +54,9 @@ from keras_optlab import (
 from keras_optlab.core.fields import ChoiceField, FlagField, HyperField
 from keras_optlab.schedules.arguments import LengthField, ListField, RateField
 from tests.campaign.random.draw import Draw
+from tests.campaign.values import FLAG, NEVER, NONE, POOL
 
 SECONDS = 3  # a call that runs for longer has taken its value
-
-
-class Strange:
-    """An object that cannot be shown."""
-
-    def __repr__(self) -> str:
-        raise RuntimeError
-
-
-NONE = frozenset({"none"})
-FLAG = frozenset({"flag"})
-WHOLE = frozenset({"whole", "number"})
-NUMBER = frozenset({"number"})
-TEXT = frozenset({"text"})
-EMPTY = frozenset({"list", "mapping"})
-NEVER = frozenset[str]()
-
-POOL: dict[str, tuple[Any, frozenset[str]]] = {
-    "None": (None, NONE),
-    "True": (True, FLAG),
-    "numpy False": (np.False_, FLAG),
-    "0": (0, WHOLE),
-    "1": (1, WHOLE),
-    "-1": (-1, WHOLE),
-    "numpy 3": (np.int64(3), WHOLE),
-    "array 2": (np.array(2), WHOLE),
-    "2.0": (2.0, WHOLE),
-    "2**31": (2**31, WHOLE),
-    "2**63": (2**63, WHOLE),
-    "0.5": (0.5, NUMBER),
-    "numpy 0.5": (np.float32(0.5), NUMBER),
-    "tensor 0.5": (keras.ops.convert_to_tensor(0.5), NUMBER),
-    "-0.5": (-0.5, NUMBER),
-    "1e-50": (1e-50, NUMBER),
-    "1e30": (1e30, WHOLE),
-    "1e39": (1e39, NUMBER),
-    "10**400": (10**400, frozenset({"whole"})),
-    "nan": (float("nan"), NEVER),
-    "numpy nan": (np.float32("nan"), NEVER),
-    "inf": (float("inf"), NEVER),
-    "-inf": (-np.inf, NEVER),
-    "decimal nan": (decimal.Decimal("nan"), NEVER),
-    "complex": (1j, NEVER),
-    "time": (np.timedelta64(1, "s"), NEVER),
-    "text": ("no such name", TEXT),
-    "no text": ("", TEXT),
-    "text of a number": ("0.5", TEXT),
-    "bytes": (b"0.5", NEVER),
-    "no list": ([], frozenset({"list"})),
-    "no tuple": ((), frozenset({"list"})),
-    "list of a number": ([0.5], frozenset({"numbers"})),
-    "list of text": (["a"], frozenset({"texts"})),
-    "list of None": ([None], frozenset({"nones"})),
-    "vector": (np.array([1.0, 2.0]), frozenset({"numbers", "array"})),
-    "no mapping": ({}, frozenset({"mapping"})),
-    "mapping": ({"no such": 0.5}, frozenset({"mapping"})),
-    "set": ({1.0}, NEVER),
-    "object": (object(), NEVER),
-    "strange": (Strange(), NEVER),
-    "class": (float, frozenset({"function"})),
-    "module": (types, NEVER),
-    "function": (lambda: 0.5, frozenset({"function"})),
-    "generator": ((x for x in [1.0]), NEVER),
-    "path": (Path("no/such"), frozenset({"path"})),
-    "schedule": (schedules.Constant(0.5), frozenset({"schedule", "function"})),
-}
 
 KINDS = (  # of an annotation
     (r"\bNone\b", "none"),

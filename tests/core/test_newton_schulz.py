@@ -123,6 +123,23 @@ def test_wrong_coefficients_are_refused(wrong, error):
         optimizers.Muon(coefficients=wrong)
 
 
+@pytest.mark.parametrize(
+    "triple", [(9.0, -4.775, 2.0315), (3.4445, -4.775, 9.0), (0.1, -0.1, 0.0)]
+)
+def test_coefficients_that_do_not_orthogonalize_are_refused(triple):
+    names = dict(zip(("muon_a", "muon_b", "muon_c"), triple, strict=True))
+    kernel = keras.Variable(np.eye(4, dtype="float32"), name="kernel")
+    with pytest.raises(ValueError, match=f"Received: muon_a={triple[0]}"):
+        optimizers.Muon(**names).build([kernel])
+    with pytest.raises(ValueError, match="Received: coefficients="):
+        check_coefficients([triple])
+
+
+@pytest.mark.parametrize("triple", [(1.5, -0.5, 0.0), *COEFFICIENTS["quintic"]])
+def test_coefficients_that_converge_are_taken(triple):
+    assert check_coefficients([triple]) == (triple,)
+
+
 def test_coefficients_survive_a_config():
     for given in "polar_express", [(1.5, -0.5, 0.0)]:
         made = optimizers.Muon(coefficients=given)
