@@ -45,7 +45,8 @@ class SpikeGuard(AccidentWatch):
         $z = (u - \operatorname{median}(u_i)) / (1.4826 \operatorname{MAD}(u_i))$
 
     over the last `window` steps without an accident. Before there are 20, a spike is
-    more than 100 times the largest value so far.
+    more than 100 times the largest value so far. Where gradient norms are not known, as
+    with a stock Keras optimizer, a weight that is not finite is an accident too.
 
     Every `every` steps the callback looks at the steps since the last time, and keeps a
     copy of weights, optimizer, averages, normalization statistics and metrics on the
@@ -75,7 +76,8 @@ class SpikeGuard(AccidentWatch):
     are, and the step was not applied, the accident leads to no further stage.
 
     The loss of each batch comes from the means that Keras reports, without waiting for
-    the device. Cost: one wait and one copy every `every` steps; memory for `keep`
+    the device. Cost: one wait and one copy every `every` steps, and the check of the
+    weights where it is made; memory for `keep`
     copies on the device, and for references to the last batches (at most 256 MiB).
     A batch of too large inputs makes no spike if a `BatchNormalization` follows before
     the loss: it rescales them, and its running statistics are then off.

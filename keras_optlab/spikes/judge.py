@@ -32,13 +32,13 @@ class Execution:
 
 @dataclass(frozen=True)
 class Accident:
-    """A step with a spike, or with a loss or gradient that is not finite.
+    """A step with a spike, or with a loss, gradient or weight that is not finite.
 
     Attributes:
         at: Position of its batch, or of the first batch of its execution.
         batches: Number of batches of which it may be.
-        what: `"loss"` or `"gradient norm"`.
-        value: The loss or norm.
+        what: `"loss"`, `"gradient norm"` or `"weight"`.
+        value: The loss or norm; NaN of a weight.
         score: Its robust z-score; NaN if it has none.
         typical: The median of the window; NaN if it is empty.
         applied: Whether the step has changed the weights.
@@ -61,6 +61,9 @@ class Accident:
     def __str__(self) -> str:
         if not self.finite and self.what == "loss":
             return f"the loss is {self.value}"
+        if not self.finite and self.what == "weight":
+            others = f" or one of the next {self.batches - 1}" if self.batches > 1 else ""
+            return f"this step{others} has made a weight NaN or infinite"
         if not self.finite:
             return "the gradient is not finite"
         about = f"median {self.typical:.3g}"
@@ -108,6 +111,11 @@ class Judge:
             self.norms.restart(refused)
             return [x for x in found if not x.finite]
         return found
+
+    def bad_weights(self, executions: Sequence[Execution]) -> list[Accident]:
+        """Return the accident of weights that are not finite after these batches."""
+        first, batches = executions[0].first, sum(x.batches for x in executions)
+        return [Accident(first, batches, "weight", math.nan, math.nan, math.nan, True)]
 
     def _not_applied(self, execution: Execution, limit: float) -> list[Accident]:
         """Return the steps not applied because of their norm, not for other reasons."""

@@ -141,6 +141,28 @@ def test_steps_of_stock_optimizers_are_undone(name, layer):
     assert guard.log[0].startswith("step 54: the loss is nan: undone, back to step 50.")
 
 
+class ZeroForNaN(keras.layers.Layer):
+    """Takes NaN for 0, as some kernels of ReLU do."""
+
+    def call(self, x):
+        return ops.where(ops.isnan(x), ops.zeros_like(x), x)
+
+
+@pytest.mark.slow
+def test_weights_that_are_not_finite_are_undone_though_the_loss_is_ordinary():
+    model = network(STOCK["SGD"](), ZeroForNaN())
+    guard = quiet()
+    history = train(model, *poisoned(nan=[53]), guard)
+    assert all(np.isfinite(w).all() for w in numbers(model.trainable_variables))
+    assert history.history["loss"][-1] < 1
+    assert guard.counts["undone"] == 10
+    assert guard.log == [
+        "step 51: this step or one of the next 9 has made a weight NaN or infinite: "
+        "undone, back to step 50. inputs: feature 2 of the batch has NaN, in 1 of 4 "
+        "rows, first in row 1."
+    ]
+
+
 @pytest.mark.every
 def test_a_spike_of_the_loss_alone_is_undone():
     """A large loss with a gradient of 0 can only be seen by the loss."""

@@ -15,7 +15,8 @@ from keras_optlab.engine import before_looking
 from keras_optlab.engine.backend.batch_memory import BatchMemory
 from keras_optlab.engine.backend.keras_adapter import optimizers_of
 from keras_optlab.engine.backend.replicas import is_distributed
-from keras_optlab.spikes import Accident, BatchLosses, Judge, Outliers
+from keras_optlab.engine.model.device_copy import has_finite_weights
+from keras_optlab.spikes import Accident, BatchLosses, Execution, Judge, Outliers
 
 AT_ONCE = 64  # steps of an execution, if Keras chooses the number itself
 
@@ -27,6 +28,7 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
     norm of its gradient are collected without waiting for the device. Gradient norms
     are known, and steps with a spike of them are not applied, if the model was
     compiled with an optimizer of this package with `skip_non_finite`, on one device.
+    Where they are not known, a look checks the weights too.
 
     Args:
         every: steps between two looks.
@@ -182,12 +184,25 @@ class AccidentWatch(UsesExecutionLog, StepCallback):
         executions = self.executions.executions(model, done)
         if not self.executions.means:
             self.judge.running = None
-        accidents = self.judge.accidents(executions)
+        accidents = self._accidents(model, executions)
         self.executions.set_limit(self.judge.norms.limit)
         if accidents:
             return self.on_accidents(model, accidents, done, ahead)
         self.on_quiet(model, done)
         return False
+
+    def _accidents(self, model: Any, executions: list[Execution]) -> list[Accident]:
+        """Return the accidents of some batches.
+
+        Gradient norms show the step that makes a weight NaN, a loss may not: TensorFlow
+        can take `relu(NaN)` for 0.
+        """
+        losses = list(self.judge.losses.values)
+        accidents = self.judge.accidents(executions)
+        if accidents or self.executions.knows_norms or has_finite_weights(model):
+            return accidents
+        self.judge.losses.restart(losses)
+        return self.judge.bad_weights(executions)
 
     def _look_last(self, done: int) -> None:
         if self._look(done) and not self.validated:

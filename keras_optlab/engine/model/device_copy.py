@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -62,8 +62,12 @@ class DeviceCopy:
     @property
     def is_finite(self) -> bool:
         """Whether it has no NaN and no infinity."""
-        xs = [x for _, x in self._state if _is_float(x)]
-        return not xs or bool(ops.convert_to_numpy(all_finite(xs)))
+        return _are_finite([x for _, x in self._state])
+
+
+def has_finite_weights(model: Any) -> bool:
+    """Return whether no trainable weight has a NaN or an infinity."""
+    return _are_finite([v.value for v in _ready(model.trainable_variables)])
 
 
 def optimizers_in(model: Any) -> list[Any]:
@@ -109,6 +113,11 @@ def _not_trained(optimizer: Any) -> Iterator[Variable]:
 
 def _ready(variables: Any) -> list[Variable]:
     return [v for v in variables if has_value(v)]
+
+
+def _are_finite(xs: Sequence[Tensor]) -> bool:
+    floats = [x for x in xs if _is_float(x)]
+    return not floats or bool(ops.convert_to_numpy(all_finite(floats)))
 
 
 def _is_float(x: Variable | Tensor) -> bool:
