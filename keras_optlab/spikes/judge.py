@@ -62,7 +62,8 @@ class Accident:
         if not self.finite and self.what == "loss":
             return f"the loss is {self.value}"
         if not self.finite and self.what == "weight":
-            others = f" or one of the next {self.batches - 1}" if self.batches > 1 else ""
+            more = self.batches - 1
+            others = f" or one of the next {more}" if more else ""
             return f"this step{others} has made a weight NaN or infinite"
         if not self.finite:
             return "the gradient is not finite"
