@@ -443,3 +443,14 @@ class TestShare:
         from keras_optlab.engine.model.skip_warnings import StopAfterSkips
 
         assert StopAfterSkips.async_safe
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="counts in int64")
+def test_the_end_of_the_count_is_announced():
+    model = normalized(optimizers.Adam())
+    model.fit(X, Y, verbose=0)
+    count = 2**31 - 10**7
+    for counter in model.optimizer.iterations, model.optimizer.updates:
+        counter.assign(ops.cast(count, counter.dtype))
+    with pytest.warns(UserWarning, match=f"steps. Keras counts .* on {BACKEND}: after"):
+        model.fit(X, Y, epochs=2, verbose=0)

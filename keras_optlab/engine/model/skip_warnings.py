@@ -1,4 +1,4 @@
-"""Warnings of skipped steps, in `fit` and in custom loops.
+"""Warnings of skipped steps, and of the last countable ones.
 
 The counters are on the device, and reading them waits for it. They are therefore read
 only after steps 1 and 10, then every 50 steps.
@@ -25,6 +25,8 @@ from keras_optlab.engine.update.skips import Skipped
 
 FIRST = 1, 10
 EVERY = 50
+LAST = 2**31 - 1  # steps that Keras counts on JAX and torch
+AHEAD = 10**8  # steps before the last one, from which on to warn
 
 
 def is_due(steps: int, before: int) -> bool:
@@ -46,7 +48,7 @@ class SkipWatch:
         self.optimizer, self.outer = optimizer, outer
         self.start = self.last = Skipped.of(optimizer) or Skipped(0, 0, 0)
         self.calls = self.idle_since = 0
-        self.suspended = self._warned = self._ended = False
+        self.suspended = self._warned = self._ended = self._warned_of_last = False
 
     def count(self) -> None:
         """Count a step of a custom loop, and read the counters if that is due."""
@@ -71,6 +73,7 @@ class SkipWatch:
         if now.steps > self.last.steps:
             self.idle_since = steps
         self.last = now
+        self._warn_of_last(now)
         if now.total > self.start.total and not self._warned:
             self._warned = True
             warnings.warn(_in_words(self.optimizer, now), stacklevel=2)
@@ -86,6 +89,19 @@ class SkipWatch:
                 stacklevel=2,
             )
         return stop
+
+    def _warn_of_last(self, now: Skipped) -> None:
+        near = self.optimizer.updates.dtype == "int32" and now.steps > LAST - AHEAD
+        if not near or self._warned_of_last:
+            return
+        self._warned_of_last = True
+        warnings.warn(
+            f"{self.optimizer.name} has done {now.steps:,} steps. Keras counts them in "
+            f"int32 on {keras.backend.backend()}: after {LAST:,} the count is "
+            "negative, and schedules and bias corrections are wrong. Before that, go "
+            "on with a new optimizer.",
+            stacklevel=3,
+        )
 
     def _withheld(self, steps: int) -> int:
         """Return how many of the last steps the loss scaling withheld, at scale < 1."""
