@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ def error(path: Path) -> None:  # noqa: ARG001
 def memory(path: Path) -> None:  # noqa: ARG001
     """More memory than there is."""
     np.ones(2**60, "uint8")
+
+
+def limit(path: Path) -> None:  # noqa: ARG001
+    """No more memory for the rest of the process, in kernels too."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * os.sysconf("SC_PAGE_SIZE") + 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
 
 
 def crash(path: Path) -> None:  # noqa: ARG001
@@ -71,7 +79,7 @@ def read_only(path: Path) -> None:
 
 MISHAPS = {
     f.__name__: f
-    for f in (error, memory, crash, clock, slow_disk, full_disk, read_only)
+    for f in (error, memory, limit, crash, clock, slow_disk, full_disk, read_only)
 }
 
 
