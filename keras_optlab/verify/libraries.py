@@ -23,7 +23,7 @@ def is_installed(path):
     """Return whether the object at a dotted path can be imported."""
     try:
         lookup(path)
-    except ImportError:
+    except (ImportError, AttributeError):  # an old version of it
         return False
     return True
 
