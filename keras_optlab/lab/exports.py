@@ -157,9 +157,13 @@ def _results(record: dict[str, Any], monitor: str) -> dict[str, float]:
 
 def _run_name(record: dict[str, Any], number: int) -> str:
     """Return the name of a run, which is that of a folder on any system."""
-    label = re.sub(r"[^\w.=-]+", "_", record["label"]).strip("_.")[:60]
+    label = _as_folder(record["label"])[:60]
     where = f"{record['purpose']}-{record['index']}-seed-{record['seed']}"
-    return f"{number:04d}-{label}-{where}"
+    return f"{number:04d}-{label}-{_as_folder(where)}"
+
+
+def _as_folder(text: str) -> str:
+    return re.sub(r"[^\w.=-]+", "_", text).strip("_.")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

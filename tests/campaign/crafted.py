@@ -35,7 +35,14 @@ from tests.campaign.random.optimizers import build_optimizer, draw_optimizer
 OUTSIDE = "/outside/of/the/folder"
 MODULE = "crafted_module"
 CODE = compile("import crafted_module", "<crafted>", "exec")
-STARTS = "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket."
+STARTS = (
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "socket.connect",
+)
 CHANGES = "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink"
 
 

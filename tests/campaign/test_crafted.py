@@ -36,3 +36,15 @@ def test_the_report_of_a_crafted_study(label, tmp_path):
     assert label.replace("<", "&lt;").replace(">", "&gt;") in page
     assert "<script>alert" not in page
     assert all(str(tmp_path) in x for x in found)
+
+
+def test_the_logs_of_a_crafted_study_stay_in_their_folder(tmp_path):
+    write_study(tmp_path, optimizers=("sgd", "adamw"), trials=3)
+    records = tmp_path / "records.jsonl"
+    crafted_text = records.read_text().replace('"search"', '"../../../outside"')
+    assert "outside" in crafted_text
+    records.write_text(crafted_text)
+    with AUDIT.looking() as found:
+        Comparison(tmp_path).log_hparams(tmp_path / "logs")
+    assert len(found) > 3
+    assert [x for x in found if f"{tmp_path}/logs" not in x or "/../" in x] == []
