@@ -130,7 +130,10 @@ def flatten(xs: Sequence[Tensor]) -> Tensor:
 def unflatten(x: Tensor, like: Sequence[Variable]) -> list[Tensor]:
     """Undo `flatten`, given tensors of the same shapes."""
     if keras.backend.backend() == "torch":
-        return list(torch_module()._utils._unflatten_dense_tensors(x, values_of(like)))
+        values = values_of(like)
+        parts = torch_module()._utils._unflatten_dense_tensors(x, values)
+        rows = zip(parts, values, strict=True)  # torch 2.6 gives empty ones one axis
+        return [part if part.numel() else part.view_as(y) for part, y in rows]
     shapes = [tuple(y.shape) for y in like]
     ends = list(accumulate(map(math.prod, shapes)))
     x = ops.reshape(x, (ends[-1],))  # TensorFlow may lack the static length
