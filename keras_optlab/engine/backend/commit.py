@@ -81,11 +81,19 @@ def commit_first(cases: list[Case]) -> None:
     elif keras.backend.backend() == "torch":
         commit(next(form for condition, form in cases if condition)())
     else:
-        import tensorflow as tf
+        _commit_on_tensorflow(cases)
 
-        holds = tf.stack([tf.cast(condition, "int32") for condition, _ in cases])
-        bodies = [lambda form=form: _done(commit(form())) for form in forms]
-        tf.switch_case(tf.argmax(holds, output_type="int32"), bodies)
+
+def _commit_on_tensorflow(cases: list[Case]) -> Any:
+    """Branch by `tf.cond`, as XLA aborts at a `tf.switch_case` with another in it."""
+    import tensorflow as tf
+
+    (condition, form), *others = cases
+    if not others:
+        return _done(commit(form()))
+    return tf.cond(
+        condition, lambda: _done(commit(form())), lambda: _commit_on_tensorflow(others)
+    )
 
 
 def can_branch(condition: Tensor) -> bool:
