@@ -608,6 +608,12 @@ CAUSES: dict[str, tuple[str, str]] = {
         "`coefficients` is neither a known name nor a sequence of triples of numbers.",
         'Pass a name such as "polar_express", or triples such as [(1.5, -0.5, 0.0)].',
     ),
+    "core/newton_schulz.py:check_singular_values": (
+        "With these coefficients, Newton-Schulz iterations bring singular values far "
+        "from 1, and training would diverge or stand still.",
+        "Start from (3.4445, -4.775, 2.0315), or pass a name such as "
+        '`coefficients="polar_express"`.',
+    ),
     "core/mup.py:mup_groups": (
         "`kind` or `weight_decay` has a value that it does not take.",
         'Write "adam" or "sgd", and the number that is the optimizer\'s weight decay.',
@@ -986,6 +992,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "The custom `train_step` does not call `optimizer.stateless_apply` exactly "
         "once with the weights that it received.",
         "Call it once, with all trainable variables.",
+    ),
+    "engine/model/skip_warnings.py:SkipWatch._warn_of_last": (
+        "Keras counts steps in int32 on JAX and torch, and the count is near its end.",
+        "Save the weights, and go on with a new optimizer, whose count begins at 0.",
     ),
     "engine/model/skip_warnings.py:SkipWatch.look": (
         "Gradients or a hyperparameter were not finite, so the steps were skipped and"

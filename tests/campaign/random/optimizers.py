@@ -34,7 +34,7 @@ GROUPS = (
     {"match": "*bias", "weight_decay": 0.0},
     {"match": "*bias", "learning_rate": 2.0},
     {"match": "*kernel", "learning_rate": 0.5, "weight_decay": 0.01},
-    {"match": "head", "learning_rate": 3.0},
+    {"match": "head", "learning_rate": 2.0},
     {"match": "head", "frozen": True},
     {"match": ["*gamma", "*beta", "*bias"], "learning_rate": 0.3},
 )
