@@ -89,6 +89,22 @@ def test_slots_that_an_argument_switches_are_built_in_a_replica():
     assert_same(*ends)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
+@pytest.mark.slow
+def test_weights_of_two_dtypes_under_a_strategy():
+    """`tf.distribute` adds up tensors of one dtype at a time."""
+    ends = []
+    for context in (mirrored_strategy().scope, contextlib.nullcontext):
+        keras.utils.set_random_seed(7)
+        dense = keras.layers.Dense
+        layers = [dense(16, "tanh", dtype="float64"), dense(1)]
+        with context():
+            net = keras.Sequential([keras.Input((8,)), *layers])
+            net.compile(optimizers.Adam(0.01, global_clipnorm=0.5), "mse")
+        ends.append(trained(net))
+    assert_same(*ends)
+
+
 @pytest.mark.every
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a TensorFlow strategy")
 def test_a_step_without_records_under_a_strategy():

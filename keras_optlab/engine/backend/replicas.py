@@ -21,7 +21,14 @@ def sum_over_replicas(gradients: list[Tensor]) -> list[Tensor]:
         return gradients
     import tensorflow as tf
 
-    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+    sums = list(gradients)
+    for dtype in dict.fromkeys(g.dtype for g in gradients):  # it takes one at a time
+        at = [i for i, g in enumerate(gradients) if g.dtype == dtype]
+        some = [gradients[i] for i in at]
+        added = context.all_reduce(tf.distribute.ReduceOp.SUM, some)
+        for i, x in zip(at, added, strict=True):
+            sums[i] = x
+    return sums
 
 
 def max_over_replicas(x: Tensor) -> Tensor:

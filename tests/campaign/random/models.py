@@ -58,14 +58,19 @@ def recurrent() -> Made:
     return keras.Sequential(stack), TEXTS, ABOUT, cross_entropy()
 
 
-def attention() -> Made:
+def attention(use_bias: bool = True) -> Made:
     x = keras.Input((LENGTH,), dtype="int32")
     z = layers.Embedding(WORDS, 8)(x)
-    near = layers.MultiHeadAttention(2, 4)
+    near = layers.MultiHeadAttention(2, 4, use_bias=use_bias)
     z = layers.LayerNormalization()(z + near(z, z, use_causal_mask=True))
     z = z + layers.EinsumDense("abc,cd->abd", (None, 8), bias_axes="d")(z)
     z = layers.GlobalAveragePooling1D()(z)
     return keras.Model(x, head()(z)), TEXTS, ABOUT, cross_entropy()
+
+
+def attention_without_bias() -> Made:
+    """Attention in which no gradient is 0 but for rounding, as that of keys' biases."""
+    return attention(use_bias=False)
 
 
 def several() -> Made:
@@ -196,4 +201,7 @@ MODELS: dict[str, Callable[[], Made]] = {
         odd_shapes,
     )
 }
+IN_PAIRS = {"attention": "attention_without_bias"}
 DETERMINISTIC = [name for name in MODELS if name not in ("normalized", "convolutional")]
+MODELS[attention_without_bias.__name__] = attention_without_bias
+DRAWN = [name for name in MODELS if name not in IN_PAIRS.values()]

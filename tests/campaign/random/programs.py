@@ -12,7 +12,7 @@ import numpy as np
 
 import keras_optlab as kol
 from tests.campaign.random.draw import Draw
-from tests.campaign.random.models import BACKEND, MODELS, ROWS
+from tests.campaign.random.models import BACKEND, DRAWN, MODELS, ROWS
 from tests.campaign.random.optimizers import build_optimizer, draw_optimizer
 
 Program = dict[str, Any]
@@ -61,7 +61,7 @@ def draw_program(seed: int) -> Program:
         how["run_eagerly"] = True
     elif BACKEND == "tensorflow" and draw.chance(0.1):
         how["jit_compile"] = True
-    model, policy = draw.one(MODELS), draw.one(POLICIES)
+    model, policy = draw.one(DRAWN), draw.one(POLICIES)
     if (model, policy) == ("recurrent", "bfloat16"):
         policy = "mixed_bfloat16"  # Keras cannot make orthogonal weights in bfloat16
     if BACKEND == "jax" and (model, policy) == ("attention", "mixed_float16"):
