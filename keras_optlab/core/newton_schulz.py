@@ -18,7 +18,7 @@ Triple = tuple[Tensor | float, Tensor | float, Tensor | float]
 
 RESTART = 3  # iterations after which the Gram matrix is computed anew
 CHEAPER = 2  # longer side over shorter side from which the Gram form is cheaper
-BETWEEN = 0.5, 2.5  # for the largest singular value; Polar Express reaches 1.97
+BETWEEN = 0.3, 2.5  # for the largest singular value; Polar Express reaches 1.97
 
 # Amsel et al. (2025), Algorithm 1, before its safety factor.
 OPTIMAL = (

@@ -32,8 +32,11 @@ class Ftrl(Optimizer, family="proximal"):
     $1 - (n_0 / n_1)^p$ of the initial weights, almost none where gradients are small:
     FTRL is for linear models that start at zero. A deep network needs a small $n_0$.
 
+    A rate that falls shrinks the weights, as $z_t$ was summed at the rates before: keep
+    it constant. A step at a rate of 0 changes nothing.
+
     Args:
-        learning_rate: $\eta$ > 0, the paper's $\alpha$.
+        learning_rate: $\eta$ >= 0, the paper's $\alpha$.
         learning_rate_power: $-p$ <= 0; the paper has -0.5.
         initial_accumulator_value: $n_0$ >= 0; the paper has 0.
         l1_regularization_strength: $\lambda_1$ >= 0.
@@ -86,7 +89,8 @@ class Ftrl(Optimizer, family="proximal"):
     keras_twin = "Ftrl"
 
     def update(self, w, g, s, h, t):
-        lr, p = h.learning_rate, -h.learning_rate_power
+        moves, p = h.learning_rate > 0, -h.learning_rate_power
+        lr = ops.where(moves, h.learning_rate, 1.0)
         l1, l2 = h.l1_regularization_strength, h.l2_regularization_strength
         shrunk = g + 2 * h.l2_shrinkage_regularization_strength * w
         n = s.accumulator + ops.square(g)
@@ -94,4 +98,6 @@ class Ftrl(Optimizer, family="proximal"):
         z = s.linear + shrunk - (power - ops.power(s.accumulator, p)) / lr * w
         clipped = minimum(maximum(z, -l1), l1)
         new = (clipped - z) / (power / lr + 2 * l2 + h.beta / lr)
-        return new - w, s.next(accumulator=n, linear=z)
+        u = ops.where(moves, new - w, 0.0)
+        n, z = ops.where(moves, n, s.accumulator), ops.where(moves, z, s.linear)
+        return u, s.next(accumulator=n, linear=z)

@@ -129,8 +129,9 @@ class Muon(OrthogonalizedMomentum, family="matrix"):
     keras_twin = "Muon"
 
     def as_matrices(self, weight):
-        triple = [getattr(weight.values, name) for name in POLYNOMIAL]
-        if weight.values.coefficients == "keras" and not any(map(callable, triple)):
+        h = weight.values
+        triple = h.muon_a, h.muon_b, h.muon_c
+        if h.coefficients == "keras" and not any(map(callable, triple)):
             names = zip(POLYNOMIAL, triple, strict=True)
             received = ", ".join(f"{name}={value!r}" for name, value in names)
             check_singular_values([triple], received)

@@ -77,6 +77,15 @@ def test_a_weight_moves_again_after_gradients_of_zero(optimizer):
 
 
 @pytest.mark.long
+def test_a_rate_of_zero_does_no_harm(optimizer):
+    ws = variables(weights())
+    for rate in (0.0, 0.0, 1e-3):
+        optimizer.learning_rate = rate
+        apply(optimizer, gradients(steps=1)[0], ws)
+        assert all(np.isfinite(w).all() for w in values(ws))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_non_finite_gradient_changes_nothing_at_all(optimizer, bad):
     ws = variables(weights())

@@ -90,6 +90,10 @@ NEEDED = {
     ("adafactor", "keras_compatible"): {"learning_rate": 1.0, "relative_step": False},
     ("prodigy", "d_coef"): {"growth_rate": None},
     ("prodigy", "safeguard_warmup"): {"growth_rate": None, "learning_rate": 0.5},
+    # coefficients of Newton-Schulz that converge with the changed one, too
+    ("muon", "muon_a"): {"muon_a": 2.4, "muon_b": -0.5, "muon_c": 0.0},
+    ("muon", "muon_b"): {"muon_a": 2.4, "muon_b": -0.5, "muon_c": 0.0},
+    ("muon", "muon_c"): {"muon_a": 1.875, "muon_b": -1.25, "muon_c": 0.375},
 }
 
 

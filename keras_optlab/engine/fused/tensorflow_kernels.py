@@ -131,7 +131,7 @@ def _adadelta(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
 
 
 def _ftrl(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
-    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+    def apply(w: Handle, s: dict[str, Handle], g: Tensor) -> int:
         _raw().ResourceApplyFtrlV2(
             var=w,
             accum=s["accumulator"],
@@ -143,6 +143,13 @@ def _ftrl(h: Values, slots: set[str]) -> Kernel:  # noqa: ARG001
             l2_shrinkage=h.l2_shrinkage_regularization_strength,
             lr_power=h.learning_rate_power,
         )
+        return 0
+
+    def run(w: Handle, s: dict[str, Handle], g: Tensor) -> None:
+        import tensorflow as tf
+
+        moves = h.learning_rate > 0  # the kernel divides by it
+        tf.cond(moves, lambda: apply(w, s, g), lambda: 0)
 
     return run
 
