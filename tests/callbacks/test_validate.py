@@ -147,6 +147,18 @@ def test_training_is_the_same_bit_for_bit(kind, optimizer, compiling):
         assert model.traces.count("test") == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["EMA", "SWA", "schedule-free"])
+def test_a_validation_after_the_last_step_leaves_the_statistics_of_training(optimizer):
+    """Those of the evaluation weights are computed in it, and used once more."""
+    ends = []
+    for others in [], [Validate(1, (XV, YV))]:
+        model = network(OPTIMIZERS[optimizer]())
+        model.fit(X, Y, batch_size=4, epochs=2, verbose=0, callbacks=others)
+        ends.append(state(model))
+    assert same(*ends)
+
+
 @pytest.mark.every
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="another thread draws the batches")
 def test_random_validation_data_do_not_change_random_training_data():

@@ -56,13 +56,14 @@ def draw_pair(seed: int, kinds: list[str]) -> dict[str, Any]:
     program = draw_program(seed)
     program |= {"data": "arrays", "policy": "float32", "callbacks": [], "compile": {}}
     program |= {"batch": 16, "validation": False}
-    if program["model"] not in DETERMINISTIC:
-        program["model"] = draw.one(DETERMINISTIC)
-    program["model"] = IN_PAIRS.get(program["model"], program["model"])
     _rule(program["optimizer"])["arguments"].pop("gradient_accumulation_steps", None)
     impossible = _impossible(program["optimizer"])
     kinds = [k for k in kinds if k not in impossible] or ["watched"]
-    return {"kind": draw.one(kinds), "program": program}
+    kind = draw.one(kinds)
+    if kind != "watched" and program["model"] not in DETERMINISTIC:
+        program["model"] = draw.one(DETERMINISTIC)
+    program["model"] = IN_PAIRS.get(program["model"], program["model"])
+    return {"kind": kind, "program": program}
 
 
 def _rule(spec: dict[str, Any]) -> dict[str, Any]:

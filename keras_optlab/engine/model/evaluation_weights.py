@@ -18,6 +18,7 @@ from keras_optlab.engine.backend.keras_adapter import is_purged
 from keras_optlab.engine.backend.variables import Pairs, to_numpy
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.saving.entries import reset_weight_copies
+from keras_optlab.engine.update.other_statistics import OtherStatistics
 
 
 @contextlib.contextmanager
@@ -40,13 +41,18 @@ def with_evaluation_weights(optimizer: BuiltOptimizer) -> Iterator[None]:
     if optimizer.at_evaluation_weights or not optimizer.has_evaluation_weights:
         yield
         return
+    known = _statistics(optimizer)
     kept = _move(optimizer, "to_evaluation", keep=True)
     optimizer.at_evaluation_weights = True
     try:
         yield
     finally:
+        computed = None if known else _statistics(optimizer)
+        new = [] if computed is None else computed.held()
         commit(kept)
         optimizer.at_evaluation_weights = False
+        if computed is not None:
+            computed.keep(new)
 
 
 @contextlib.contextmanager
@@ -84,6 +90,14 @@ def _move(optimizer: BuiltOptimizer, direction: str, keep: bool) -> Pairs:
     if not optimizer.built or is_purged(optimizer.updates):
         return []  # no step yet, or a failed step on JAX lost the state
     return optimizer.moves.move(direction, keep)
+
+
+def _statistics(optimizer: BuiltOptimizer) -> OtherStatistics | None:
+    """Return the statistics of normalization that belong to the evaluation weights."""
+    found = optimizer.evaluation_statistics
+    if found is None or is_purged(optimizer.updates) or not found.is_current():
+        return None
+    return found
 
 
 def _build(optimizer: BuiltOptimizer) -> None:
