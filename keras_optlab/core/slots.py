@@ -73,6 +73,9 @@ class Slot:
         non_negative: Whether no entry is ever negative, as in a mean of squares.
             `slot_dtype="int8"` then stores it with twice as many positive values, and
             no positive entry as 0. A rule that divides by the root of a slot needs it.
+        short: For a slot whose shape is a function: whether `slot_dtype="bfloat16"`
+            applies, as it does if the shape is `"weight"`. Moments stand rounding;
+            factors of which roots or eigenvectors are computed do not.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Slot:
     constant: bool = False
     stored_last: bool = False
     non_negative: bool = False
+    short: bool = False
 
     def is_on(self, values: Any) -> bool:
         """Return whether the owner's arguments, as constructed, switch the slot on."""

@@ -66,7 +66,7 @@ class AdaHessian(Optimizer, family="curvature"):
         default=0, within=">= 0", integer=True, adjustable=False, doc="seed of z"
     )
 
-    slots = (Slot("m"), Slot("v", shape=averaged))
+    slots = (Slot("m"), Slot("v", shape=averaged, short=True))
     elementwise = False
     paper = Paper(
         "ADAHESSIAN: An adaptive second order optimizer for machine learning",

@@ -76,7 +76,10 @@ class AdaMuon(OrthogonalizedMomentum, family="matrix"):
     beta_2: FloatOrSchedule = Beta(default=0.95, doc="second-moment decay rate β₂")
     sign: bool = Flag(default=True, doc="orthogonalize the sign of the momentum")
 
-    slots = (*OrthogonalizedMomentum.slots, Slot("v_matrix", shape=of_matrices))
+    slots = (
+        *OrthogonalizedMomentum.slots,
+        Slot("v_matrix", shape=of_matrices, short=True),
+    )
     paper = Paper("AdaMuon: Adaptive Muon optimizer", "Si et al.", 2025, "2507.11005")
     tuning = Tuning(
         around(1e-2),

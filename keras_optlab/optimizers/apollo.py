@@ -99,8 +99,8 @@ class Apollo(Optimizer, family="memory-efficient"):
     may_fail = True
     slots = (
         Slot("basis", shape=basis),
-        Slot("m", shape=projected),
-        Slot("v", shape=projected),
+        Slot("m", shape=projected, short=True),
+        Slot("v", shape=projected, short=True),
         Slot("length", shape=length),
     )
     paper = Paper(

@@ -89,8 +89,8 @@ class GaLore(Optimizer, family="memory-efficient"):
     may_fail = True
     slots = (
         Slot("basis", shape=basis),
-        Slot("m", shape=projected),
-        Slot("v", shape=projected),
+        Slot("m", shape=projected, short=True),
+        Slot("v", shape=projected, short=True),
     )
     paper = Paper(
         "GaLore: Memory-efficient LLM training by gradient low-rank projection",

@@ -125,8 +125,8 @@ class OrthogonalizedMomentum(Optimizer, family="matrix", registered=False):
     decays_in_rule = True
     slots = (
         Slot("m"),
-        Slot("v", shape=of_adamw),
-        Slot("direction", shape=of_period),
+        Slot("v", shape=of_adamw, short=True),
+        Slot("direction", shape=of_period, short=True),
     )
 
     def as_matrices(self, weight):

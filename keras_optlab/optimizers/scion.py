@@ -158,7 +158,10 @@ class SCION(Optimizer, family="matrix"):
     elementwise = False
     sees_matrices = True
     may_fail = True
-    slots = tuple(Slot(f"m_{norm}", shape=partial(momentum_in, norm)) for norm in NORMS)
+    slots = tuple(
+        Slot(f"m_{norm}", shape=partial(momentum_in, norm), short=True)
+        for norm in NORMS
+    )
     paper = Paper(
         "Training deep learning models with norm-constrained LMOs",
         "Pethick et al.",

@@ -113,8 +113,8 @@ class SOAPMuon(OrthogonalizedMomentum, family="matrix"):
 
     slots = (
         Slot("m"),
-        Slot("v", shape=of_adamw),
-        Slot("v_matrix", shape=wide_matrices),
+        Slot("v", shape=of_adamw, short=True),
+        Slot("v_matrix", shape=wide_matrices, short=True),
         Slot("l", shape=of_shorter_side),
         Slot("q", shape=of_shorter_side),
     )

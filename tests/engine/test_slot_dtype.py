@@ -1,5 +1,7 @@
 """Slots in bfloat16: half the memory, and moving averages that still move."""
 
+import math
+
 import keras
 import ml_dtypes
 import numpy as np
@@ -78,6 +80,19 @@ def test_every_rule_stays_close(case):
         return trajectory(optimizer, weights(), gradients(steps=60))
 
     assert distance(end("bfloat16"), end(None), weights()) < 0.1
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("case", ALL, ids=label)
+def test_moments_are_short(case):
+    name, kwargs = case
+    optimizer = optimizers.create(name, slot_dtype="bfloat16", **kwargs)
+    optimizer.build(variables([np.zeros((4, 6))]))
+    (p,) = optimizer.plan.parameters
+    copies = {slot.name for slot in optimizer.slots if slot.init == "weight"}
+    for slot, variable in p.slots.items():
+        if slot not in copies and math.prod(variable.shape) == 4 * 6:
+            assert keras.backend.standardize_dtype(variable.dtype) == "bfloat16", slot
 
 
 @pytest.mark.slow

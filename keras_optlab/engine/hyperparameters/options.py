@@ -103,13 +103,14 @@ class Options(Declared):
             gradients of an `Embedding`. Repeated rows are summed first. Keras' Adam,
             RMSprop and others square each part instead, so their results differ from
             those of the same gradient in dense form.
-        slot_dtype: `"bfloat16"` halves the memory of the rule's state. Values are
-            rounded stochastically, so that small changes of an average are not lost;
-            the rounding is the same in each run. `"int8"` stores one byte an entry:
-            the nearest of 256 values between -1 and 1, times a float32 scale for each
-            256 entries (Dettmers et al., 2021, arXiv:2110.02861). State stays float32
-            for weights with less than 4096 entries, for embeddings (a path that ends in
-            `embeddings`), and where a slot holds weights. The rule must be elementwise.
+        slot_dtype: `"bfloat16"` halves the memory of moments. Values are rounded
+            stochastically, so that small changes of an average are not lost; the
+            rounding is the same in each run. Factors of matrices, as in `Shampoo`, stay
+            float32. `"int8"` stores one byte an entry: the nearest of 256 values
+            between -1 and 1, times a float32 scale for each 256 entries (Dettmers et
+            al., 2021, arXiv:2110.02861). State stays float32 for weights with less than
+            4096 entries, for embeddings (a path that ends in `embeddings`), and where a
+            slot holds weights. The rule must be elementwise.
             `None`: the dtype that the rule computes in, float32 or wider.
         master_weights: Keep a float32 copy of each weight in bfloat16 or float16 in the
             optimizer's state, add the steps to it, and set the weight to the rounded

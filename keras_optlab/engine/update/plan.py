@@ -305,8 +305,8 @@ def shared_slots(
 
 def _is_short(owner: Any, slot: Slot) -> bool:
     """Return whether `slot_dtype` applies: not to scalars or copies of weights."""
-    whole = slot.shape == "weight" and slot.init != "weight"
-    return whole and getattr(owner, "slot_dtype", None) is not None
+    moment = slot.short or (slot.shape == "weight" and slot.init != "weight")
+    return moment and getattr(owner, "slot_dtype", None) is not None
 
 
 def _initializer(owner: Any, slot: Slot) -> Callable[..., Any]:
