@@ -10,7 +10,7 @@ from keras_optlab.lab.report.number_text import counted, duration, figure, liste
 
 UNEQUAL = (
     "Which optimizer is better: a search tries most what does well, so they do not "
-    "have the same budget. `compare` gives it to them."
+    "have the same budget. A comparison gives it to them."
 )
 # What no study of one problem shows.
 NOT_SHOWN = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from keras_optlab.core.tuning import SCHEDULES
 
 KERAS = "keras."  # in front of the name of a class in `keras.optimizers`
 WARMUP = 0.3  # share of a one-cycle schedule before its peak
+LINE = 76  # characters of a line of code, with "optimizer = " in front
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,7 @@ class Setting:
         optimizer: Its name; that of a wrapper has the inner one in brackets:
             `"adamw"`, `"ema(adamw)"`, `"keras.adam"`.
         arguments: Its arguments by name, also those of the inner optimizer; objects are
-            serialized by Keras.
-            `learning_rate` is the peak of the schedule.
+            serialized by Keras. `learning_rate` is the peak of the schedule.
         schedule: `"one_cycle"`, `"cosine"` or `"constant"`.
         length: Length of the training as a share of the problem's budget, in (0, 1].
             The schedule ends with the training.
@@ -39,7 +40,9 @@ class Setting:
     'EMAOfAdamW'
     >>> print(setting.code(updates=100))
     kol.optimizers.EMA(
-        kol.optimizers.AdamW(learning_rate=0.01), average_decay=0.9)
+        kol.optimizers.AdamW(learning_rate=0.01),
+        average_decay=0.9,
+    )
     """
 
     optimizer: str
@@ -105,11 +108,14 @@ class Setting:
         if inner:
             own = {k: v for k, v in arguments.items() if k in made.own_fields}
         text = [f"{k}={self._text(k, v, updates)}" for k, v in own.items()]
-        if not inner:
-            return f"{room}.{made.__name__}({', '.join(text)})"
-        rest = {k: v for k, v in arguments.items() if k not in own}
-        lines = [self._code(inner, rest, updates).replace("\n", "\n    "), *text]
-        return f"{room}.{made.__name__}(\n    {', '.join(lines)})"
+        if inner:
+            rest = {k: v for k, v in arguments.items() if k not in own}
+            text.insert(0, self._code(inner, rest, updates))
+        line = f"{room}.{made.__name__}({', '.join(text)})"
+        if len(line) <= LINE and "\n" not in line:
+            return line
+        lines = textwrap.indent("".join(f"{part},\n" for part in text), "    ")
+        return f"{room}.{made.__name__}(\n{lines})"
 
     def _text(self, name: str, value: Any, updates: int | None) -> str:
         if name != "learning_rate" or self.schedule == "constant":
