@@ -224,10 +224,19 @@ def test_a_rate_of_a_probe_is_judged_by_other_rates():
     found = judge(record(**slow, setting=rising, reruns=(Rerun(10.0, np.ones(50)),)))
     assert found == []
     assert "still rises" in found.not_judged["rate_too_low"]
+    found = judge(record(**slow))
+    assert "could not be changed" in found.not_judged["rate_too_low"]
+    diverged = (Rerun(10.0, np.full(50, NAN)),)
+    assert "rate_too_low" in judge(record(**slow, reruns=diverged)).judged
     fast = {"steps": HIGH, "losses": many(2.3), "source": "probe"}
     assert judge(record(**fast, reruns=(Rerun(0.1, np.full(50, 2.3)),))) == []
     found = judge(record(**fast, reruns=(Rerun(0.1, np.full(50, 1.0)),)))
     assert found.rules == ["rate_too_high"]
+
+
+def test_too_few_records_are_not_said_to_be_none():
+    found = judge(record(steps={"optimizer/gradient_norm": many(1.0, n=2)}))
+    assert found.not_judged["no_gradient"] == "there are less than 3 records of norms"
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,10 @@ def exploding_gradients(record: Record) -> Verdict:
 def no_gradient(record: Record) -> Verdict:
     """Judge whether a matrix, or all of them, never get a gradient."""
     total = record.steps.get("optimizer/gradient_norm")
-    if not total or len(total.at) < FEWEST_RECORDS:
+    if not total:
         return NotJudged(record.why_no_norms)
+    if len(total.at) < FEWEST_RECORDS:
+        return NotJudged(f"there are less than {FEWEST_RECORDS} records of norms")
     late = total.values[len(total.values) // 2 :]
     loss = record.loss.finite
     if not late.any():

@@ -65,12 +65,12 @@ def rate_too_low(record: Record) -> Verdict:
         return None
     tried = best_rerun(record, above=1.0)
     if record.source == "probe":
-        if tried is None:
-            return NotJudged("the rate of this optimizer could not be changed")
         setting = record.setting
         if setting and setting.rate and setting.peak > RISES * setting.rate:
             return NotJudged("the schedule of the rate still rises")
-        if not _is_better(tried[1], start, end):
+        if not record.reruns:
+            return NotJudged("the rate of this optimizer could not be changed")
+        if tried is None or not _is_better(tried[1], start, end):
             return None
     elif not _crawls(record):
         return None
