@@ -129,8 +129,11 @@ def _rows_of_processes(names: list[str], backends: list[str]) -> list[Any]:
                 stdout=subprocess.DEVNULL,
             )
         for file, process in running.items():
-            if process.wait():
-                raise SystemExit(f"The comparisons on {file.name} failed; see above.")
+            if status := process.wait():
+                raise SystemExit(
+                    f"The comparisons on {file.name} failed with status {status}; see "
+                    "above."
+                )
             rows += pickle.loads(file.read_bytes())
     return rows
 
