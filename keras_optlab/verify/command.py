@@ -128,13 +128,17 @@ def _rows_of_processes(names: list[str], backends: list[str]) -> list[Any]:
                 | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
                 stdout=subprocess.DEVNULL,
             )
-        for file, process in running.items():
-            if status := process.wait():
-                raise SystemExit(
-                    f"The comparisons on {file.name} failed with status {status}; see "
-                    "above."
-                )
-            rows += pickle.loads(file.read_bytes())
+        try:
+            for file, process in running.items():
+                if status := process.wait():
+                    raise SystemExit(
+                        f"The comparisons on {file.name} failed with status {status}; "
+                        "see above."
+                    )
+                rows += pickle.loads(file.read_bytes())
+        finally:
+            for process in running.values():
+                process.kill()  # does nothing to one that has ended
     return rows
 
 

@@ -19,8 +19,10 @@ from keras_optlab.engine.backend.data_states import data_state, set_data_state
 from keras_optlab.engine.backend.random_states import random_states, set_random_states
 from keras_optlab.engine.backend.trainer_adapter import (
     element_spec,
+    epoch_of_data,
     is_array_data,
     is_tf_data,
+    set_epoch_of_data,
     tf_data_of,
 )
 
@@ -117,7 +119,7 @@ class FitBatches:
             self._order.seed = position["seed"]
         self.iterator._num_batches = position["batches"]
         self._catch_up(position["passes"] - started)
-        set_random_states(position["random"], self.source)
+        self._set_random(position["random"])
         set_data_state(
             self.source, position["data before" if position["batch"] else "data"]
         )
@@ -132,8 +134,8 @@ class FitBatches:
     def _begin_pass(self) -> Any:
         """Make an iterator over the data, and note the random state."""
         if self._goal is not None:
-            set_random_states(self._goal["begun"][0], self.source)
-        self._begun = [random_states(self.source)]
+            self._set_random(self._goal["begun"][0])
+        self._begun = [self._random()]
         self._drawn = 0
         if not self._on_tf:
             return _Pass(self._make(), self._begin_drawing)
@@ -145,8 +147,8 @@ class FitBatches:
     def _begin_drawing(self) -> None:
         """Note the random state before the first batch of a pass."""
         if self._goal is not None:
-            set_random_states(self._goal["begun"][1], self.source)
-        self._begun.append(random_states(self.source))
+            self._set_random(self._goal["begun"][1])
+        self._begun.append(self._random())
         self._passes += 1
 
     def _epoch(self) -> Iterator[tuple[int, int, Any]]:
@@ -176,7 +178,15 @@ class FitBatches:
             self._arrive(*now)
 
     def _now(self) -> tuple[Any, Any]:
-        return random_states(self.source), data_state(self.source)
+        return self._random(), data_state(self.source)
+
+    def _random(self) -> dict[str, Any]:
+        """Return the random states, and the epoch by which Keras may shuffle."""
+        return {**random_states(self.source), "epoch": epoch_of_data(self.data)}
+
+    def _set_random(self, states: dict[str, Any], process: bool = True) -> None:
+        set_epoch_of_data(self.data, states.get("epoch"))
+        set_random_states(states, self.source, process)
 
     def _look_ahead(self, batches: Any) -> None:
         """Find out whether data of unknown length are at their end.
@@ -205,7 +215,7 @@ class FitBatches:
         ahead = self._on_tf and not is_array_data(self.data)  # a thread draws batches
         if not ahead:
             set_data_state(self.source, data)
-        set_random_states(states, self.source, process=not ahead)
+        self._set_random(states, process=not ahead)
         self._goal = None
 
 

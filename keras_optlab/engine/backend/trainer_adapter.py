@@ -18,6 +18,7 @@ Checked in Keras 3.12 to 3.16. Private names used, and why no public name suffic
   learn the shapes of a batch, and to make iterators over the same data.
 - `global_state`: has the generator of random operations without a seed.
 - `data_adapters`, `array_slicing`: the data as `fit` reads and splits them.
+- `_epoch` of a reader of data, from 3.16 on: shuffles depend on it.
 - `backend.compute_output_spec`: calls a model without values.
 """
 
@@ -247,6 +248,17 @@ def data_adapter(x: Any, y: Any, sample_weight: Any, **kw: Any) -> Any:
     from keras.src.trainers import data_adapters
 
     return data_adapters.get_data_adapter(x, y, sample_weight, **kw)
+
+
+def epoch_of_data(adapter: Any) -> int | None:
+    """Return the number of epochs that a reader of data has counted, if it does."""
+    return getattr(adapter, "_epoch", None)
+
+
+def set_epoch_of_data(adapter: Any, epoch: int | None) -> None:
+    """Set the number of epochs that a reader of data has counted, if it does."""
+    if epoch is not None and epoch_of_data(adapter) is not None:
+        adapter._epoch = epoch
 
 
 def training_part(share: float, data: dict[str, Any]) -> dict[str, Any]:
