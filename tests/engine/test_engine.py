@@ -204,6 +204,27 @@ class TestGroups:
         np.testing.assert_allclose(ends[0], [-0.6, -0.8], rtol=1e-6)
         assert ends[1] == 0
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"use_ema": True, "ema_overwrite_frequency": 2},
+            {"gradient_accumulation_steps": 2},
+            {"slot_dtype": "bfloat16"},
+            {"decay_schedule": "corrected", "weight_decay": 0.1},
+            {"clipnorm": 0.1, "gradient_transforms": [T.Centralize()]},
+            {"skip_non_finite": False, "loss_scale_factor": 2.0},
+        ],
+        ids=" ".join,
+    )
+    def test_a_frozen_weight_is_as_if_absent(self, options):
+        start, grads = weights(SHAPES), gradients(SHAPES, 4)
+        frozen = optimizers.Adam(0.1, groups=[Group("w1", frozen=True)], **options)
+        ends = trajectory(frozen, start, grads)
+        np.testing.assert_array_equal(ends[1], np.float32(start[1]))
+        alone = optimizers.Adam(0.1, **options)
+        expected = trajectory(alone, start[:1], [g[:1] for g in grads])
+        np.testing.assert_allclose(ends[0], expected[0], rtol=1e-6)
+
     def test_a_pattern_that_matches_nothing_lists_the_paths(self):
         sgd = optimizers.SGD(groups=[Group("backbone/*")])
         with pytest.raises(ValueError, match="(?s)match='backbone/.*hidden/kernel"):

@@ -28,7 +28,7 @@ def with_averages(
         if average is None or (rests and i not in values):
             continue
         w = values.get(i, read(optimizer.weights[i]))
-        done = scalars.counts[p.key]
+        done = scalars.counts.get(p.key, scalars.done)  # a frozen group has no count
         mean = moved(optimizer, done, read(average), ops.cast(w, average.dtype))
         pairs.append((average, mean))
         every = optimizer.ema_overwrite_frequency
