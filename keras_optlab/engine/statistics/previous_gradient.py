@@ -67,7 +67,7 @@ class PreviousGradient:
             new = gradients.get(i)
             if new is None:
                 return cond_rare(due, ops.zeros_like, before)
-            return cond_rare(due, lambda _: ops.cast(new, before.dtype), before)
+            return cond_rare(due, lambda old: ops.cast(new, old.dtype), before)
 
         at = read(self.at)
         pairs = [(self.at, ops.where(due, ops.cast(t, at.dtype), at))]
