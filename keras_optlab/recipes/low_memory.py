@@ -9,7 +9,7 @@ from keras_optlab.recipes.recipe import Recipe, one_cycle
 def low_memory(*, peak: float = 0.01) -> Recipe:
     """Muon with its momentum in bfloat16: 2 bytes of state for a weight, not Adam's 8.
 
-    Biases, normalization and embeddings, which take AdamW's step, have 6 bytes.
+    Biases, normalization and embeddings, which take AdamW's step, have 4 bytes.
 
     Args:
         peak: Largest learning rate; > 0.
