@@ -11,6 +11,7 @@ from keras import ops
 from keras_optlab import optimizers
 from keras_optlab.core import Group, Slot
 from keras_optlab.verify.problems import values
+from tests.engine.test_skipping import armed
 from tests.support import own_steps
 from tests.support.problems import compiled_model, mirrored_strategy, mlp, regression
 
@@ -339,17 +340,28 @@ def test_trains_in_mixed_precision(name):
 
 
 @looker
-def test_a_non_finite_batch_changes_no_state(name):
+@pytest.mark.parametrize("bad", [np.nan, 1e18])
+def test_a_batch_that_is_skipped_changes_no_state(name, bad):
     model = compiled_model(mlp(), LOOKERS[name]())
     x, y = regression(32)
+    skipped_step_changes_nothing(model, x, y, np.full_like(y, bad))
+
+
+@pytest.mark.parametrize("make", [optimizers.Sophia, optimizers.AdaHessian])
+def test_nor_does_a_step_without_a_legal_rate(make):
+    optimizer = armed(make, float("nan"), legal=0.01, steps=1)
+    x, y = regression(32)
+    skipped_step_changes_nothing(compiled_model(mlp(), optimizer), x, y, y)
+
+
+def skipped_step_changes_nothing(model, x, y, bad_y):
     model.train_on_batch(x, y)
     slots = [v for p in model.optimizer.plan.parameters for v in p.slots.values()]
     before = values(model.trainable_variables) + values(slots)
-    model.train_on_batch(x, np.full_like(y, np.nan))
+    model.train_on_batch(x, bad_y)
     assert int(model.optimizer.skipped_steps) == 1
-    for a, b in zip(
-        before, values(model.trainable_variables) + values(slots), strict=True
-    ):
+    now = values(model.trainable_variables) + values(slots)
+    for a, b in zip(before, now, strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -19,11 +19,12 @@ from keras import ops
 from keras_optlab.core import Values
 from keras_optlab.core.types import Tensor
 from keras_optlab.engine.backend.commit import commit
-from keras_optlab.engine.backend.finite import all_finite, check_gradients
+from keras_optlab.engine.backend.finite import all_finite
 from keras_optlab.engine.backend.keras_adapter import inner_optimizer
 from keras_optlab.engine.backend.variables import read
 from keras_optlab.engine.contract import BuiltOptimizer
 from keras_optlab.engine.hyperparameters.per_step import StepHyperparameters
+from keras_optlab.engine.update.step import judge
 from keras_optlab.engine.weights.parameter import Parameter
 
 Tensors = list[Any]
@@ -55,9 +56,9 @@ def second_pass(
 ) -> Tensors:
     """Run the rule's `second_pass`, write its slots, and return its gradients.
 
-    Slots are written only if all their new values and the gradients are finite, and
-    the norm of the gradients does not make the step be skipped. If a value is not
-    finite, the gradients become NaN, so that the step is skipped.
+    Slots are written only if all their new values and the gradients are finite, and the
+    step will not be skipped. If a value is not finite, the gradients become NaN, so
+    that the step is skipped.
     """
     optimizer.plan.fill_slots()
     scalars = StepHyperparameters(optimizer)
@@ -91,21 +92,12 @@ def second_pass(
     ]
     if rows:
         finite = all_finite([*gs, *(new for _, _, new in rows)])
-        good = ops.logical_and(finite, _are_good(optimizer, gs, asked.loss_scale()))
+        unscaled = [g / asked.loss_scale() for g in gs]
+        good, _ = judge(optimizer, unscaled, scalars)
+        good = finite if good is None else ops.logical_and(finite, good)
         commit([(v, ops.cast(ops.where(good, x, old), v.dtype)) for v, old, x in rows])
         gs = [ops.where(finite, g, float("nan") * ops.ones_like(g)) for g in gs]
     return gs
-
-
-def _are_good(
-    optimizer: BuiltOptimizer, gradients: Tensors, loss_scale: Tensor
-) -> Tensor | bool:
-    """Return whether the norm of scaled gradients allows the step."""
-    if not optimizer.skip_non_finite:
-        return True
-    good, norm = check_gradients([g / loss_scale for g in gradients])
-    guard = optimizer.norm_guard
-    return good if guard is None else ops.logical_and(good, guard.allows(norm))
 
 
 def apply(

@@ -63,13 +63,10 @@ def take_step(
         commit_first([*_updates(optimizer, good, update), (True, skip)])
 
 
-def _check(
+def judge(
     optimizer: BuiltOptimizer, gradients: list[Tensor], scalars: StepHyperparameters
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return whether the step is good (`None`: always) and the global norm.
-
-    A `NormGuard` records both.
-    """
+    """Return whether the step is good (`None`: always) and the global norm."""
     if not optimizer.skip_non_finite:
         return scalars.legal, None
     good, norm = check_gradients(gradients)
@@ -78,7 +75,16 @@ def _check(
     guard = optimizer.norm_guard
     if guard is not None:
         good = ops.logical_and(good, guard.allows(norm))
-        commit(guard.record(norm, good, scalars.done))
+    return good, norm
+
+
+def _check(
+    optimizer: BuiltOptimizer, gradients: list[Tensor], scalars: StepHyperparameters
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return what `judge` returns; a `NormGuard` records it."""
+    good, norm = judge(optimizer, gradients, scalars)
+    if norm is not None and optimizer.norm_guard is not None:
+        commit(optimizer.norm_guard.record(norm, good, scalars.done))
     return good, norm
 
 
