@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 import keras_optlab as kol
 from keras_optlab.callbacks import Resume
@@ -90,6 +91,28 @@ PLAIN = ("adam",)
 def test_goes_on_as_if_uninterrupted(name, tmp_path):
     crashes = [31] if name in PLAIN else [11, 20]  # the last in the second epoch
     check(name, tmp_path, crashes, epochs=3 if name in PLAIN else EPOCHS)
+
+
+def test_the_count_of_epochs_by_which_keras_shuffles_goes_on(tmp_path, monkeypatch):
+    counts = []
+
+    def begin(adapter):
+        if adapter._shuffle:  # the validation data have a count of their own
+            counts.append(adapter._epoch)
+
+    def end(adapter):
+        adapter._epoch += 1
+
+    monkeypatch.setattr(ArrayDataAdapter, "_epoch", 0, raising=False)  # before 3.16
+    monkeypatch.setattr(ArrayDataAdapter, "on_epoch_begin", begin)
+    monkeypatch.setattr(ArrayDataAdapter, "on_epoch_end", end)
+    train("adam", tmp_path / "whole", 0, epochs=3)
+    whole = counts.copy()
+    train("adam", tmp_path / "parts", 0, crash=2 * BATCHES + 3, epochs=3)
+    counts.clear()
+    train("adam", tmp_path / "parts", 0, epochs=3)
+    assert whole[-2] < whole[-1]
+    assert counts[-1] == whole[-1]
 
 
 @pytest.mark.every
